@@ -1,0 +1,86 @@
+//! The audit: who did what to the running system, when and why, and who was refused.
+
+use std::time::Duration;
+
+use sqlx::PgPool;
+use tokio::sync::mpsc;
+use tracing::warn;
+
+use crate::metrics::AUDIT_LOST;
+
+/// Refusals that wait to be written, at most; of more, the number is kept.
+const MAX_WAITING: usize = 1_000;
+const WRITE_TIMEOUT: Duration = Duration::from_secs(5);
+const MAX_TARGET_CHARS: usize = 500;
+
+/// One line of the audit. When is the database's business.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// The `sub` of the caller's token.
+    pub actor: String,
+    pub action: String,
+    pub target: String,
+    pub outcome: &'static str,
+    pub reason: Option<String>,
+    pub request_id: String,
+}
+
+/// Where entries are left. A cheap handle.
+#[derive(Clone)]
+pub struct Audit {
+    pool: PgPool,
+    refusals: mpsc::Sender<Entry>,
+}
+
+/// Writes the refusals that were left. Ends when every [`Audit`] is gone.
+pub struct AuditWriter {
+    pool: PgPool,
+    refusals: mpsc::Receiver<Entry>,
+}
+
+impl Audit {
+    pub fn new(pool: PgPool) -> (Self, AuditWriter) {
+        let (sender, receiver) = mpsc::channel(MAX_WAITING);
+        (Self { pool: pool.clone(), refusals: sender }, AuditWriter { pool, refusals: receiver })
+    }
+
+    /// Written when this returns. An action that leaves no record must not happen.
+    pub async fn record(&self, entry: &Entry) -> Result<(), sqlx::Error> {
+        write(&self.pool, entry).await
+    }
+
+    /// Written soon, so that a refusal costs its caller's database nothing while they wait.
+    pub fn refused(&self, entry: Entry) {
+        if self.refusals.try_send(entry).is_err() {
+            AUDIT_LOST.inc();
+        }
+    }
+}
+
+impl AuditWriter {
+    pub async fn run(mut self) {
+        while let Some(entry) = self.refusals.recv().await {
+            let written = tokio::time::timeout(WRITE_TIMEOUT, write(&self.pool, &entry)).await;
+            if !matches!(written, Ok(Ok(()))) {
+                AUDIT_LOST.inc();
+                warn!(action = entry.action, "cannot write an audit record");
+            }
+        }
+    }
+}
+
+async fn write(pool: &PgPool, entry: &Entry) -> Result<(), sqlx::Error> {
+    let target: String = entry.target.chars().take(MAX_TARGET_CHARS).collect();
+    sqlx::query(
+        "INSERT INTO audit (actor, action, target, outcome, reason, request_id) VALUES ($1, $2, $3, $4, $5, $6)",
+    )
+    .bind(&entry.actor)
+    .bind(&entry.action)
+    .bind(target)
+    .bind(entry.outcome)
+    .bind(&entry.reason)
+    .bind(&entry.request_id)
+    .execute(pool)
+    .await
+    .map(drop)
+}

@@ -1,0 +1,233 @@
+//! Bearer tokens: JWTs (RFC 7519) signed with EdDSA, checked here claim by claim.
+
+use std::{
+    sync::{Arc, RwLock},
+    time::Duration,
+};
+
+use chrono::{DateTime, Utc};
+use daybook_domain::policy::{Actor, Role, Roles};
+use jsonwebtoken::{Algorithm, Header, Validation};
+use moka::sync::Cache;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::keys::{KeySet, SigningKey};
+use crate::entropy::{self, Clock};
+
+/// How far clocks may be apart.
+const TOLERANCE_S: i64 = 30;
+const MAX_TOKEN_BYTES: usize = 8 * 1024;
+const MAX_SUBJECT_CHARS: usize = 128;
+/// Tokens that were found valid and are not checked again, at most.
+const REMEMBERED_TOKENS: u64 = 200_000;
+/// And for how long: a key that is withdrawn is forgotten by then.
+const REMEMBERED_FOR: Duration = Duration::from_secs(300);
+
+/// All of them are required, and numbers are numbers.
+#[derive(Debug, Serialize, Deserialize)]
+struct Claims {
+    iss: String,
+    aud: Audience,
+    sub: String,
+    exp: i64,
+    nbf: i64,
+    iat: i64,
+    jti: String,
+    roles: Vec<String>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+enum Audience {
+    One(String),
+    Several(Vec<String>),
+}
+
+/// What a new token says.
+pub struct Grant<'a> {
+    pub subject: &'a str,
+    pub roles: &'a [Role],
+    pub ttl: Duration,
+}
+
+/// Why a token is no good: for our metrics and logs, never for the caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    #[error("malformed")]
+    Malformed,
+    #[error("unacceptable_header")]
+    Header,
+    #[error("unknown_key")]
+    UnknownKey,
+    #[error("bad_signature")]
+    Signature,
+    #[error("bad_claims")]
+    Claims,
+    #[error("wrong_issuer_or_audience")]
+    Elsewhere,
+    #[error("expired_or_not_yet_valid")]
+    Time,
+}
+
+/// Checks tokens, and remembers the valid ones.
+pub struct Verifier {
+    issuer: String,
+    audience: String,
+    clock: Clock,
+    keys: RwLock<KeySet>,
+    valid: Cache<[u8; 32], Valid>,
+}
+
+#[derive(Clone)]
+struct Valid {
+    actor: Arc<Actor>,
+    /// Unix time in seconds.
+    expires_at: i64,
+}
+
+/// A token in its compact form, and the hash that it is remembered by.
+pub struct Presented<'a> {
+    token: &'a str,
+    hash: [u8; 32],
+}
+
+impl<'a> Presented<'a> {
+    pub fn new(token: &'a str) -> Self {
+        Self { token, hash: Sha256::digest(token).into() }
+    }
+}
+
+impl SigningKey {
+    /// A signed token.
+    pub fn mint(&self, issuer: &str, audience: &str, now: DateTime<Utc>, grant: &Grant) -> String {
+        let issued_at = now.timestamp();
+        let ttl_s = i64::try_from(grant.ttl.as_secs()).unwrap_or(i64::MAX);
+        let claims = Claims {
+            iss: issuer.to_owned(),
+            aud: Audience::One(audience.to_owned()),
+            sub: grant.subject.to_owned(),
+            exp: issued_at.saturating_add(ttl_s),
+            nbf: issued_at,
+            iat: issued_at,
+            jti: entropy::new_id().simple().to_string(),
+            roles: grant.roles.iter().map(|role| role.as_str().to_owned()).collect(),
+        };
+        let mut header = Header::new(Algorithm::EdDSA);
+        header.kid = Some(self.jwk.kid.clone());
+        jsonwebtoken::encode(&header, &claims, &self.encoding).expect("an Ed25519 key signs any claims")
+    }
+}
+
+impl Verifier {
+    pub fn new(issuer: &str, audience: &str, keys: KeySet, clock: Clock) -> Self {
+        let valid = Cache::builder().max_capacity(REMEMBERED_TOKENS).time_to_live(REMEMBERED_FOR).build();
+        Self {
+            issuer: issuer.to_owned(),
+            audience: audience.to_owned(),
+            clock,
+            keys: RwLock::new(keys),
+            valid,
+        }
+    }
+
+    /// Other keys from now on. Tokens that are remembered stay so for a few minutes at most.
+    pub fn replace_keys(&self, keys: KeySet) {
+        *self.keys.write().expect("nobody panics while holding this lock") = keys;
+    }
+
+    /// Whose token it is, if it was found valid before.
+    pub fn remembered(&self, presented: &Presented) -> Option<Arc<Actor>> {
+        let valid = self.valid.get(&presented.hash)?;
+        let is_current = self.clock.now().timestamp() < valid.expires_at.saturating_add(TOLERANCE_S);
+        is_current.then_some(valid.actor)
+    }
+
+    /// Whose token it is, after checking everything about it.
+    pub fn verify(&self, presented: &Presented) -> Result<Arc<Actor>, Refused> {
+        let claims = self.signed_claims(presented.token)?;
+        let expires_at = claims.exp;
+        let actor = Arc::new(self.accept(claims)?);
+        self.valid.insert(presented.hash, Valid { actor: actor.clone(), expires_at });
+        Ok(actor)
+    }
+
+    fn signed_claims(&self, token: &str) -> Result<Claims, Refused> {
+        if token.len() > MAX_TOKEN_BYTES || token.bytes().filter(|byte| *byte == b'.').count() != 2 {
+            return Err(Refused::Malformed);
+        }
+        let header = jsonwebtoken::decode_header(token).map_err(|_| Refused::Malformed)?;
+        let kid = acceptable(&header)?;
+        let keys = self.keys.read().expect("nobody panics while holding this lock").clone();
+        let key = keys.get(kid).ok_or(Refused::UnknownKey)?;
+
+        // The signature is the library's business, the claims are ours: it knows no required `jti`
+        // or `roles`, and reads the wall clock.
+        let mut only_signature = Validation::new(Algorithm::EdDSA);
+        only_signature.required_spec_claims.clear();
+        only_signature.validate_exp = false;
+        only_signature.validate_nbf = false;
+        only_signature.validate_aud = false;
+        use jsonwebtoken::errors::ErrorKind;
+        match jsonwebtoken::decode::<Claims>(token, key, &only_signature) {
+            Ok(decoded) => Ok(decoded.claims),
+            Err(error) => Err(match error.kind() {
+                ErrorKind::InvalidSignature => Refused::Signature,
+                ErrorKind::Json(_) | ErrorKind::Utf8(_) => Refused::Claims,
+                _ => Refused::Malformed,
+            }),
+        }
+    }
+
+    fn accept(&self, claims: Claims) -> Result<Actor, Refused> {
+        let for_us = match &claims.aud {
+            Audience::One(audience) => *audience == self.audience,
+            Audience::Several(audiences) => audiences.contains(&self.audience),
+        };
+        if claims.iss != self.issuer || !for_us {
+            return Err(Refused::Elsewhere);
+        }
+        let now = self.clock.now().timestamp();
+        let latest_start = now.saturating_add(TOLERANCE_S);
+        if claims.exp.saturating_add(TOLERANCE_S) <= now
+            || claims.nbf > latest_start
+            || claims.iat > latest_start
+        {
+            return Err(Refused::Time);
+        }
+        let subject_fits = (1..=MAX_SUBJECT_CHARS).contains(&claims.sub.chars().count())
+            && claims.sub.trim().len() == claims.sub.len()
+            && !claims.sub.chars().any(char::is_control);
+        if !subject_fits || claims.jti.is_empty() {
+            return Err(Refused::Claims);
+        }
+        let roles: Result<Roles, _> = claims.roles.iter().map(|role| role.parse::<Role>()).collect();
+        Ok(Actor { subject: claims.sub, roles: roles.map_err(|_| Refused::Claims)? })
+    }
+}
+
+/// The id of the key, if the header is one that we would write ourselves: keys come from our set, never
+/// from a token, and an extension that must be understood is not.
+fn acceptable(header: &Header) -> Result<&str, Refused> {
+    let brings_a_key = header.jku.is_some()
+        || header.jwk.is_some()
+        || header.x5u.is_some()
+        || header.x5c.is_some()
+        || header.x5t.is_some()
+        || header.x5t_s256.is_some();
+    let typ_fits = header.typ.as_deref().is_none_or(|typ| {
+        typ.eq_ignore_ascii_case("JWT")
+            || typ.eq_ignore_ascii_case("at+jwt")
+            || typ.eq_ignore_ascii_case("application/at+jwt")
+    });
+    if brings_a_key || header.crit.is_some() || header.zip.is_some() || header.enc.is_some() || !typ_fits {
+        return Err(Refused::Header);
+    }
+    if header.alg != Algorithm::EdDSA {
+        return Err(Refused::Header);
+    }
+    header.kid.as_deref().ok_or(Refused::UnknownKey)
+}
+
+#[cfg(test)]
+mod tests;

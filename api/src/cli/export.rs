@@ -1,0 +1,126 @@
+//! `daybook export`: the log as NDJSON, straight from the database. Sealed data stays sealed.
+
+use std::{
+    fs::{self, File},
+    io::{self, BufWriter, Write},
+    path::{Path, PathBuf},
+    pin::pin,
+    str::FromStr,
+    time::Duration,
+};
+
+use daybook_domain::Position;
+use daybook_projections::{Log, Selection};
+use futures::TryStreamExt;
+
+use crate::event_line::EventLine;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Only these events: stored names, such as OrderPlaced,OrderShipped.
+    #[arg(long, value_delimiter = ',', value_name = "A,B")]
+    pub types: Vec<String>,
+    /// Only this stream, such as stock/TEA-1.
+    #[arg(long, value_name = "KIND/ID")]
+    pub stream: Option<StreamName>,
+    /// Only what stands behind this position.
+    #[arg(long, value_name = "POSITION", default_value_t = 0)]
+    pub after: i64,
+    /// Up to and including this position. Default: the head at the start of the export.
+    #[arg(long, value_name = "POSITION")]
+    pub until: Option<i64>,
+    /// Written whole or not at all. Default: standard output.
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+}
+
+/// Kind and id of a stream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StreamName {
+    pub kind: String,
+    pub id: String,
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("a stream is named KIND/ID, such as stock/TEA-1")]
+pub struct InvalidStreamName;
+
+#[derive(Debug, thiserror::Error)]
+pub enum ExportError {
+    #[error("can't read the log: {0}")]
+    Log(#[from] sqlx::Error),
+    #[error("can't write: {0}")]
+    Write(#[from] io::Error),
+}
+
+impl FromStr for StreamName {
+    type Err = InvalidStreamName;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.split_once('/') {
+            Some((kind, id)) if !kind.is_empty() && !id.is_empty() => {
+                Ok(Self { kind: kind.to_owned(), id: id.to_owned() })
+            }
+            _ => Err(InvalidStreamName),
+        }
+    }
+}
+
+/// Returns how many events were written.
+pub async fn run(args: &Args, database_url: &str) -> Result<u64, ExportError> {
+    let options = daybook_migrations::connect_options(database_url, "daybook-export")?;
+    let log = Log::new(daybook_migrations::pool(options, 1, Duration::from_secs(10)));
+    let selection = Selection {
+        after: Position(args.after),
+        // Without an end, an export of a busy log would chase it.
+        until: Some(args.until.map_or(log.head().await?, Position)),
+        types: args.types.clone(),
+        stream: args.stream.clone().map(|stream| (stream.kind, stream.id)),
+        limit: i64::MAX,
+    };
+    match &args.out {
+        Some(path) => to_file(path, &log, selection).await,
+        None => match write_all(io::stdout().lock(), &log, selection).await {
+            // `daybook export | head` has what it wants.
+            Err(ExportError::Write(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(0),
+            written => written,
+        },
+    }
+}
+
+/// Half an export must not look like a whole one, so the file gets its name when it is complete.
+async fn to_file(path: &Path, log: &Log, selection: Selection) -> Result<u64, ExportError> {
+    let mut partial = path.as_os_str().to_owned();
+    partial.push(".partial");
+    let file = File::create(&partial)?;
+    let written = write_all(&file, log, selection).await?;
+    file.sync_all()?;
+    fs::rename(&partial, path)?;
+    Ok(written)
+}
+
+async fn write_all(out: impl Write, log: &Log, selection: Selection) -> Result<u64, ExportError> {
+    let mut out = BufWriter::with_capacity(1 << 16, out);
+    let mut records = pin!(log.export(selection));
+    let mut written = 0;
+    while let Some(record) = records.try_next().await? {
+        out.write_all(&EventLine::from(&record).to_ndjson())?;
+        written += 1;
+    }
+    out.flush()?;
+    Ok(written)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stream_is_a_kind_and_an_id() {
+        let name: StreamName = "external_id/order:INV/7".parse().expect("a name");
+        assert_eq!((name.kind.as_str(), name.id.as_str()), ("external_id", "order:INV/7"));
+        for bad in ["", "stock", "/TEA-1", "stock/"] {
+            assert!(bad.parse::<StreamName>().is_err(), "{bad}");
+        }
+    }
+}

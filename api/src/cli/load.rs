@@ -1,0 +1,60 @@
+//! `daybook load`: replays a file of invoices through the HTTP API, as support would.
+//!
+//! Repeating a load changes nothing. Within the seven days that idempotency keys are kept, every
+//! command is answered from memory; later, products and orders are refused as `already_exists`, which
+//! counts as loaded, and goods are received only up to the pieces that the file needs, if fewer are on
+//! hand. (So after keys have expired *and* goods were shipped, a repeat tops the stock up again.)
+
+mod client;
+mod drive;
+mod plan;
+mod rows;
+mod tally;
+
+use std::path::PathBuf;
+
+use tokio::time::Instant;
+
+pub use client::ClientError;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Invoices in the layout of the UCI data set "Online Retail": CSV, plain or gzip.
+    #[arg(long, value_name = "FILE.csv[.gz]")]
+    pub orders: PathBuf,
+    /// Where the API listens.
+    #[arg(long, default_value = "http://127.0.0.1:8080")]
+    pub url: String,
+    /// Commands under way at the same time.
+    #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=1_000))]
+    pub concurrency: u16,
+    /// Only the first so many invoices of the file.
+    #[arg(long)]
+    pub limit: Option<usize>,
+    /// Of someone with the roles support, merchandiser and warehouse. Default: made with the
+    /// development key.
+    #[arg(long)]
+    pub token: Option<String>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    #[error("can't read the file: {0}")]
+    File(#[from] csv::Error),
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// Everything else was loaded, and the figures are printed.
+    #[error("{0} commands were refused")]
+    Refused(u64),
+}
+
+/// Loads the file and prints what came of it: figures of the file alone, then one line of what the
+/// server accepted.
+pub async fn run(args: &Args, token: String) -> Result<(), LoadError> {
+    let plan = plan::plan(&rows::read(&args.orders)?, args.limit);
+    let client = client::Client::new(&args.url, token)?;
+    let started = Instant::now();
+    let tally = drive::drive(&plan, &client, args.concurrency.into()).await?;
+    print!("{}", tally::report(&plan, &tally, started.elapsed()));
+    if tally.rejected() > 0 { Err(LoadError::Refused(tally.rejected())) } else { Ok(()) }
+}

@@ -1,0 +1,281 @@
+//! Sends a plan: products and stock first, then orders, each followed by its cancellation.
+
+use std::{
+    pin::pin,
+    sync::{Mutex, PoisonError},
+};
+
+use daybook_domain::quantity::Quantity;
+use futures::{Stream, StreamExt, TryStreamExt, stream};
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::{Value, json};
+use tracing::warn;
+
+use super::{
+    client::{Answer, Client, ClientError, Refusal},
+    plan::{Order, Plan, Product},
+    tally::Tally,
+};
+
+const CURRENCY: &str = "GBP";
+/// How many pages of a customer's orders are searched for one that was loaded long ago.
+const MAX_PAGES: u32 = 1_000;
+
+/// Sends everything, `concurrency` commands at a time. Ends early only if the server can't be reached
+/// or doesn't know us.
+pub async fn drive(plan: &Plan, client: &Client, concurrency: usize) -> Result<Tally, ClientError> {
+    let tally = Mutex::new(Tally::default());
+    let sender = Sender { client, tally: &tally };
+    let bar = progress_bar(plan.products.len() + plan.orders.len());
+    bar.set_message("products");
+    let products = stream::iter(&plan.products).map(|product| sender.product(product));
+    count(products.buffer_unordered(concurrency), &bar).await?;
+    bar.set_message("orders");
+    let orders = stream::iter(&plan.orders).map(|order| sender.order(order));
+    count(orders.buffer_unordered(concurrency), &bar).await?;
+    bar.finish_and_clear();
+    Ok(tally.into_inner().unwrap_or_else(PoisonError::into_inner))
+}
+
+async fn count(
+    sent: impl Stream<Item = Result<(), ClientError>>,
+    bar: &ProgressBar,
+) -> Result<(), ClientError> {
+    let mut sent = pin!(sent);
+    while sent.try_next().await?.is_some() {
+        bar.inc(1);
+    }
+    Ok(())
+}
+
+/// On stderr; nothing is drawn if that is not a terminal.
+fn progress_bar(length: usize) -> ProgressBar {
+    let style = ProgressStyle::with_template("{msg:9} {wide_bar} {pos}/{len} {per_sec} eta {eta}")
+        .expect("the template is valid");
+    ProgressBar::new(length as u64).with_style(style)
+}
+
+struct Sender<'a> {
+    client: &'a Client,
+    tally: &'a Mutex<Tally>,
+}
+
+/// A command that the server has carried out, now or before.
+struct Done {
+    body: Value,
+    replayed: bool,
+    position: Option<String>,
+}
+
+impl Sender<'_> {
+    /// Creates and publishes a product and receives what is missing of it.
+    async fn product(&self, product: &Product) -> Result<(), ClientError> {
+        let sku = product.sku.as_str();
+        let body = json!({ "sku": sku, "name": product.name, "price": gbp(product.price_minor) });
+        let (is_new, position) =
+            match self.client.command(&["v1", "products"], &format!("product-{sku}"), &body).await? {
+                Answer::Refused(refusal) if refusal.code == "already_exists" => {
+                    self.count(true);
+                    (false, None)
+                }
+                answer => match self.done(answer, "product", sku) {
+                    Some(done) => (!done.replayed, done.position),
+                    None => return Ok(()),
+                },
+            };
+        self.send(&["v1", "products", sku, "publication"], "publication", sku, &json!({})).await?;
+        let on_hand = if is_new { 0 } else { self.on_hand(sku, position.as_deref()).await? };
+        self.receive(product, on_hand).await
+    }
+
+    /// Brings the pieces on hand up to what the file needs.
+    async fn receive(&self, product: &Product, mut on_hand: i64) -> Result<(), ClientError> {
+        let sku = product.sku.as_str();
+        while on_hand < product.pieces {
+            let quantity = (product.pieces - on_hand).min(Quantity::MAX);
+            let body = json!({ "quantity": quantity, "reference": "imported" });
+            // A key per level: whoever was cut off here and starts again says the same thing.
+            let name = format!("receipt-{on_hand}-{}", product.pieces);
+            self.send(&["v1", "stock", sku, "receipts"], &name, sku, &body).await?;
+            on_hand += quantity;
+        }
+        Ok(())
+    }
+
+    async fn on_hand(&self, sku: &str, position: Option<&str>) -> Result<i64, ClientError> {
+        match self.client.query(&["v1", "stock", sku], &[], position).await? {
+            Answer::Accepted { body, .. } => {
+                body["on_hand"].as_i64().ok_or_else(|| ClientError::Foreign("stock without on_hand".into()))
+            }
+            Answer::Refused(Refusal { status: 404, .. }) => Ok(0),
+            Answer::Refused(refusal) => {
+                self.refused(&refusal, "stock", sku);
+                // Nobody knows what is there: receive nothing rather than too much.
+                Ok(i64::MAX)
+            }
+        }
+    }
+
+    async fn order(&self, order: &Order) -> Result<(), ClientError> {
+        let invoice = order.invoice.as_str();
+        let answer =
+            self.client.command(&["v1", "orders"], &format!("order-{invoice}"), &order_body(order)).await?;
+        let id = match answer {
+            Answer::Refused(refusal) if refusal.code == "already_exists" => {
+                self.count(true);
+                self.count_order(order.lines.len() as u64, order.total_minor);
+                None
+            }
+            answer => {
+                let Some(done) = self.done(answer, "order", invoice) else { return Ok(()) };
+                let (id, lines, total_minor) = read_order(&done.body)?;
+                self.count_order(lines, total_minor);
+                Some(id)
+            }
+        };
+        match &order.cancelled_by {
+            Some(by) => self.cancel(order, id, by.as_str()).await,
+            None => Ok(()),
+        }
+    }
+
+    /// `id`: if the order's own answer told it.
+    async fn cancel(&self, order: &Order, id: Option<String>, by: &str) -> Result<(), ClientError> {
+        let id = match id {
+            Some(id) => Some(id),
+            None => self.find_order(order).await?,
+        };
+        let Some(id) = id else {
+            let refusal = Refusal { status: 404, code: "not_found".into(), ..Refusal::default() };
+            self.refused(&refusal, "cancellation", by);
+            return Ok(());
+        };
+        let body = json!({ "reason": format!("Invoice {by}") });
+        if self.send(&["v1", "orders", &id, "cancellation"], "cancellation", by, &body).await?.is_some() {
+            self.with_tally(|tally| tally.cancellations += 1);
+        }
+        Ok(())
+    }
+
+    /// The id of an order that was loaded so long ago that its idempotency key is forgotten.
+    async fn find_order(&self, order: &Order) -> Result<Option<String>, ClientError> {
+        let customer = order.customer.as_ref().map_or("", |customer| customer.as_str());
+        let mut after: Option<String> = None;
+        for _ in 0..MAX_PAGES {
+            let mut parameters = vec![("customer", customer), ("limit", "100")];
+            parameters.extend(after.as_deref().map(|after| ("after", after)));
+            let page = match self.client.query(&["v1", "orders"], &parameters, None).await? {
+                Answer::Accepted { body, .. } => body,
+                Answer::Refused(refusal) => {
+                    self.refused(&refusal, "orders of a customer", customer);
+                    return Ok(None);
+                }
+            };
+            let orders = page["data"].as_array().map_or(&[][..], Vec::as_slice);
+            let found = orders.iter().find(|found| found["external_id"] == order.invoice.as_str());
+            if let Some(found) = found {
+                return Ok(found["id"].as_str().map(str::to_owned));
+            }
+            match page["next"].as_str() {
+                Some(next) => after = Some(next.to_owned()),
+                None => return Ok(None),
+            }
+        }
+        Ok(None)
+    }
+
+    async fn send(
+        &self,
+        path: &[&str],
+        what: &str,
+        about: &str,
+        body: &Value,
+    ) -> Result<Option<Done>, ClientError> {
+        let answer = self.client.command(path, &format!("{what}-{about}"), body).await?;
+        Ok(self.done(answer, what, about))
+    }
+
+    /// Counts the answer to a command; `None` if it was refused.
+    fn done(&self, answer: Answer, what: &str, about: &str) -> Option<Done> {
+        match answer {
+            Answer::Accepted { body, replayed, position } => {
+                self.count(replayed);
+                Some(Done { body, replayed, position })
+            }
+            Answer::Refused(refusal) => {
+                self.refused(&refusal, what, about);
+                None
+            }
+        }
+    }
+
+    fn refused(&self, refusal: &Refusal, what: &str, about: &str) {
+        warn!(what, about, status = refusal.status, code = refusal.code, detail = refusal.detail, "refused");
+        self.with_tally(|tally| {
+            tally.commands += 1;
+            *tally.rejected.entry(refusal.code.clone()).or_default() += 1;
+        });
+    }
+
+    fn count(&self, replayed: bool) {
+        self.with_tally(|tally| {
+            tally.commands += 1;
+            tally.replayed += u64::from(replayed);
+        });
+    }
+
+    fn count_order(&self, lines: u64, total_minor: i64) {
+        self.with_tally(|tally| {
+            tally.orders += 1;
+            tally.lines += lines;
+            tally.total_minor += i128::from(total_minor);
+        });
+    }
+
+    fn with_tally(&self, change: impl FnOnce(&mut Tally)) {
+        change(&mut self.tally.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+fn gbp(minor: i64) -> Value {
+    json!({ "amount": minor, "currency": CURRENCY })
+}
+
+fn order_body(order: &Order) -> Value {
+    let invoice = &order.invoice;
+    // Nobody's real name is in the file, so one is made up, in a domain where no mail arrives.
+    let contact = match &order.customer {
+        Some(customer) => json!({
+            "name": format!("Customer {customer}"),
+            "email": format!("{customer}@example.com"),
+        }),
+        None => json!({
+            "name": format!("Guest of invoice {invoice}"),
+            "email": format!("guest-{invoice}@example.com"),
+        }),
+    };
+    let line = |line: &super::plan::Line| json!({ "sku": line.sku, "quantity": line.quantity, "unit_price": gbp(line.unit_price_minor) });
+    let mut body = json!({
+        "lines": order.lines.iter().map(line).collect::<Vec<_>>(),
+        "currency": CURRENCY,
+        "contact": contact,
+        "external_id": invoice,
+        "override_reason": "imported",
+        "metadata": { "country": order.country, "invoice_date": order.invoice_date },
+    });
+    if let Some(customer) = &order.customer {
+        body["customer"] = json!(customer);
+    }
+    body
+}
+
+/// Id, number of lines and total in pence, as the server has them.
+fn read_order(body: &Value) -> Result<(String, u64, i64), ClientError> {
+    let id = body["id"].as_str().map(str::to_owned);
+    let lines = body["lines"].as_array().map(|lines| lines.len() as u64);
+    let total = body["total"]["amount"].as_i64();
+    id.zip(lines)
+        .zip(total)
+        .map(|((id, lines), total)| (id, lines, total))
+        .ok_or_else(|| ClientError::Foreign("an order without id, lines and total".into()))
+}

@@ -1,0 +1,285 @@
+//! What a file of invoices means to Daybook: products, orders, cancellations, and what it can't take.
+//! A pure function of the rows, so that the same file is always loaded in the same way.
+//!
+//! - A line becomes an order's line if it sells goods: a positive quantity, a description, a positive
+//!   price in whole pence. Everything else is counted by [`Unmapped`] reason; each row of the file is
+//!   counted once.
+//! - An invoice becomes an order of the lines that it has left, if any.
+//! - An invoice whose number starts with `C` takes goods back. If it comes from the same customer as an
+//!   order further up in the file and names exactly that order's lines (codes, quantities, prices), it
+//!   cancels it; with several such orders, the last one. Each order is cancelled once. An order further
+//!   down is not meant: people were credited for something old before they were billed anew.
+//! - A product is named and priced as most of its lines are; with equally many, as the first of them.
+
+mod line;
+
+use std::collections::{BTreeMap, HashMap};
+
+use daybook_domain::{
+    order::MAX_LINES,
+    quantity::Quantity,
+    sku::Sku,
+    text::{CustomerId, ExternalId, ProductName},
+};
+
+use super::rows::Row;
+use line::{Direction, read_line};
+
+#[derive(Debug)]
+pub struct Plan {
+    /// By SKU.
+    pub products: Vec<Product>,
+    /// In the file's order.
+    pub orders: Vec<Order>,
+    /// Rows by why they are left out.
+    pub unmapped: BTreeMap<Unmapped, u64>,
+    /// Rows that belong to invoices that cancel an order.
+    pub cancelling_rows: u64,
+}
+
+#[derive(Debug, PartialEq)]
+pub struct Product {
+    pub sku: Sku,
+    pub name: ProductName,
+    /// Pence.
+    pub price_minor: i64,
+    /// What all orders of the plan need together.
+    pub pieces: i64,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Order {
+    pub invoice: ExternalId,
+    pub customer: Option<CustomerId>,
+    pub country: String,
+    /// As in the file: local time without a zone.
+    pub invoice_date: String,
+    pub lines: Vec<Line>,
+    /// Pence.
+    pub total_minor: i64,
+    /// The invoice that takes the whole order back.
+    pub cancelled_by: Option<ExternalId>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Line {
+    pub sku: Sku,
+    pub quantity: Quantity,
+    /// Pence.
+    pub unit_price_minor: i64,
+    /// Whitespace tidied.
+    pub name: ProductName,
+}
+
+/// Why a row is left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Unmapped {
+    /// Takes goods back without naming a customer.
+    CancelsForNobody,
+    /// Takes back other lines than a whole earlier order of the customer has.
+    CancelsNoWholeOrder,
+    /// A price that is not in whole pence.
+    FractionOfAPenny,
+    NegativePrice,
+    /// Without one it is a correction of stock, not a sale.
+    NoDescription,
+    /// Postage, fees, discounts, vouchers.
+    NotGoods,
+    /// More pieces, or a larger amount, than an order can have.
+    OutOfRange,
+    /// A correction of stock outside of a cancellation.
+    QuantityNotPositive,
+    /// Of an invoice with more lines than an order can have.
+    TooManyLines,
+    /// A field doesn't contain what its column says.
+    Unreadable,
+    /// A gift or a correction, not a sale.
+    ZeroPrice,
+}
+
+impl Unmapped {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::CancelsForNobody => "cancels_for_nobody",
+            Self::CancelsNoWholeOrder => "cancels_no_whole_order",
+            Self::FractionOfAPenny => "fraction_of_a_penny",
+            Self::NegativePrice => "negative_price",
+            Self::NoDescription => "no_description",
+            Self::NotGoods => "not_goods",
+            Self::OutOfRange => "out_of_range",
+            Self::QuantityNotPositive => "quantity_not_positive",
+            Self::TooManyLines => "too_many_lines",
+            Self::Unreadable => "unreadable",
+            Self::ZeroPrice => "zero_price",
+        }
+    }
+}
+
+/// The plan for the first `limit` invoices.
+pub fn plan(rows: &[Row], limit: Option<usize>) -> Plan {
+    let mut planner = Planner::default();
+    for invoice in invoices(rows).into_iter().take(limit.unwrap_or(usize::MAX)) {
+        if invoice[0].invoice_no.starts_with('C') {
+            planner.cancellation(&invoice);
+        } else {
+            planner.sale(&invoice);
+        }
+    }
+    let Planner { orders, unmapped, cancelling_rows, .. } = planner;
+    Plan { products: products(&orders), orders, unmapped, cancelling_rows }
+}
+
+impl Plan {
+    pub fn lines(&self) -> usize {
+        self.orders.iter().map(|order| order.lines.len()).sum()
+    }
+
+    pub fn cancellations(&self) -> usize {
+        self.orders.iter().filter(|order| order.cancelled_by.is_some()).count()
+    }
+
+    /// Pence, those of cancelled orders included.
+    pub fn total_minor(&self) -> i128 {
+        self.orders.iter().map(|order| i128::from(order.total_minor)).sum()
+    }
+}
+
+/// Rows by invoice, each with at least one, in the order in which the invoices begin.
+fn invoices(rows: &[Row]) -> Vec<Vec<&Row>> {
+    let mut places: HashMap<&str, usize> = HashMap::new();
+    let mut invoices: Vec<Vec<&Row>> = Vec::new();
+    for row in rows {
+        let place = *places.entry(&row.invoice_no).or_insert(invoices.len());
+        match invoices.get_mut(place) {
+            Some(invoice) => invoice.push(row),
+            None => invoices.push(vec![row]),
+        }
+    }
+    invoices
+}
+
+/// What an order and the invoice that takes it back have in common.
+type Mirror = (CustomerId, Vec<(Sku, Quantity, i64)>);
+
+#[derive(Default)]
+struct Planner {
+    orders: Vec<Order>,
+    /// Orders that can still be cancelled, by index, the latest last.
+    open: HashMap<Mirror, Vec<usize>>,
+    unmapped: BTreeMap<Unmapped, u64>,
+    cancelling_rows: u64,
+}
+
+impl Planner {
+    fn sale(&mut self, rows: &[&Row]) {
+        let lines = self.lines(rows, Direction::Sold);
+        if lines.is_empty() {
+            return;
+        }
+        if lines.len() > MAX_LINES {
+            return self.leave_out(Unmapped::TooManyLines, lines.len());
+        }
+        let Ok((invoice, customer)) = head(rows[0]) else {
+            return self.leave_out(Unmapped::Unreadable, lines.len());
+        };
+        let Some(total_minor) = total(&lines) else {
+            return self.leave_out(Unmapped::OutOfRange, lines.len());
+        };
+        if let Some(customer) = &customer {
+            let mirror = (customer.clone(), sorted(&lines));
+            self.open.entry(mirror).or_default().push(self.orders.len());
+        }
+        self.orders.push(Order {
+            invoice,
+            customer,
+            country: rows[0].country.trim().to_owned(),
+            invoice_date: rows[0].invoice_date.trim().to_owned(),
+            lines,
+            total_minor,
+            cancelled_by: None,
+        });
+    }
+
+    fn cancellation(&mut self, rows: &[&Row]) {
+        let lines = self.lines(rows, Direction::TakenBack);
+        let Ok((invoice, customer)) = head(rows[0]) else {
+            return self.leave_out(Unmapped::Unreadable, lines.len());
+        };
+        let Some(customer) = customer else {
+            return self.leave_out(Unmapped::CancelsForNobody, lines.len());
+        };
+        match self.open.get_mut(&(customer, sorted(&lines))).and_then(Vec::pop) {
+            Some(order) => {
+                self.orders[order].cancelled_by = Some(invoice);
+                self.cancelling_rows += lines.len() as u64;
+            }
+            None => self.leave_out(Unmapped::CancelsNoWholeOrder, lines.len()),
+        }
+    }
+
+    /// The lines that are acceptable; the others are counted.
+    fn lines(&mut self, rows: &[&Row], direction: Direction) -> Vec<Line> {
+        let mut lines = Vec::new();
+        for row in rows {
+            match read_line(row, direction) {
+                Ok(line) => lines.push(line),
+                Err(reason) => self.leave_out(reason, 1),
+            }
+        }
+        lines
+    }
+
+    fn leave_out(&mut self, reason: Unmapped, rows: usize) {
+        if rows > 0 {
+            *self.unmapped.entry(reason).or_default() += rows as u64;
+        }
+    }
+}
+
+/// The number of the invoice, and its customer: `17850.0` becomes `c17850`.
+fn head(row: &Row) -> Result<(ExternalId, Option<CustomerId>), daybook_domain::text::InvalidText> {
+    let customer = row.customer_id.trim();
+    let customer = customer.strip_suffix(".0").unwrap_or(customer);
+    let customer = if customer.is_empty() { None } else { Some(format!("c{customer}").parse()?) };
+    Ok((row.invoice_no.parse()?, customer))
+}
+
+fn total(lines: &[Line]) -> Option<i64> {
+    lines
+        .iter()
+        .try_fold(0_i64, |sum, line| sum.checked_add(line.unit_price_minor.checked_mul(line.quantity.get())?))
+}
+
+fn sorted(lines: &[Line]) -> Vec<(Sku, Quantity, i64)> {
+    let mut sorted: Vec<_> =
+        lines.iter().map(|line| (line.sku.clone(), line.quantity, line.unit_price_minor)).collect();
+    sorted.sort();
+    sorted
+}
+
+fn products(orders: &[Order]) -> Vec<Product> {
+    let mut lines_by_sku: BTreeMap<&Sku, Vec<&Line>> = BTreeMap::new();
+    for line in orders.iter().flat_map(|order| &order.lines) {
+        lines_by_sku.entry(&line.sku).or_default().push(line);
+    }
+    let product = |(sku, lines): (&Sku, Vec<&Line>)| Product {
+        sku: sku.clone(),
+        name: most_frequent(lines.iter().map(|line| &line.name)).clone(),
+        price_minor: *most_frequent(lines.iter().map(|line| &line.unit_price_minor)),
+        pieces: lines.iter().map(|line| line.quantity.get()).sum(),
+    };
+    lines_by_sku.into_iter().map(product).collect()
+}
+
+/// The first of those that occur most often.
+fn most_frequent<'a, T: Ord>(values: impl Iterator<Item = &'a T>) -> &'a T {
+    let mut counts: BTreeMap<&T, (usize, std::cmp::Reverse<usize>)> = BTreeMap::new();
+    for (place, value) in values.enumerate() {
+        counts.entry(value).or_insert((0, std::cmp::Reverse(place))).0 += 1;
+    }
+    let most = counts.into_iter().max_by_key(|(_, count)| *count);
+    most.expect("a product has at least one line").0
+}
+
+#[cfg(test)]
+mod tests;

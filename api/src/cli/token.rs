@@ -1,0 +1,24 @@
+//! `daybook token`.
+
+use std::time::Duration;
+
+use daybook_domain::policy::Role;
+
+use crate::{auth::Grant, config::Config, keys::KeyError};
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Whose token it is: `sub`.
+    #[arg(long)]
+    subject: String,
+    /// May be repeated.
+    #[arg(long = "role", required = true, value_name = "ROLE")]
+    roles: Vec<Role>,
+    /// For how long it is good, such as 90s, 15m or 1h.
+    #[arg(long, default_value = "1h", value_parser = humantime::parse_duration)]
+    ttl: Duration,
+}
+
+pub fn run(config: &Config, args: &Args) -> Result<String, KeyError> {
+    super::mint(config, &Grant { subject: &args.subject, roles: &args.roles, ttl: args.ttl })
+}

@@ -1,0 +1,362 @@
+//! Settings: one flat table, from defaults, `daybook.toml`, `DAYBOOK_*` variables and flags, each
+//! over the one before. A name that nobody knows is an error, because it is a typing mistake.
+
+mod secret;
+
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use figment::{
+    Figment,
+    providers::{Env, Format, Serialized, Toml},
+};
+use serde::{Deserialize, Deserializer, Serialize};
+
+pub use secret::{Secret, SecretUrl};
+
+/// Every setting. Names are the same in the file, in upper case after `DAYBOOK_` and in `daybook config`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    pub environment: Environment,
+    /// Where development keys and mails lie.
+    pub home: PathBuf,
+    /// As the role that may read the log and append to it.
+    pub database_url: SecretUrl,
+    /// As the owner of the database. Without it: `database_url`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub migrate_database_url: Option<SecretUrl>,
+    pub nats_url: SecretUrl,
+    pub stream_name: String,
+    pub subject_prefix: String,
+
+    pub api_listen: SocketAddr,
+    pub admin_listen: SocketAddr,
+    pub telemetry_listen: SocketAddr,
+    /// What this process does.
+    #[serde(deserialize_with = "parts")]
+    pub roles: Vec<Part>,
+
+    /// Without it, mails are written to `mail_dir`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub smtp_url: Option<SecretUrl>,
+    pub mail_from: String,
+    /// Default: `mail` in `home`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mail_dir: Option<PathBuf>,
+
+    /// Wraps the keys of persons: 32 bytes in base64.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub master_key: Option<Secret>,
+    /// PKCS#8 PEM, Ed25519.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signing_key_file: Option<PathBuf>,
+    pub token_issuer: String,
+    pub token_audience: String,
+    /// Keys of another issuer, whose tokens are then the ones that count.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub jwks_url: Option<String>,
+
+    pub log_format: LogFormat,
+    /// As `tracing_subscriber::EnvFilter` reads it.
+    pub log_filter: String,
+
+    pub max_body_bytes: usize,
+    /// Of the API listener.
+    pub max_connections: usize,
+    /// Requests in work at the same time; more are turned away.
+    pub max_in_flight: usize,
+    /// How long a client may take to send the head of a request, and then its body.
+    pub client_timeout_ms: u64,
+    pub keep_alive_s: u64,
+    /// Deadline of a request that names none.
+    pub request_timeout_ms: u64,
+    /// The longest deadline that a request may name.
+    pub max_request_timeout_ms: u64,
+    pub subject_rate_per_s: u32,
+    pub subject_burst: u32,
+    /// Of requests without a token, by address.
+    pub address_rate_per_s: u32,
+    pub address_burst: u32,
+    /// Of invalid tokens, by address.
+    pub invalid_token_rate_per_s: u32,
+    pub invalid_token_burst: u32,
+    /// Connections of the queries.
+    pub query_connections: u32,
+    /// Connections of the command side, beside the one that appends.
+    pub command_connections: u32,
+    /// Connections of relay, projections and reactor.
+    pub downstream_connections: u32,
+    pub acquire_timeout_ms: u64,
+    /// How long the start waits for a database that is away.
+    pub start_timeout_s: u64,
+    /// How long requests in work may take to finish after SIGTERM.
+    pub shutdown_grace_s: u64,
+    /// Ready-made answers kept in memory.
+    pub cache_bytes: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Environment {
+    Development,
+    Production,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    Pretty,
+    Json,
+}
+
+/// A part of the server that a process can be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Part {
+    Api,
+    Relay,
+    Projections,
+    Reactor,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// Boxed, because it is large.
+    #[error("{0}")]
+    Unreadable(Box<figment::Error>),
+    #[error("setting {name}: {problem}")]
+    Invalid { name: &'static str, problem: String },
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            environment: Environment::Development,
+            home: ".daybook".into(),
+            database_url: "postgres://daybook_app@127.0.0.1:5432/daybook".into(),
+            migrate_database_url: None,
+            nats_url: "nats://127.0.0.1:4222".into(),
+            stream_name: "DAYBOOK".into(),
+            subject_prefix: "daybook".into(),
+            api_listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            admin_listen: SocketAddr::from(([127, 0, 0, 1], 8081)),
+            telemetry_listen: SocketAddr::from(([127, 0, 0, 1], 8082)),
+            roles: Part::ALL.to_vec(),
+            smtp_url: None,
+            mail_from: "Daybook <orders@localhost>".into(),
+            mail_dir: None,
+            master_key: None,
+            signing_key_file: None,
+            token_issuer: "daybook".into(),
+            token_audience: "daybook".into(),
+            jwks_url: None,
+            log_format: LogFormat::Pretty,
+            log_filter: "info".into(),
+            max_body_bytes: 1 << 20,
+            max_connections: 10_000,
+            max_in_flight: 4_096,
+            client_timeout_ms: 10_000,
+            keep_alive_s: 75,
+            request_timeout_ms: 10_000,
+            max_request_timeout_ms: 30_000,
+            subject_rate_per_s: 1_000,
+            subject_burst: 2_000,
+            address_rate_per_s: 200,
+            address_burst: 400,
+            invalid_token_rate_per_s: 10,
+            invalid_token_burst: 50,
+            query_connections: 10,
+            command_connections: 4,
+            downstream_connections: 12,
+            acquire_timeout_ms: 3_000,
+            start_timeout_s: 30,
+            shutdown_grace_s: 20,
+            cache_bytes: 256 << 20,
+        }
+    }
+}
+
+impl Part {
+    pub const ALL: [Self; 4] = [Self::Api, Self::Relay, Self::Projections, Self::Reactor];
+
+    fn parse(text: &str) -> Option<Self> {
+        match text {
+            "api" => Some(Self::Api),
+            "relay" => Some(Self::Relay),
+            "projections" => Some(Self::Projections),
+            "reactor" => Some(Self::Reactor),
+            _ => None,
+        }
+    }
+}
+
+impl Config {
+    /// The settings of the file (if it is there, or was named), of the environment, and of `flags`:
+    /// an object of those that were given on the command line.
+    pub fn load(file: Option<&Path>, flags: &impl Serialize) -> Result<Self, ConfigError> {
+        let toml = match file {
+            Some(named) => Toml::file_exact(named),
+            None => Toml::file("daybook.toml"),
+        };
+        Self::from(Figment::from(toml).merge(Env::prefixed("DAYBOOK_")).merge(Serialized::defaults(flags)))
+    }
+
+    fn from(figment: Figment) -> Result<Self, ConfigError> {
+        let config: Self = figment.extract().map_err(|error| ConfigError::Unreadable(Box::new(error)))?;
+        config.check()?;
+        Ok(config)
+    }
+
+    pub fn has(&self, part: Part) -> bool {
+        self.roles.contains(&part)
+    }
+
+    pub fn is_production(&self) -> bool {
+        self.environment == Environment::Production
+    }
+
+    pub fn mail_dir(&self) -> PathBuf {
+        self.mail_dir.clone().unwrap_or_else(|| self.home.join("mail"))
+    }
+
+    pub fn acquire_timeout(&self) -> Duration {
+        Duration::from_millis(self.acquire_timeout_ms)
+    }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        self.check_bounds()?;
+        let name_of_stream = |text: &str| {
+            (1..=64).contains(&text.len())
+                && text.bytes().all(|c| c.is_ascii_alphanumeric() || matches!(c, b'_' | b'-'))
+        };
+        for (name, value) in [("stream_name", &self.stream_name), ("subject_prefix", &self.subject_prefix)] {
+            require(name, name_of_stream(value), "has 1 to 64 characters of A-Z a-z 0-9 _ -")?;
+        }
+        require("roles", !self.roles.is_empty(), "names at least one of api, relay, projections, reactor")?;
+        for (name, value) in [("token_issuer", &self.token_issuer), ("token_audience", &self.token_audience)] {
+            require(name, !value.is_empty(), "may not be empty")?;
+        }
+        if let Some(url) = &self.jwks_url {
+            let safe = url.starts_with("https://") || (!self.is_production() && url.starts_with("http://"));
+            require("jwks_url", safe, "is an https URL")?;
+        }
+        if self.is_production() {
+            let has_key = self.signing_key_file.is_some() || self.jwks_url.is_some();
+            require("signing_key_file", has_key, "or jwks_url is required outside development")?;
+            require("master_key", self.master_key.is_some(), "is required outside development")?;
+        }
+        Ok(())
+    }
+
+    fn check_bounds(&self) -> Result<(), ConfigError> {
+        bounded("max_body_bytes", self.max_body_bytes, 1_024, 16 << 20)?;
+        bounded("max_connections", self.max_connections, 1, 1_000_000)?;
+        bounded("max_in_flight", self.max_in_flight, 1, 1_000_000)?;
+        bounded("client_timeout_ms", self.client_timeout_ms, 100, 120_000)?;
+        bounded("keep_alive_s", self.keep_alive_s, 1, 3_600)?;
+        bounded("max_request_timeout_ms", self.max_request_timeout_ms, 100, 300_000)?;
+        bounded("request_timeout_ms", self.request_timeout_ms, 100, self.max_request_timeout_ms)?;
+        bounded("subject_rate_per_s", self.subject_rate_per_s, 1, 1_000_000)?;
+        bounded("subject_burst", self.subject_burst, 1, 1_000_000)?;
+        bounded("address_rate_per_s", self.address_rate_per_s, 1, 1_000_000)?;
+        bounded("address_burst", self.address_burst, 1, 1_000_000)?;
+        bounded("invalid_token_rate_per_s", self.invalid_token_rate_per_s, 1, 1_000_000)?;
+        bounded("invalid_token_burst", self.invalid_token_burst, 1, 1_000_000)?;
+        bounded("query_connections", self.query_connections, 1, 1_000)?;
+        bounded("command_connections", self.command_connections, 1, 1_000)?;
+        bounded("downstream_connections", self.downstream_connections, 4, 1_000)?;
+        bounded("acquire_timeout_ms", self.acquire_timeout_ms, 10, 60_000)?;
+        bounded("start_timeout_s", self.start_timeout_s, 0, 3_600)?;
+        bounded("shutdown_grace_s", self.shutdown_grace_s, 0, 600)?;
+        bounded("cache_bytes", self.cache_bytes, 0, 1 << 40)
+    }
+}
+
+fn require(name: &'static str, holds: bool, problem: &str) -> Result<(), ConfigError> {
+    if holds { Ok(()) } else { Err(ConfigError::Invalid { name, problem: problem.to_owned() }) }
+}
+
+fn bounded<N: PartialOrd + std::fmt::Display>(
+    name: &'static str,
+    value: N,
+    least: N,
+    most: N,
+) -> Result<(), ConfigError> {
+    let holds = least <= value && value <= most;
+    require(name, holds, &format!("is {value}; allowed is {least} to {most}"))
+}
+
+/// `"api,relay"` or a list.
+fn parts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Part>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Written {
+        Text(String),
+        List(Vec<String>),
+    }
+    let names = match Written::deserialize(deserializer)? {
+        Written::Text(text) => text.split(',').map(|name| name.trim().to_owned()).collect(),
+        Written::List(names) => names,
+    };
+    let unknown = |name: &str| {
+        serde::de::Error::custom(format!("no role {name:?}; there are api, relay, projections, reactor"))
+    };
+    names.iter().map(|name| Part::parse(name).ok_or_else(|| unknown(name))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn from_toml(text: &str) -> Result<Config, ConfigError> {
+        Config::from(Figment::from(Toml::string(text)))
+    }
+
+    fn refusal(text: &str) -> String {
+        from_toml(text).expect_err("not valid").to_string()
+    }
+
+    #[test]
+    fn the_defaults_are_valid() {
+        from_toml("").expect("valid");
+    }
+
+    #[test]
+    fn a_name_that_nobody_knows_is_refused_and_named() {
+        assert!(refusal("databse_url = 'x'").contains("databse_url"));
+    }
+
+    #[test]
+    fn a_value_out_of_bounds_is_refused_with_its_bounds() {
+        let refusal = refusal("max_body_bytes = 1");
+        assert!(refusal.contains("max_body_bytes") && refusal.contains("1024"), "{refusal}");
+    }
+
+    #[test]
+    fn production_needs_keys() {
+        assert!(refusal("environment = 'production'").contains("signing_key_file"));
+        let with_key = "environment = 'production'\nsigning_key_file = 'key.pem'";
+        assert!(refusal(with_key).contains("master_key"));
+        let with_both = format!("{with_key}\nmaster_key = 'c2VjcmV0'");
+        assert!(from_toml(&with_both).is_ok());
+    }
+
+    #[test]
+    fn roles_are_a_list_or_text() {
+        assert_eq!(from_toml("roles = 'api, relay'").expect("valid").roles, [Part::Api, Part::Relay]);
+        assert_eq!(from_toml("roles = ['reactor']").expect("valid").roles, [Part::Reactor]);
+        assert!(refusal("roles = 'apy'").contains("apy"));
+    }
+
+    #[test]
+    fn secrets_are_not_shown() {
+        let config = from_toml("master_key = 'hunter2'\ndatabase_url = 'postgres://a:hunter2@db/d'");
+        let shown = toml::to_string(&config.expect("valid")).expect("serializes");
+        assert!(!shown.contains("hunter2"), "{shown}");
+        assert!(shown.contains("master_key"), "{shown}");
+    }
+}

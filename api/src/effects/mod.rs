@@ -1,0 +1,31 @@
+//! What reactions proposed is done here, at least once. Whoever receives it can tell a repeat.
+
+pub mod mail;
+
+use async_trait::async_trait;
+use daybook_domain::reactions::EffectKind;
+use daybook_projections::{ClaimedEffect, EffectError, Performer};
+
+use mail::Mailer;
+
+/// Everything that can be done outside, by kind.
+pub struct Effects {
+    mailer: Mailer,
+}
+
+impl Effects {
+    pub fn new(mailer: Mailer) -> Self {
+        Self { mailer }
+    }
+}
+
+#[async_trait]
+impl Performer for Effects {
+    async fn perform(&self, effect: &ClaimedEffect) -> Result<(), EffectError> {
+        match effect.kind {
+            EffectKind::MailOrderPlaced | EffectKind::MailOrderShipped | EffectKind::MailOrderCancelled => {
+                self.mailer.perform(effect).await
+            }
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! How commands and queries fail, as problems. No aggregate is named here: a rejection brings its code.
+
+use daybook_commands::{Failure, NotDone, Refusal, RefusalKind};
+use daybook_projections::{BadCursor, OperatorError, QueryError};
+use tracing::{error, warn};
+
+use crate::{
+    http::problem::Problem,
+    vault::VaultError,
+};
+use actix_web::http::StatusCode;
+
+impl From<NotDone> for Problem {
+    fn from(not_done: NotDone) -> Self {
+        match not_done {
+            NotDone::Refused(refusal) => refusal.into(),
+            NotDone::Failed(failure) => failure.into(),
+        }
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        let status = match refusal.kind {
+            RefusalKind::Forbidden => StatusCode::FORBIDDEN,
+            RefusalKind::NotFound => return Self::not_found(),
+            RefusalKind::Conflict => StatusCode::CONFLICT,
+            RefusalKind::Stale => StatusCode::PRECONDITION_FAILED,
+            RefusalKind::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
+        };
+        let problem = Self::new(status, refusal.code, refusal.detail);
+        match refusal.pointer {
+            Some(pointer) => problem.at(pointer),
+            None => problem,
+        }
+    }
+}
+
+impl From<Failure> for Problem {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Overloaded => Self::overloaded(),
+            Failure::Unavailable => Self::unavailable(),
+            Failure::OutcomeUnknown => Self::outcome_unknown(),
+            Failure::DeadlineExceeded => Self::deadline_exceeded(),
+            Failure::Internal => Self::internal(),
+        }
+    }
+}
+
+impl From<QueryError> for Problem {
+    fn from(error: QueryError) -> Self {
+        match error {
+            QueryError::Behind { .. } => Self::read_model_behind(),
+            QueryError::NotReady => Self::unavailable(),
+            QueryError::DeadlineExceeded => Self::deadline_exceeded(),
+            QueryError::BadCursor(error) => error.into(),
+            QueryError::Unavailable(error) => error.into(),
+            QueryError::Rendering(error) => match error.downcast::<VaultError>() {
+                Ok(error) => (*error).into(),
+                Err(error) => {
+                    error!(%error, "cannot render a row");
+                    Self::internal()
+                }
+            },
+        }
+    }
+}
+
+/// A database error of a query: nothing was changed, so trying again is always right.
+impl From<sqlx::Error> for Problem {
+    fn from(error: sqlx::Error) -> Self {
+        use daybook_migrations::{ErrorClass, classify};
+        match classify(&error) {
+            ErrorClass::Conflict | ErrorClass::Busy | ErrorClass::Gone => {
+                warn!(%error, "the database is not available");
+                Self::unavailable()
+            }
+            ErrorClass::Data | ErrorClass::Defect => {
+                error!(%error, "a query failed");
+                Self::internal()
+            }
+        }
+    }
+}
+
+impl From<OperatorError> for Problem {
+    fn from(error: OperatorError) -> Self {
+        match error {
+            OperatorError::NotFound => Self::not_found(),
+            OperatorError::AlreadyRunning => Self::conflict("already_running", error.to_string()),
+            OperatorError::Conflict(detail) => Self::conflict("conflict", detail),
+            OperatorError::Unavailable(error) => error.into(),
+        }
+    }
+}
+
+impl From<BadCursor> for Problem {
+    fn from(_: BadCursor) -> Self {
+        Self::malformed("after is a cursor as it was received in next")
+    }
+}
+
+impl From<VaultError> for Problem {
+    fn from(error: VaultError) -> Self {
+        match error {
+            VaultError::Database(error) => error.into(),
+            error => {
+                error!(%error, "personal data can't be sealed or opened");
+                Self::internal()
+            }
+        }
+    }
+}

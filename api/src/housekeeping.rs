@@ -1,0 +1,43 @@
+//! What has to be thrown away from time to time so that nothing grows for ever.
+
+use std::time::Duration;
+
+use actix_web::web::Data;
+use sqlx::PgPool;
+use tokio::time::interval;
+use tracing::warn;
+
+use crate::{app::App, http::limits::SWEEP_EVERY};
+
+const FORGET_EVERY: Duration = Duration::from_secs(60);
+/// Idempotency keys forgotten by one statement.
+const FORGET_AT_MOST: i32 = 10_000;
+
+/// Forgets the callers who have not called for a while. Never ends.
+pub async fn sweep_rates(app: Data<App>) {
+    let mut ticks = interval(SWEEP_EVERY);
+    loop {
+        ticks.tick().await;
+        app.rates.sweep();
+    }
+}
+
+/// Forgets answers that nobody may ask for again. Never ends.
+pub async fn forget_answers(pool: PgPool) {
+    let mut ticks = interval(FORGET_EVERY);
+    loop {
+        ticks.tick().await;
+        loop {
+            let forgotten: Result<i64, _> =
+                sqlx::query_scalar("SELECT forget_idempotency_keys($1)").bind(FORGET_AT_MOST).fetch_one(&pool).await;
+            match forgotten {
+                Ok(count) if count == i64::from(FORGET_AT_MOST) => {}
+                Ok(_) => break,
+                Err(error) => {
+                    warn!(%error, "cannot forget old idempotency keys");
+                    break;
+                }
+            }
+        }
+    }
+}

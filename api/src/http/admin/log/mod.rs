@@ -1,0 +1,3 @@
+//! The log itself.
+
+pub mod get;

@@ -1,0 +1,4 @@
+//! Rebuilds that were begun.
+
+pub mod cancel;
+pub mod get;

@@ -1,0 +1,3 @@
+//! Is each read model equal to the log?
+
+pub mod create;

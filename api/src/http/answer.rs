@@ -1,0 +1,196 @@
+//! Answers: what a command left behind, and what a query found.
+
+use std::borrow::Cow;
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::{
+        StatusCode,
+        header::{self, HeaderName, HeaderValue},
+    },
+};
+use daybook_commands::{Accepted, NotDone};
+use daybook_domain::Position;
+use daybook_projections::queries;
+use serde::Serialize;
+
+use super::problem::Problem;
+
+pub const DAYBOOK_POSITION: HeaderName = HeaderName::from_static("daybook-position");
+pub const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+
+pub const NO_STORE: (HeaderName, HeaderValue) =
+    (header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+/// For what everyone may see: short, because a price is among it.
+pub const PUBLIC: (HeaderName, HeaderValue) =
+    (header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=10"));
+const JSON: (HeaderName, HeaderValue) =
+    (header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+
+/// What a handler answers.
+pub type Answer = Result<HttpResponse, Problem>;
+
+/// The answer to a command. `collection` is where created things are found by their id.
+pub fn to_command(outcome: Result<Accepted, NotDone>, collection: &str) -> Answer {
+    let Accepted { receipt, position, replayed } = outcome?;
+    let status = if receipt.created { StatusCode::CREATED } else { StatusCode::OK };
+    let mut response = HttpResponse::build(status);
+    response
+        .insert_header(JSON)
+        .insert_header((header::ETAG, format!("\"{}\"", receipt.version)))
+        .insert_header((DAYBOOK_POSITION, position.0));
+    if receipt.created {
+        response.insert_header((header::LOCATION, format!("{collection}/{}", receipt.id)));
+    }
+    if replayed {
+        response.insert_header((IDEMPOTENT_REPLAYED, "true"));
+    }
+    Ok(response.body(with_position(receipt.body.get(), position)))
+}
+
+/// The object with the position as its last member.
+fn with_position(object: &str, position: Position) -> String {
+    let members = object.strip_suffix('}').unwrap_or(object);
+    let comma = if members.trim_end().ends_with('{') { "" } else { "," };
+    format!("{members}{comma}\"position\":{position}}}")
+}
+
+/// The answer to a query, or 304 if the client has it already.
+pub fn to_query(request: &HttpRequest, answer: &queries::Answer, cache: (HeaderName, HeaderValue)) -> HttpResponse {
+    let served = &answer.served;
+    let known = has_it_already(request, &served.etag);
+    let mut response = HttpResponse::build(if known { StatusCode::NOT_MODIFIED } else { StatusCode::OK });
+    response
+        .insert_header((header::ETAG, served.etag.as_str()))
+        .insert_header((DAYBOOK_POSITION, answer.position.0))
+        .insert_header(cache);
+    if known {
+        return response.finish();
+    }
+    response.insert_header(JSON).body(served.body.clone())
+}
+
+/// An answer that is made for this request.
+pub fn json(body: &impl Serialize) -> HttpResponse {
+    let body = serde_json::to_vec(body).expect("answers serialize: string keys, finite numbers");
+    HttpResponse::Ok().insert_header(JSON).body(body)
+}
+
+/// An answer about a thing at a version, made for this request.
+pub fn fresh(request: &HttpRequest, body: &impl Serialize, etag: String, position: Position) -> HttpResponse {
+    let mut response = if has_it_already(request, &etag) {
+        HttpResponse::NotModified().insert_header((header::ETAG, etag)).finish()
+    } else {
+        let mut response = json(body);
+        if let Ok(etag) = HeaderValue::from_str(&etag) {
+            response.headers_mut().insert(header::ETAG, etag);
+        }
+        response
+    };
+    tell_position(&mut response, position);
+    response
+}
+
+/// The same for everybody.
+pub fn public(body: &impl Serialize) -> HttpResponse {
+    let mut response = json(body);
+    response.headers_mut().insert(PUBLIC.0, PUBLIC.1);
+    response
+}
+
+pub fn tell_position(response: &mut HttpResponse, position: Position) {
+    response.headers_mut().insert(DAYBOOK_POSITION, position.0.into());
+}
+
+fn has_it_already(request: &HttpRequest, etag: &str) -> bool {
+    let Some(known) = request.headers().get(header::IF_NONE_MATCH) else { return false };
+    let known = known.to_str().unwrap_or_default();
+    known.trim() == "*" || known.split(',').any(|tag| tag.trim().trim_start_matches("W/") == etag)
+}
+
+/// Fails if `Accept` leaves none of `offered` over.
+pub fn check_acceptable(request: &HttpRequest, offered: &[&str]) -> Result<(), Problem> {
+    match preferred(request, offered) {
+        Some(_) => Ok(()),
+        None => Err(Problem::not_acceptable()),
+    }
+}
+
+/// The one of `offered` that the client likes best; of equals the first.
+pub fn preferred<'a>(request: &HttpRequest, offered: &[&'a str]) -> Option<&'a str> {
+    let values = request.headers().get_all(header::ACCEPT);
+    let accept = values.filter_map(|value| value.to_str().ok()).fold(Cow::Borrowed(""), |all, value| {
+        if all.is_empty() { value.into() } else { format!("{all},{value}").into() }
+    });
+    if accept.is_empty() || accept == "*/*" {
+        return offered.first().copied();
+    }
+    let quality = |offer: &&str| {
+        let ranges = accept.split(',').filter_map(|range| matching(range, offer));
+        // The most exact range decides.
+        ranges.max_by_key(|(exactness, _)| *exactness).map_or(0, |(_, quality)| quality)
+    };
+    let liked = offered.iter().map(|offer| (*offer, quality(offer))).filter(|(_, quality)| *quality > 0);
+    liked.fold(None, |best: Option<(&str, u32)>, next| match best {
+        Some(best) if best.1 >= next.1 => Some(best),
+        _ => Some(next),
+    })
+    .map(|(offer, _)| offer)
+}
+
+/// How exactly one range of an Accept header matches, and its quality in thousandths.
+fn matching(range: &str, offer: &str) -> Option<(u8, u32)> {
+    let mut parts = range.split(';').map(str::trim);
+    let essence = parts.next()?;
+    let (kind, _) = offer.split_once('/')?;
+    let exactness = match essence.split_once('/')? {
+        _ if essence.eq_ignore_ascii_case(offer) => 2,
+        (range, "*") if range.eq_ignore_ascii_case(kind) => 1,
+        ("*", "*") => 0,
+        _ => return None,
+    };
+    let quality = parts.find_map(|parameter| parameter.strip_prefix("q=").or(parameter.strip_prefix("Q=")));
+    let quality = quality.map_or(1.0, |text| text.parse::<f32>().unwrap_or(0.0));
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to 0..=1000")]
+    Some((exactness, (quality.clamp(0.0, 1.0) * 1_000.0) as u32))
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::*;
+
+    fn choice(accept: &str) -> Option<&'static str> {
+        let request = TestRequest::get().insert_header((header::ACCEPT, accept)).to_http_request();
+        preferred(&request, &["application/json", "application/x-ndjson"])
+    }
+
+    #[test]
+    fn the_client_gets_what_it_likes_best() {
+        assert_eq!(choice("*/*"), Some("application/json"));
+        assert_eq!(choice("application/*"), Some("application/json"));
+        assert_eq!(choice("application/x-ndjson"), Some("application/x-ndjson"));
+        assert_eq!(choice("application/json;q=0.5, application/x-ndjson"), Some("application/x-ndjson"));
+        assert_eq!(choice("text/html, */*;q=0.1"), Some("application/json"));
+        assert_eq!(choice("application/json;q=0, */*"), Some("application/x-ndjson"));
+        assert_eq!(choice("text/html"), None);
+        assert_eq!(preferred(&TestRequest::get().to_http_request(), &["a/b"]), Some("a/b"));
+    }
+
+    #[test]
+    fn the_position_becomes_the_last_member() {
+        assert_eq!(with_position(r#"{"id":"a"}"#, Position(7)), r#"{"id":"a","position":7}"#);
+        assert_eq!(with_position("{}", Position(7)), r#"{"position":7}"#);
+    }
+
+    #[test]
+    fn a_known_etag_is_recognised_among_others() {
+        let knows = |tags: &str| {
+            let request = TestRequest::get().insert_header((header::IF_NONE_MATCH, tags)).to_http_request();
+            has_it_already(&request, "\"7\"")
+        };
+        assert!(knows("\"7\"") && knows("W/\"7\"") && knows("\"6\", \"7\"") && knows("*"));
+        assert!(!knows("\"6\"") && !knows("7"));
+    }
+}

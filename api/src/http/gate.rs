@@ -1,0 +1,75 @@
+//! Whether a request may come in: is there room, who is it, do they ask too often.
+
+use std::{net::IpAddr, sync::Arc};
+
+use actix_web::dev::ServiceRequest;
+use daybook_domain::policy::Actor;
+
+use super::{limits::Budget, problem::Problem};
+use crate::{
+    app::App,
+    auth::{caller::presented_token, token::Presented},
+    metrics,
+};
+
+/// Somebody who may come in.
+pub struct Admitted {
+    pub actor: Option<Arc<Actor>>,
+    /// `None`: not counted.
+    pub budget: Option<Budget>,
+}
+
+/// Lets a request in, as the `in_flight`-th. A token that is no good is refused even where none is
+/// needed: its sender is mistaken about who they are.
+pub fn admit(app: &App, request: &ServiceRequest, in_flight: usize) -> Result<Admitted, Problem> {
+    // Whoever watches over this process must always get an answer.
+    if matches!(request.path(), "/healthz" | "/readyz") {
+        return Ok(Admitted { actor: None, budget: None });
+    }
+    if app.traffic.is_draining() {
+        metrics::TURNED_AWAY.with_label_values(&["draining"]).inc();
+        return Err(Problem::unavailable());
+    }
+    if in_flight > app.limits.max_in_flight {
+        metrics::TURNED_AWAY.with_label_values(&["overloaded"]).inc();
+        return Err(Problem::overloaded());
+    }
+    identify(app, request).inspect_err(|problem| {
+        if problem.code() == "rate_limited" {
+            metrics::TURNED_AWAY.with_label_values(&["rate_limited"]).inc();
+        }
+    })
+}
+
+fn identify(app: &App, request: &ServiceRequest) -> Result<Admitted, Problem> {
+    let address = request.peer_addr().map_or(IpAddr::from([0, 0, 0, 0]), |peer| peer.ip());
+    if has_token_in_query(request.query_string()) {
+        app.rates.invalid_token(address)?;
+        return Err(Problem::invalid_token());
+    }
+    let Some(token) = presented_token(request.headers())? else {
+        return Ok(Admitted { actor: None, budget: Some(app.rates.address(address)?) });
+    };
+    let presented = Presented::new(token);
+    let actor = match app.verifier.remembered(&presented) {
+        Some(actor) => actor,
+        None => {
+            app.rates.may_present(address)?;
+            match app.verifier.verify(&presented) {
+                Ok(actor) => actor,
+                Err(refused) => {
+                    metrics::TOKENS_REFUSED.with_label_values(&[&refused.to_string()]).inc();
+                    app.rates.invalid_token(address)?;
+                    return Err(refused.into());
+                }
+            }
+        }
+    };
+    let budget = Some(app.rates.subject(&actor.subject)?);
+    Ok(Admitted { actor: Some(actor), budget })
+}
+
+/// RFC 6750 knows it, and it ends up in logs and histories: never.
+fn has_token_in_query(query: &str) -> bool {
+    query.split('&').any(|pair| pair.split('=').next() == Some("access_token"))
+}

@@ -1,0 +1,181 @@
+//! The OpenAPI document: what the endpoints say of themselves, and what is the same for all of them.
+
+use std::collections::BTreeMap;
+
+use utoipa::{
+    PartialSchema,
+    openapi::{
+        Components, Content, Header, Info, License, Object, OpenApi, OpenApiVersion, Paths, Ref, RefOr, Required,
+        Response, Type,
+        path::{HttpMethod, Operation, Parameter, ParameterIn},
+        schema::Schema,
+        security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme},
+    },
+};
+
+use super::{
+    endpoint::Endpoint,
+    problem::{CATALOGUE, MEDIA_TYPE},
+    schema,
+};
+
+const DESCRIPTION: &str = "Commands answer when what they did is durable; queries follow a moment later. \
+    Send the `Daybook-Position` of a command's answer as `Daybook-Min-Position` of a query to see what it did. \
+    Money is in integer minor units. Clients ignore members that they don't know.";
+
+/// The name of the one way to authenticate.
+pub const BEARER: &str = "bearer";
+
+/// The document of `endpoints`.
+pub fn document(endpoints: Vec<Endpoint>) -> OpenApi {
+    let mut components = Components::new();
+    components.add_security_scheme(BEARER, SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)));
+    let mut schemas: BTreeMap<String, RefOr<Schema>> = BTreeMap::new();
+    let mut paths = Paths::new();
+    for endpoint in endpoints {
+        schemas.extend(endpoint.schemas);
+        let mut operation = endpoint.operation;
+        complete(&mut operation, &endpoint.method);
+        paths.add_path_operation(endpoint.path, vec![endpoint.method], operation);
+    }
+    schemas.insert("Problem".into(), schema::Problem::schema());
+    schemas.insert("FieldProblem".into(), schema::FieldProblem::schema());
+    components.schemas.extend(schemas);
+
+    let mut info = Info::new("Daybook", env!("CARGO_PKG_VERSION"));
+    info.description = Some(DESCRIPTION.into());
+    info.license = Some(License::new("MIT OR Apache-2.0"));
+    let mut document = OpenApi::new(info, paths);
+    document.openapi = OpenApiVersion::Version31;
+    document.components = Some(components);
+    document
+}
+
+/// Adds the headers and errors that follow from what kind of endpoint it is.
+fn complete(operation: &mut Operation, method: &HttpMethod) {
+    let is_command = !matches!(method, HttpMethod::Get);
+    let has_body = operation.request_body.is_some();
+    let mut parameters = operation.parameters.take().unwrap_or_default();
+    parameters.push(header("X-Request-Id", "Your name for this request, echoed", false));
+    parameters.push(header("traceparent", "W3C Trace Context", false));
+    parameters.push(header("Request-Timeout-Ms", "How long you wait, ms; capped", false));
+    let mut codes = vec!["malformed_request", "unknown_parameter", "rate_limited", "internal", "overloaded"];
+    codes.extend(["unavailable", "not_acceptable", "unauthenticated", "deadline_exceeded"]);
+    // Whoever says nothing of it needs a token.
+    if operation.security.is_none() {
+        operation.security = Some(vec![SecurityRequirement::new(BEARER, Vec::<String>::new())]);
+        codes.push("forbidden");
+    }
+    if is_command {
+        let key_required = parameters.iter().any(|own| matches!(own, RefOr::T(own) if own.name == KEY));
+        if !key_required {
+            parameters.push(header(KEY, "As where it is required", false));
+        }
+        parameters.push(header("If-Match", "The ETag that the thing must still have", false));
+        codes.extend(["not_found", "conflict", "idempotency_in_flight", "stale_version"]);
+        codes.extend(["idempotency_key_reused", "outcome_unknown"]);
+        if key_required {
+            codes.push("idempotency_key_required");
+        }
+    } else {
+        parameters.push(header("If-None-Match", "An ETag: 304 if it is still the same", false));
+        parameters.push(header("Daybook-Min-Position", "Wait until the answer has seen this position", false));
+        codes.push("read_model_behind");
+    }
+    if has_body {
+        codes.extend(["payload_too_large", "unsupported_media_type", "request_timeout", "validation_failed"]);
+    }
+    operation.parameters = Some(parameters);
+    for (status, response) in &mut operation.responses.responses {
+        if let (RefOr::T(response), true) = (response, status.starts_with('2')) {
+            describe_success(response, is_command);
+        }
+    }
+    add_problems(operation, &codes);
+}
+
+/// A parameter that a handler names itself if it can't do without.
+const KEY: &str = "Idempotency-Key";
+
+fn describe_success(response: &mut Response, is_command: bool) {
+    let mut tell = |name: &str, description: &str| {
+        let mut header = Header::new(Object::with_type(Type::String));
+        header.description = Some(description.into());
+        response.headers.insert(name.into(), header.into());
+    };
+    tell("Daybook-Position", "The position of the log that this answer has seen");
+    tell("ETag", "The version");
+    tell("X-Request-Id", "The name of this request");
+    tell("RateLimit", "What is left of the limit");
+    tell("RateLimit-Policy", "The limit");
+    if is_command {
+        tell("Idempotent-Replayed", "true: the answer of an earlier request with the same key");
+    }
+}
+
+/// One response for each status, with its codes. Codes that the handler names itself come first.
+fn add_problems(operation: &mut Operation, codes: &[&'static str]) {
+    let mut by_status: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for code in codes {
+        let entry = CATALOGUE.iter().find(|entry| entry.code == *code);
+        let entry = entry.expect("codes that are used here stand in the catalogue");
+        by_status.entry(entry.status().as_u16().to_string()).or_default().push(entry.code);
+    }
+    for (status, codes) in by_status {
+        let codes = codes.iter().map(|code| format!("`{code}`")).collect::<Vec<_>>().join(", ");
+        let own = operation.responses.responses.get(&status).and_then(|own| match own {
+            RefOr::T(response) => Some(format!("{}, ", response.description)),
+            RefOr::Ref(_) => None,
+        });
+        let mut response = Response::new(own.unwrap_or_default() + &codes);
+        let content = Content::new(Some(Ref::from_schema_name("Problem")));
+        response.content.insert(MEDIA_TYPE.into(), content.into());
+        if matches!(status.as_str(), "429" | "503") {
+            let mut header = Header::new(Object::with_type(Type::Integer));
+            header.description = Some("Seconds to wait".into());
+            response.headers.insert("Retry-After".into(), header.into());
+        }
+        operation.responses.responses.insert(status, response.into());
+    }
+}
+
+fn header(name: &str, description: &str, required: bool) -> RefOr<Parameter> {
+    let mut parameter = Parameter::new(name);
+    parameter.parameter_in = ParameterIn::Header;
+    parameter.description = Some(description.into());
+    parameter.required = if required { Required::True } else { Required::False };
+    parameter.schema = Some(Object::with_type(Type::String).into());
+    parameter.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::routes;
+
+    #[test]
+    fn every_reference_in_the_document_leads_somewhere() {
+        let document = serde_json::to_value(document(routes::endpoints())).expect("serializes");
+        assert_eq!(document["openapi"], "3.1.0");
+        let text = document.to_string();
+        for reference in text.split("\"#/components/schemas/").skip(1) {
+            let name = reference.split('"').next().unwrap_or_default();
+            assert!(document["components"]["schemas"].get(name).is_some(), "{name}");
+        }
+    }
+
+    #[test]
+    fn every_operation_has_its_own_name() {
+        let document = document(routes::endpoints());
+        let paths = document.paths.paths.values();
+        let mut names: Vec<_> = paths
+            .flat_map(|item| [&item.get, &item.post, &item.put, &item.delete, &item.patch])
+            .flatten()
+            .map(|operation| operation.operation_id.clone())
+            .collect();
+        let count = names.len();
+        names.sort();
+        names.dedup();
+        assert_eq!(names.len(), count);
+    }
+}

@@ -1,0 +1,151 @@
+use std::io;
+
+use actix_web::{HttpRequest, HttpResponse, http::header, web};
+use bytes::Bytes;
+use daybook_domain::{Position, policy::Action};
+use daybook_projections::Selection;
+use futures::StreamExt;
+use serde::{Deserialize, Serialize};
+use tracing::warn;
+use utoipa::{IntoParams, ToSchema};
+
+use crate::{
+    app::App,
+    auth::Caller,
+    event_line::EventLine,
+    http::{
+        answer::{self, Answer},
+        context,
+        params::{self, Limit},
+        problem::Problem,
+        schema,
+    },
+};
+
+const NDJSON: &str = "application/x-ndjson";
+const MAX_TYPES: usize = 50;
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct Page {
+    /// A position: events behind it. `next` of the page before.
+    #[serde(default)]
+    #[param(minimum = 0)]
+    after: i64,
+    /// Of a JSON page; a stream of NDJSON has no limit unless one is named.
+    #[param(value_type = Option<u16>, minimum = 1, maximum = 100, default = 20)]
+    limit: Option<Limit>,
+    /// Names of events, with commas between them.
+    types: Option<String>,
+    /// One stream, such as `order/ord_…`.
+    stream: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = EventPage)]
+pub struct View<'a> {
+    #[schema(value_type = Vec<Event>)]
+    data: Vec<EventLine<'a>>,
+    has_more: bool,
+    /// To be sent as `after`.
+    next: Option<String>,
+}
+
+/// A stored event. Personal data in it is sealed.
+#[derive(ToSchema)]
+pub struct Event {
+    pub position: i64,
+    pub event_id: uuid::Uuid,
+    /// Kind and id: `order/ord_…`.
+    pub stream: String,
+    /// Place in the stream, from 1.
+    pub sequence: i64,
+    pub r#type: String,
+    /// Of the payload's shape.
+    pub version: Option<u16>,
+    #[schema(value_type = schema::AnyObject)]
+    pub payload: (),
+    #[schema(value_type = schema::AnyObject)]
+    pub metadata: (),
+    pub recorded_at: chrono::DateTime<chrono::Utc>,
+}
+
+/// Events by position: a page as JSON, all of them as `application/x-ndjson`.
+#[utoipa::path(
+    get, path = "/v1/events", tag = "events", params(Page),
+    responses((status = 200, description = "A page, or a stream of one event a line", content(
+        (View = "application/json"), (Event = "application/x-ndjson"),
+    ))),
+)]
+pub async fn handle(app: web::Data<App>, request: HttpRequest, caller: Caller) -> Answer {
+    let form = answer::preferred(&request, &["application/json", NDJSON]).ok_or_else(Problem::not_acceptable)?;
+    caller.authorize(Action::ReadEvents, None)?;
+    let page: Page = params::query(request.query_string())?;
+    let selection = page.selection()?;
+    if form == NDJSON {
+        let limit = page.limit.map_or(i64::MAX, |limit| limit.get().into());
+        return stream(&app, Selection { limit, ..selection }).await;
+    }
+    let limit = page.limit.unwrap_or_default().get();
+    // One more tells whether there are more.
+    let selection = Selection { limit: i64::from(limit) + 1, ..selection };
+    let reading = async { Ok::<_, sqlx::Error>((app.log.head().await?, app.log.select(&selection).await?)) };
+    let (head, mut data) = tokio::time::timeout_at(context::of(&request).deadline.into(), reading)
+        .await
+        .map_err(|_| Problem::deadline_exceeded())??;
+    let has_more = data.len() > usize::from(limit);
+    data.truncate(limit.into());
+    let next = data.last().filter(|_| has_more).map(|last| last.position.to_string());
+    let view = View { data: data.iter().map(EventLine::from).collect(), has_more, next };
+    let mut response = answer::json(&view);
+    answer::tell_position(&mut response, head);
+    Ok(response)
+}
+
+/// All that are there now, a line each.
+async fn stream(app: &App, selection: Selection) -> Answer {
+    let head = app.log.head().await?;
+    let (in_flight, _) = app.traffic.enter();
+    let lines = app.log.export(Selection { until: Some(head), ..selection }).map(move |record| {
+        // The request counts as in work until its last line.
+        let _until_the_end = &in_flight;
+        match record {
+            Ok(record) => Ok(Bytes::from(EventLine::from(&record).to_ndjson())),
+            Err(error) => {
+                warn!(%error, "a stream of events broke off");
+                // The client sees that it didn't end well, and not why.
+                Err(io::Error::other("the log can't be read"))
+            }
+        }
+    });
+    let mut response = HttpResponse::Ok().insert_header((header::CONTENT_TYPE, NDJSON)).streaming(Box::pin(lines));
+    answer::tell_position(&mut response, head);
+    Ok(response)
+}
+
+impl Page {
+    fn selection(&self) -> Result<Selection, Problem> {
+        if self.after < 0 {
+            return Err(Problem::malformed("after is a position: 0 or more"));
+        }
+        let types: Vec<String> = match &self.types {
+            Some(types) => types.split(',').map(str::to_owned).collect(),
+            None => vec![],
+        };
+        let is_name = |name: &String| {
+            (1..=100).contains(&name.len()) && name.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'_')
+        };
+        if types.len() > MAX_TYPES || !types.iter().all(is_name) {
+            return Err(Problem::malformed("types has 1 to 50 names of events, with commas between them"));
+        }
+        let stream = match self.stream.as_deref().map(|stream| stream.split_once('/')) {
+            None => None,
+            Some(Some((kind, id))) if !kind.is_empty() && !id.is_empty() && !id.contains('\0') && !kind.contains('\0') => {
+                Some((kind.to_owned(), id.to_owned()))
+            }
+            Some(_) => return Err(Problem::malformed("stream is a kind and an id with a slash between them")),
+        };
+        Ok(Selection { after: Position(self.after), until: None, types, stream, limit: 0 })
+    }
+}

@@ -1,0 +1,3 @@
+//! The log, for analysts.
+
+pub mod list;

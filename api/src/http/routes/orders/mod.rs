@@ -1,0 +1,13 @@
+//! Orders.
+
+pub mod cancel;
+pub mod confirm;
+pub mod deliver;
+pub mod get;
+pub mod history;
+pub mod list;
+pub mod place;
+pub mod ship;
+pub mod view;
+
+pub const COLLECTION: &str = "/v1/orders";

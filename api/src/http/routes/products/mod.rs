@@ -1,0 +1,13 @@
+//! The catalogue.
+
+pub mod archive;
+pub mod create;
+pub mod describe;
+pub mod get;
+pub mod list;
+pub mod price;
+pub mod publish;
+pub mod unpublish;
+pub mod view;
+
+pub const COLLECTION: &str = "/v1/products";

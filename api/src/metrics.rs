@@ -1,0 +1,42 @@
+//! What is counted at the edge.
+
+use std::sync::LazyLock;
+
+use prometheus::{
+    HistogramVec, IntCounter, IntCounterVec, IntGauge, histogram_opts, opts, register_histogram_vec,
+    register_int_counter, register_int_counter_vec, register_int_gauge,
+};
+
+/// Metrics are registered once, under names that nobody else has.
+const REGISTERED: &str = "a metric is registered once";
+
+/// From when a request's head was read until its answer was ready, by route, method and status.
+pub static REQUEST_SECONDS: LazyLock<HistogramVec> = LazyLock::new(|| {
+    let buckets =
+        vec![0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
+    let options = histogram_opts!("daybook_http_request_seconds", "Requests by route, method and status", buckets);
+    register_histogram_vec!(options, &["route", "method", "status"]).expect(REGISTERED)
+});
+
+pub static IN_FLIGHT: LazyLock<IntGauge> =
+    LazyLock::new(|| register_int_gauge!(opts!("daybook_http_requests_in_flight", "Requests in work")).expect(REGISTERED));
+
+/// Turned away before they were looked at, by why.
+pub static TURNED_AWAY: LazyLock<IntCounterVec> = LazyLock::new(|| {
+    let options = opts!("daybook_http_turned_away_total", "Requests turned away: overloaded, rate_limited, draining");
+    register_int_counter_vec!(options, &["reason"]).expect(REGISTERED)
+});
+
+pub static TOKENS_REFUSED: LazyLock<IntCounterVec> = LazyLock::new(|| {
+    let options = opts!("daybook_tokens_refused_total", "Tokens refused, by why");
+    register_int_counter_vec!(options, &["reason"]).expect(REGISTERED)
+});
+
+pub static PANICS: LazyLock<IntCounter> =
+    LazyLock::new(|| register_int_counter!(opts!("daybook_http_panics_total", "Handlers that panicked")).expect(REGISTERED));
+
+/// Refusals that left no audit record, because too many came at once or the database was away.
+pub static AUDIT_LOST: LazyLock<IntCounter> = LazyLock::new(|| {
+    let options = opts!("daybook_audit_records_lost_total", "Refusals that left no audit record");
+    register_int_counter!(options).expect(REGISTERED)
+});

@@ -1,0 +1,28 @@
+//! Log lines: to standard output, for people or as JSON. No personal data, no secrets, no bodies.
+
+use tracing::error;
+use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt};
+
+use crate::config::{Config, LogFormat};
+
+#[derive(Debug, thiserror::Error)]
+#[error("setting log_filter: {0}")]
+pub struct BadFilter(#[from] tracing_subscriber::filter::ParseError);
+
+/// To be called once, by the process. Others than the first change nothing.
+pub fn start(config: &Config) -> Result<(), BadFilter> {
+    let filter = EnvFilter::try_new(&config.log_filter)?;
+    let registry = tracing_subscriber::registry().with(filter);
+    let started = match config.log_format {
+        LogFormat::Pretty => registry.with(fmt::layer().with_target(false)).try_init(),
+        LogFormat::Json => registry.with(fmt::layer().json().flatten_event(true)).try_init(),
+    };
+    if started.is_ok() {
+        // The message of a panic may quote data; where it happened is enough to find it.
+        std::panic::set_hook(Box::new(|panic| {
+            let location = panic.location().map(ToString::to_string).unwrap_or_default();
+            error!(location, "panic");
+        }));
+    }
+    Ok(())
+}

@@ -1,0 +1,321 @@
+//! Personal data at rest: sealed on the way in, opened on the way out.
+//!
+//! Each person has a key of their own in `person_keys`, wrapped by the master key. Deleting that row
+//! erases the person everywhere at once. Keys that were unwrapped are remembered for
+//! [`KEY_MEMORY_SECS`], so an erasure takes effect in every process within that time; what is sealed
+//! for the person by a process that still remembers the old key can never be opened again.
+//!
+//! No error and no log line of this module contains plaintext, keys or owners.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use aws_lc_rs::{
+    aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey},
+    error::Unspecified,
+    rand,
+};
+use base64::{Engine, prelude::BASE64_STANDARD};
+use daybook_domain::{ids::OrderId, sealed::Sealed};
+use moka::sync::Cache;
+use serde::{Serialize, de::DeserializeOwned};
+use sqlx::PgPool;
+use uuid::Uuid;
+
+/// How long an unwrapped key is remembered, and so how long an erasure may take, s.
+const KEY_MEMORY_SECS: u64 = 60;
+/// How many unwrapped keys are remembered, of each kind of look-up.
+const REMEMBERED_KEYS: u64 = 20_000;
+/// How often to look again for a key that was made or thrown away at the same moment.
+const KEY_ATTEMPTS: u32 = 5;
+const KEY_LEN: usize = 32;
+
+/// Whose data it is.
+#[derive(Debug, Clone, Copy)]
+pub enum Person<'a> {
+    /// The `sub` of a customer's token.
+    Customer(&'a str),
+    /// Nobody with an account: a guest is known by their order.
+    Order(OrderId),
+}
+
+/// Seals and opens personal data. A cheap handle.
+#[derive(Clone)]
+pub struct Vault {
+    pool: PgPool,
+    master_key: Arc<RandomizedNonceKey>,
+    by_owner: Cache<String, PersonKey>,
+    by_id: Cache<Uuid, PersonKey>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum VaultError {
+    #[error("the keys of persons can't be reached")]
+    Database(#[source] sqlx::Error),
+    /// It was changed, or another master key is in use.
+    #[error("sealed data or its key can't be authenticated")]
+    NotAuthentic,
+    /// A defect of ours. The reason is left out: it could quote the data.
+    #[error("personal data doesn't have the shape that was expected")]
+    Shape,
+    #[error("a person's key was made and thrown away again and again")]
+    Contended,
+}
+
+impl From<Unspecified> for VaultError {
+    fn from(_: Unspecified) -> Self {
+        Self::NotAuthentic
+    }
+}
+
+impl From<sqlx::Error> for VaultError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Database(error)
+    }
+}
+
+/// The key of one person, unwrapped.
+#[derive(Clone)]
+struct PersonKey {
+    id: Uuid,
+    key: Arc<RandomizedNonceKey>,
+}
+
+impl Person<'_> {
+    /// As it stands in `person_keys.owner`.
+    fn owner(&self) -> String {
+        match self {
+            Self::Customer(id) => format!("customer/{id}"),
+            Self::Order(id) => format!("order/{id}"),
+        }
+    }
+}
+
+impl Vault {
+    pub fn new(pool: PgPool, master_key: [u8; KEY_LEN]) -> Self {
+        let key = RandomizedNonceKey::new(&AES_256_GCM, &master_key).expect("AES-256 takes 32 bytes");
+        Self { pool, master_key: Arc::new(key), by_owner: key_memory(), by_id: key_memory() }
+    }
+
+    /// Seals `data` for `person`, who gets a key if they have none.
+    pub async fn seal(&self, person: &Person<'_>, data: &impl Serialize) -> Result<Sealed, VaultError> {
+        let plaintext = serde_json::to_vec(data).map_err(|_| VaultError::Shape)?;
+        let person_key = self.key_of(person).await?;
+        let data = encrypt(&person_key.key, person_key.id.as_bytes(), plaintext)?;
+        Ok(Sealed { key_id: person_key.id, data: BASE64_STANDARD.encode(data) })
+    }
+
+    /// The data, or `None` if the person's key was thrown away.
+    pub async fn open<T: DeserializeOwned>(&self, sealed: &Sealed) -> Result<Option<T>, VaultError> {
+        Ok(self.open_many(&[sealed]).await?.pop().flatten())
+    }
+
+    /// Opens several with at most one query; the answers are in the order of the questions.
+    pub async fn open_many<T: DeserializeOwned>(
+        &self,
+        sealed: &[&Sealed],
+    ) -> Result<Vec<Option<T>>, VaultError> {
+        let keys = self.keys(sealed.iter().map(|sealed| sealed.key_id)).await?;
+        sealed.iter().map(|sealed| keys.get(&sealed.key_id).map(|key| key.open(sealed)).transpose()).collect()
+    }
+
+    /// The keys that there are of these.
+    async fn keys(&self, ids: impl Iterator<Item = Uuid>) -> Result<HashMap<Uuid, PersonKey>, VaultError> {
+        let mut found = HashMap::new();
+        let mut missing = Vec::new();
+        for id in ids {
+            match self.by_id.get(&id) {
+                Some(key) => drop(found.insert(id, key)),
+                None => missing.push(id),
+            }
+        }
+        if missing.is_empty() {
+            return Ok(found);
+        }
+        let rows: Vec<(Uuid, String, Vec<u8>)> =
+            sqlx::query_as("SELECT key_id, owner, wrapped_key FROM person_keys WHERE key_id = ANY($1)")
+                .bind(&missing)
+                .fetch_all(&self.pool)
+                .await?;
+        for (id, owner, wrapped) in rows {
+            let key = self.unwrap_key(id, &owner, wrapped)?;
+            self.by_id.insert(id, key.clone());
+            found.insert(id, key);
+        }
+        Ok(found)
+    }
+
+    async fn key_of(&self, person: &Person<'_>) -> Result<PersonKey, VaultError> {
+        let owner = person.owner();
+        if let Some(key) = self.by_owner.get(&owner) {
+            return Ok(key);
+        }
+        // A guest's order is new, so its key is made without looking first.
+        let mut key = match person {
+            Person::Customer(_) => self.stored_key(&owner).await?,
+            Person::Order(_) => None,
+        };
+        for _ in 0..KEY_ATTEMPTS {
+            if key.is_some() {
+                break;
+            }
+            key = match self.new_key(&owner).await? {
+                Some(made) => Some(made),
+                None => self.stored_key(&owner).await?,
+            };
+        }
+        let key = key.ok_or(VaultError::Contended)?;
+        self.by_owner.insert(owner, key.clone());
+        Ok(key)
+    }
+
+    async fn stored_key(&self, owner: &str) -> Result<Option<PersonKey>, VaultError> {
+        let row: Option<(Uuid, Vec<u8>)> =
+            sqlx::query_as("SELECT key_id, wrapped_key FROM person_keys WHERE owner = $1")
+                .bind(owner)
+                .fetch_optional(&self.pool)
+                .await?;
+        row.map(|(id, wrapped)| self.unwrap_key(id, owner, wrapped)).transpose()
+    }
+
+    /// Makes a key, unless somebody else has just made one.
+    async fn new_key(&self, owner: &str) -> Result<Option<PersonKey>, VaultError> {
+        let (person_key, wrapped) = self.make_key(owner)?;
+        let made = sqlx::query(
+            "INSERT INTO person_keys (key_id, owner, wrapped_key) VALUES ($1, $2, $3)
+             ON CONFLICT (owner) DO NOTHING",
+        )
+        .bind(person_key.id)
+        .bind(owner)
+        .bind(wrapped)
+        .execute(&self.pool)
+        .await?;
+        Ok((made.rows_affected() == 1).then_some(person_key))
+    }
+
+    /// A new key and its wrapped form. The id is random, so that it tells nothing of the person.
+    fn make_key(&self, owner: &str) -> Result<(PersonKey, Vec<u8>), VaultError> {
+        let mut random = [0; 16 + KEY_LEN];
+        rand::fill(&mut random)?;
+        let (id, key) = random.split_at(16);
+        let id = uuid::Builder::from_random_bytes(id.try_into().expect("16 bytes")).into_uuid();
+        let wrapped = encrypt(&self.master_key, &wrapping_context(id, owner), key.to_vec())?;
+        Ok((PersonKey { id, key: Arc::new(RandomizedNonceKey::new(&AES_256_GCM, key)?) }, wrapped))
+    }
+
+    fn unwrap_key(&self, id: Uuid, owner: &str, wrapped: Vec<u8>) -> Result<PersonKey, VaultError> {
+        let key = decrypt(&self.master_key, &wrapping_context(id, owner), wrapped)?;
+        Ok(PersonKey { id, key: Arc::new(RandomizedNonceKey::new(&AES_256_GCM, &key)?) })
+    }
+}
+
+impl PersonKey {
+    fn open<T: DeserializeOwned>(&self, sealed: &Sealed) -> Result<T, VaultError> {
+        let data = BASE64_STANDARD.decode(&sealed.data).map_err(|_| VaultError::NotAuthentic)?;
+        let plaintext = decrypt(&self.key, sealed.key_id.as_bytes(), data)?;
+        serde_json::from_slice(&plaintext).map_err(|_| VaultError::Shape)
+    }
+}
+
+/// Entries live from when they were read, however often they are used: else an erasure could be
+/// put off for ever.
+fn key_memory<K: std::hash::Hash + Eq + Send + Sync + 'static>() -> Cache<K, PersonKey> {
+    Cache::builder().max_capacity(REMEMBERED_KEYS).time_to_live(Duration::from_secs(KEY_MEMORY_SECS)).build()
+}
+
+/// Binds a wrapped key to its row: it can't be moved to another person's.
+fn wrapping_context(id: Uuid, owner: &str) -> Vec<u8> {
+    [id.as_bytes(), owner.as_bytes()].concat()
+}
+
+/// AES-256-GCM: nonce (96 bits, random), ciphertext, tag.
+fn encrypt(key: &RandomizedNonceKey, context: &[u8], mut data: Vec<u8>) -> Result<Vec<u8>, Unspecified> {
+    let nonce = key.seal_in_place_append_tag(Aad::from(context), &mut data)?;
+    Ok([nonce.as_ref().as_slice(), &data].concat())
+}
+
+fn decrypt(key: &RandomizedNonceKey, context: &[u8], mut data: Vec<u8>) -> Result<Vec<u8>, Unspecified> {
+    let (nonce, ciphertext) = data.split_at_mut_checked(NONCE_LEN).ok_or(Unspecified)?;
+    let nonce = Nonce::try_assume_unique_for_key(nonce)?;
+    let plaintext = key.open_in_place(nonce, Aad::from(context), ciphertext)?;
+    Ok(plaintext.to_vec())
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::postgres::PgPoolOptions;
+
+    use super::*;
+
+    /// Without a database: only what needs none may be called.
+    fn vault(master_key: u8) -> Vault {
+        let pool = PgPoolOptions::new().connect_lazy("postgres://nowhere.invalid/none").expect("a URL");
+        Vault::new(pool, [master_key; KEY_LEN])
+    }
+
+    fn seal(key: &PersonKey, text: &str) -> Sealed {
+        let data = encrypt(&key.key, key.id.as_bytes(), serde_json::to_vec(text).expect("JSON"));
+        Sealed { key_id: key.id, data: BASE64_STANDARD.encode(data.expect("sealed")) }
+    }
+
+    fn is_refused<T>(opened: &Result<T, VaultError>) -> bool {
+        matches!(opened, Err(VaultError::NotAuthentic))
+    }
+
+    #[tokio::test]
+    async fn what_is_sealed_can_be_opened_and_tells_nothing() {
+        let (key, _) = vault(1).make_key("customer/alice").expect("a key");
+        let sealed = seal(&key, "alice@example.com");
+        assert_eq!(key.open::<String>(&sealed).expect("opens"), "alice@example.com");
+        let data = BASE64_STANDARD.decode(&sealed.data).expect("base64");
+        assert!(!data.windows(5).any(|bytes| bytes == b"alice"));
+        assert_ne!(sealed, seal(&key, "alice@example.com"), "a nonce is used once");
+    }
+
+    #[tokio::test]
+    async fn sealed_data_that_was_changed_is_refused() {
+        let (key, _) = vault(1).make_key("customer/alice").expect("a key");
+        let sealed = seal(&key, "alice@example.com");
+        let data = BASE64_STANDARD.decode(&sealed.data).expect("base64");
+        for place in 0..data.len() {
+            let mut changed = data.clone();
+            changed[place] ^= 1;
+            let changed = Sealed { data: BASE64_STANDARD.encode(changed), ..sealed.clone() };
+            assert!(is_refused(&key.open::<String>(&changed)), "byte {place}");
+        }
+        for shorter in [String::new(), BASE64_STANDARD.encode(&data[..NONCE_LEN]), "no base64!".into()] {
+            assert!(is_refused(&key.open::<String>(&Sealed { data: shorter, ..sealed.clone() })));
+        }
+    }
+
+    #[tokio::test]
+    async fn sealed_data_under_another_key_id_is_refused() {
+        let (key, _) = vault(1).make_key("customer/alice").expect("a key");
+        let moved = Sealed { key_id: Uuid::from_u128(7), ..seal(&key, "alice@example.com") };
+        assert!(is_refused(&key.open::<String>(&moved)));
+    }
+
+    #[tokio::test]
+    async fn another_persons_key_opens_nothing() {
+        let vault = vault(1);
+        let (alice, _) = vault.make_key("customer/alice").expect("a key");
+        let (bob, _) = vault.make_key("customer/bob").expect("a key");
+        assert!(is_refused(&bob.open::<String>(&seal(&alice, "alice@example.com"))));
+    }
+
+    #[tokio::test]
+    async fn a_wrapped_key_needs_its_master_key_and_its_row() {
+        let (key, wrapped) = vault(1).make_key("customer/alice").expect("a key");
+        let unwrapped = vault(1).unwrap_key(key.id, "customer/alice", wrapped.clone()).expect("its own");
+        assert_eq!(unwrapped.open::<String>(&seal(&key, "tea")).expect("opens"), "tea");
+        assert!(is_refused(&vault(2).unwrap_key(key.id, "customer/alice", wrapped.clone())));
+        assert!(is_refused(&vault(1).unwrap_key(key.id, "customer/bob", wrapped.clone())));
+        assert!(is_refused(&vault(1).unwrap_key(Uuid::from_u128(7), "customer/alice", wrapped)));
+    }
+
+    #[tokio::test]
+    async fn no_error_quotes_the_data() {
+        let (key, _) = vault(1).make_key("customer/alice").expect("a key");
+        let error = key.open::<u32>(&seal(&key, "alice@example.com")).expect_err("not a number");
+        assert!(!format!("{error} {error:?}").contains("alice"));
+    }
+}

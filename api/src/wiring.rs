@@ -1,0 +1,210 @@
+//! One process of Daybook: the only place where the write side, what is downstream of the log, and the
+//! edge meet.
+
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+
+use actix_web::web::Data;
+use daybook_commands::{Commands, CommitterSettings, CommitterTask};
+use daybook_migrations::MigrateError;
+use daybook_projections::{Downstream, Log, Operators, Roles, Settings};
+use sqlx::{PgPool, postgres::PgConnectOptions};
+use tokio::{
+    task::JoinHandle,
+    time::{Instant, sleep, timeout_at},
+};
+use tracing::{info, warn};
+
+use crate::{
+    app::{App, Limits, Traffic},
+    audit::Audit,
+    auth::{KeySet, SigningKey, Verifier, issuer},
+    config::{Config, Part},
+    effects::{
+        Effects,
+        mail::{MailSettings, MailSettingsError, Mailer},
+    },
+    entropy::Clock,
+    housekeeping,
+    http::{limits::RateLimits, server::Listeners},
+    keys::{self, KeyError},
+    tasks,
+    vault::Vault,
+};
+
+/// How often a database that is away is looked for.
+const RETRY_EVERY: Duration = Duration::from_millis(500);
+/// Between the last answer and the end of its connection.
+const LINGER: Duration = Duration::from_millis(50);
+/// What downstream may take to finish its transactions, when the grace time is over already.
+const LEAST_DOWNSTREAM_GRACE: Duration = Duration::from_secs(1);
+
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    #[error("setting {0}")]
+    Mail(#[from] MailSettingsError),
+    /// The URL is left out: it contains a password.
+    #[error("setting database_url is not a PostgreSQL URL")]
+    DatabaseUrl,
+    #[error("cannot use the database: {0}")]
+    Database(#[from] sqlx::Error),
+    #[error(transparent)]
+    Schema(#[from] MigrateError),
+    #[error("cannot listen: {0}")]
+    Listen(#[from] io::Error),
+}
+
+/// A process that is up.
+pub struct Running {
+    /// `None`: it doesn't serve the API.
+    pub api: Option<SocketAddr>,
+    pub admin: SocketAddr,
+    pub telemetry: SocketAddr,
+    listeners: Listeners,
+    traffic: Traffic,
+    committer: Option<CommitterTask>,
+    downstream: Downstream,
+    background: Vec<JoinHandle<()>>,
+    grace: Duration,
+}
+
+/// Starts everything that the configuration says, and returns when it is up.
+pub async fn start(config: &Config, clock: Clock) -> Result<Running, StartError> {
+    // What can be wrong without a database is found first.
+    let master_key = keys::master_key(config)?;
+    let signing_key = SigningKey::load(config)?;
+    let connect = connect_options(config)?;
+    let pool = |connections| daybook_migrations::pool(connect.clone(), connections, config.acquire_timeout());
+    let queries_pool = pool(config.query_connections);
+    let vault = Vault::new(queries_pool.clone(), master_key);
+    let log = Log::new(queries_pool.clone());
+    let mailer = Mailer::new(log.clone(), vault.clone(), &mail_settings(config))?;
+
+    wait_for_database(config, &queries_pool).await?;
+    Downstream::prepare(&queries_pool).await?;
+    let downstream = Downstream::start(
+        downstream_settings(config),
+        roles(config),
+        queries_pool.clone(),
+        connect.clone(),
+        Arc::new(Effects::new(mailer)),
+    );
+    let (commands, committer) = config
+        .has(Part::Api)
+        .then(|| Commands::start(CommitterSettings::default(), connect.clone(), pool(config.command_connections)))
+        .unzip();
+
+    let published_key = signing_key.map(|key| key.jwk);
+    let own_keys = KeySet::new(&published_key);
+    let verifier =
+        Arc::new(Verifier::new(&config.token_issuer, &config.token_audience, own_keys, clock));
+    let (audit, audit_writer) = Audit::new(queries_pool.clone());
+    let mut background = vec![tasks::spawn("audit", audit_writer.run())];
+    if let Some(url) = config.jwks_url.clone() {
+        let following = issuer::follow(url, published_key.clone(), verifier.clone());
+        background.push(tasks::spawn("issuer", following));
+    }
+    let traffic = Traffic::default();
+    let app = Data::new(App {
+        commands,
+        queries: downstream.queries(),
+        log,
+        operators: Operators::new(queries_pool.clone(), connect),
+        vault,
+        audit,
+        verifier,
+        published_key,
+        rates: RateLimits::new(config),
+        limits: Limits::new(config),
+        pool: queries_pool.clone(),
+        nats_url: config.nats_url.expose().to_owned(),
+        traffic: traffic.clone(),
+    });
+    background.push(tasks::spawn("rates", housekeeping::sweep_rates(app.clone())));
+    background.push(tasks::spawn("keys", housekeeping::forget_answers(queries_pool)));
+
+    let listeners = Listeners::start(config, &app)?;
+    Ok(Running {
+        api: listeners.api,
+        admin: listeners.admin,
+        telemetry: listeners.telemetry,
+        listeners,
+        traffic,
+        committer,
+        downstream,
+        background,
+        grace: Duration::from_secs(config.shutdown_grace_s),
+    })
+}
+
+impl Running {
+    /// Takes nothing new, lets what is in work finish, and ends within the grace time.
+    pub async fn stop(self) {
+        let deadline = Instant::now() + self.grace;
+        self.traffic.drain();
+        while self.traffic.in_flight() > 0 && Instant::now() < deadline {
+            sleep(Duration::from_millis(10)).await;
+        }
+        sleep(LINGER).await;
+        self.listeners.stop().await;
+        if let Some(committer) = self.committer
+            && timeout_at(deadline.max(Instant::now() + LINGER), committer.shutdown()).await.is_err()
+        {
+            warn!("the committer was still busy when the grace time was over");
+        }
+        let left = deadline.saturating_duration_since(Instant::now());
+        self.downstream.shutdown(left.max(LEAST_DOWNSTREAM_GRACE)).await;
+        for task in self.background {
+            task.abort();
+        }
+        info!("stopped");
+    }
+}
+
+fn connect_options(config: &Config) -> Result<PgConnectOptions, StartError> {
+    daybook_migrations::connect_options(config.database_url.expose(), "daybook").map_err(|_| StartError::DatabaseUrl)
+}
+
+/// Returns when the database can be used. One that is away may come; an old schema will not mend itself.
+async fn wait_for_database(config: &Config, pool: &PgPool) -> Result<(), StartError> {
+    let deadline = Instant::now() + Duration::from_secs(config.start_timeout_s);
+    loop {
+        match daybook_migrations::check_schema(pool).await {
+            Ok(()) => return Ok(()),
+            Err(error @ MigrateError::Behind { .. }) => return Err(error.into()),
+            Err(error) if Instant::now() >= deadline => return Err(error.into()),
+            Err(error) => {
+                warn!(%error, "the database is not there yet");
+                sleep(RETRY_EVERY).await;
+            }
+        }
+    }
+}
+
+fn roles(config: &Config) -> Roles {
+    Roles {
+        relay: config.has(Part::Relay),
+        projections: config.has(Part::Projections),
+        reactor: config.has(Part::Reactor),
+    }
+}
+
+fn downstream_settings(config: &Config) -> Settings {
+    Settings {
+        nats_url: config.nats_url.expose().to_owned(),
+        stream_name: config.stream_name.clone(),
+        subject_prefix: config.subject_prefix.clone(),
+        max_connections: config.downstream_connections,
+        cache_bytes: config.cache_bytes,
+        ..Settings::default()
+    }
+}
+
+fn mail_settings(config: &Config) -> MailSettings {
+    MailSettings {
+        from: config.mail_from.clone(),
+        smtp_url: config.smtp_url.as_ref().map(|url| url.expose().to_owned()),
+        dir: config.mail_dir(),
+    }
+}

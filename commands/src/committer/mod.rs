@@ -1,0 +1,420 @@
+//! The only writer of the log. One task per process decides commands in the order of their arrival
+//! and appends what follows from many of them in one call.
+//!
+//! The life of a batch: commands arrive and are decided at once on the working set, each seeing what
+//! earlier ones did (`decide`). Those that need a stream that isn't there wait aside while it is
+//! loaded, and hold up nobody. As soon as the connection is free the batch is appended (`append.rs`),
+//! while the next one gathers and is decided ahead. Only when it is durable are its commands answered:
+//! accepted, refused and repeated ones alike, for a refusal too was decided on states that might have
+//! been somebody's hope (`finish`). If the log has moved under a stream that the batch rests on, or a
+//! key is known already, the batch is decided again under the append lock, where nothing can move
+//! (`redecide.rs`). If the connection breaks, the outcome is found out before anybody is told
+//! (`append.rs`, `resolve`).
+
+mod append;
+mod load;
+mod redecide;
+mod settings;
+mod submit;
+
+use std::{
+    collections::{HashMap, HashSet, VecDeque},
+    panic::{AssertUnwindSafe, catch_unwind},
+    time::Instant,
+};
+
+use futures::future::BoxFuture;
+use sqlx::PgPool;
+use tokio::sync::mpsc;
+
+use self::{
+    append::{Appended, Writer},
+    load::Loaded,
+    redecide::Redecided,
+    submit::{KeyId, Message, Submission},
+};
+use crate::{
+    metrics,
+    outcome::{Accepted, Failure, NotDone, Receipt, Refusal},
+    work::{Basis, Epoch, Halt, NewEvent, Standing, StreamId, Wanted, Work, WorkingSet},
+};
+
+pub use settings::CommitterSettings;
+pub use submit::{Commands, CommitterTask};
+
+/// Commands that are decided together, and what must hold for that to be right.
+struct Batch {
+    commands: Vec<Decided>,
+    basis: Basis,
+    events: Vec<NewEvent>,
+    /// The epoch in which it is appended.
+    epoch: Epoch,
+}
+
+impl Default for Batch {
+    fn default() -> Self {
+        Self { commands: Vec::new(), basis: Basis::new(), events: Vec::new(), epoch: Epoch::NEVER }
+    }
+}
+
+/// A command and what was decided about it.
+struct Decided {
+    submission: Submission,
+    verdict: Result<Receipt, Refusal>,
+    /// How many of the batch's events lie at or before it.
+    events_until: usize,
+}
+
+impl Batch {
+    fn is_empty(&self) -> bool {
+        self.commands.is_empty()
+    }
+
+    fn is_full(&self, settings: &CommitterSettings) -> bool {
+        self.commands.len() >= settings.max_batch_commands || self.events.len() >= settings.max_batch_events
+    }
+
+    fn into_submissions(self) -> impl Iterator<Item = Submission> {
+        self.commands.into_iter().map(|decided| decided.submission)
+    }
+}
+
+/// What became of a batch that was handed over.
+enum Ended {
+    /// It is durable.
+    Appended(Batch, Appended),
+    /// Nothing was appended: it has to be decided again.
+    Outdated(Batch),
+    /// Nothing was appended, or nobody knows.
+    Failed(Batch, Failure),
+    /// It was decided again, and all is said.
+    Redecided(Box<Redecided>),
+}
+
+pub(crate) struct Committer {
+    settings: CommitterSettings,
+    queue: mpsc::UnboundedReceiver<Message>,
+    pool: PgPool,
+    set: WorkingSet,
+    epoch: Epoch,
+    /// Decided, and next to be appended.
+    ahead: Batch,
+    /// To be decided (again), before anything from the queue.
+    again: VecDeque<Submission>,
+    /// Waiting for streams.
+    waiting: Vec<Submission>,
+    wanted: HashMap<StreamId, Wanted>,
+    loading: Option<BoxFuture<'static, (Epoch, Loaded)>>,
+    /// The connection, while nothing is being appended.
+    writer: Option<Writer>,
+    committing: Option<BoxFuture<'static, (Writer, Ended)>>,
+    /// Decisions rest while a batch is decided again, or they would rest on states that it replaces.
+    redeciding: bool,
+    /// Idempotency keys of commands that are not answered yet.
+    in_flight: HashMap<KeyId, [u8; 32]>,
+}
+
+impl Committer {
+    fn new(
+        settings: CommitterSettings,
+        queue: mpsc::UnboundedReceiver<Message>,
+        pool: PgPool,
+        writer: Writer,
+    ) -> Self {
+        Self {
+            set: WorkingSet::new(settings.working_set_streams),
+            epoch: Epoch::FIRST,
+            settings,
+            queue,
+            pool,
+            ahead: Batch::default(),
+            again: VecDeque::new(),
+            waiting: Vec::new(),
+            wanted: HashMap::new(),
+            loading: None,
+            writer: Some(writer),
+            committing: None,
+            redeciding: false,
+            in_flight: HashMap::new(),
+        }
+    }
+
+    /// Until the queue is closed and everybody has their answer.
+    async fn run(mut self) {
+        let mut arrived = Vec::new();
+        let mut closed = false;
+        loop {
+            self.decide_again();
+            self.start_append();
+            self.start_load();
+            if closed && self.committing.is_none() && self.loading.is_none() {
+                return;
+            }
+            let room = self.settings.max_batch_commands.saturating_sub(self.ahead.commands.len());
+            let may_decide = !closed && !self.redeciding && !self.ahead.is_full(&self.settings);
+            tokio::select! {
+                biased;
+                (writer, ended) = next(&mut self.committing) => {
+                    self.committing = None;
+                    self.writer = Some(writer);
+                    self.finish(ended);
+                }
+                (epoch, loaded) = next(&mut self.loading) => {
+                    self.loading = None;
+                    self.take_loaded(epoch, loaded);
+                }
+                count = self.queue.recv_many(&mut arrived, room), if may_decide => {
+                    closed = count == 0;
+                    for message in arrived.drain(..) {
+                        match message {
+                            Message::Decide(submission) => self.admit(*submission),
+                            Message::Close => self.queue.close(),
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// A command arrives. Two with one key at the same time are one too many.
+    fn admit(&mut self, submission: Submission) {
+        if let Some((id, fingerprint)) = submission.key() {
+            match self.in_flight.get(&id) {
+                Some(other) if *other == fingerprint => return submission.refuse(Refusal::key_in_flight()),
+                Some(_) => return submission.refuse(Refusal::key_reused()),
+                None => self.in_flight.insert(id, fingerprint),
+            };
+        }
+        self.decide(submission);
+    }
+
+    /// Decides on the working set, ahead of what is being appended.
+    fn decide(&mut self, submission: Submission) {
+        if submission.context.deadline <= Instant::now() {
+            return self.fail(submission, Failure::DeadlineExceeded);
+        }
+        match decide_into(&mut self.ahead, &mut self.set, submission) {
+            Ok(()) => {}
+            Err((submission, Halt::Missing(wanted))) => {
+                self.wanted.extend(wanted.into_iter().map(|wanted| (wanted.stream.clone(), wanted)));
+                self.waiting.push(submission);
+            }
+            Err((submission, Halt::Broken(error))) => {
+                tracing::error!(
+                    request_id = submission.context.request_id,
+                    error,
+                    "a command could not be decided"
+                );
+                self.fail(submission, Failure::Internal);
+            }
+            Err((_, Halt::Refused(_))) => unreachable!("a refusal is a verdict"),
+        }
+    }
+
+    fn decide_again(&mut self) {
+        while !self.redeciding && !self.ahead.is_full(&self.settings) {
+            let Some(submission) = self.again.pop_front() else { return };
+            self.decide(submission);
+        }
+    }
+
+    fn start_append(&mut self) {
+        if self.ahead.is_empty() || self.redeciding {
+            return;
+        }
+        let Some(mut writer) = self.writer.take() else { return };
+        let batch = Batch { epoch: self.epoch, ..std::mem::take(&mut self.ahead) };
+        metrics::BATCH_COMMANDS.observe(count(batch.commands.len()));
+        self.committing = Some(Box::pin(async move {
+            let ended = writer.append(batch).await;
+            (writer, ended)
+        }));
+    }
+
+    fn start_load(&mut self) {
+        if self.loading.is_none() && !self.wanted.is_empty() {
+            let wanted = std::mem::take(&mut self.wanted).into_values().collect();
+            let (epoch, load) = (self.epoch, load::load(self.pool.clone(), wanted));
+            self.loading = Some(Box::pin(async move { (epoch, load.await) }));
+        }
+    }
+
+    /// Streams have been read: whoever waited is decided, or waits for more. They are the newest if
+    /// nobody else has appended since `epoch`, in which reading them began.
+    fn take_loaded(&mut self, epoch: Epoch, loaded: Loaded) {
+        let waiting = std::mem::take(&mut self.waiting);
+        let mut broken = HashSet::new();
+        match loaded {
+            Ok(streams) => {
+                for (stream, standing) in streams {
+                    match standing {
+                        // A newer one can't be here: whoever changes a stream has it in the set.
+                        Ok(standing) if !self.set.contains(&stream) => {
+                            self.set.insert(stream, Standing { epoch, ..standing });
+                        }
+                        Ok(_) => {}
+                        Err(error) => {
+                            tracing::error!(%error, "a stream could not be read");
+                            broken.insert(stream);
+                        }
+                    }
+                }
+            }
+            Err(failure) => return waiting.into_iter().for_each(|waiting| self.fail(waiting, failure)),
+        }
+        for submission in waiting {
+            if broken.is_empty() {
+                self.again.push_back(submission);
+            } else {
+                self.decide_unless_broken(submission, &broken);
+            }
+        }
+    }
+
+    fn decide_unless_broken(&mut self, submission: Submission, broken: &HashSet<StreamId>) {
+        let mut basis = Basis::new();
+        let mut work = Work::new(&mut self.set, &mut basis, submission.context.command_id);
+        let halt = (submission.decide)(&mut work);
+        work.take_back();
+        match halt {
+            Err(Halt::Missing(missing)) if missing.iter().any(|wanted| broken.contains(&wanted.stream)) => {
+                self.fail(submission, Failure::Internal);
+            }
+            _ => self.again.push_back(submission),
+        }
+    }
+
+    /// The batch under way has ended: its commands are answered, or decided again.
+    fn finish(&mut self, ended: Ended) {
+        let was_redeciding = std::mem::take(&mut self.redeciding);
+        match ended {
+            Ended::Appended(batch, appended) => {
+                self.confirm(&batch, appended);
+                for decided in batch.commands {
+                    let position = appended.position(decided.events_until);
+                    let answer = decided.verdict.map_err(NotDone::Refused).map(|receipt| Accepted {
+                        receipt,
+                        position,
+                        replayed: false,
+                    });
+                    self.answer(decided.submission, answer);
+                }
+            }
+            Ended::Outdated(batch) => {
+                metrics::REDECIDED.inc();
+                self.forget(&batch);
+                self.forget_ahead();
+                self.redecide(batch);
+            }
+            Ended::Failed(batch, failure) => {
+                // After a broken connection nothing is known of any stream.
+                self.set.clear();
+                self.forget_ahead();
+                for decided in batch.commands {
+                    let certain = decided.verdict.is_err() && failure == Failure::OutcomeUnknown;
+                    let failure = if certain { Failure::Unavailable } else { failure };
+                    self.fail(decided.submission, failure);
+                }
+            }
+            Ended::Redecided(redecided) => {
+                debug_assert!(was_redeciding);
+                redecided.set.drain_into(&mut self.set);
+                for (submission, answer) in redecided.answers {
+                    self.answer(submission, answer);
+                }
+                if redecided.connection_lost {
+                    self.set.clear();
+                }
+            }
+        }
+    }
+
+    /// What the batch rests on was the newest when it was appended.
+    fn confirm(&mut self, batch: &Batch, appended: Appended) {
+        if !appended.undisturbed {
+            self.epoch = self.epoch.next();
+        }
+        if batch.basis.values().any(|footing| footing.epoch != self.epoch) {
+            self.set.confirm(batch.basis.keys(), self.epoch);
+        }
+    }
+
+    /// Hands a batch that didn't fit the log to the append lock.
+    fn redecide(&mut self, batch: Batch) {
+        let mut writer = self.writer.take().expect("the connection has just come back");
+        self.redeciding = true;
+        self.committing = Some(Box::pin(async move {
+            let redecided = writer.redecide(batch).await;
+            (writer, Ended::Redecided(Box::new(redecided)))
+        }));
+    }
+
+    /// What was decided ahead rested on a batch that has failed: it is decided again, first of all.
+    fn forget_ahead(&mut self) {
+        let ahead = std::mem::take(&mut self.ahead);
+        self.forget(&ahead);
+        let later = std::mem::take(&mut self.again);
+        self.again = ahead.into_submissions().chain(later).collect();
+    }
+
+    fn forget(&mut self, batch: &Batch) {
+        self.set.forget(batch.basis.keys());
+        self.set.forget(batch.events.iter().map(|event| &event.stream));
+    }
+
+    fn fail(&mut self, submission: Submission, failure: Failure) {
+        self.answer(submission, Err(NotDone::Failed(failure)));
+    }
+
+    fn answer(&mut self, submission: Submission, answer: Result<Accepted, NotDone>) {
+        if let Some((id, _)) = submission.key() {
+            self.in_flight.remove(&id);
+        }
+        submission.answer(answer);
+    }
+}
+
+/// Decides one command and adds it to the batch. A command that halts is given back, and has changed
+/// nothing.
+#[allow(clippy::result_large_err, reason = "the command is given back, as it came")]
+fn decide_into(
+    batch: &mut Batch,
+    set: &mut WorkingSet,
+    submission: Submission,
+) -> Result<(), (Submission, Halt)> {
+    let mut work = Work::new(set, &mut batch.basis, submission.context.command_id);
+    let decided = catch_unwind(AssertUnwindSafe(|| (submission.decide)(&mut work)));
+    let verdict = match decided {
+        Ok(Ok(receipt)) => {
+            batch.events.extend(work.keep());
+            Ok(receipt)
+        }
+        Ok(Err(Halt::Refused(refusal))) => {
+            work.take_back();
+            Err(refusal)
+        }
+        Ok(Err(halt)) => {
+            work.take_back();
+            return Err((submission, halt));
+        }
+        Err(_) => {
+            work.take_back();
+            return Err((submission, Halt::Broken("a decider panicked".into())));
+        }
+    };
+    batch.commands.push(Decided { submission, verdict, events_until: batch.events.len() });
+    Ok(())
+}
+
+/// The future's output; never, if there is none.
+async fn next<T>(future: &mut Option<BoxFuture<'static, T>>) -> T {
+    match future {
+        Some(future) => future.await,
+        None => std::future::pending().await,
+    }
+}
+
+#[allow(clippy::cast_precision_loss, reason = "counts of a batch are far below 2^52")]
+fn count(number: usize) -> f64 {
+    number as f64
+}

@@ -1,0 +1,260 @@
+//! A batch that didn't fit the log is decided again under the append lock, where nothing can move:
+//! it can't lose twice, so two processes on one hot stream share it fairly.
+
+use std::collections::{HashMap, HashSet};
+
+use daybook_domain::Position;
+use daybook_migrations::{ErrorClass, classify};
+use sqlx::{Connection, PgConnection};
+
+use super::{
+    Batch, Ended,
+    append::{Appended, Called, Writer, call_append},
+    decide_into,
+    load::{StoredAnswer, load_keys, load_streams},
+    submit::{KeyId, Submission},
+};
+use crate::{
+    outcome::{Accepted, Failure, NotDone, Receipt, Refusal, RefusalKind},
+    work::{Halt, Standing, StreamId, Wanted, WorkingSet},
+};
+
+/// How often a group is tried again after its connection was lost and nothing had been appended.
+const MAX_TRIES: u32 = 3;
+/// Commands reach streams by way of others (a shipment its stock by way of its order), but not far.
+const MAX_ROUNDS: u32 = 8;
+
+/// Every command's answer, and the states that are durable now.
+#[derive(Default)]
+pub struct Redecided {
+    pub answers: Vec<(Submission, Result<Accepted, NotDone>)>,
+    pub set: WorkingSet,
+    pub connection_lost: bool,
+}
+
+/// Commands that are decided and appended together, and the streams known to be needed.
+struct Group {
+    submissions: Vec<Submission>,
+    wanted: Vec<Wanted>,
+    tries: u32,
+}
+
+/// A group under the lock.
+#[derive(Default)]
+struct Fresh {
+    batch: Batch,
+    set: WorkingSet,
+    answered: Vec<(Submission, Result<Accepted, NotDone>)>,
+}
+
+impl Writer {
+    /// Decides and appends. A group with data that the database refuses is split until the command that
+    /// is to blame stands alone.
+    pub async fn redecide(&mut self, batch: Batch) -> Redecided {
+        let wanted = batch.basis.values().map(|footing| footing.wanted.clone()).collect();
+        let mut groups = vec![Group { submissions: batch.into_submissions().collect(), wanted, tries: 0 }];
+        let mut done = Redecided::default();
+        while let Some(group) = groups.pop() {
+            self.redecide_group(group, &mut groups, &mut done).await;
+        }
+        done
+    }
+
+    async fn redecide_group(&mut self, mut group: Group, groups: &mut Vec<Group>, done: &mut Redecided) {
+        let limit = self.append_timeout();
+        let session = match self.session().await {
+            Ok(session) => session,
+            Err(failure) => return fail(group.submissions, failure, done),
+        };
+        let mut fresh = Fresh::default();
+        let appended =
+            tokio::time::timeout(limit, under_lock(&mut session.connection, &mut group, &mut fresh)).await;
+        let ended = match appended {
+            Ok(Ok(appended)) => Ended::Appended(fresh.batch, appended),
+            Ok(Err(error)) => match classify(&error) {
+                ErrorClass::Data | ErrorClass::Conflict => {
+                    done.answers.append(&mut fresh.answered);
+                    group.submissions.extend(fresh.batch.into_submissions());
+                    return split(group, &error, groups, done);
+                }
+                ErrorClass::Gone => self.resolve(fresh.batch, &error.to_string()).await,
+                ErrorClass::Busy => Ended::Failed(fresh.batch, Failure::Unavailable),
+                ErrorClass::Defect => {
+                    tracing::error!(%error, "a batch could not be decided again");
+                    Ended::Failed(fresh.batch, Failure::Internal)
+                }
+            },
+            Err(_) => self.resolve(fresh.batch, "deciding again took too long").await,
+        };
+        done.answers.append(&mut fresh.answered);
+        match ended {
+            Ended::Appended(batch, appended) => {
+                fresh.set.drain_into(&mut done.set);
+                accept(batch, appended, done);
+            }
+            Ended::Outdated(batch) if group.tries < MAX_TRIES => {
+                done.connection_lost = true;
+                group.submissions.extend(batch.into_submissions());
+                groups.push(Group { tries: group.tries + 1, ..group });
+            }
+            Ended::Outdated(batch) => {
+                group.submissions.extend(batch.into_submissions());
+                fail(group.submissions, Failure::Unavailable, done);
+            }
+            Ended::Failed(batch, failure) => {
+                done.connection_lost = true;
+                group.submissions.extend(batch.into_submissions());
+                fail(group.submissions, failure, done);
+            }
+            Ended::Redecided(_) => unreachable!("only this file decides again"),
+        }
+    }
+}
+
+/// One transaction. It is rolled back at once where it fails: until then it would keep the lock.
+async fn under_lock(
+    connection: &mut PgConnection,
+    group: &mut Group,
+    fresh: &mut Fresh,
+) -> Result<Appended, sqlx::Error> {
+    let mut transaction = connection.begin().await?;
+    match decide_and_append(&mut transaction, group, fresh).await {
+        Ok(appended) => {
+            transaction.commit().await?;
+            Ok(appended)
+        }
+        Err(error) => {
+            transaction.rollback().await?;
+            Err(error)
+        }
+    }
+}
+
+/// Lock, read, decide, append.
+async fn decide_and_append(
+    connection: &mut PgConnection,
+    group: &mut Group,
+    fresh: &mut Fresh,
+) -> Result<Appended, sqlx::Error> {
+    sqlx::query("SELECT pg_advisory_xact_lock(log_lock())").execute(&mut *connection).await?;
+    let keys: Vec<KeyId> = group.submissions.iter().filter_map(|s| s.key().map(|(id, _)| id)).collect();
+    let known = load_keys(&mut *connection, &keys).await?;
+    replay(group, &known, fresh);
+    decide_fresh(connection, group, fresh).await?;
+    // Read under the lock: there is nothing left to be checked.
+    fresh.batch.basis.clear();
+    match call_append(connection, &fresh.batch, None).await? {
+        Called::Appended(appended, _) => Ok(appended),
+        Called::Outdated => Err(sqlx::Error::Protocol("the log moved under the append lock".into())),
+    }
+}
+
+/// Commands whose key is known get the answer of the first request.
+fn replay(group: &mut Group, known: &HashMap<KeyId, StoredAnswer>, fresh: &mut Fresh) {
+    for submission in std::mem::take(&mut group.submissions) {
+        let stored = submission.key().and_then(|(id, fingerprint)| Some((known.get(&id)?, fingerprint)));
+        match stored {
+            None => group.submissions.push(submission),
+            Some((stored, fingerprint)) => fresh.answered.push((submission, stored.answer(fingerprint))),
+        }
+    }
+}
+
+impl StoredAnswer {
+    fn answer(&self, fingerprint: [u8; 32]) -> Result<Accepted, NotDone> {
+        if self.fingerprint != fingerprint {
+            return Err(Refusal::key_reused().into());
+        }
+        let receipt: Receipt = serde_json::from_str(&self.receipt).map_err(|error| {
+            tracing::error!(%error, "a stored receipt can't be read");
+            Failure::Internal
+        })?;
+        Ok(Accepted { receipt, position: Position(self.position), replayed: true })
+    }
+}
+
+/// Reads what is needed, in as many rounds as the commands turn out to need, and decides.
+async fn decide_fresh(
+    connection: &mut PgConnection,
+    group: &mut Group,
+    fresh: &mut Fresh,
+) -> Result<(), sqlx::Error> {
+    let mut standings: HashMap<StreamId, Standing> = HashMap::new();
+    let mut broken: HashSet<StreamId> = HashSet::new();
+    let mut wanted = std::mem::take(&mut group.wanted);
+    for _ in 0..MAX_ROUNDS {
+        for (stream, standing) in load_streams(&mut *connection, &wanted).await? {
+            match standing {
+                Ok(standing) => drop(standings.insert(stream, standing)),
+                Err(error) => {
+                    tracing::error!(%error, "a stream could not be read");
+                    broken.insert(stream);
+                }
+            }
+        }
+        wanted = decide_round(group, fresh, &standings, &broken);
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        group.submissions.extend(std::mem::take(&mut fresh.batch).into_submissions());
+    }
+    Err(sqlx::Error::Protocol("a command asks for ever more streams".into()))
+}
+
+/// Decides all on what was read, and returns what else must be read.
+fn decide_round(
+    group: &mut Group,
+    fresh: &mut Fresh,
+    standings: &HashMap<StreamId, Standing>,
+    broken: &HashSet<StreamId>,
+) -> Vec<Wanted> {
+    fresh.set = WorkingSet::unbounded();
+    for (stream, standing) in standings {
+        fresh.set.insert(stream.clone(), standing.clone());
+    }
+    let mut missing: HashMap<StreamId, Wanted> = HashMap::new();
+    let mut halted = Vec::new();
+    for submission in std::mem::take(&mut group.submissions) {
+        match decide_into(&mut fresh.batch, &mut fresh.set, submission) {
+            Ok(()) => {}
+            Err((submission, Halt::Missing(wanted)))
+                if wanted.iter().all(|wanted| !broken.contains(&wanted.stream)) =>
+            {
+                missing.extend(wanted.into_iter().map(|wanted| (wanted.stream.clone(), wanted)));
+                halted.push(submission);
+            }
+            Err((submission, _)) => fresh.answered.push((submission, Err(Failure::Internal.into()))),
+        }
+    }
+    group.submissions = halted;
+    missing.into_values().collect()
+}
+
+fn accept(batch: Batch, appended: Appended, done: &mut Redecided) {
+    for decided in batch.commands {
+        let position = appended.position(decided.events_until);
+        let answer = decided.verdict.map_err(NotDone::Refused).map(|receipt| Accepted {
+            receipt,
+            position,
+            replayed: false,
+        });
+        done.answers.push((decided.submission, answer));
+    }
+}
+
+fn fail(submissions: Vec<Submission>, failure: Failure, done: &mut Redecided) {
+    done.answers.extend(submissions.into_iter().map(|submission| (submission, Err(failure.into()))));
+}
+
+/// The database refuses some command's data: each half is tried alone, the first one first.
+fn split(mut group: Group, error: &sqlx::Error, groups: &mut Vec<Group>, done: &mut Redecided) {
+    if group.submissions.len() <= 1 {
+        tracing::warn!(%error, "a command's data was refused by the database");
+        let refusal = Refusal::new(RefusalKind::Invalid, "validation_failed", "this can't be stored");
+        done.answers.extend(group.submissions.into_iter().map(|s| (s, Err(refusal.clone().into()))));
+        return;
+    }
+    let second = group.submissions.split_off(group.submissions.len() / 2);
+    groups.push(Group { submissions: second, wanted: group.wanted.clone(), tries: group.tries });
+    groups.push(group);
+}

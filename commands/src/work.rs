@@ -1,0 +1,321 @@
+//! What one command sees and does: states of streams, changed as events are decided.
+//!
+//! Changes go straight into the working set, so the next command of the batch sees them; a command
+//! that is refused takes its own back.
+
+use std::{any::Any, collections::HashMap, num::NonZeroUsize, sync::Arc};
+
+use daybook_domain::{
+    Decider,
+    stored::{Unreadable, decode, encode},
+};
+use lru::LruCache;
+use serde_json::value::RawValue;
+use uuid::Uuid;
+
+use crate::{host, outcome::Refusal};
+
+/// Names a stream.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct StreamId {
+    pub kind: &'static str,
+    pub id: Arc<str>,
+}
+
+/// Where a stream stands. The event's id belongs to it: after a refusal another process may have
+/// written the same sequence with other content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Version {
+    pub sequence: i64,
+    pub event_id: Option<Uuid>,
+}
+
+impl Version {
+    pub const NONE: Self = Self { sequence: 0, event_id: None };
+}
+
+/// The state of some decider.
+type AnyState = Arc<dyn Any + Send + Sync>;
+
+/// A stream's newest state.
+#[derive(Clone)]
+pub struct Standing {
+    pub version: Version,
+    pub state: AnyState,
+    /// When this was last known to be the newest.
+    pub epoch: Epoch,
+}
+
+/// Counts how often this process found that others had appended. What was known to be the newest in
+/// the present epoch still is, unless somebody has appended since this process last looked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Epoch(u64);
+
+impl Epoch {
+    /// Of states that are never taken on trust.
+    pub const NEVER: Self = Self(0);
+    pub const FIRST: Self = Self(1);
+
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self(self.0 + 1)
+    }
+}
+
+/// A stream that must be read before a command can be decided, and how to fold it.
+#[derive(Clone)]
+pub struct Wanted {
+    pub stream: StreamId,
+    pub fold: FoldStored,
+}
+
+/// One stored event of a stream.
+pub struct StoredEvent {
+    pub name: String,
+    pub version: String,
+    pub payload: Box<RawValue>,
+}
+
+type FoldStored = fn(&[StoredEvent]) -> Result<AnyState, Unreadable>;
+
+impl Wanted {
+    pub fn of<D: Decider>(id: &str) -> Self {
+        Self { stream: StreamId { kind: D::KIND, id: id.into() }, fold: fold_stored::<D> }
+    }
+}
+
+fn fold_stored<D: Decider>(events: &[StoredEvent]) -> Result<AnyState, Unreadable> {
+    let state = events.iter().try_fold(D::default(), |state, event| {
+        let event: D::Event = decode(D::KIND, &event.name, &event.version, &event.payload)?;
+        Ok(state.evolve(&event))
+    })?;
+    Ok(Arc::new(state))
+}
+
+/// An event that was decided and waits to be appended.
+#[derive(Debug, Clone)]
+pub struct NewEvent {
+    pub stream: StreamId,
+    pub sequence: i64,
+    pub event_id: Uuid,
+    pub name: &'static str,
+    pub version: u16,
+    pub payload: String,
+}
+
+/// Why a command can't be decided to its end.
+pub enum Halt {
+    /// These streams must be loaded first.
+    Missing(Vec<Wanted>),
+    Refused(Refusal),
+    /// A defect.
+    Broken(String),
+}
+
+impl From<Refusal> for Halt {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<serde_json::Error> for Halt {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Broken(error.to_string())
+    }
+}
+
+/// The newest states of recently used streams, those of batches under way included. Bounded; what
+/// falls out is read from the log again.
+pub struct WorkingSet {
+    standings: LruCache<StreamId, Standing>,
+}
+
+impl WorkingSet {
+    pub fn new(streams: NonZeroUsize) -> Self {
+        Self { standings: LruCache::new(streams) }
+    }
+
+    /// For a single batch, which is bounded itself.
+    pub fn unbounded() -> Self {
+        Self { standings: LruCache::unbounded() }
+    }
+
+    pub fn insert(&mut self, stream: StreamId, standing: Standing) {
+        self.standings.put(stream, standing);
+    }
+
+    pub fn contains(&self, stream: &StreamId) -> bool {
+        self.standings.contains(stream)
+    }
+
+    pub fn forget<'a>(&mut self, streams: impl IntoIterator<Item = &'a StreamId>) {
+        for stream in streams {
+            self.standings.pop(stream);
+        }
+    }
+
+    /// These were the newest a moment ago.
+    pub fn confirm<'a>(&mut self, streams: impl IntoIterator<Item = &'a StreamId>, epoch: Epoch) {
+        for stream in streams {
+            if let Some(standing) = self.standings.peek_mut(stream) {
+                standing.epoch = epoch;
+            }
+        }
+    }
+
+    pub fn clear(&mut self) {
+        self.standings.clear();
+    }
+
+    /// Moves everything into `other`.
+    pub fn drain_into(mut self, other: &mut Self) {
+        while let Some((stream, standing)) = self.standings.pop_lru() {
+            other.insert(stream, standing);
+        }
+    }
+}
+
+impl Default for WorkingSet {
+    fn default() -> Self {
+        Self::unbounded()
+    }
+}
+
+/// The streams that a batch rests on: where each stood when the batch first looked at it.
+pub type Basis = HashMap<StreamId, Footing>;
+
+pub struct Footing {
+    pub version: Version,
+    pub epoch: Epoch,
+    /// How to read the stream again.
+    pub wanted: Wanted,
+}
+
+/// One command's view of the working set.
+pub struct Work<'a> {
+    set: &'a mut WorkingSet,
+    basis: &'a mut Basis,
+    command_id: Uuid,
+    events: Vec<NewEvent>,
+    begun: Vec<StreamId>,
+    /// What was there before this command changed it, in order.
+    undo: Vec<(StreamId, Option<Standing>)>,
+}
+
+impl<'a> Work<'a> {
+    pub fn new(set: &'a mut WorkingSet, basis: &'a mut Basis, command_id: Uuid) -> Self {
+        Self { set, basis, command_id, events: Vec::new(), begun: Vec::new(), undo: Vec::new() }
+    }
+
+    /// Makes sure that all of these can be read: one load for all that are missing.
+    pub fn need(&mut self, wanted: impl IntoIterator<Item = Wanted>) -> Result<(), Halt> {
+        let missing: Vec<Wanted> =
+            wanted.into_iter().filter(|wanted| !self.set.contains(&wanted.stream)).collect();
+        if missing.is_empty() { Ok(()) } else { Err(Halt::Missing(missing)) }
+    }
+
+    /// A stream whose id was made for this command, so that there is nothing to load, and nothing to
+    /// expect of it either: the log's primary key sees to it that it is new.
+    pub fn begin<D: Decider>(&mut self, id: &str) {
+        let stream = StreamId { kind: D::KIND, id: id.into() };
+        if !self.set.contains(&stream) {
+            self.undo.push((stream.clone(), None));
+            self.begun.push(stream.clone());
+            let state = Arc::new(D::default());
+            self.set.insert(stream, Standing { version: Version::NONE, state, epoch: Epoch::NEVER });
+        }
+    }
+
+    /// The state of a stream, which the batch rests on from now on.
+    pub fn state<D: Decider>(&mut self, id: &str) -> Result<Arc<D>, Halt> {
+        Ok(self.look::<D>(id)?.1)
+    }
+
+    /// The stream's sequence, 0 if it has no events.
+    pub fn version<D: Decider>(&mut self, id: &str) -> Result<i64, Halt> {
+        Ok(self.look::<D>(id)?.0.sequence)
+    }
+
+    /// Refuses if the stream is not at the version that the client saw.
+    pub fn expect_version<D: Decider>(&mut self, id: &str, expected: Option<i64>) -> Result<(), Halt> {
+        let Some(expected) = expected else { return Ok(()) };
+        let actual = self.version::<D>(id)?;
+        if actual == expected { Ok(()) } else { Err(Refusal::stale(expected, actual).into()) }
+    }
+
+    /// Decides `command` on the stream and collects its events.
+    pub fn execute<D: Decider>(&mut self, id: &str, command: D::Command) -> Result<(), Halt> {
+        self.try_execute::<D>(id, command)?.map_err(|rejection| Refusal::rejected(&rejection).into())
+    }
+
+    /// The same, for callers who have more to say about a rejection.
+    pub fn try_execute<D: Decider>(
+        &mut self,
+        id: &str,
+        command: D::Command,
+    ) -> Result<Result<(), D::Rejection>, Halt> {
+        let (mut version, state, stream, epoch) = self.look::<D>(id)?;
+        let decided = match host::execute(id, &*state, command) {
+            Ok(decided) => decided,
+            Err(rejection) => return Ok(Err(rejection)),
+        };
+        if decided.events.is_empty() {
+            return Ok(Ok(()));
+        }
+        for event in &decided.events {
+            let event_id = self.next_event_id();
+            version = Version { sequence: version.sequence + 1, event_id: Some(event_id) };
+            let stored = encode(event);
+            self.events.push(NewEvent {
+                stream: stream.clone(),
+                sequence: version.sequence,
+                event_id,
+                name: stored.name,
+                version: stored.version,
+                payload: stored.payload,
+            });
+        }
+        let standing = Standing { version, state: Arc::new(decided.state), epoch };
+        let before = self.set.standings.put(stream.clone(), standing);
+        self.undo.push((stream, before));
+        Ok(Ok(()))
+    }
+
+    /// The events of this command, which stay.
+    pub fn keep(self) -> Vec<NewEvent> {
+        self.events
+    }
+
+    /// Leaves the working set as this command found it.
+    pub fn take_back(self) {
+        for (stream, before) in self.undo.into_iter().rev() {
+            match before {
+                Some(standing) => self.set.insert(stream, standing),
+                None => self.set.forget([&stream]),
+            }
+        }
+    }
+
+    fn look<D: Decider>(&mut self, id: &str) -> Result<(Version, Arc<D>, StreamId, Epoch), Halt> {
+        let wanted = Wanted::of::<D>(id);
+        let Some(standing) = self.set.standings.get(&wanted.stream) else {
+            return Err(Halt::Missing(vec![wanted]));
+        };
+        let state = Arc::clone(&standing.state).downcast::<D>();
+        let state = state.map_err(|_| Halt::Broken(format!("{:?} holds a foreign state", wanted.stream)))?;
+        let (version, epoch, stream) = (standing.version, standing.epoch, wanted.stream.clone());
+        if !self.begun.contains(&stream) {
+            self.basis.entry(stream.clone()).or_insert(Footing { version, epoch, wanted });
+        }
+        Ok((version, state, stream, epoch))
+    }
+
+    /// The command's UUIDv7 with the event's number, from 1, as its last two bytes: the same event has
+    /// the same id however often it is decided.
+    fn next_event_id(&self) -> Uuid {
+        let number = u16::try_from(self.events.len() + 1).expect("a command has fewer than 65,536 events");
+        let mut bytes = *self.command_id.as_bytes();
+        bytes[14..].copy_from_slice(&number.to_be_bytes());
+        Uuid::from_bytes(bytes)
+    }
+}

@@ -1,0 +1,46 @@
+//! The two functions that make an aggregate, and what its events and refusals must be able to say.
+
+use std::fmt::Debug;
+
+use serde::{Serialize, de::DeserializeOwned};
+
+/// One kind of stream: how its commands are decided and how its events change its state.
+///
+/// The state is `Default` before its first event.
+pub trait Decider: Default + Clone + Debug + Serialize + DeserializeOwned + Send + Sync + 'static {
+    /// The stream's kind. Stored for ever as `aggregate_type`: never change it.
+    const KIND: &'static str;
+    type Command: Debug + Send;
+    type Event: Event;
+    type Rejection: Rejection;
+
+    /// What follows from `command`. `Ok` with no events means that it is already so.
+    fn decide(&self, command: Self::Command) -> Result<Vec<Self::Event>, Self::Rejection>;
+
+    /// The state after `event`. Total: whatever was once stored is accepted.
+    #[must_use]
+    fn evolve(self, event: &Self::Event) -> Self;
+}
+
+/// A fact as it is stored: a serde enum, externally tagged, each variant with named fields and
+/// `#[serde(rename = "…")]` for its stored name (see [`crate::stored`]).
+pub trait Event: Clone + Debug + PartialEq + Serialize + DeserializeOwned + Send + Sync + 'static {
+    /// The stored name, equal to the variant's serde name.
+    fn name(&self) -> &'static str;
+
+    /// The version of the stored shape. Raised together with an upcaster in [`crate::upcast`].
+    fn version(&self) -> u16 {
+        1
+    }
+}
+
+/// Refused by a rule, with a code that clients may match on.
+pub trait Rejection: std::error::Error + Send + Sync + 'static {
+    /// Stable: part of the public contract.
+    fn code(&self) -> &'static str;
+}
+
+/// The state after `events`, from nothing.
+pub fn fold<'a, D: Decider>(events: impl IntoIterator<Item = &'a D::Event>) -> D {
+    events.into_iter().fold(D::default(), D::evolve)
+}

@@ -1,0 +1,27 @@
+//! What Daybook decides, without doing anything: values, deciders, rules and reactions.
+//!
+//! Nothing in here reads a clock, draws a random number, waits or talks to anything. Times, ids
+//! and looked-up facts arrive in commands, so every decision can be repeated and tested as data.
+
+pub mod contact;
+pub mod decider;
+pub mod external_id;
+pub mod ids;
+pub mod money;
+pub mod order;
+pub mod policy;
+pub mod product;
+pub mod quantity;
+pub mod reactions;
+pub mod record;
+pub mod sealed;
+pub mod sku;
+pub mod stock;
+pub mod stored;
+#[cfg(test)]
+mod testing;
+pub mod text;
+pub mod upcast;
+
+pub use decider::{Decider, Event, Rejection};
+pub use record::{Position, Record};

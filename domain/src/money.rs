@@ -1,0 +1,122 @@
+//! Amounts of money: integer minor units of an ISO 4217 currency, never a float.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+pub use iso_currency::Currency;
+
+/// The largest amount that a price may have, in minor units.
+pub const MAX_PRICE_MINOR: i64 = 1_000_000_000_000;
+
+/// An amount in a currency's minor units (cents; yen have none).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Money {
+    pub amount: i64,
+    pub currency: Currency,
+}
+
+impl Money {
+    pub const fn new(amount: i64, currency: Currency) -> Self {
+        Self { amount, currency }
+    }
+
+    pub const fn zero(currency: Currency) -> Self {
+        Self::new(0, currency)
+    }
+
+    /// The sum, or `None` on overflow or when the currencies differ.
+    pub fn checked_add(self, other: Self) -> Option<Self> {
+        if self.currency != other.currency {
+            return None;
+        }
+        self.amount.checked_add(other.amount).map(|amount| Self { amount, ..self })
+    }
+
+    /// The product, or `None` on overflow.
+    pub fn checked_mul(self, factor: i64) -> Option<Self> {
+        self.amount.checked_mul(factor).map(|amount| Self { amount, ..self })
+    }
+}
+
+/// Major units with the currency's own number of decimals: `19.99 EUR`, `1999 JPY`.
+impl fmt::Display for Money {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let decimals = usize::from(self.currency.exponent().unwrap_or(0));
+        let sign = if self.amount < 0 { "-" } else { "" };
+        let digits = format!("{:0>width$}", self.amount.unsigned_abs(), width = decimals + 1);
+        let (major, minor) = digits.split_at(digits.len() - decimals);
+        let dot = if decimals == 0 { "" } else { "." };
+        write!(f, "{sign}{major}{dot}{minor} {}", self.currency.code())
+    }
+}
+
+/// Money that a thing may cost: 0 to [`MAX_PRICE_MINOR`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "Money", into = "Money")]
+pub struct Price(Money);
+
+impl Price {
+    pub fn money(self) -> Money {
+        self.0
+    }
+
+    pub fn amount(self) -> i64 {
+        self.0.amount
+    }
+
+    pub fn currency(self) -> Currency {
+        self.0.currency
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("a price is 0 to {MAX_PRICE_MINOR} minor units")]
+pub struct PriceOutOfRange;
+
+impl TryFrom<Money> for Price {
+    type Error = PriceOutOfRange;
+
+    fn try_from(money: Money) -> Result<Self, Self::Error> {
+        if (0..=MAX_PRICE_MINOR).contains(&money.amount) { Ok(Self(money)) } else { Err(PriceOutOfRange) }
+    }
+}
+
+impl From<Price> for Money {
+    fn from(price: Price) -> Self {
+        price.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn yen_have_no_decimals_and_dinars_have_three() {
+        assert_eq!(Money::new(1999, Currency::EUR).to_string(), "19.99 EUR");
+        assert_eq!(Money::new(5, Currency::EUR).to_string(), "0.05 EUR");
+        assert_eq!(Money::new(-1234, Currency::USD).to_string(), "-12.34 USD");
+        assert_eq!(Money::new(1999, Currency::JPY).to_string(), "1999 JPY");
+        assert_eq!(Money::new(1999, Currency::KWD).to_string(), "1.999 KWD");
+    }
+
+    #[test]
+    fn different_currencies_do_not_add_up() {
+        assert_eq!(Money::new(1, Currency::EUR).checked_add(Money::new(1, Currency::USD)), None);
+    }
+
+    #[test]
+    fn an_overflow_is_noticed() {
+        let most = Money::new(i64::MAX, Currency::EUR);
+        assert_eq!(most.checked_add(Money::new(1, Currency::EUR)), None);
+        assert_eq!(most.checked_mul(2), None);
+    }
+
+    #[test]
+    fn a_negative_price_is_refused() {
+        assert!(serde_json::from_str::<Price>(r#"{"amount":-1,"currency":"EUR"}"#).is_err());
+        assert!(serde_json::from_str::<Price>(r#"{"amount":0,"currency":"EUR"}"#).is_ok());
+    }
+}

@@ -1,0 +1,123 @@
+use super::{
+    Command, Details, Event, MAX_LINES, OpenLine, Order, Parcel, Pieces, Placement, Rejection, Status,
+    pieces_by_sku, total,
+};
+use crate::decider::Decider;
+
+impl Decider for Order {
+    const KIND: &'static str = "order";
+    type Command = Command;
+    type Event = Event;
+    type Rejection = Rejection;
+
+    fn decide(&self, command: Command) -> Result<Vec<Event>, Rejection> {
+        let order = match (self, command) {
+            (Self::Unknown, Command::Place(placement)) => return place(placement),
+            (Self::Known(_), Command::Place(_)) => return Err(Rejection::AlreadyExists),
+            (Self::Unknown, _) => return Err(Rejection::NotFound),
+            (Self::Known(order), command) => (order, command),
+        };
+        match order {
+            (Details { status: Status::Placed, .. }, Command::Confirm) => Ok(vec![Event::Confirmed {}]),
+            (Details { status: Status::Confirmed, .. }, Command::Confirm) => Ok(vec![]),
+            (order, Command::Confirm) => Err(Rejection::NotConfirmable { status: order.status }),
+
+            (Details { status: Status::Placed | Status::Confirmed, .. }, Command::Cancel { reason }) => {
+                Ok(vec![Event::Cancelled { reason }])
+            }
+            (Details { status: Status::Cancelled, .. }, Command::Cancel { .. }) => Ok(vec![]),
+            (order, Command::Cancel { .. }) => Err(Rejection::NotCancellable { status: order.status }),
+
+            (order, Command::Ship { pieces, tracking }) => {
+                let parcels = order.pack(pieces)?;
+                let shipped: i64 = parcels.iter().map(|parcel| parcel.quantity).sum();
+                let left: i64 = order.lines.iter().map(OpenLine::left).sum();
+                Ok(vec![Event::Shipped { parcels, tracking, complete: shipped == left }])
+            }
+
+            (Details { status: Status::Shipped, .. }, Command::MarkDelivered) => {
+                Ok(vec![Event::Delivered {}])
+            }
+            (Details { status: Status::Delivered, .. }, Command::MarkDelivered) => Ok(vec![]),
+            (order, Command::MarkDelivered) => Err(Rejection::NotDeliverable { status: order.status }),
+
+            (_, Command::Place(_)) => Err(Rejection::AlreadyExists),
+        }
+    }
+
+    fn evolve(self, event: &Event) -> Self {
+        match (self, event) {
+            (_, Event::Placed(placement)) => Self::Known(Details {
+                customer: placement.customer.clone(),
+                lines: placement
+                    .lines
+                    .iter()
+                    .map(|line| OpenLine { sku: line.sku.clone(), ordered: line.quantity.get(), shipped: 0 })
+                    .collect(),
+                status: Status::Placed,
+            }),
+            (Self::Unknown, _) => Self::Unknown,
+            (Self::Known(mut order), event) => {
+                order.change(event);
+                Self::Known(order)
+            }
+        }
+    }
+}
+
+fn place(placement: Box<Placement>) -> Result<Vec<Event>, Rejection> {
+    if !(1..=MAX_LINES).contains(&placement.lines.len()) {
+        return Err(Rejection::LineCount);
+    }
+    if total(&placement.lines, placement.currency)? != placement.total {
+        return Err(Rejection::TotalOutOfRange);
+    }
+    Ok(vec![Event::Placed(placement)])
+}
+
+impl Details {
+    fn change(&mut self, event: &Event) {
+        match event {
+            Event::Placed(_) => {}
+            Event::Confirmed {} => self.status = Status::Confirmed,
+            Event::Cancelled { .. } => self.status = Status::Cancelled,
+            Event::Shipped { parcels, complete, .. } => {
+                for parcel in parcels {
+                    if let Some(line) = self.lines.get_mut(parcel.line) {
+                        line.shipped += parcel.quantity;
+                    }
+                }
+                self.status = if *complete { Status::Shipped } else { Status::PartlyShipped };
+            }
+            Event::Delivered {} => self.status = Status::Delivered,
+        }
+    }
+
+    /// Spreads the pieces over the lines, first line first.
+    fn pack(&self, pieces: Option<Vec<Pieces>>) -> Result<Vec<Parcel>, Rejection> {
+        if !matches!(self.status, Status::Confirmed | Status::PartlyShipped) {
+            return Err(Rejection::NotShippable { status: self.status });
+        }
+        let left_by_sku = pieces_by_sku(self.lines.iter().map(|line| (&line.sku, line.left())));
+        let mut wanted = match pieces {
+            None => left_by_sku.clone(),
+            Some(pieces) => pieces_by_sku(pieces.iter().map(|pieces| (&pieces.sku, pieces.quantity.get()))),
+        };
+        for (sku, &requested) in &wanted {
+            let left = left_by_sku.get(sku).copied().unwrap_or(0);
+            if requested > left {
+                return Err(Rejection::MoreThanOrdered { sku: sku.clone(), left, requested });
+            }
+        }
+        let mut parcels = Vec::new();
+        for (index, line) in self.lines.iter().enumerate() {
+            let Some(rest) = wanted.get_mut(&line.sku) else { continue };
+            let quantity = line.left().min(*rest);
+            if quantity > 0 {
+                *rest -= quantity;
+                parcels.push(Parcel { line: index, sku: line.sku.clone(), quantity });
+            }
+        }
+        if parcels.is_empty() { Err(Rejection::NothingToShip) } else { Ok(parcels) }
+    }
+}

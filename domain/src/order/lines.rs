@@ -1,0 +1,46 @@
+//! What lines come to.
+
+use std::collections::BTreeMap;
+
+use super::{Line, OpenLine, Rejection};
+use crate::{
+    money::{Currency, Money},
+    sku::Sku,
+};
+
+impl Line {
+    /// Quantity × unit price. Nothing is rounded: both are whole numbers.
+    pub fn total(&self) -> Option<Money> {
+        self.unit_price.money().checked_mul(self.quantity.get())
+    }
+}
+
+/// The sum of the lines' totals.
+pub fn total(lines: &[Line], currency: Currency) -> Result<Money, Rejection> {
+    if lines.iter().any(|line| line.unit_price.currency() != currency) {
+        return Err(Rejection::MixedCurrencies);
+    }
+    lines.iter().try_fold(Money::zero(currency), |sum, line| {
+        line.total().and_then(|total| sum.checked_add(total)).ok_or(Rejection::TotalOutOfRange)
+    })
+}
+
+/// Pieces of each SKU, lines of the same SKU summed.
+pub fn pieces_by_sku<'a>(lines: impl IntoIterator<Item = (&'a Sku, i64)>) -> BTreeMap<Sku, i64> {
+    let mut pieces = BTreeMap::new();
+    for (sku, quantity) in lines {
+        match pieces.get_mut(sku) {
+            Some(sum) => *sum += quantity,
+            None => {
+                pieces.insert(sku.clone(), quantity);
+            }
+        }
+    }
+    pieces
+}
+
+impl OpenLine {
+    pub fn left(&self) -> i64 {
+        self.ordered - self.shipped
+    }
+}

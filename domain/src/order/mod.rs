@@ -1,0 +1,241 @@
+//! A customer's order: `order/{id}`. It knows what stock is promised to it, and ends each promise once.
+
+mod decide;
+mod lines;
+#[cfg(test)]
+mod tests;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    decider,
+    money::{Currency, Money, Price},
+    quantity::Quantity,
+    sealed::Sealed,
+    sku::Sku,
+    text::{CustomerId, ExternalId, Metadata, ProductName, Reason, Reference},
+};
+
+pub use lines::{pieces_by_sku, total};
+
+/// An order has 1 to this many lines.
+pub const MAX_LINES: usize = 1_000;
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub enum Order {
+    #[default]
+    Unknown,
+    Known(Details),
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Details {
+    /// Whose order it is; nobody's, if a guest's.
+    pub customer: Option<CustomerId>,
+    pub lines: Vec<OpenLine>,
+    pub status: Status,
+}
+
+/// What a line asked for, and what has left the house of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenLine {
+    pub sku: Sku,
+    pub ordered: i64,
+    pub shipped: i64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// Its stock is held.
+    Placed,
+    /// Its stock is allocated.
+    Confirmed,
+    PartlyShipped,
+    Shipped,
+    Delivered,
+    Cancelled,
+    Rejected,
+}
+
+/// A line as it was ordered: a snapshot that later changes of the catalogue don't touch.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Line {
+    pub sku: Sku,
+    pub name: ProductName,
+    pub quantity: Quantity,
+    pub unit_price: Price,
+    /// The catalogue's price, where another one was agreed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub list_price: Option<Price>,
+}
+
+/// So many pieces of a SKU.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pieces {
+    pub sku: Sku,
+    pub quantity: Quantity,
+}
+
+#[derive(Debug, Clone)]
+pub enum Command {
+    Place(Box<Placement>),
+    Confirm,
+    Cancel {
+        reason: Option<Reason>,
+    },
+    /// `None`: all that is left.
+    Ship {
+        pieces: Option<Vec<Pieces>>,
+        tracking: Option<Reference>,
+    },
+    MarkDelivered,
+}
+
+/// All that is known when an order is placed. The whole of it is stored.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Placement {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub customer: Option<CustomerId>,
+    pub lines: Vec<Line>,
+    pub currency: Currency,
+    pub total: Money,
+    /// Why prices differ from the catalogue's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub override_reason: Option<Reason>,
+    /// A [`crate::contact::Contact`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contact: Option<Sealed>,
+    /// A [`crate::contact::Address`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ship_to: Option<Sealed>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub external_id: Option<ExternalId>,
+    #[serde(default, skip_serializing_if = "Metadata::is_empty")]
+    pub metadata: Metadata,
+}
+
+/// Stored for ever: add variants, never edit one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Event {
+    #[serde(rename = "OrderPlaced")]
+    Placed(Box<Placement>),
+    #[serde(rename = "OrderConfirmed")]
+    Confirmed {},
+    #[serde(rename = "OrderCancelled")]
+    Cancelled {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<Reason>,
+    },
+    #[serde(rename = "OrderShipped")]
+    Shipped {
+        /// What left the house, by line.
+        parcels: Vec<Parcel>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        tracking: Option<Reference>,
+        /// Nothing is left to be shipped.
+        complete: bool,
+    },
+    #[serde(rename = "OrderDelivered")]
+    Delivered {},
+}
+
+/// So many pieces of one line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parcel {
+    /// Index of the line, from 0.
+    pub line: usize,
+    pub sku: Sku,
+    pub quantity: i64,
+}
+
+impl decider::Event for Event {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Placed(_) => "OrderPlaced",
+            Self::Confirmed {} => "OrderConfirmed",
+            Self::Cancelled { .. } => "OrderCancelled",
+            Self::Shipped { .. } => "OrderShipped",
+            Self::Delivered {} => "OrderDelivered",
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum Rejection {
+    #[error("there is no such order")]
+    NotFound,
+    #[error("there is an order with this id")]
+    AlreadyExists,
+    #[error("an order has 1 to {MAX_LINES} lines")]
+    LineCount,
+    #[error("all lines of an order have its currency")]
+    MixedCurrencies,
+    #[error("the total is larger than can be counted")]
+    TotalOutOfRange,
+    #[error("an order that is {} can't be confirmed", .status.as_str())]
+    NotConfirmable { status: Status },
+    #[error("an order that is {} can't be cancelled", .status.as_str())]
+    NotCancellable { status: Status },
+    #[error("an order that is {} can't be shipped", .status.as_str())]
+    NotShippable { status: Status },
+    #[error("an order that is {} can't be delivered", .status.as_str())]
+    NotDeliverable { status: Status },
+    #[error("{left} pieces of {sku} are left to be shipped, {requested} were named")]
+    MoreThanOrdered { sku: Sku, left: i64, requested: i64 },
+    #[error("a shipment has at least one piece")]
+    NothingToShip,
+}
+
+impl decider::Rejection for Rejection {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::NotFound => "not_found",
+            Self::AlreadyExists => "already_exists",
+            Self::LineCount => "validation_failed",
+            Self::MixedCurrencies => "currency_mismatch",
+            Self::TotalOutOfRange => "total_out_of_range",
+            Self::NotConfirmable { .. } => "order_not_confirmable",
+            Self::NotCancellable { .. } => "order_not_cancellable",
+            Self::NotShippable { .. } => "order_not_shippable",
+            Self::NotDeliverable { .. } => "order_not_deliverable",
+            Self::MoreThanOrdered { .. } => "shipment_exceeds_order",
+            Self::NothingToShip => "nothing_to_ship",
+        }
+    }
+}
+
+impl Status {
+    pub const ALL: [Self; 7] = [
+        Self::Placed,
+        Self::Confirmed,
+        Self::PartlyShipped,
+        Self::Shipped,
+        Self::Delivered,
+        Self::Cancelled,
+        Self::Rejected,
+    ];
+
+    /// As clients see it, and as it is stored.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Placed => "placed",
+            Self::Confirmed => "confirmed",
+            Self::PartlyShipped => "partly_shipped",
+            Self::Shipped => "shipped",
+            Self::Delivered => "delivered",
+            Self::Cancelled => "cancelled",
+            Self::Rejected => "rejected",
+        }
+    }
+}
+
+impl Order {
+    pub fn details(&self) -> Option<&Details> {
+        match self {
+            Self::Unknown => None,
+            Self::Known(details) => Some(details),
+        }
+    }
+}

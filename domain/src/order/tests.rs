@@ -1,0 +1,547 @@
+use std::collections::BTreeMap;
+
+use proptest::{collection::vec, prelude::*};
+use uuid::Uuid;
+
+use super::*;
+use crate::{
+    decider::{Decider, fold},
+    testing::{History, given, stored_and_read},
+};
+
+fn sku(text: &str) -> Sku {
+    text.parse().expect("a SKU")
+}
+
+fn line(code: &str, quantity: i64, amount: i64) -> Line {
+    Line {
+        sku: sku(code),
+        name: "Teapot".parse().expect("a name"),
+        quantity: quantity.try_into().expect("in range"),
+        unit_price: price(amount, Currency::EUR),
+        list_price: None,
+    }
+}
+
+fn price(amount: i64, currency: Currency) -> Price {
+    Money::new(amount, currency).try_into().expect("in range")
+}
+
+fn euros(amount: i64) -> Money {
+    Money::new(amount, Currency::EUR)
+}
+
+fn placement(lines: Vec<Line>) -> Placement {
+    let total = total(&lines, Currency::EUR).expect("small numbers");
+    Placement {
+        customer: Some("alice".parse().expect("a customer")),
+        lines,
+        currency: Currency::EUR,
+        total,
+        override_reason: None,
+        contact: None,
+        ship_to: None,
+        external_id: None,
+        metadata: Metadata::default(),
+    }
+}
+
+fn place(lines: Vec<Line>) -> Command {
+    Command::Place(Box::new(placement(lines)))
+}
+
+/// Five teapots, and cups on two lines: two and three.
+fn lines() -> Vec<Line> {
+    vec![line("TEAPOT", 5, 1999), line("CUP", 2, 450), line("CUP", 3, 400)]
+}
+
+fn placed() -> Event {
+    Event::Placed(Box::new(placement(lines())))
+}
+
+fn confirmed() -> Event {
+    Event::Confirmed {}
+}
+
+fn cancelled() -> Event {
+    Event::Cancelled { reason: None }
+}
+
+fn delivered() -> Event {
+    Event::Delivered {}
+}
+
+fn parcel(line: usize, code: &str, quantity: i64) -> Parcel {
+    Parcel { line, sku: sku(code), quantity }
+}
+
+fn shipped(parcels: Vec<Parcel>) -> Event {
+    Event::Shipped { parcels, tracking: None, complete: false }
+}
+
+fn shipped_completely(parcels: Vec<Parcel>) -> Event {
+    Event::Shipped { parcels, tracking: None, complete: true }
+}
+
+fn everything() -> Vec<Parcel> {
+    vec![parcel(0, "TEAPOT", 5), parcel(1, "CUP", 2), parcel(2, "CUP", 3)]
+}
+
+fn ship(pieces: &[(&str, i64)]) -> Command {
+    let pieces = pieces.iter().map(|(code, quantity)| Pieces {
+        sku: sku(code),
+        quantity: (*quantity).try_into().expect("in range"),
+    });
+    Command::Ship { pieces: Some(pieces.collect()), tracking: None }
+}
+
+fn ship_the_rest() -> Command {
+    Command::Ship { pieces: None, tracking: None }
+}
+
+fn cancel() -> Command {
+    Command::Cancel { reason: None }
+}
+
+fn status(events: &[Event]) -> Status {
+    fold::<Order>(events).details().expect("it exists").status
+}
+
+// ---- placing
+
+#[test]
+fn an_order_is_placed_with_all_that_was_known() {
+    let sealed = |data: &str| Sealed { key_id: Uuid::from_u128(7), data: data.into() };
+    let everything = Placement {
+        contact: Some(sealed("Y29udGFjdA==")),
+        ship_to: Some(sealed("c2hpcA==")),
+        external_id: Some("536365".parse().expect("an id")),
+        override_reason: Some("imported".parse().expect("a reason")),
+        metadata: BTreeMap::from([("channel".to_owned(), "phone".to_owned())]).try_into().expect("a pair"),
+        ..placement(lines())
+    };
+    given::<Order>([])
+        .when(Command::Place(Box::new(everything.clone())))
+        .then([Event::Placed(Box::new(everything))]);
+}
+
+#[test]
+fn lines_of_one_sku_are_kept_apart() {
+    let order: Order = fold(&[placed()]);
+    let lines: Vec<(String, i64)> = order
+        .details()
+        .expect("it exists")
+        .lines
+        .iter()
+        .map(|line| (line.sku.to_string(), line.left()))
+        .collect();
+    assert_eq!(lines, [("TEAPOT".into(), 5), ("CUP".into(), 2), ("CUP".into(), 3)]);
+}
+
+#[test]
+fn the_total_is_the_sum_of_the_lines() {
+    assert_eq!(total(&lines(), Currency::EUR), Ok(euros(5 * 1999 + 2 * 450 + 3 * 400)));
+}
+
+#[test]
+fn lines_of_one_sku_are_summed_for_the_stock() {
+    let lines = lines();
+    let pieces = pieces_by_sku(lines.iter().map(|line| (&line.sku, line.quantity.get())));
+    assert_eq!(pieces, BTreeMap::from([(sku("TEAPOT"), 5), (sku("CUP"), 5)]));
+}
+
+#[test]
+fn an_order_cannot_be_placed_twice() {
+    given::<Order>([placed()]).when(place(lines())).rejected(Rejection::AlreadyExists);
+    given::<Order>([placed(), cancelled()]).when(place(lines())).rejected(Rejection::AlreadyExists);
+}
+
+#[test]
+fn an_order_has_at_least_one_line() {
+    given::<Order>([]).when(place(vec![])).rejected(Rejection::LineCount);
+}
+
+#[test]
+fn an_order_has_at_most_a_thousand_lines() {
+    given::<Order>([]).when(place(vec![line("CUP", 1, 1); MAX_LINES + 1])).rejected(Rejection::LineCount);
+    let most = placement(vec![line("CUP", 1, 1); MAX_LINES]);
+    given::<Order>([]).when(Command::Place(Box::new(most.clone()))).then([Event::Placed(Box::new(most))]);
+}
+
+#[test]
+fn all_lines_have_the_currency_of_the_order() {
+    let dollars = Line { unit_price: price(5, Currency::USD), ..line("CUP", 1, 1) };
+    let mixed = Placement { lines: vec![line("TEAPOT", 1, 1), dollars], ..placement(lines()) };
+    given::<Order>([]).when(Command::Place(Box::new(mixed))).rejected(Rejection::MixedCurrencies);
+}
+
+#[test]
+fn a_total_that_cannot_be_counted_is_refused() {
+    let dear = vec![line("CUP", 100_000, crate::money::MAX_PRICE_MINOR); 100];
+    assert_eq!(total(&dear, Currency::EUR), Err(Rejection::TotalOutOfRange));
+    let order = Placement { lines: dear, ..placement(lines()) };
+    given::<Order>([]).when(Command::Place(Box::new(order))).rejected(Rejection::TotalOutOfRange);
+}
+
+#[test]
+fn a_total_that_is_not_the_sum_is_refused() {
+    let wrong = Placement { total: euros(1), ..placement(lines()) };
+    given::<Order>([]).when(Command::Place(Box::new(wrong))).rejected(Rejection::TotalOutOfRange);
+}
+
+// ---- confirming
+
+#[test]
+fn a_placed_order_can_be_confirmed() {
+    given::<Order>([placed()]).when(Command::Confirm).then([confirmed()]);
+}
+
+#[test]
+fn confirming_twice_changes_nothing() {
+    given::<Order>([placed(), confirmed()]).when(Command::Confirm).then([]);
+}
+
+#[test]
+fn what_is_cancelled_or_on_its_way_cannot_be_confirmed() {
+    given::<Order>([placed(), cancelled()])
+        .when(Command::Confirm)
+        .rejected(Rejection::NotConfirmable { status: Status::Cancelled });
+    given::<Order>([placed(), confirmed(), shipped(vec![parcel(0, "TEAPOT", 1)])])
+        .when(Command::Confirm)
+        .rejected(Rejection::NotConfirmable { status: Status::PartlyShipped });
+    given::<Order>([placed(), confirmed(), shipped_completely(everything())])
+        .when(Command::Confirm)
+        .rejected(Rejection::NotConfirmable { status: Status::Shipped });
+}
+
+// ---- cancelling
+
+#[test]
+fn an_order_can_be_cancelled_until_something_leaves_the_house() {
+    let reason: Reason = "changed my mind".parse().expect("a reason");
+    given::<Order>([placed()])
+        .when(Command::Cancel { reason: Some(reason.clone()) })
+        .then([Event::Cancelled { reason: Some(reason) }]);
+    given::<Order>([placed(), confirmed()]).when(cancel()).then([cancelled()]);
+}
+
+#[test]
+fn cancelling_twice_changes_nothing() {
+    given::<Order>([placed(), cancelled()]).when(cancel()).then([]);
+}
+
+#[test]
+fn what_has_left_the_house_cannot_be_cancelled() {
+    given::<Order>([placed(), confirmed(), shipped(vec![parcel(0, "TEAPOT", 1)])])
+        .when(cancel())
+        .rejected(Rejection::NotCancellable { status: Status::PartlyShipped });
+    given::<Order>([placed(), confirmed(), shipped_completely(everything())])
+        .when(cancel())
+        .rejected(Rejection::NotCancellable { status: Status::Shipped });
+    given::<Order>([placed(), confirmed(), shipped_completely(everything()), delivered()])
+        .when(cancel())
+        .rejected(Rejection::NotCancellable { status: Status::Delivered });
+}
+
+// ---- shipping
+
+#[test]
+fn a_confirmed_order_can_be_shipped_at_once() {
+    given::<Order>([placed(), confirmed()]).when(ship_the_rest()).then([shipped_completely(everything())]);
+}
+
+#[test]
+fn a_shipment_can_be_tracked() {
+    let tracking: Reference = "1Z999".parse().expect("a reference");
+    given::<Order>([placed(), confirmed()])
+        .when(Command::Ship { pieces: None, tracking: Some(tracking.clone()) })
+        .then([Event::Shipped { parcels: everything(), tracking: Some(tracking), complete: true }]);
+}
+
+#[test]
+fn a_part_can_be_shipped() {
+    given::<Order>([placed(), confirmed()])
+        .when(ship(&[("TEAPOT", 2)]))
+        .then([shipped(vec![parcel(0, "TEAPOT", 2)])]);
+    assert_eq!(
+        status(&[placed(), confirmed(), shipped(vec![parcel(0, "TEAPOT", 2)])]),
+        Status::PartlyShipped
+    );
+}
+
+#[test]
+fn pieces_are_taken_from_the_first_line_of_their_sku_first() {
+    given::<Order>([placed(), confirmed()])
+        .when(ship(&[("CUP", 4)]))
+        .then([shipped(vec![parcel(1, "CUP", 2), parcel(2, "CUP", 2)])]);
+    given::<Order>([placed(), confirmed(), shipped(vec![parcel(1, "CUP", 2), parcel(2, "CUP", 2)])])
+        .when(ship(&[("CUP", 1)]))
+        .then([shipped(vec![parcel(2, "CUP", 1)])]);
+}
+
+#[test]
+fn a_sku_that_is_named_twice_is_summed() {
+    given::<Order>([placed(), confirmed()])
+        .when(ship(&[("CUP", 1), ("CUP", 2)]))
+        .then([shipped(vec![parcel(1, "CUP", 2), parcel(2, "CUP", 1)])]);
+    given::<Order>([placed(), confirmed()])
+        .when(ship(&[("CUP", 3), ("CUP", 3)]))
+        .rejected(Rejection::MoreThanOrdered { sku: sku("CUP"), left: 5, requested: 6 });
+}
+
+#[test]
+fn the_last_part_completes_the_shipment() {
+    let first = shipped(vec![parcel(0, "TEAPOT", 5), parcel(1, "CUP", 1)]);
+    let rest = vec![parcel(1, "CUP", 1), parcel(2, "CUP", 3)];
+    given::<Order>([placed(), confirmed(), first.clone()])
+        .when(ship_the_rest())
+        .then([shipped_completely(rest.clone())]);
+    given::<Order>([placed(), confirmed(), first]).when(ship(&[("CUP", 4)])).then([shipped_completely(rest)]);
+}
+
+#[test]
+fn no_more_is_shipped_than_was_ordered() {
+    given::<Order>([placed(), confirmed()])
+        .when(ship(&[("TEAPOT", 6)]))
+        .rejected(Rejection::MoreThanOrdered { sku: sku("TEAPOT"), left: 5, requested: 6 });
+    given::<Order>([placed(), confirmed(), shipped(vec![parcel(0, "TEAPOT", 4)])])
+        .when(ship(&[("TEAPOT", 2)]))
+        .rejected(Rejection::MoreThanOrdered { sku: sku("TEAPOT"), left: 1, requested: 2 });
+}
+
+#[test]
+fn what_was_not_ordered_is_not_shipped() {
+    given::<Order>([placed(), confirmed()])
+        .when(ship(&[("SAUCER", 1)]))
+        .rejected(Rejection::MoreThanOrdered { sku: sku("SAUCER"), left: 0, requested: 1 });
+}
+
+#[test]
+fn a_shipment_has_at_least_one_piece() {
+    given::<Order>([placed(), confirmed()]).when(ship(&[])).rejected(Rejection::NothingToShip);
+}
+
+#[test]
+fn only_confirmed_orders_are_shipped() {
+    for (events, status) in [
+        (vec![placed()], Status::Placed),
+        (vec![placed(), cancelled()], Status::Cancelled),
+        (vec![placed(), confirmed(), shipped_completely(everything())], Status::Shipped),
+        (vec![placed(), confirmed(), shipped_completely(everything()), delivered()], Status::Delivered),
+    ] {
+        given::<Order>(events.clone()).when(ship_the_rest()).rejected(Rejection::NotShippable { status });
+        given::<Order>(events).when(ship(&[("CUP", 1)])).rejected(Rejection::NotShippable { status });
+    }
+}
+
+// ---- delivering
+
+#[test]
+fn a_shipped_order_can_be_delivered() {
+    given::<Order>([placed(), confirmed(), shipped_completely(everything())])
+        .when(Command::MarkDelivered)
+        .then([delivered()]);
+}
+
+#[test]
+fn delivering_twice_changes_nothing() {
+    given::<Order>([placed(), confirmed(), shipped_completely(everything()), delivered()])
+        .when(Command::MarkDelivered)
+        .then([]);
+}
+
+#[test]
+fn what_is_not_shipped_wholly_cannot_be_delivered() {
+    for (events, status) in [
+        (vec![placed()], Status::Placed),
+        (vec![placed(), confirmed()], Status::Confirmed),
+        (vec![placed(), confirmed(), shipped(vec![parcel(0, "TEAPOT", 1)])], Status::PartlyShipped),
+        (vec![placed(), cancelled()], Status::Cancelled),
+    ] {
+        given::<Order>(events).when(Command::MarkDelivered).rejected(Rejection::NotDeliverable { status });
+    }
+}
+
+#[test]
+fn what_does_not_exist_cannot_be_changed() {
+    for command in [Command::Confirm, cancel(), ship_the_rest(), Command::MarkDelivered] {
+        given::<Order>([]).when(command).rejected(Rejection::NotFound);
+    }
+}
+
+#[test]
+fn each_rejection_has_its_code() {
+    use decider::Rejection as _;
+    let status = Status::Placed;
+    let codes = [
+        (Rejection::NotFound, "not_found"),
+        (Rejection::AlreadyExists, "already_exists"),
+        (Rejection::LineCount, "validation_failed"),
+        (Rejection::MixedCurrencies, "currency_mismatch"),
+        (Rejection::TotalOutOfRange, "total_out_of_range"),
+        (Rejection::NotConfirmable { status }, "order_not_confirmable"),
+        (Rejection::NotCancellable { status }, "order_not_cancellable"),
+        (Rejection::NotShippable { status }, "order_not_shippable"),
+        (Rejection::NotDeliverable { status }, "order_not_deliverable"),
+        (Rejection::MoreThanOrdered { sku: sku("CUP"), left: 0, requested: 1 }, "shipment_exceeds_order"),
+        (Rejection::NothingToShip, "nothing_to_ship"),
+    ];
+    for (rejection, code) in codes {
+        assert_eq!(rejection.code(), code);
+    }
+}
+
+#[test]
+fn a_status_is_stored_as_clients_see_it() {
+    for status in Status::ALL {
+        assert_eq!(serde_json::to_value(status).expect("a string"), status.as_str());
+    }
+}
+
+// ---- properties
+
+const SKUS: [&str; 3] = ["TEAPOT", "CUP", "SAUCER"];
+
+fn any_pieces() -> impl Strategy<Value = Vec<(&'static str, i64)>> {
+    vec((proptest::sample::select(&SKUS[..]), 1..6_i64), 1..5)
+}
+
+fn any_command() -> impl Strategy<Value = Command> {
+    prop_oneof![
+        2 => any_pieces().prop_map(|pieces| {
+            place(pieces.iter().map(|(code, quantity)| line(code, *quantity, 250)).collect())
+        }),
+        2 => Just(Command::Confirm),
+        1 => Just(cancel()),
+        3 => any_pieces().prop_map(|pieces| ship(&pieces[..1])),
+        1 => any_pieces().prop_map(|pieces| ship(&pieces)),
+        1 => Just(ship_the_rest()),
+        1 => Just(Command::MarkDelivered),
+    ]
+}
+
+/// Starts with an order that is placed, so that not all is refused.
+fn any_commands() -> impl Strategy<Value = Vec<Command>> {
+    (any_pieces(), vec(any_command(), 0..15)).prop_map(|(pieces, mut commands)| {
+        commands.insert(0, place(pieces.iter().map(|(code, quantity)| line(code, *quantity, 250)).collect()));
+        commands
+    })
+}
+
+/// What the stock owes an order: the order's side of the bookkeeping, piece by piece.
+#[derive(Debug, Default)]
+struct Promised {
+    held: i64,
+    allocated: i64,
+    shipped: i64,
+    released: i64,
+}
+
+impl Promised {
+    fn book(&mut self, event: &Event) {
+        match event {
+            Event::Placed(placement) => {
+                self.held += placement.lines.iter().map(|line| line.quantity.get()).sum::<i64>();
+            }
+            Event::Confirmed {} => self.allocated += std::mem::take(&mut self.held),
+            Event::Cancelled { .. } => {
+                self.released += std::mem::take(&mut self.held) + std::mem::take(&mut self.allocated);
+            }
+            Event::Shipped { parcels, .. } => {
+                let pieces: i64 = parcels.iter().map(|parcel| parcel.quantity).sum();
+                self.allocated -= pieces;
+                self.shipped += pieces;
+            }
+            Event::Delivered {} => {}
+        }
+    }
+}
+
+proptest! {
+    /// Naming pieces is the exception: two shipments of one cup are two cups. The idempotency key,
+    /// which is required for shipments, keeps a repeat away.
+    #[test]
+    fn a_command_repeated_changes_nothing_or_is_refused(
+        before in vec(any_command(), 0..10),
+        command in any_command(),
+    ) {
+        prop_assume!(!matches!(command, Command::Ship { pieces: Some(_), .. }));
+        let mut order = History::<Order>::of(before);
+        order.ask(command.clone());
+        prop_assert_eq!(order.ask(command), vec![]);
+    }
+
+    #[test]
+    fn each_promise_ends_once(commands in any_commands()) {
+        let mut promised = Promised::default();
+        let mut order = History::<Order>::new();
+        for command in commands {
+            for event in order.ask(command) {
+                promised.book(&event);
+            }
+            prop_assert!(promised.held >= 0 && promised.allocated >= 0, "{:?}", promised);
+        }
+        let details = order.state.details().expect("it was placed");
+        let ordered: i64 = details.lines.iter().map(|line| line.ordered).sum();
+        let Promised { held, allocated, shipped, released } = promised;
+        prop_assert_eq!(held + allocated + shipped + released, ordered);
+        match details.status {
+            Status::Placed => prop_assert_eq!((held, shipped + released), (ordered, 0)),
+            Status::Confirmed => prop_assert_eq!((allocated, shipped + released), (ordered, 0)),
+            Status::PartlyShipped => prop_assert!(allocated > 0 && shipped > 0 && released == 0),
+            Status::Shipped | Status::Delivered => prop_assert_eq!(shipped, ordered),
+            Status::Cancelled | Status::Rejected => prop_assert_eq!(released, ordered),
+        }
+    }
+
+    #[test]
+    fn no_line_is_shipped_beyond_what_was_ordered(commands in any_commands()) {
+        let mut order = History::<Order>::new();
+        for command in commands {
+            order.ask(command);
+            for line in &order.state.details().expect("it was placed").lines {
+                prop_assert!((0..=line.ordered).contains(&line.shipped), "{:?}", line);
+            }
+        }
+    }
+
+    #[test]
+    fn a_shipment_is_complete_when_nothing_is_left(commands in any_commands()) {
+        let mut order = History::<Order>::new();
+        for command in commands {
+            let events = order.ask(command);
+            if let Some(Event::Shipped { complete, parcels, .. }) = events.first() {
+                let left: i64 = order.state.details().expect("placed").lines.iter().map(OpenLine::left).sum();
+                prop_assert_eq!(*complete, left == 0);
+                prop_assert!(parcels.iter().all(|parcel| parcel.quantity > 0));
+            }
+        }
+    }
+
+    #[test]
+    fn the_log_gives_back_the_same_order(commands in any_commands()) {
+        let order = History::<Order>::of(commands);
+        let events = stored_and_read::<Order>(&order.events);
+        prop_assert_eq!(&events, &order.events);
+        prop_assert_eq!(fold::<Order>(&events), order.state);
+    }
+
+    #[test]
+    fn whatever_was_stored_can_be_folded(commands in any_commands(), skipped in 0..5_usize) {
+        let events = History::<Order>::of(commands).events;
+        let _: Order = fold(events.iter().skip(skipped));
+    }
+
+    #[test]
+    fn a_state_survives_being_written_down(commands in any_commands()) {
+        let state = History::<Order>::of(commands).state;
+        let text = serde_json::to_string(&state).expect("states serialize");
+        prop_assert_eq!(serde_json::from_str::<Order>(&text).expect("and back"), state);
+    }
+
+    #[test]
+    fn an_order_decides_the_same_each_time(before in any_commands(), command in any_command()) {
+        let state = History::<Order>::of(before).state;
+        prop_assert_eq!(state.decide(command.clone()), state.decide(command));
+    }
+}

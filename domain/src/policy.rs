@@ -1,0 +1,216 @@
+//! Who may do what: one rule for each protected action, one function that applies it.
+
+use serde::Serialize;
+
+/// What a caller is allowed to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Role {
+    Customer,
+    Merchandiser,
+    Warehouse,
+    Support,
+    Analyst,
+    Operator,
+    Admin,
+}
+
+impl Role {
+    pub const ALL: [Self; 7] = [
+        Self::Customer,
+        Self::Merchandiser,
+        Self::Warehouse,
+        Self::Support,
+        Self::Analyst,
+        Self::Operator,
+        Self::Admin,
+    ];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Customer => "customer",
+            Self::Merchandiser => "merchandiser",
+            Self::Warehouse => "warehouse",
+            Self::Support => "support",
+            Self::Analyst => "analyst",
+            Self::Operator => "operator",
+            Self::Admin => "admin",
+        }
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("no such role; there are customer, merchandiser, warehouse, support, analyst, operator and admin")]
+pub struct UnknownRole;
+
+impl std::str::FromStr for Role {
+    type Err = UnknownRole;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL.into_iter().find(|role| role.as_str() == text).ok_or(UnknownRole)
+    }
+}
+
+/// The roles of one caller.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct Roles(u8);
+
+impl Roles {
+    pub fn contains(self, role: Role) -> bool {
+        self.0 & (1 << role as u8) != 0
+    }
+}
+
+impl FromIterator<Role> for Roles {
+    fn from_iter<I: IntoIterator<Item = Role>>(roles: I) -> Self {
+        Self(roles.into_iter().fold(0, |bits, role| bits | 1 << role as u8))
+    }
+}
+
+/// Who asks: the `sub` and `roles` of a verified token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Actor {
+    pub subject: String,
+    pub roles: Roles,
+}
+
+/// Everything that needs permission.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Action {
+    CreateProduct,
+    DescribeProduct,
+    PriceProduct,
+    PublishProduct,
+    ArchiveProduct,
+    ReadUnpublishedProduct,
+    ReceiveStock,
+    AdjustStock,
+    ReadStock,
+    PlaceOrder,
+    PlaceOrderForOther,
+    OverridePrice,
+    ConfirmOrder,
+    CancelOrder,
+    ShipOrder,
+    DeliverOrder,
+    ReadOrder,
+    ListAllOrders,
+    ReadEvents,
+    Operate,
+}
+
+/// The rule of one action. `admin` may do everything.
+#[derive(Debug, Clone, Copy)]
+pub struct Rule {
+    pub action: Action,
+    pub name: &'static str,
+    /// Any of these roles will do.
+    pub roles: &'static [Role],
+    /// A customer may do it with what is their own.
+    pub own: bool,
+}
+
+const fn rule(action: Action, name: &'static str, roles: &'static [Role], own: bool) -> Rule {
+    Rule { action, name, roles, own }
+}
+
+/// The whole policy.
+pub const RULES: &[Rule] = &[
+    rule(Action::CreateProduct, "product.create", &[Role::Merchandiser], false),
+    rule(Action::DescribeProduct, "product.describe", &[Role::Merchandiser], false),
+    rule(Action::PriceProduct, "product.price", &[Role::Merchandiser], false),
+    rule(Action::PublishProduct, "product.publish", &[Role::Merchandiser], false),
+    rule(Action::ArchiveProduct, "product.archive", &[Role::Merchandiser], false),
+    rule(Action::ReadUnpublishedProduct, "product.read_unpublished", &[Role::Merchandiser], false),
+    rule(Action::ReceiveStock, "stock.receive", &[Role::Warehouse], false),
+    rule(Action::AdjustStock, "stock.adjust", &[Role::Warehouse], false),
+    rule(Action::ReadStock, "stock.read", &[Role::Warehouse, Role::Merchandiser, Role::Support], false),
+    rule(Action::PlaceOrder, "order.place", &[Role::Support], true),
+    rule(Action::PlaceOrderForOther, "order.place_for_other", &[Role::Support], false),
+    rule(Action::OverridePrice, "order.override_price", &[Role::Support], false),
+    rule(Action::ConfirmOrder, "order.confirm", &[Role::Support, Role::Warehouse], false),
+    rule(Action::CancelOrder, "order.cancel", &[Role::Support], true),
+    rule(Action::ShipOrder, "order.ship", &[Role::Warehouse], false),
+    rule(Action::DeliverOrder, "order.deliver", &[Role::Warehouse], false),
+    rule(Action::ReadOrder, "order.read", &[Role::Support], true),
+    rule(Action::ListAllOrders, "order.list_all", &[Role::Support], false),
+    rule(Action::ReadEvents, "events.read", &[Role::Analyst], false),
+    rule(Action::Operate, "operate", &[Role::Operator], false),
+];
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub enum Denied {
+    /// The action needs a role that the caller doesn't have.
+    Forbidden,
+    /// It is somebody else's: answer as if it didn't exist.
+    Hidden,
+}
+
+/// May `actor` do this? `owner` is whose thing it is, if it has an owner.
+pub fn authorize(actor: &Actor, action: Action, owner: Option<&str>) -> Result<(), Denied> {
+    let rule = action.rule();
+    let by_role = |role: &Role| actor.roles.contains(*role);
+    if by_role(&Role::Admin) || rule.roles.iter().any(by_role) {
+        return Ok(());
+    }
+    if !rule.own || !by_role(&Role::Customer) {
+        return Err(Denied::Forbidden);
+    }
+    if owner == Some(actor.subject.as_str()) { Ok(()) } else { Err(Denied::Hidden) }
+}
+
+impl Action {
+    /// Its line in [`RULES`].
+    pub fn rule(self) -> &'static Rule {
+        RULES.iter().find(|rule| rule.action == self).expect("every action has a rule")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn actor(roles: &[Role]) -> Actor {
+        Actor { subject: "alice".into(), roles: roles.iter().copied().collect() }
+    }
+
+    #[test]
+    fn every_action_has_exactly_one_rule() {
+        for rule in RULES {
+            assert_eq!(RULES.iter().filter(|other| other.action == rule.action).count(), 1, "{}", rule.name);
+            assert_eq!(RULES.iter().filter(|other| other.name == rule.name).count(), 1, "{}", rule.name);
+        }
+    }
+
+    #[test]
+    fn a_customer_may_cancel_their_own_order_and_sees_no_other() {
+        let alice = actor(&[Role::Customer]);
+        assert_eq!(authorize(&alice, Action::CancelOrder, Some("alice")), Ok(()));
+        assert_eq!(authorize(&alice, Action::CancelOrder, Some("bob")), Err(Denied::Hidden));
+        assert_eq!(authorize(&alice, Action::CancelOrder, None), Err(Denied::Hidden));
+    }
+
+    #[test]
+    fn owning_a_thing_gives_no_rights_without_the_customer_role() {
+        assert_eq!(
+            authorize(&actor(&[Role::Warehouse]), Action::CancelOrder, Some("alice")),
+            Err(Denied::Forbidden)
+        );
+        assert_eq!(authorize(&actor(&[]), Action::CancelOrder, Some("alice")), Err(Denied::Forbidden));
+    }
+
+    #[test]
+    fn each_role_may_do_what_its_rules_say_and_nothing_else() {
+        for role in Role::ALL {
+            for rule in RULES {
+                let allowed = role == Role::Admin || rule.roles.contains(&role);
+                assert_eq!(
+                    authorize(&actor(&[role]), rule.action, None).is_ok(),
+                    allowed,
+                    "{role:?} {}",
+                    rule.name
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,82 @@
+use super::{Command, Details, Event, MAX_CURRENCIES, Product, Rejection, Status};
+use crate::decider::Decider;
+
+impl Decider for Product {
+    const KIND: &'static str = "product";
+    type Command = Command;
+    type Event = Event;
+    type Rejection = Rejection;
+
+    fn decide(&self, command: Command) -> Result<Vec<Event>, Rejection> {
+        let details = match (self, command) {
+            (Self::Unknown, Command::Create { name, description, price, external_id, metadata }) => {
+                return Ok(vec![Event::Created { name, description, price, external_id, metadata }]);
+            }
+            (Self::Known(_), Command::Create { .. }) => return Err(Rejection::AlreadyExists),
+            (Self::Unknown, _) => return Err(Rejection::NotFound),
+            (Self::Known(details), command) => (details, command),
+        };
+        match details {
+            (Details { status: Status::Archived, .. }, Command::Archive) => Ok(vec![]),
+            (Details { status: Status::Archived, .. }, _) => Err(Rejection::Archived),
+            (product, Command::Describe { name, description, metadata }) => {
+                let name = name.unwrap_or_else(|| product.name.clone());
+                let description = description.unwrap_or_else(|| product.description.clone());
+                let metadata = metadata.unwrap_or_else(|| product.metadata.clone());
+                let same = (&name, &description, &metadata)
+                    == (&product.name, &product.description, &product.metadata);
+                Ok(if same { vec![] } else { vec![Event::Described { name, description, metadata }] })
+            }
+            (product, Command::SetPrice(price)) => match product.price_in(price.currency()) {
+                Some(today) if today == price => Ok(vec![]),
+                None if product.prices.len() >= MAX_CURRENCIES => Err(Rejection::TooManyCurrencies),
+                _ => Ok(vec![Event::PriceSet { price }]),
+            },
+            (Details { status: Status::Draft, .. }, Command::Publish) => Ok(vec![Event::Published {}]),
+            (Details { status: Status::Published, .. }, Command::Unpublish) => {
+                Ok(vec![Event::Unpublished {}])
+            }
+            (_, Command::Publish | Command::Unpublish) => Ok(vec![]),
+            (_, Command::Archive) => Ok(vec![Event::Archived {}]),
+            (_, Command::Create { .. }) => Err(Rejection::AlreadyExists),
+        }
+    }
+
+    fn evolve(self, event: &Event) -> Self {
+        match (self, event) {
+            (_, Event::Created { name, description, price, external_id: _, metadata }) => {
+                Self::Known(Details {
+                    name: name.clone(),
+                    description: description.clone(),
+                    prices: [(price.currency().code().to_owned(), *price)].into(),
+                    metadata: metadata.clone(),
+                    status: Status::Draft,
+                })
+            }
+            (Self::Unknown, _) => Self::Unknown,
+            (Self::Known(mut product), event) => {
+                product.change(event);
+                Self::Known(product)
+            }
+        }
+    }
+}
+
+impl Details {
+    fn change(&mut self, event: &Event) {
+        match event {
+            Event::Created { .. } => {}
+            Event::Described { name, description, metadata } => {
+                self.name = name.clone();
+                self.description = description.clone();
+                self.metadata = metadata.clone();
+            }
+            Event::PriceSet { price } => {
+                self.prices.insert(price.currency().code().to_owned(), *price);
+            }
+            Event::Published {} => self.status = Status::Published,
+            Event::Unpublished {} => self.status = Status::Draft,
+            Event::Archived {} => self.status = Status::Archived,
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! A product of the catalogue: `product/{sku}`.
+
+mod decide;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    decider,
+    money::{Currency, Price},
+    text::{Description, ExternalId, Metadata, ProductName},
+};
+
+/// A product has at most one price in each of this many currencies.
+pub const MAX_CURRENCIES: usize = 50;
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub enum Product {
+    #[default]
+    Unknown,
+    Known(Details),
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Details {
+    pub name: ProductName,
+    pub description: Description,
+    pub prices: BTreeMap<String, Price>,
+    pub metadata: Metadata,
+    pub status: Status,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    Draft,
+    Published,
+    Archived,
+}
+
+#[derive(Debug, Clone)]
+pub enum Command {
+    Create {
+        name: ProductName,
+        description: Description,
+        price: Price,
+        external_id: Option<ExternalId>,
+        metadata: Metadata,
+    },
+    /// Changes what is named and leaves the rest.
+    Describe {
+        name: Option<ProductName>,
+        description: Option<Description>,
+        metadata: Option<Metadata>,
+    },
+    SetPrice(Price),
+    Publish,
+    Unpublish,
+    Archive,
+}
+
+/// Stored for ever: add variants, never edit one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Event {
+    #[serde(rename = "ProductCreated")]
+    Created {
+        name: ProductName,
+        #[serde(default)]
+        description: Description,
+        price: Price,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        external_id: Option<ExternalId>,
+        #[serde(default, skip_serializing_if = "Metadata::is_empty")]
+        metadata: Metadata,
+    },
+    #[serde(rename = "ProductDescribed")]
+    Described { name: ProductName, description: Description, metadata: Metadata },
+    #[serde(rename = "ProductPriceSet")]
+    PriceSet { price: Price },
+    #[serde(rename = "ProductPublished")]
+    Published {},
+    #[serde(rename = "ProductUnpublished")]
+    Unpublished {},
+    #[serde(rename = "ProductArchived")]
+    Archived {},
+}
+
+impl decider::Event for Event {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Created { .. } => "ProductCreated",
+            Self::Described { .. } => "ProductDescribed",
+            Self::PriceSet { .. } => "ProductPriceSet",
+            Self::Published {} => "ProductPublished",
+            Self::Unpublished {} => "ProductUnpublished",
+            Self::Archived {} => "ProductArchived",
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum Rejection {
+    #[error("there is no such product")]
+    NotFound,
+    #[error("there is a product with this SKU")]
+    AlreadyExists,
+    #[error("the product is archived")]
+    Archived,
+    #[error("a product has prices in at most {MAX_CURRENCIES} currencies")]
+    TooManyCurrencies,
+}
+
+impl decider::Rejection for Rejection {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::NotFound => "not_found",
+            Self::AlreadyExists => "already_exists",
+            Self::Archived => "product_archived",
+            Self::TooManyCurrencies => "too_many_currencies",
+        }
+    }
+}
+
+impl Product {
+    pub fn details(&self) -> Option<&Details> {
+        match self {
+            Self::Unknown => None,
+            Self::Known(details) => Some(details),
+        }
+    }
+}
+
+impl Details {
+    pub fn price_in(&self, currency: Currency) -> Option<Price> {
+        self.prices.get(currency.code()).copied()
+    }
+}

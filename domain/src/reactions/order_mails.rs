@@ -1,0 +1,20 @@
+//! A customer hears of their order: placed, shipped, cancelled.
+
+use super::{Effect, EffectKind};
+use crate::{
+    Record,
+    order::{Event, Order},
+    stored::Unreadable,
+};
+
+/// Whether there is anyone to write to stands in the first event only; the mail's performer, who
+/// reads the whole stream, finds out.
+pub fn react(record: &Record) -> Result<Vec<Effect>, Unreadable> {
+    let kind = match record.event::<Order>()? {
+        Some(Event::Placed(placement)) if placement.contact.is_some() => EffectKind::MailOrderPlaced,
+        Some(Event::Shipped { .. }) => EffectKind::MailOrderShipped,
+        Some(Event::Cancelled { .. }) => EffectKind::MailOrderCancelled,
+        Some(Event::Placed(_) | Event::Confirmed {} | Event::Delivered {}) | None => return Ok(vec![]),
+    };
+    Ok(vec![Effect { kind, target: record.aggregate_id.clone() }])
+}

@@ -1,0 +1,131 @@
+//! The stock of one SKU: `stock/{sku}`. Counters only; which order holds what is the order's.
+
+mod decide;
+#[cfg(test)]
+mod tests;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    decider,
+    ids::OrderId,
+    text::{Reason, Reference},
+};
+
+/// The most pieces of one SKU that can be on hand.
+pub const MAX_ON_HAND: i64 = 1_000_000_000_000;
+
+/// All counts in pieces, none ever negative, and `held + allocated <= on_hand`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stock {
+    pub on_hand: i64,
+    /// Promised to orders that are placed.
+    pub held: i64,
+    /// Promised to orders that are confirmed.
+    pub allocated: i64,
+}
+
+/// Quantities are positive. An order's lines of one SKU are summed before they come here.
+#[derive(Debug, Clone)]
+pub enum Command {
+    Receive {
+        quantity: i64,
+        reference: Option<Reference>,
+    },
+    Adjust {
+        delta: i64,
+        reason: Reason,
+    },
+    Hold {
+        order: OrderId,
+        quantity: i64,
+    },
+    ReleaseHold {
+        order: OrderId,
+        quantity: i64,
+    },
+    /// Turns a hold into an allocation.
+    Allocate {
+        order: OrderId,
+        quantity: i64,
+    },
+    ReleaseAllocation {
+        order: OrderId,
+        quantity: i64,
+    },
+    Ship {
+        order: OrderId,
+        quantity: i64,
+    },
+}
+
+/// Stored for ever: add variants, never edit one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Event {
+    #[serde(rename = "StockReceived")]
+    Received {
+        quantity: i64,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reference: Option<Reference>,
+    },
+    #[serde(rename = "StockAdjusted")]
+    Adjusted { delta: i64, reason: Reason },
+    #[serde(rename = "StockHeld")]
+    Held { order: OrderId, quantity: i64 },
+    #[serde(rename = "StockHoldReleased")]
+    HoldReleased { order: OrderId, quantity: i64 },
+    #[serde(rename = "StockAllocated")]
+    Allocated { order: OrderId, quantity: i64 },
+    #[serde(rename = "StockAllocationReleased")]
+    AllocationReleased { order: OrderId, quantity: i64 },
+    #[serde(rename = "StockShipped")]
+    Shipped { order: OrderId, quantity: i64 },
+}
+
+impl decider::Event for Event {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Received { .. } => "StockReceived",
+            Self::Adjusted { .. } => "StockAdjusted",
+            Self::Held { .. } => "StockHeld",
+            Self::HoldReleased { .. } => "StockHoldReleased",
+            Self::Allocated { .. } => "StockAllocated",
+            Self::AllocationReleased { .. } => "StockAllocationReleased",
+            Self::Shipped { .. } => "StockShipped",
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum Rejection {
+    #[error("{available} available, {requested} asked for")]
+    Insufficient { available: i64, requested: i64 },
+    #[error("a quantity is positive")]
+    NotPositive,
+    #[error("stock of one SKU is at most {MAX_ON_HAND} pieces")]
+    TooMuch,
+    #[error("an adjustment of 0 changes nothing")]
+    NothingToAdjust,
+    /// An order ends each hold and allocation once, so this shows a defect.
+    #[error("{promised} pieces are promised, {requested} were to be ended")]
+    NotPromised { promised: i64, requested: i64 },
+}
+
+impl decider::Rejection for Rejection {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Insufficient { .. } => "insufficient_stock",
+            Self::NotPositive => "validation_failed",
+            Self::TooMuch => "stock_out_of_range",
+            Self::NothingToAdjust => "nothing_to_adjust",
+            Self::NotPromised { .. } => "stock_not_promised",
+        }
+    }
+}
+
+impl Stock {
+    /// What can still be promised.
+    pub fn available(&self) -> i64 {
+        self.on_hand - self.held - self.allocated
+    }
+}

@@ -1,0 +1,59 @@
+//! The schema's versions, and what the running server may do to it.
+
+use sqlx::{Executor, PgPool, migrate::Migrator};
+
+static MIGRATIONS: Migrator = sqlx::migrate!("../migrations");
+
+#[derive(Debug, thiserror::Error)]
+pub enum MigrateError {
+    #[error(transparent)]
+    Migrate(#[from] sqlx::migrate::MigrateError),
+    #[error(transparent)]
+    Database(#[from] sqlx::Error),
+    #[error(
+        "the database's schema is at version {found}, this release needs {needed}: run `daybook migrate`"
+    )]
+    Behind { found: i64, needed: i64 },
+}
+
+/// Brings the schema up to date, as the owner of the database, and gives the running server's role
+/// `run_as` its rights. Can be repeated; a second one at the same time waits.
+pub async fn migrate(owner: &PgPool, run_as: &str) -> Result<(), MigrateError> {
+    MIGRATIONS.run(owner).await?;
+    let role = format!("\"{}\"", run_as.replace('"', "\"\""));
+    let mut connection = owner.acquire().await?;
+    connection.execute(sqlx::raw_sql(&grants(&role))).await?;
+    Ok(())
+}
+
+/// Fails if the schema is older than this release. A newer one is fine: releases add, they don't take.
+pub async fn check_schema(pool: &PgPool) -> Result<(), MigrateError> {
+    let needed = MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0);
+    let exists: bool =
+        sqlx::query_scalar("SELECT to_regclass('_sqlx_migrations') IS NOT NULL").fetch_one(pool).await?;
+    let found = if exists {
+        sqlx::query_scalar("SELECT coalesce(max(version), 0) FROM _sqlx_migrations WHERE success")
+            .fetch_one(pool)
+            .await?
+    } else {
+        0
+    };
+    if found < needed { Err(MigrateError::Behind { found, needed }) } else { Ok(()) }
+}
+
+/// The running server reads the log and appends through the function; it can't change what stands
+/// there. PUBLIC gets nothing, so the function is not open to other roles of the database.
+fn grants(role: &str) -> String {
+    format!(
+        "REVOKE ALL ON FUNCTION append_batch FROM PUBLIC;
+         REVOKE ALL ON FUNCTION forget_idempotency_keys FROM PUBLIC;
+         GRANT USAGE ON SCHEMA public TO {role};
+         GRANT EXECUTE ON FUNCTION append_batch, forget_idempotency_keys, log_lock TO {role};
+         GRANT SELECT ON _sqlx_migrations, events, idempotency_keys TO {role};
+         GRANT SELECT, INSERT, DELETE ON person_keys TO {role};
+         GRANT SELECT, INSERT ON audit TO {role};
+         GRANT SELECT, INSERT, UPDATE, DELETE ON checkpoints, read_models, rebuilds, leases, reactions,
+               effects, dead_letters TO {role};
+         GRANT USAGE, CREATE ON SCHEMA read TO {role};"
+    )
+}

@@ -1,0 +1,376 @@
+//! Ready-made answers, by the rule "position first, then rows": an answer may be kept only if nothing
+//! that it shows was touched behind the position at which it was read.
+//!
+//! Touches arrive as notifications, in the order of commits. While nobody listens the cache is off.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use daybook_domain::Position;
+use sqlx::PgExecutor;
+use tokio::sync::watch;
+
+use crate::{metrics, queries::Served, read_models::READ_MODELS, signals::Keys};
+
+/// How many touched keys of a read model are remembered.
+const MAX_TOUCHES: usize = 65_536;
+
+pub(crate) struct Cache {
+    entries: moka::sync::Cache<Key, Entry>,
+    models: HashMap<&'static str, Model>,
+}
+
+/// What an answer was asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Key {
+    /// One row.
+    Item(&'static str, String),
+    /// Several rows: which ones, in words of the query.
+    List(&'static str, String),
+}
+
+#[derive(Clone)]
+struct Entry {
+    served: Arc<Served>,
+    /// How it was rendered: another view of the same row takes its place.
+    view: &'static str,
+    position: Position,
+    epoch: u64,
+}
+
+struct Model {
+    touches: Mutex<Touches>,
+    /// Raised when every entry becomes invalid.
+    epoch: AtomicU64,
+    seen: watch::Sender<Seen>,
+}
+
+/// How far a read model is known to be.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Seen {
+    /// Somebody listens, so `position` is current and the rest can be trusted.
+    pub live: bool,
+    /// The one that is served; 0 if there is none yet.
+    pub generation: i32,
+    /// All touches up to here have arrived.
+    pub position: Position,
+}
+
+/// A read model's generation in service, and its checkpoint.
+#[derive(Debug)]
+pub(crate) struct Live {
+    pub model: String,
+    pub generation: i32,
+    pub position: Position,
+}
+
+/// The latest touches, and from where on they are all known.
+#[derive(Debug, Default)]
+struct Touches {
+    by_key: HashMap<String, Position>,
+    in_order: VecDeque<(Position, String)>,
+    newest: Position,
+    /// Touches up to here may have been forgotten.
+    forgotten: Position,
+}
+
+impl Touches {
+    fn add(&mut self, key: String, position: Position) {
+        self.newest = self.newest.max(position);
+        self.by_key.insert(key.clone(), position);
+        self.in_order.push_back((position, key));
+        while self.in_order.len() > MAX_TOUCHES {
+            let Some((position, key)) = self.in_order.pop_front() else { break };
+            self.forgotten = self.forgotten.max(position);
+            if self.by_key.get(&key) == Some(&position) {
+                self.by_key.remove(&key);
+            }
+        }
+    }
+
+    fn any(&mut self, position: Position) {
+        *self = Self { newest: position, forgotten: position, ..Self::default() };
+    }
+
+    /// Whether what was read at `position` still shows the row of `key`.
+    fn item_is_current(&self, key: &str, position: Position) -> bool {
+        position >= self.forgotten && self.by_key.get(key).is_none_or(|touched| *touched <= position)
+    }
+
+    fn list_is_current(&self, position: Position) -> bool {
+        self.newest <= position
+    }
+}
+
+impl Live {
+    pub async fn all(executor: impl PgExecutor<'_>) -> Result<Vec<Self>, sqlx::Error> {
+        let rows: Vec<(String, i32, i64)> = sqlx::query_as(
+            "SELECT r.name, r.live_generation, c.position FROM read_models r
+               JOIN checkpoints c ON c.name = r.name AND c.generation = r.live_generation",
+        )
+        .fetch_all(executor)
+        .await?;
+        Ok(rows
+            .into_iter()
+            .map(|(model, generation, position)| Self { model, generation, position: Position(position) })
+            .collect())
+    }
+}
+
+impl Key {
+    fn model(&self) -> &'static str {
+        match self {
+            Self::Item(model, _) | Self::List(model, _) => model,
+        }
+    }
+
+    fn text(&self) -> &str {
+        match self {
+            Self::Item(_, text) | Self::List(_, text) => text,
+        }
+    }
+}
+
+impl Cache {
+    pub fn new(max_bytes: u64, ttl: Duration) -> Self {
+        let entries = moka::sync::Cache::builder()
+            .max_capacity(max_bytes)
+            .time_to_live(ttl)
+            .weigher(|key: &Key, entry: &Entry| {
+                let bytes = 256 + key.text().len() + entry.served.body.len();
+                u32::try_from(bytes).unwrap_or(u32::MAX)
+            })
+            .build();
+        let models = READ_MODELS.iter().map(|definition| (definition.name, Model::new())).collect();
+        Self { entries, models }
+    }
+
+    fn model(&self, name: &str) -> &Model {
+        self.models.get(name).expect("every read model of the list has its place in the cache")
+    }
+
+    pub fn seen(&self, model: &str) -> watch::Receiver<Seen> {
+        self.model(model).seen.subscribe()
+    }
+
+    /// The answer, and the position up to which it is known to be current.
+    pub fn get(&self, key: &Key, view: &'static str) -> Option<(Arc<Served>, Position)> {
+        let model = self.model(key.model());
+        // Looked at first: touches up to this position have removed what they touched.
+        let seen = *model.seen.borrow();
+        let entry = seen.live.then(|| self.entries.get(key)).flatten().filter(|entry| {
+            entry.view == view
+                && entry.epoch == model.epoch.load(Ordering::Acquire)
+                && (matches!(key, Key::Item(..)) || model.touches().list_is_current(entry.position))
+        });
+        let counter = if entry.is_some() { &metrics::CACHE_HITS } else { &metrics::CACHE_MISSES };
+        counter.with_label_values(&[key.model()]).inc();
+        entry.map(|entry| (entry.served, seen.position.max(entry.position)))
+    }
+
+    /// To be asked for before reading what is then put.
+    pub fn epoch(&self, model: &str) -> u64 {
+        self.model(model).epoch.load(Ordering::Acquire)
+    }
+
+    /// Keeps an answer that was read in `epoch` from `generation` at `position`, if it is still true.
+    pub fn put(
+        &self,
+        key: Key,
+        view: &'static str,
+        (epoch, generation, position): (u64, i32, Position),
+        served: &Arc<Served>,
+    ) {
+        let model = self.model(key.model());
+        // Held while inserting, so that no touch comes between the question and the answer.
+        let touches = model.touches();
+        let seen = *model.seen.borrow();
+        let current = match &key {
+            Key::Item(_, id) => touches.item_is_current(id, position),
+            Key::List(..) => touches.list_is_current(position) && position >= touches.forgotten,
+        };
+        let same_epoch = epoch == model.epoch.load(Ordering::Acquire);
+        if seen.live && seen.generation == generation && same_epoch && current {
+            self.entries.insert(key, Entry { served: served.clone(), view, position, epoch });
+        }
+        drop(touches);
+    }
+
+    pub fn touched(&self, model: &str, generation: i32, position: Position, keys: Keys) {
+        let Some((name, model)) = self.models.get_key_value(model) else { return };
+        if model.seen.borrow().generation != generation {
+            return;
+        }
+        let mut touches = model.touches();
+        match keys {
+            Keys::These(keys) => {
+                for key in keys {
+                    touches.add(key.clone(), position);
+                    self.entries.invalidate(&Key::Item(name, key));
+                }
+            }
+            Keys::Any => {
+                touches.any(position);
+                model.epoch.fetch_add(1, Ordering::AcqRel);
+            }
+        }
+        drop(touches);
+        model.seen.send_modify(|seen| seen.position = seen.position.max(position));
+    }
+
+    /// Another generation is served now.
+    pub fn live(&self, live: &Live) {
+        let Some(model) = self.models.get(live.model.as_str()) else { return };
+        let mut touches = model.touches();
+        touches.any(live.position);
+        model.epoch.fetch_add(1, Ordering::AcqRel);
+        drop(touches);
+        model.seen.send_replace(Seen { live: true, generation: live.generation, position: live.position });
+    }
+
+    /// Somebody listens, and this is how things stand. A model that is not named has no table yet.
+    pub fn enable(&self, lives: &[Live]) {
+        for name in self.models.keys() {
+            let live = lives.iter().find(|live| live.model == *name);
+            let (generation, position) = live.map_or((0, Position::START), |l| (l.generation, l.position));
+            self.live(&Live { model: (*name).to_owned(), generation, position });
+        }
+    }
+
+    /// Nobody listens: nothing can be kept, and nothing that was kept can be trusted.
+    pub fn disable(&self) {
+        for model in self.models.values() {
+            model.seen.send_modify(|seen| seen.live = false);
+        }
+        self.forget_all();
+    }
+
+    pub fn forget_all(&self) {
+        for model in self.models.values() {
+            let mut touches = model.touches();
+            let position = model.seen.borrow().position;
+            touches.any(position);
+            model.epoch.fetch_add(1, Ordering::AcqRel);
+        }
+        self.entries.invalidate_all();
+    }
+
+    pub fn measure(&self) {
+        metrics::CACHE_ENTRIES.set(i64::try_from(self.entries.entry_count()).unwrap_or(i64::MAX));
+        metrics::CACHE_BYTES.set(i64::try_from(self.entries.weighted_size()).unwrap_or(i64::MAX));
+    }
+}
+
+impl Model {
+    fn new() -> Self {
+        Self {
+            touches: Mutex::default(),
+            epoch: AtomicU64::new(0),
+            seen: watch::Sender::new(Seen::default()),
+        }
+    }
+
+    fn touches(&self) -> MutexGuard<'_, Touches> {
+        self.touches.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+
+    fn item(id: &str) -> Key {
+        Key::Item("orders", id.into())
+    }
+
+    fn served() -> Arc<Served> {
+        Arc::new(Served { body: Bytes::from_static(b"{}"), etag: "\"1\"".into(), owner: None })
+    }
+
+    fn cache_at(position: i64) -> Cache {
+        let cache = Cache::new(1 << 20, Duration::from_secs(60));
+        cache.enable(&[Live { model: "orders".into(), generation: 1, position: Position(position) }]);
+        cache
+    }
+
+    fn put(cache: &Cache, key: Key, generation: i32, position: i64) {
+        let epoch = cache.epoch("orders");
+        cache.put(key, "v", (epoch, generation, Position(position)), &served());
+    }
+
+    fn touch(cache: &Cache, id: &str, position: i64) {
+        cache.touched("orders", 1, Position(position), Keys::These(vec![id.into()]));
+    }
+
+    #[test]
+    fn an_answer_that_was_read_before_a_touch_is_not_kept() {
+        let cache = cache_at(10);
+        touch(&cache, "a", 12);
+        put(&cache, item("a"), 1, 11);
+        assert!(cache.get(&item("a"), "v").is_none());
+        put(&cache, item("a"), 1, 12);
+        assert_eq!(cache.get(&item("a"), "v").expect("kept").1, Position(12));
+    }
+
+    #[test]
+    fn a_touch_removes_the_row_and_moves_the_others_forward() {
+        let cache = cache_at(10);
+        put(&cache, item("a"), 1, 10);
+        put(&cache, item("b"), 1, 10);
+        touch(&cache, "a", 11);
+        assert!(cache.get(&item("a"), "v").is_none());
+        assert_eq!(cache.get(&item("b"), "v").expect("kept").1, Position(11));
+    }
+
+    #[test]
+    fn a_list_lives_until_any_row_is_touched() {
+        let cache = cache_at(10);
+        let page = Key::List("orders", "first".into());
+        put(&cache, page.clone(), 1, 10);
+        cache.touched("orders", 1, Position(11), Keys::These(vec![]));
+        assert!(cache.get(&page, "v").is_some());
+        touch(&cache, "z", 12);
+        assert!(cache.get(&page, "v").is_none());
+    }
+
+    #[test]
+    fn what_was_forgotten_counts_as_touched() {
+        let cache = cache_at(0);
+        for n in 1..=i64::try_from(MAX_TOUCHES).expect("small") + 5 {
+            touch(&cache, &format!("k{n}"), n);
+        }
+        put(&cache, item("other"), 1, 4);
+        assert!(cache.get(&item("other"), "v").is_none());
+        put(&cache, item("other"), 1, 5);
+        assert!(cache.get(&item("other"), "v").is_some());
+    }
+
+    #[test]
+    fn a_lost_listener_empties_the_cache_and_keeps_it_off() {
+        let cache = cache_at(10);
+        put(&cache, item("a"), 1, 10);
+        cache.disable();
+        put(&cache, item("b"), 1, 10);
+        assert!(cache.get(&item("a"), "v").is_none());
+        cache.enable(&[Live { model: "orders".into(), generation: 1, position: Position(11) }]);
+        assert!(cache.get(&item("a"), "v").is_none());
+        assert!(cache.get(&item("b"), "v").is_none());
+    }
+
+    #[test]
+    fn an_answer_of_another_generation_or_view_is_not_given() {
+        let cache = cache_at(10);
+        put(&cache, item("a"), 2, 10);
+        assert!(cache.get(&item("a"), "v").is_none());
+        put(&cache, item("a"), 1, 10);
+        assert!(cache.get(&item("a"), "other").is_none());
+    }
+}

@@ -1,0 +1,102 @@
+//! Leases: who does what there must be one of. A row each, in the database's time.
+//!
+//! A lease is how work is handed over, not what keeps it correct: a process that was stopped and
+//! wakes up may believe in a lease that is over. Then the fence of the checkpoint (or, in the relay,
+//! the expected sequence of the stream) refuses what it does.
+
+use std::{
+    future::Future,
+    time::{Duration, Instant},
+};
+
+use sqlx::PgPool;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+#[derive(Debug, Clone)]
+pub(crate) struct Leases {
+    /// This process, for as long as it runs.
+    holder: Uuid,
+    term: Duration,
+}
+
+impl Leases {
+    pub fn new(term: Duration) -> Self {
+        Self { holder: Uuid::from_u128(rand::random()), term }
+    }
+
+    /// Waits for the lease, then runs `work` until it returns or the lease is lost: then it is dropped
+    /// where it stands, which rolls its transaction back. `work` watches `stop` itself.
+    pub async fn hold<T>(
+        &self,
+        pool: &PgPool,
+        name: &str,
+        stop: &CancellationToken,
+        work: impl Future<Output = T>,
+    ) -> Option<T> {
+        while self.take(pool, name).await != Some(true) {
+            // Half a term, give or take, so that waiters don't ask in step.
+            let pause = self.term.mul_f64(rand::random_range(0.25..0.5));
+            tokio::select! { () = sleep(pause) => {} () = stop.cancelled() => return None }
+        }
+        let done = tokio::select! {
+            done = work => Some(done),
+            () = self.renew(pool, name) => {
+                tracing::warn!(lease = name, "lost a lease");
+                None
+            }
+        };
+        self.release(pool, name).await;
+        done
+    }
+
+    /// Returns when the lease is lost, or so near its end that it must be taken for lost.
+    async fn renew(&self, pool: &PgPool, name: &str) {
+        let mut renewed = Instant::now();
+        loop {
+            sleep(self.term / 3).await;
+            let asked = Instant::now();
+            match self.take(pool, name).await {
+                // Counted from before the question: the database's term began after that.
+                Some(true) => renewed = asked,
+                Some(false) => return,
+                None => {}
+            }
+            if renewed.elapsed() >= self.term * 2 / 3 {
+                return;
+            }
+        }
+    }
+
+    /// Takes or renews it. `None`: the database doesn't say.
+    async fn take(&self, pool: &PgPool, name: &str) -> Option<bool> {
+        let taken = sqlx::query(
+            "INSERT INTO leases (name, holder, expires_at)
+             VALUES ($1, $2, clock_timestamp() + $3 * interval '1 millisecond')
+             ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, expires_at = excluded.expires_at
+             WHERE leases.holder = excluded.holder OR leases.expires_at < clock_timestamp()",
+        )
+        .bind(name)
+        .bind(self.holder)
+        .bind(self.term.as_secs_f64() * 1_000.0)
+        .execute(pool);
+        match timeout(self.term / 3, taken).await {
+            Ok(Ok(done)) => Some(done.rows_affected() == 1),
+            Ok(Err(error)) => {
+                tracing::debug!(lease = name, %error, "cannot ask for a lease");
+                None
+            }
+            Err(_) => None,
+        }
+    }
+
+    async fn release(&self, pool: &PgPool, name: &str) {
+        let released = sqlx::query("DELETE FROM leases WHERE name = $1 AND holder = $2")
+            .bind(name)
+            .bind(self.holder)
+            .execute(pool);
+        // If that fails, the lease ends by itself.
+        let _ = timeout(self.term / 3, released).await;
+    }
+}

@@ -1,0 +1,129 @@
+//! All that is downstream of the log: the relay to JetStream, read models and the queries that they
+//! answer, rebuilds, reactions and the effects that follow from them.
+//!
+//! Postgres is the truth. Everything here can stop, start over or be thrown away at any time; what
+//! it may never do is miss an event or count one twice, and the fence of each checkpoint sees to it.
+
+pub mod cursor;
+pub mod log;
+pub mod operators;
+pub mod queries;
+pub mod reactor;
+pub mod read_models;
+pub mod status;
+
+mod cache;
+mod checkpoint;
+mod lease;
+mod metrics;
+mod rebuild;
+mod settings;
+mod signals;
+mod stream;
+mod tasks;
+
+use std::{sync::Arc, time::Duration};
+
+use daybook_domain::Position;
+use sqlx::{PgPool, postgres::PgConnectOptions};
+use tokio::sync::watch;
+
+pub use cursor::{BadCursor, Cursor};
+pub use log::{Log, Selection};
+pub use operators::{LogState, OperatorError, Operators, Rebuild, RebuildState};
+pub use queries::{Answer, Asked, Queries, QueryError, RenderError, Rendering, Served};
+pub use reactor::{ClaimedEffect, DeadLetter, EffectError, Performer};
+pub use read_models::fold_stream;
+pub use rebuild::{verify::Verification, verify_log::LogVerification};
+pub use settings::{Roles, Settings};
+pub use status::{ProjectionState, ProjectionStatus};
+
+use crate::{
+    cache::Cache, checkpoint::Works, lease::Leases, read_models::READ_MODELS, signals::Signals, tasks::Tasks,
+};
+
+/// Everything downstream that runs in this process.
+pub struct Downstream {
+    tasks: Tasks,
+    signals: Signals,
+    queries: Queries,
+}
+
+impl Downstream {
+    /// Makes what read models are missing, and notes from where on each reaction reacts. To be called
+    /// before the first command is taken, by every process; can be repeated.
+    pub async fn prepare(pool: &PgPool) -> Result<(), sqlx::Error> {
+        read_models::worker::ensure_all(pool).await?;
+        reactor::ledger::register(pool).await
+    }
+
+    /// Starts what `roles` say. Queries work in every process; they read through `pool`. Everything
+    /// else has connections of its own, made with `connect`, which must reach the database directly:
+    /// LISTEN doesn't pass a transaction pool.
+    ///
+    /// Never fails: what is away is waited for.
+    pub fn start(
+        settings: Settings,
+        roles: Roles,
+        pool: PgPool,
+        connect: PgConnectOptions,
+        performer: Arc<dyn Performer>,
+    ) -> Self {
+        let tasks = Tasks::new();
+        let signals = Signals::new();
+        let cache = Arc::new(Cache::new(settings.cache_bytes, settings.cache_ttl));
+        signals::start(&tasks, &signals, &cache, connect.clone());
+
+        if roles.relay || roles.projections || roles.reactor {
+            let works = Works {
+                pool: daybook_migrations::pool(
+                    connect.clone(),
+                    settings.max_connections,
+                    Duration::from_secs(5),
+                ),
+                connect,
+                leases: Leases::new(settings.lease_term),
+                signals: signals.clone(),
+                settings: Arc::new(settings),
+            };
+            start_work(&tasks, &works, roles, performer);
+        }
+        Self { tasks, signals, queries: Queries::new(pool, cache) }
+    }
+
+    /// The newest head of the log that this process heard of: what follows the log live wakes by it.
+    pub fn head(&self) -> watch::Receiver<Position> {
+        self.signals.head()
+    }
+
+    pub fn queries(&self) -> Queries {
+        self.queries.clone()
+    }
+
+    /// Lets every task finish its transaction, gives leases back, and cuts off what takes longer than
+    /// `within`. Nothing is lost by that: it will be done again.
+    pub async fn shutdown(self, within: Duration) {
+        self.tasks.stop(within).await;
+    }
+}
+
+fn start_work(tasks: &Tasks, works: &Works, roles: Roles, performer: Arc<dyn Performer>) {
+    let nats = stream::Nats::connect(tasks, &works.settings);
+    if roles.relay {
+        stream::relay::start(tasks, works, &nats);
+    }
+    if !roles.projections && !roles.reactor {
+        return;
+    }
+    let feed = stream::feed::start(tasks, works, &nats);
+    if roles.projections {
+        for definition in READ_MODELS {
+            read_models::worker::start(tasks, works, &feed, definition);
+            rebuild::start(tasks, works, definition);
+        }
+        status::start(tasks, works);
+    }
+    if roles.reactor {
+        reactor::start(tasks, works, &feed, performer);
+    }
+}

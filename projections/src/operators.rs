@@ -1,0 +1,237 @@
+//! What operators can see and do. Everything is a row that workers, wherever they run, look at.
+
+use serde::Serialize;
+use sqlx::{FromRow, PgPool, postgres::PgConnectOptions};
+use uuid::Uuid;
+
+use crate::{
+    checkpoint::Consumer,
+    log,
+    reactor::{
+        DeadLetter,
+        dead_letters::{self, Resolution},
+    },
+    read_models::{Definition, READ_MODELS, worker::Generations},
+    rebuild::{
+        verify::{self, Verification},
+        verify_log::{self, LogVerification},
+    },
+    signals::{self, Notice, OPERATORS, READ},
+    status::{self, ProjectionStatus},
+};
+
+/// A cheap handle.
+#[derive(Clone)]
+pub struct Operators {
+    pool: PgPool,
+    /// For what takes longer than a session of the pool may.
+    connect: PgConnectOptions,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum OperatorError {
+    #[error("there is no such thing")]
+    NotFound,
+    #[error("a rebuild of it is running already")]
+    AlreadyRunning,
+    /// Not in the state that this needs.
+    #[error("{0}")]
+    Conflict(&'static str),
+    #[error(transparent)]
+    Unavailable(#[from] sqlx::Error),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, sqlx::Type)]
+#[serde(rename_all = "snake_case")]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
+pub enum RebuildState {
+    Building,
+    CatchingUp,
+    Verifying,
+    Swapping,
+    Done,
+    Failed,
+    Cancelled,
+}
+
+#[derive(Debug, Clone, Serialize, FromRow)]
+pub struct Rebuild {
+    pub id: Uuid,
+    pub projection: String,
+    pub generation: i32,
+    pub state: RebuildState,
+    pub done_events: i64,
+    /// Estimated until the load is over.
+    pub total_events: i64,
+    pub events_per_second: f64,
+    pub eta_seconds: Option<f64>,
+    /// A [`Verification`], or `{"failure": why}`.
+    pub verification: Option<serde_json::Value>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct LogState {
+    pub head: i64,
+    /// The last event that JetStream has; `None` if no relay ever ran.
+    pub relay_position: Option<i64>,
+}
+
+impl Operators {
+    pub fn new(pool: PgPool, connect: PgConnectOptions) -> Self {
+        Self { pool, connect }
+    }
+
+    pub async fn log(&self) -> Result<LogState, OperatorError> {
+        let relay = Consumer { name: "relay", generation: 0 }.read(&self.pool).await?;
+        let head = log::head(&self.pool).await?.0;
+        Ok(LogState { head, relay_position: relay.map(|checkpoint| checkpoint.position.0) })
+    }
+
+    pub async fn list(&self) -> Result<Vec<ProjectionStatus>, OperatorError> {
+        Ok(status::list(&self.pool).await?)
+    }
+
+    pub async fn get(&self, name: &str) -> Result<ProjectionStatus, OperatorError> {
+        let mut all = self.list().await?.into_iter();
+        all.find(|projection| projection.name == name).ok_or(OperatorError::NotFound)
+    }
+
+    /// Stops a projection where it is, all its generations; also the reactor.
+    pub async fn pause(&self, name: &str) -> Result<(), OperatorError> {
+        self.change_state(name, "running", "paused").await
+    }
+
+    pub async fn resume(&self, name: &str) -> Result<(), OperatorError> {
+        self.change_state(name, "paused", "running").await
+    }
+
+    /// Sets what is in state `from`; what is there already is left alone, so it can be repeated.
+    async fn change_state(&self, name: &str, from: &str, to: &str) -> Result<(), OperatorError> {
+        self.get(name).await?;
+        sqlx::query(
+            "UPDATE checkpoints SET state = $3, reason = NULL, updated_at = clock_timestamp()
+              WHERE name = $1 AND state = $2",
+        )
+        .bind(name)
+        .bind(from)
+        .bind(to)
+        .execute(&self.pool)
+        .await?;
+        self.wake().await
+    }
+
+    pub async fn start_rebuild(&self, name: &str) -> Result<Rebuild, OperatorError> {
+        let definition = Definition::named(name).ok_or(OperatorError::NotFound)?;
+        let started: Result<Uuid, sqlx::Error> = sqlx::query_scalar(
+            // The last generation that was used; whoever takes the rebuild on makes the next one.
+            "INSERT INTO rebuilds (id, projection, generation, state)
+             SELECT gen_random_uuid(), $1, greatest(
+                    (SELECT coalesce(max(generation), 0) FROM checkpoints WHERE name = $1),
+                    (SELECT coalesce(max(generation), 0) FROM rebuilds WHERE projection = $1)), 'building'
+             RETURNING id",
+        )
+        .bind(definition.name)
+        .fetch_one(&self.pool)
+        .await;
+        let id = started.map_err(|error| match error.as_database_error() {
+            Some(cause) if cause.is_unique_violation() => OperatorError::AlreadyRunning,
+            _ => error.into(),
+        })?;
+        self.wake().await?;
+        self.rebuild(id).await
+    }
+
+    pub async fn rebuild(&self, id: Uuid) -> Result<Rebuild, OperatorError> {
+        let found = sqlx::query_as(
+            "SELECT id, projection, generation, state, done_events, total_events, rate AS events_per_second,
+                    CASE WHEN state = 'building' AND rate > 0
+                         THEN (greatest(total_events - done_events, 0) / rate)::float8 END AS eta_seconds,
+                    verification
+               FROM (SELECT *, coalesce(done_events / nullif(extract(epoch FROM
+                            coalesce(finished_at, updated_at) - started_at), 0), 0)::float8 AS rate
+                       FROM rebuilds WHERE id = $1) r",
+        )
+        .bind(id)
+        .fetch_optional(&self.pool)
+        .await?;
+        found.ok_or(OperatorError::NotFound)
+    }
+
+    pub async fn cancel_rebuild(&self, id: Uuid) -> Result<(), OperatorError> {
+        let cancelled = sqlx::query(
+            "UPDATE rebuilds SET state = 'cancelled', finished_at = clock_timestamp(),
+                    updated_at = clock_timestamp()
+              WHERE id = $1 AND state IN ('building', 'catching_up', 'verifying')",
+        )
+        .bind(id)
+        .execute(&self.pool)
+        .await?;
+        if cancelled.rows_affected() == 1 {
+            return self.wake().await;
+        }
+        match self.rebuild(id).await?.state {
+            RebuildState::Cancelled => Ok(()),
+            _ => Err(OperatorError::Conflict("the rebuild is over, or too far to be cancelled")),
+        }
+    }
+
+    /// Serves the previous generation, which was kept up to date; again, and it is as before.
+    pub async fn rollback(&self, name: &str) -> Result<(), OperatorError> {
+        let definition = Definition::named(name).ok_or(OperatorError::NotFound)?;
+        let mut transaction = self.pool.begin().await?;
+        let live: Option<i32> = sqlx::query_scalar(
+            "UPDATE read_models SET live_generation = previous_generation,
+                    previous_generation = live_generation, swapped_at = clock_timestamp()
+              WHERE name = $1 AND previous_generation IS NOT NULL RETURNING live_generation",
+        )
+        .bind(name)
+        .fetch_optional(&mut *transaction)
+        .await?;
+        let generation = live.ok_or(OperatorError::Conflict("there is no previous generation"))?;
+        let consumer = Consumer { name: definition.name, generation };
+        let checkpoint = consumer.read(&mut *transaction).await?.ok_or(OperatorError::NotFound)?;
+        let model = definition.name.to_owned();
+        let notice = Notice::Live { model, generation, position: checkpoint.position };
+        signals::notify(&mut *transaction, READ, &notice.payload()).await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    /// Compares a read model, or all of them, with the log. Stops nothing.
+    pub async fn verify(&self, name: Option<&str>) -> Result<Vec<Verification>, OperatorError> {
+        let definitions: Vec<&Definition> = match name {
+            Some(name) => vec![Definition::named(name).ok_or(OperatorError::NotFound)?],
+            None => READ_MODELS.iter().collect(),
+        };
+        let mut found = Vec::new();
+        for definition in definitions {
+            let generations = Generations::of(&self.pool, definition.name).await?;
+            let live = generations.ok_or(OperatorError::NotFound)?.live;
+            found.push(verify::verify(&self.connect, definition, live).await?);
+        }
+        Ok(found)
+    }
+
+    /// Whether the log keeps its own promises, and orders and stock agree.
+    pub async fn verify_log(&self) -> Result<LogVerification, OperatorError> {
+        Ok(verify_log::verify_log(&self.connect).await?)
+    }
+
+    pub async fn dead_letters(&self, open_only: bool) -> Result<Vec<DeadLetter>, OperatorError> {
+        Ok(dead_letters::list(&self.pool, open_only).await?)
+    }
+
+    /// Tries it again: the effect, or the projection that is parked there.
+    pub async fn retry(&self, id: Uuid) -> Result<DeadLetter, OperatorError> {
+        dead_letters::resolve(&self.pool, id, Resolution::Retried, "").await
+    }
+
+    /// Never does it: the effect, or that one event in that one projection.
+    pub async fn skip(&self, id: Uuid, reason: &str) -> Result<DeadLetter, OperatorError> {
+        dead_letters::resolve(&self.pool, id, Resolution::Skipped, reason).await
+    }
+
+    async fn wake(&self) -> Result<(), OperatorError> {
+        Ok(signals::notify(&self.pool, OPERATORS, "").await?)
+    }
+}

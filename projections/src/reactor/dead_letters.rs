@@ -1,0 +1,168 @@
+//! What could not be done and waits for an operator.
+
+use chrono::{DateTime, Utc};
+use daybook_domain::Position;
+use serde::Serialize;
+use sqlx::{FromRow, PgConnection, PgExecutor, PgPool};
+use uuid::Uuid;
+
+use crate::{
+    operators::OperatorError,
+    signals::{self, EFFECTS, OPERATORS},
+};
+
+/// Resolved ones that are listed beside the open ones.
+const MAX_LISTED: i64 = 1_000;
+
+#[derive(Debug, Clone, Serialize, FromRow)]
+pub struct DeadLetter {
+    pub id: Uuid,
+    /// A projection's name, or `reactor`.
+    pub consumer: String,
+    pub position: i64,
+    pub event_id: Uuid,
+    /// For an effect: what it was.
+    pub kind: Option<String>,
+    pub target: Option<String>,
+    pub error: String,
+    pub created_at: DateTime<Utc>,
+    /// `retried` or `skipped`; open, if `None`.
+    pub resolution: Option<String>,
+    pub resolved_at: Option<DateTime<Utc>>,
+}
+
+/// Adds one, unless the same one is open already.
+pub(crate) async fn add(
+    connection: &mut PgConnection,
+    consumer: &str,
+    position: Position,
+    event_id: Uuid,
+    effect: Option<(&str, &str)>,
+    error: &str,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "INSERT INTO dead_letters (id, consumer, position, event_id, kind, target, error)
+         VALUES (gen_random_uuid(), $1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
+    )
+    .bind(consumer)
+    .bind(position.0)
+    .bind(event_id)
+    .bind(effect.map(|(kind, _)| kind))
+    .bind(effect.map(|(_, target)| target))
+    .bind(error)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Open ones first, then the newest; at most 1,000.
+pub(crate) async fn list(pool: &PgPool, open_only: bool) -> Result<Vec<DeadLetter>, sqlx::Error> {
+    sqlx::query_as(
+        "SELECT id, consumer, position, event_id, kind, target, error, created_at, resolution, resolved_at
+           FROM dead_letters WHERE resolution IS NULL OR NOT $1
+          ORDER BY resolution IS NOT NULL, created_at DESC LIMIT $2",
+    )
+    .bind(open_only)
+    .bind(MAX_LISTED)
+    .fetch_all(pool)
+    .await
+}
+
+/// Which events the consumer was told to skip: what folds the log again skips them too.
+pub(crate) async fn skipped(executor: impl PgExecutor<'_>, consumer: &str) -> Result<Vec<Uuid>, sqlx::Error> {
+    sqlx::query_scalar(
+        "SELECT event_id FROM dead_letters WHERE consumer = $1 AND kind IS NULL AND resolution = 'skipped'",
+    )
+    .bind(consumer)
+    .fetch_all(executor)
+    .await
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Resolution {
+    Retried,
+    Skipped,
+}
+
+pub(crate) async fn resolve(
+    pool: &PgPool,
+    id: Uuid,
+    resolution: Resolution,
+    reason: &str,
+) -> Result<DeadLetter, OperatorError> {
+    let mut transaction = pool.begin().await?;
+    let letter: Option<DeadLetter> = sqlx::query_as(
+        "UPDATE dead_letters SET resolution = $2, resolved_at = clock_timestamp()
+          WHERE id = $1 AND resolution IS NULL RETURNING *",
+    )
+    .bind(id)
+    .bind(match resolution {
+        Resolution::Retried => "retried",
+        Resolution::Skipped => "skipped",
+    })
+    .fetch_optional(&mut *transaction)
+    .await?;
+    let letter = letter.ok_or(OperatorError::NotFound)?;
+    if letter.kind.is_some() {
+        resolve_effect(&mut transaction, &letter, resolution, reason).await?;
+    } else {
+        resume_consumer(&mut transaction, &letter, resolution).await?;
+    }
+    for channel in [EFFECTS, OPERATORS] {
+        signals::notify(&mut *transaction, channel, "").await?;
+    }
+    transaction.commit().await?;
+    tracing::info!(%id, ?resolution, reason, "a dead letter was resolved");
+    Ok(letter)
+}
+
+async fn resolve_effect(
+    connection: &mut PgConnection,
+    letter: &DeadLetter,
+    resolution: Resolution,
+    reason: &str,
+) -> Result<(), sqlx::Error> {
+    let sql = match resolution {
+        Resolution::Retried => {
+            "UPDATE effects SET state = 'pending', attempts = 0, due_at = clock_timestamp(), finished_at = NULL,
+                    last_error = coalesce($4, last_error)
+              WHERE event_id = $1 AND kind = $2 AND target = $3 AND state = 'dead'"
+        }
+        Resolution::Skipped => {
+            "UPDATE effects SET state = 'skipped', finished_at = clock_timestamp(),
+                    last_error = coalesce($4, last_error)
+              WHERE event_id = $1 AND kind = $2 AND target = $3 AND state = 'dead'"
+        }
+    };
+    let note = (resolution == Resolution::Skipped).then(|| format!("skipped: {reason}"));
+    sqlx::query(sql)
+        .bind(letter.event_id)
+        .bind(&letter.kind)
+        .bind(&letter.target)
+        .bind(note)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Every generation that is parked in front of the event goes on: with it, or behind it.
+async fn resume_consumer(
+    connection: &mut PgConnection,
+    letter: &DeadLetter,
+    resolution: Resolution,
+) -> Result<(), sqlx::Error> {
+    let past = resolution == Resolution::Skipped;
+    sqlx::query(
+        "UPDATE checkpoints SET state = 'running', reason = NULL, updated_at = clock_timestamp(),
+                position = CASE WHEN $3 THEN $2 ELSE position END,
+                event_id = CASE WHEN $3 THEN $4 ELSE event_id END
+          WHERE name = $1 AND state = 'parked' AND position = $2 - 1",
+    )
+    .bind(&letter.consumer)
+    .bind(letter.position)
+    .bind(past)
+    .bind(letter.event_id)
+    .execute(connection)
+    .await?;
+    Ok(())
+}

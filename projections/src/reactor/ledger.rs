@@ -1,0 +1,140 @@
+//! Events → rows of the ledger: what has to be done because something happened.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use daybook_domain::{
+    Position, Record,
+    reactions::{Effect, REACTIONS, Reaction},
+};
+use sqlx::{Executor, PgConnection, PgPool};
+use tokio_util::sync::CancellationToken;
+
+use super::NAME;
+use crate::{
+    checkpoint::{Consumer, Works},
+    stream::subscriber::{HandleError, Handler},
+    tasks::{Backoff, panic_text},
+};
+
+pub(crate) fn consumer() -> Consumer {
+    Consumer { name: NAME, generation: 0 }
+}
+
+/// Notes for each reaction that is new from where on it reacts: the head of the log, as it is now.
+pub(crate) async fn register(pool: &PgPool) -> Result<(), sqlx::Error> {
+    let names: Vec<&str> = REACTIONS.iter().map(|reaction| reaction.name).collect();
+    sqlx::query(
+        "INSERT INTO reactions (name, since)
+         SELECT x.name, (SELECT coalesce(max(position), 0) FROM events) FROM unnest($1::text[]) AS x(name)
+         ON CONFLICT DO NOTHING",
+    )
+    .bind(&names)
+    .execute(pool)
+    .await?;
+    // No reaction reacts to anything before the first of them, so the reactor begins there.
+    sqlx::query(
+        "INSERT INTO checkpoints (name, generation, position, event_id)
+         SELECT $1, 0, start.since, (SELECT event_id FROM events WHERE position = start.since)
+           FROM (SELECT min(since) AS since FROM reactions) start
+         ON CONFLICT DO NOTHING",
+    )
+    .bind(NAME)
+    .execute(pool)
+    .await?;
+    Ok(())
+}
+
+pub(crate) struct Ledger {
+    works: Works,
+    reactions: Vec<(&'static Reaction, Position)>,
+}
+
+impl Ledger {
+    /// Tries until the database answers; `None` if it is time to stop.
+    pub async fn open(works: &Works, stop: &CancellationToken) -> Option<Self> {
+        let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
+        while !stop.is_cancelled() {
+            match Self::read(works).await {
+                Ok(ledger) => return Some(ledger),
+                Err(error) => {
+                    if backoff.is_first() {
+                        tracing::error!(%error, "cannot register the reactions");
+                    }
+                    backoff.wait(stop).await;
+                }
+            }
+        }
+        None
+    }
+
+    async fn read(works: &Works) -> Result<Self, sqlx::Error> {
+        register(&works.pool).await?;
+        let since: Vec<(String, i64)> =
+            sqlx::query_as("SELECT name, since FROM reactions").fetch_all(&works.pool).await?;
+        let reactions = REACTIONS.iter().filter_map(|reaction| {
+            let (_, since) = since.iter().find(|(name, _)| name == reaction.name)?;
+            Some((reaction, Position(*since)))
+        });
+        Ok(Self { works: works.clone(), reactions: reactions.collect() })
+    }
+
+    fn react(&self, record: &Record) -> Result<Vec<Effect>, String> {
+        let mut effects = Vec::new();
+        for (reaction, since) in &self.reactions {
+            if record.position > *since {
+                // A panic is that record's fault, and must stop nothing but the reactor.
+                let proposed = catch_unwind(AssertUnwindSafe(|| (reaction.react)(record)));
+                let proposed = proposed.map_err(|panic| panic_text(&*panic))?;
+                effects.extend(proposed.map_err(|error| error.to_string())?);
+            }
+        }
+        Ok(effects)
+    }
+}
+
+#[async_trait]
+impl Handler for Ledger {
+    async fn handle(
+        &self,
+        transaction: &mut PgConnection,
+        records: &[Arc<Record>],
+    ) -> Result<(), HandleError> {
+        let (mut events, mut positions, mut kinds, mut targets) = (vec![], vec![], vec![], vec![]);
+        for (index, record) in records.iter().enumerate() {
+            let effects = self.react(record).map_err(|reason| HandleError::Poison { index, reason })?;
+            for effect in effects {
+                events.push(record.event_id);
+                positions.push(record.position.0);
+                kinds.push(effect.kind.as_str());
+                targets.push(effect.target);
+            }
+        }
+        if events.is_empty() {
+            return Ok(());
+        }
+        // On the disk before anything is done about it: else a crash would forget what was done.
+        transaction.execute("SET LOCAL synchronous_commit = on").await?;
+        sqlx::query(
+            "INSERT INTO effects (event_id, position, kind, target)
+             SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[]) ON CONFLICT DO NOTHING",
+        )
+        .bind(events)
+        .bind(positions)
+        .bind(kinds)
+        .bind(targets)
+        .execute(transaction)
+        .await?;
+        Ok(())
+    }
+
+    /// Wakes the performers. Not in the transaction: it waits for the disk, and a notifying one would
+    /// make whoever appends wait with it.
+    async fn committed(&self) {
+        self.works.signals.effects.notify_one();
+    }
+}

@@ -1,0 +1,244 @@
+//! Orders as customers and support see them. Personal data stays sealed.
+
+use chrono::{DateTime, Utc};
+use daybook_domain::{
+    Decider, Position, Record,
+    money::{Currency, Money, Price},
+    order::{Event, Order, Placement, Status},
+    sealed::Sealed,
+    sku::Sku,
+    stored::Unreadable,
+    text::{CustomerId, ExternalId, Metadata, ProductName, Reason, Reference},
+};
+use serde::{Deserialize, Serialize};
+
+use super::{Column, ReadModel};
+use crate::cursor::Cursor;
+
+pub struct Orders;
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Row {
+    pub id: String,
+    pub status: Status,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub customer: Option<CustomerId>,
+    pub lines: Vec<Line>,
+    pub currency: Currency,
+    pub total: Money,
+    /// A [`daybook_domain::contact::Contact`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contact: Option<Sealed>,
+    /// A [`daybook_domain::contact::Address`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ship_to: Option<Sealed>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub external_id: Option<ExternalId>,
+    #[serde(default, skip_serializing_if = "Metadata::is_empty")]
+    pub metadata: Metadata,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub override_reason: Option<Reason>,
+    /// One of each shipment that had one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tracking: Vec<Reference>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cancel_reason: Option<Reason>,
+    pub placed_at: DateTime<Utc>,
+    pub updated_at: DateTime<Utc>,
+    /// By which orders are listed: never two the same.
+    pub placed_position: Position,
+    pub version: i64,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Line {
+    pub sku: Sku,
+    pub name: ProductName,
+    pub quantity: i64,
+    pub unit_price: Price,
+    /// The catalogue's price, where another one was agreed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub list_price: Option<Price>,
+    pub total: Money,
+    /// Pieces that have left the house.
+    pub shipped: i64,
+}
+
+/// A page of orders, the newest first.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    pub status: Option<Status>,
+    pub customer: Option<String>,
+    /// 1–100.
+    pub limit: u16,
+    pub after: Option<Cursor>,
+}
+
+impl ReadModel for Orders {
+    const NAME: &'static str = "orders";
+    const KIND: &'static str = Order::KIND;
+    const COLUMNS: &'static [Column] = &[
+        Column { name: "status", sql_type: "text" },
+        Column { name: "customer", sql_type: "text" },
+        Column { name: "placed_position", sql_type: "bigint" },
+    ];
+    const INDEXES: &'static [&'static str] = &[
+        "(placed_position)",
+        "(status, placed_position)",
+        "(customer, placed_position)",
+        "(customer, status, placed_position)",
+    ];
+    type Row = Row;
+
+    fn fold(row: Option<Row>, record: &Record) -> Result<Option<Row>, Unreadable> {
+        let event: Event = record.decode()?;
+        let row = match (row, event) {
+            (_, Event::Placed(placement)) => Some(placed(*placement, record)),
+            (None, _) => None,
+            (Some(mut row), event) => {
+                row.change(event);
+                Some(row)
+            }
+        };
+        Ok(row.map(|row| Row { version: record.sequence, updated_at: record.recorded_at, ..row }))
+    }
+
+    fn columns(row: &Row) -> Vec<Option<String>> {
+        vec![
+            Some(row.status.as_str().to_owned()),
+            row.customer.as_ref().map(|customer| customer.as_str().to_owned()),
+            Some(row.placed_position.to_string()),
+        ]
+    }
+}
+
+fn placed(placement: Placement, record: &Record) -> Row {
+    let lines = placement
+        .lines
+        .into_iter()
+        .map(|line| Line {
+            // The decider summed these totals, so none of them overflows.
+            total: line.total().unwrap_or(Money::new(i64::MAX, placement.currency)),
+            sku: line.sku,
+            name: line.name,
+            quantity: line.quantity.get(),
+            unit_price: line.unit_price,
+            list_price: line.list_price,
+            shipped: 0,
+        })
+        .collect();
+    Row {
+        id: record.aggregate_id.clone(),
+        status: Status::Placed,
+        customer: placement.customer,
+        lines,
+        currency: placement.currency,
+        total: placement.total,
+        contact: placement.contact,
+        ship_to: placement.ship_to,
+        external_id: placement.external_id,
+        metadata: placement.metadata,
+        override_reason: placement.override_reason,
+        tracking: vec![],
+        cancel_reason: None,
+        placed_at: record.recorded_at,
+        updated_at: record.recorded_at,
+        placed_position: record.position,
+        version: 0,
+    }
+}
+
+impl Row {
+    fn change(&mut self, event: Event) {
+        match event {
+            Event::Placed(_) => {}
+            Event::Confirmed {} => self.status = Status::Confirmed,
+            Event::Cancelled { reason } => {
+                self.status = Status::Cancelled;
+                self.cancel_reason = reason;
+            }
+            Event::Shipped { parcels, tracking, complete } => {
+                for parcel in parcels {
+                    if let Some(line) = self.lines.get_mut(parcel.line) {
+                        line.shipped += parcel.quantity;
+                    }
+                }
+                self.tracking.extend(tracking);
+                self.status = if complete { Status::Shipped } else { Status::PartlyShipped };
+            }
+            Event::Delivered {} => self.status = Status::Delivered,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use daybook_domain::order::{self, Parcel};
+
+    use super::*;
+    use crate::read_models::testing::given;
+
+    fn two_cups() -> Event {
+        let line = order::Line {
+            sku: "CUP".parse().expect("a SKU"),
+            name: "Cup".parse().expect("a name"),
+            quantity: 2.try_into().expect("in range"),
+            unit_price: Money::new(300, Currency::EUR).try_into().expect("in range"),
+            list_price: None,
+        };
+        Event::Placed(Box::new(Placement {
+            customer: Some("alice".parse().expect("a customer")),
+            lines: vec![line],
+            currency: Currency::EUR,
+            total: Money::new(600, Currency::EUR),
+            override_reason: None,
+            contact: None,
+            ship_to: None,
+            external_id: None,
+            metadata: Metadata::default(),
+        }))
+    }
+
+    fn one_cup(complete: bool) -> Event {
+        Event::Shipped {
+            parcels: vec![Parcel { line: 0, sku: "CUP".parse().expect("a SKU"), quantity: 1 }],
+            tracking: Some("T1".parse().expect("a reference")),
+            complete,
+        }
+    }
+
+    #[test]
+    fn a_placed_order_is_listed_for_its_customer() {
+        let row = given::<Orders, _>("ord_1", [two_cups()]).row();
+        assert_eq!(row.lines[0].total, Money::new(600, Currency::EUR));
+        assert_eq!(
+            Orders::columns(&row),
+            vec![Some("placed".into()), Some("alice".into()), Some("1".into())]
+        );
+    }
+
+    #[test]
+    fn parcels_add_up_until_the_order_is_shipped() {
+        let partly = given::<Orders, _>("ord_1", [two_cups(), Event::Confirmed {}, one_cup(false)]).row();
+        assert_eq!((partly.status, partly.lines[0].shipped), (Status::PartlyShipped, 1));
+        let wholly =
+            given::<Orders, _>("ord_1", [two_cups(), Event::Confirmed {}, one_cup(false), one_cup(true)])
+                .row();
+        assert_eq!((wholly.status, wholly.lines[0].shipped), (Status::Shipped, 2));
+        assert_eq!((wholly.tracking.len(), wholly.version), (2, 4));
+    }
+
+    #[test]
+    fn a_cancelled_order_says_why() {
+        let reason: Reason = "changed my mind".parse().expect("a reason");
+        let row =
+            given::<Orders, _>("ord_1", [two_cups(), Event::Cancelled { reason: Some(reason.clone()) }])
+                .row();
+        assert_eq!((row.status, row.cancel_reason), (Status::Cancelled, Some(reason)));
+    }
+
+    #[test]
+    fn an_order_that_was_never_placed_has_no_row() {
+        given::<Orders, _>("ord_1", [Event::Confirmed {}]).nothing();
+    }
+}

@@ -1,0 +1,180 @@
+//! The catalogue: a row for each product, drafts and archived ones too.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use daybook_domain::{
+    Decider, Record,
+    money::Price,
+    product::{Event, Product, Status},
+    stored::Unreadable,
+    text::{Description, ExternalId, Metadata, ProductName},
+};
+use serde::{Deserialize, Serialize};
+
+use super::{Column, ReadModel};
+use crate::cursor::Cursor;
+
+pub struct Products;
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Row {
+    pub sku: String,
+    pub name: ProductName,
+    pub description: Description,
+    /// In the currency that the product was created with.
+    pub price: Price,
+    /// By ISO 4217 code, `price` among them.
+    pub prices: BTreeMap<String, Price>,
+    pub status: Status,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub external_id: Option<ExternalId>,
+    #[serde(default, skip_serializing_if = "Metadata::is_empty")]
+    pub metadata: Metadata,
+    pub version: i64,
+    pub created_at: DateTime<Utc>,
+    pub updated_at: DateTime<Utc>,
+}
+
+/// A page of the catalogue, by SKU.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// Part of a SKU or a name, in whatever case.
+    pub q: Option<String>,
+    pub only_published: bool,
+    /// 1–100.
+    pub limit: u16,
+    pub after: Option<Cursor>,
+}
+
+impl ReadModel for Products {
+    const NAME: &'static str = "products";
+    const KIND: &'static str = Product::KIND;
+    const COLUMNS: &'static [Column] =
+        &[Column { name: "status", sql_type: "text" }, Column { name: "search", sql_type: "text" }];
+    const INDEXES: &'static [&'static str] = &["(id) WHERE status = 'published'"];
+    type Row = Row;
+
+    fn fold(row: Option<Row>, record: &Record) -> Result<Option<Row>, Unreadable> {
+        let event: Event = record.decode()?;
+        let row = match (row, event) {
+            (_, Event::Created { name, description, price, external_id, metadata }) => Some(Row {
+                sku: record.aggregate_id.clone(),
+                name,
+                description,
+                price,
+                prices: [(price.currency().code().to_owned(), price)].into(),
+                status: Status::Draft,
+                external_id,
+                metadata,
+                version: 0,
+                created_at: record.recorded_at,
+                updated_at: record.recorded_at,
+            }),
+            (None, _) => None,
+            (Some(mut row), event) => {
+                row.change(event);
+                Some(row)
+            }
+        };
+        Ok(row.map(|row| Row { version: record.sequence, updated_at: record.recorded_at, ..row }))
+    }
+
+    fn columns(row: &Row) -> Vec<Option<String>> {
+        let status = match row.status {
+            Status::Draft => "draft",
+            Status::Published => "published",
+            Status::Archived => "archived",
+        };
+        vec![Some(status.to_owned()), Some(searchable(&row.sku, row.name.as_str()))]
+    }
+}
+
+impl Row {
+    fn change(&mut self, event: Event) {
+        match event {
+            Event::Created { .. } => {}
+            Event::Described { name, description, metadata } => {
+                self.name = name;
+                self.description = description;
+                self.metadata = metadata;
+            }
+            Event::PriceSet { price } => {
+                if price.currency() == self.price.currency() {
+                    self.price = price;
+                }
+                self.prices.insert(price.currency().code().to_owned(), price);
+            }
+            Event::Published {} => self.status = Status::Published,
+            Event::Unpublished {} => self.status = Status::Draft,
+            Event::Archived {} => self.status = Status::Archived,
+        }
+    }
+}
+
+/// What a search looks through. A line break, which neither part has, keeps them apart.
+fn searchable(sku: &str, name: &str) -> String {
+    format!("{}\n{}", sku.to_lowercase(), name.to_lowercase())
+}
+
+/// `q` as a pattern of LIKE that matches it anywhere, its own `%`, `_` and `\` as themselves.
+pub(crate) fn pattern(q: &str) -> String {
+    let mut pattern = String::from("%");
+    for c in q.to_lowercase().chars() {
+        if matches!(c, '%' | '_' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(c);
+    }
+    pattern.push('%');
+    pattern
+}
+
+#[cfg(test)]
+mod tests {
+    use daybook_domain::money::{Currency, Money};
+
+    use super::*;
+    use crate::read_models::testing::given;
+
+    fn price(amount: i64, currency: Currency) -> Price {
+        Money::new(amount, currency).try_into().expect("in range")
+    }
+
+    fn created() -> Event {
+        Event::Created {
+            name: "Tea".parse().expect("a name"),
+            description: Description::default(),
+            price: price(450, Currency::EUR),
+            external_id: None,
+            metadata: Metadata::default(),
+        }
+    }
+
+    #[test]
+    fn a_created_product_is_a_draft() {
+        let row = given::<Products, _>("TEA", [created()]).row();
+        assert_eq!((row.status, row.version, row.sku.as_str()), (Status::Draft, 1, "TEA"));
+    }
+
+    #[test]
+    fn a_price_in_another_currency_leaves_the_first_one() {
+        let row = given::<Products, _>(
+            "TEA",
+            [
+                created(),
+                Event::PriceSet { price: price(500, Currency::USD) },
+                Event::PriceSet { price: price(400, Currency::EUR) },
+            ],
+        )
+        .row();
+        assert_eq!(row.price, price(400, Currency::EUR));
+        assert_eq!(row.prices.len(), 2);
+        assert_eq!(row.version, 3);
+    }
+
+    #[test]
+    fn a_search_takes_wildcards_as_themselves() {
+        assert_eq!(pattern(r"50%_A\"), r"%50\%\_a\\%");
+    }
+}

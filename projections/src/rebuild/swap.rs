@@ -1,0 +1,117 @@
+//! Puts a generation into service: one row moves. No table is renamed or locked, so no reader waits.
+
+use std::sync::Arc;
+
+use daybook_domain::Position;
+use sqlx::PgConnection;
+
+use super::{Ended, Job, PAGE_EVENTS};
+use crate::{
+    checkpoint::Works,
+    log,
+    read_models::{Definition, engine::Engine, table},
+    signals::{self, Notice, READ},
+    stream::subscriber::{HandleError, Handler},
+};
+
+/// The most that is applied while the live generation waits.
+const MAX_PAGES: usize = 20;
+
+/// While the live checkpoint's row is held, the new generation is brought up to it; so whoever saw a
+/// position before the swap sees at least as much after it.
+pub(super) async fn swap(
+    job: &Job<'_>,
+    engine: &Engine,
+    verification: &serde_json::Value,
+) -> Result<(), Ended> {
+    let name = job.definition.name;
+    let mut transaction = job.works.pool.begin().await?;
+    let live: i32 = sqlx::query_scalar("SELECT live_generation FROM read_models WHERE name = $1 FOR UPDATE")
+        .bind(name)
+        .fetch_one(&mut *transaction)
+        .await?;
+    let reached: i64 =
+        sqlx::query_scalar("SELECT position FROM checkpoints WHERE name = $1 AND generation = $2 FOR UPDATE")
+            .bind(name)
+            .bind(live)
+            .fetch_one(&mut *transaction)
+            .await?;
+    let position = bring_up_to(job, engine, &mut transaction, Position(reached)).await?;
+
+    sqlx::query(
+        "UPDATE read_models SET live_generation = $2, previous_generation = $3,
+                swapped_at = clock_timestamp() WHERE name = $1",
+    )
+    .bind(name)
+    .bind(job.generation)
+    .bind(live)
+    .execute(&mut *transaction)
+    .await?;
+    let done = sqlx::query(
+        "UPDATE rebuilds SET state = 'done', verification = $3, finished_at = clock_timestamp(),
+                updated_at = clock_timestamp()
+          WHERE id = $1 AND generation = $2 AND state = 'swapping'",
+    )
+    .bind(job.id)
+    .bind(job.generation)
+    .bind(verification)
+    .execute(&mut *transaction)
+    .await?;
+    if done.rows_affected() != 1 {
+        return Err(Ended::NotOurs);
+    }
+    let notice = Notice::Live { model: name.to_owned(), generation: job.generation, position };
+    signals::notify(&mut *transaction, READ, &notice.payload()).await?;
+    transaction.commit().await?;
+    Ok(())
+}
+
+async fn bring_up_to(
+    job: &Job<'_>,
+    engine: &Engine,
+    transaction: &mut PgConnection,
+    goal: Position,
+) -> Result<Position, Ended> {
+    let consumer = job.consumer();
+    let checkpoint = consumer.read(&mut *transaction).await?.ok_or(Ended::NotOurs)?;
+    let mut at = checkpoint.position;
+    for _ in 0..MAX_PAGES {
+        if at >= goal {
+            return Ok(at);
+        }
+        let page = log::after(&mut *transaction, at, PAGE_EVENTS).await?;
+        let records: Vec<_> = page.into_iter().map(Arc::new).collect();
+        let Some(last) = records.last() else { break };
+        if !consumer.advance(transaction, at, last).await? {
+            return Err(Ended::NotOurs);
+        }
+        engine.handle(transaction, &records).await.map_err(|error| match error {
+            HandleError::Database(error) => Ended::Database(error),
+            HandleError::Poison { reason, .. } => Ended::failure(&reason),
+        })?;
+        at = last.position;
+    }
+    if at >= goal { Ok(at) } else { Err(Ended::failure("the live generation moved faster than the new one")) }
+}
+
+/// Drops the generations that are neither in service nor the one before. Their workers notice by the
+/// checkpoint, which goes first.
+pub(super) async fn drop_unused(works: &Works, definition: &Definition) -> Result<(), sqlx::Error> {
+    let mut transaction = works.pool.begin().await?;
+    let unused: Vec<i32> = sqlx::query_scalar(
+        "DELETE FROM checkpoints c USING (SELECT * FROM read_models WHERE name = $1 FOR UPDATE) m
+          WHERE c.name = m.name AND c.generation <> m.live_generation
+            AND c.generation IS DISTINCT FROM m.previous_generation
+            AND NOT EXISTS (SELECT 1 FROM rebuilds r WHERE r.projection = $1 AND r.generation = c.generation
+                AND r.state IN ('building', 'catching_up', 'verifying', 'swapping'))
+          RETURNING c.generation",
+    )
+    .bind(definition.name)
+    .fetch_all(&mut *transaction)
+    .await?;
+    for generation in unused {
+        let sql = format!("DROP TABLE IF EXISTS {}", table::name(definition.name, generation));
+        sqlx::query(&sql).execute(&mut *transaction).await?;
+    }
+    transaction.commit().await
+}

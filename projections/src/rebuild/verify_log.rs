@@ -1,0 +1,155 @@
+//! Does the log keep its own promises? Positions and sequences without gaps, times that never go back,
+//! and stock that is promised exactly to the orders that are open.
+
+use std::collections::BTreeMap;
+
+use daybook_domain::{
+    Decider,
+    order::{Order, Status, pieces_by_sku},
+    sku::Sku,
+    stock::Stock,
+};
+use daybook_migrations::record;
+use futures::TryStreamExt;
+use serde::Serialize;
+use sqlx::{Executor, PgConnection, postgres::PgConnectOptions};
+
+use super::{
+    Turns,
+    load::{SNAPSHOT, STREAM_COLUMNS},
+    long_session,
+};
+
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct LogVerification {
+    pub head: i64,
+    pub events: i64,
+    /// Positions without an event.
+    pub gaps: i64,
+    /// Events that were recorded before the one in front of them.
+    pub backwards: i64,
+    /// Streams that lack a sequence, or hold an event that can't be read (orders and stock).
+    pub broken_streams: i64,
+    /// SKUs of which more or less is held or allocated than open orders ask for.
+    pub broken_promises: i64,
+    /// All of the above.
+    pub differences: i64,
+    pub first_difference: Option<String>,
+}
+
+/// Pieces of a SKU that are promised.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+struct Promised {
+    held: i64,
+    allocated: i64,
+}
+
+pub(crate) async fn verify_log(connect: &PgConnectOptions) -> Result<LogVerification, sqlx::Error> {
+    let mut connection = long_session(connect).await?;
+    connection.execute(SNAPSHOT).await?;
+    let (head, events, backwards): (i64, i64, i64) = sqlx::query_as(
+        "SELECT coalesce(max(position), 0), count(*), count(*) FILTER (WHERE recorded_at < before)
+           FROM (SELECT position, recorded_at, lag(recorded_at) OVER (ORDER BY position) AS before
+                   FROM events) e",
+    )
+    .fetch_one(&mut connection)
+    .await?;
+    let mut found = LogVerification { head, events, gaps: head - events, backwards, ..Default::default() };
+    if found.gaps > 0 {
+        found.first_difference = Some(format!("{events} events up to position {head}"));
+    } else if backwards > 0 {
+        found.first_difference = Some("an event was recorded before the one in front of it".into());
+    }
+    check_promises(&mut connection, &mut found).await?;
+    found.differences = found.gaps + found.backwards + found.broken_streams + found.broken_promises;
+    Ok(found)
+}
+
+/// What orders ask for, by SKU, must be what stock has promised. One counter a SKU is held.
+async fn check_promises(
+    connection: &mut PgConnection,
+    found: &mut LogVerification,
+) -> Result<(), sqlx::Error> {
+    let mut asked: BTreeMap<Sku, Promised> = BTreeMap::new();
+    fold_streams::<Order>(connection, found, |_, order| {
+        let details = order.details()?;
+        let left = pieces_by_sku(details.lines.iter().map(|line| (&line.sku, line.left())));
+        for (sku, pieces) in left {
+            let promised = asked.entry(sku).or_default();
+            match details.status {
+                Status::Placed => promised.held += pieces,
+                Status::Confirmed | Status::PartlyShipped => promised.allocated += pieces,
+                Status::Shipped | Status::Delivered | Status::Cancelled | Status::Rejected => {}
+            }
+        }
+        None
+    })
+    .await?;
+    fold_streams::<Stock>(connection, found, |id, stock| {
+        let asked = id.parse().ok().and_then(|sku: Sku| asked.remove(&sku)).unwrap_or_default();
+        let promised = Promised { held: stock.held, allocated: stock.allocated };
+        (promised != asked)
+            .then(|| format!("stock {id}: promised are {promised:?}, orders ask for {asked:?}"))
+    })
+    .await?;
+    for (sku, asked) in asked {
+        if asked != Promised::default() {
+            found.broken_promises += 1;
+            found
+                .first_difference
+                .get_or_insert_with(|| format!("stock {sku}: none, orders ask for {asked:?}"));
+        }
+    }
+    Ok(())
+}
+
+/// Folds every stream of `D` and shows each state to `look`, which says what is wrong with it.
+async fn fold_streams<D: Decider>(
+    connection: &mut PgConnection,
+    found: &mut LogVerification,
+    mut look: impl FnMut(&str, &D) -> Option<String> + Send,
+) -> Result<(), sqlx::Error> {
+    let sql = format!(
+        "SELECT {STREAM_COLUMNS} FROM events WHERE aggregate_type = $1 ORDER BY aggregate_id, sequence"
+    );
+    let mut events = sqlx::query(&sql).bind(D::KIND).fetch(connection);
+    let mut end = |found: &mut LogVerification, stream: Option<Stream<D>>| {
+        let Some(stream) = stream else { return };
+        let (counter, what) = match stream.state {
+            Err(broken) => (&mut found.broken_streams, Some(broken)),
+            Ok(state) => (&mut found.broken_promises, look(&stream.id, &state)),
+        };
+        if let Some(what) = what {
+            *counter += 1;
+            found.first_difference.get_or_insert(what);
+        }
+    };
+    let mut current: Option<Stream<D>> = None;
+    let mut turns = Turns(0);
+    while let Some(row) = events.try_next().await? {
+        turns.next().await;
+        let record = record(&row)?;
+        if current.as_ref().is_none_or(|stream| stream.id != record.aggregate_id) {
+            end(found, current.take());
+        }
+        let id = &record.aggregate_id;
+        let stream =
+            current.get_or_insert_with(|| Stream { id: id.clone(), sequence: 0, state: Ok(D::default()) });
+        stream.sequence += 1;
+        let Ok(state) = &mut stream.state else { continue };
+        stream.state = if record.sequence == stream.sequence {
+            let state = std::mem::take(state);
+            record.decode().map(|event| state.evolve(&event)).map_err(|error| error.to_string())
+        } else {
+            Err(format!("{}/{id}: there is no event {}", D::KIND, stream.sequence))
+        };
+    }
+    end(found, current);
+    Ok(())
+}
+
+struct Stream<D> {
+    id: String,
+    sequence: i64,
+    state: Result<D, String>,
+}

@@ -1,0 +1,241 @@
+//! What the database tells this process: the log grew, rows changed, effects wait, an operator acted.
+//!
+//! One connection listens, for everybody. Notifications may get lost, so nothing depends on them but
+//! speed, and the cache, which is off while nobody listens.
+
+use std::{sync::Arc, time::Duration};
+
+use daybook_domain::Position;
+use serde::{Deserialize, Serialize};
+use sqlx::{
+    PgExecutor,
+    postgres::{PgConnectOptions, PgListener, PgPoolOptions},
+};
+use tokio::{
+    sync::{Notify, watch},
+    time::{interval, timeout},
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    cache::{Cache, Live},
+    log, metrics,
+    tasks::{Backoff, Tasks},
+};
+
+pub(crate) const LOG: &str = "daybook_log";
+pub(crate) const READ: &str = "daybook_read";
+pub(crate) const EFFECTS: &str = "daybook_effects";
+pub(crate) const OPERATORS: &str = "daybook_operators";
+
+/// A silent connection is asked for the head of the log, which also shows whether it is still there.
+const SILENCE: Duration = Duration::from_secs(1);
+/// After which an unanswered question means that the connection is gone.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
+/// PostgreSQL takes payloads below 8,000 bytes.
+const MAX_PAYLOAD_BYTES: usize = 7_900;
+
+#[derive(Clone)]
+pub(crate) struct Signals {
+    head: watch::Sender<Position>,
+    /// How often the listening connection was lost: what was received before may be of a database
+    /// that is no more.
+    losses: watch::Sender<u64>,
+    /// How often an operator acted.
+    operators: watch::Sender<u64>,
+    pub effects: Arc<Notify>,
+}
+
+/// What [`READ`] carries.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "what", rename_all = "snake_case")]
+pub(crate) enum Notice {
+    /// A projection came as far as `position` and changed the rows of `keys`.
+    Touched { model: String, generation: i32, position: Position, keys: Keys },
+    /// This generation is served from now on.
+    Live { model: String, generation: i32, position: Position },
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Keys {
+    These(Vec<String>),
+    /// Too many to be named.
+    Any,
+}
+
+impl Notice {
+    /// As it is sent, with the keys if they fit.
+    pub fn payload(self) -> String {
+        let text = serde_json::to_string(&self).expect("a notice serializes");
+        match self {
+            Self::Touched { model, generation, position, keys: Keys::These(_) }
+                if text.len() > MAX_PAYLOAD_BYTES =>
+            {
+                Self::Touched { model, generation, position, keys: Keys::Any }.payload()
+            }
+            _ => text,
+        }
+    }
+}
+
+impl Signals {
+    pub fn new() -> Self {
+        Self {
+            head: watch::Sender::new(Position::START),
+            losses: watch::Sender::new(0),
+            operators: watch::Sender::new(0),
+            effects: Arc::new(Notify::new()),
+        }
+    }
+
+    /// The newest head that anyone told of.
+    pub fn head(&self) -> watch::Receiver<Position> {
+        self.head.subscribe()
+    }
+
+    pub fn losses(&self) -> watch::Receiver<u64> {
+        self.losses.subscribe()
+    }
+
+    pub fn operators(&self) -> watch::Receiver<u64> {
+        self.operators.subscribe()
+    }
+}
+
+/// Sends a notification that belongs to no transaction: it has nothing to flush, so it holds nobody up.
+pub(crate) async fn notify(
+    executor: impl PgExecutor<'_>,
+    channel: &str,
+    payload: &str,
+) -> Result<(), sqlx::Error> {
+    sqlx::query("SELECT pg_notify($1, $2)").bind(channel).bind(payload).execute(executor).await?;
+    Ok(())
+}
+
+pub(crate) fn start(tasks: &Tasks, signals: &Signals, cache: &Arc<Cache>, connect: PgConnectOptions) {
+    let (signals, cache) = (signals.clone(), cache.clone());
+    tasks.keep("listener", move |stop| {
+        let (signals, cache, connect) = (signals.clone(), cache.clone(), connect.clone());
+        async move {
+            let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(2));
+            while !stop.is_cancelled() {
+                let heard = listen(&signals, &cache, &connect, &stop, &mut backoff).await;
+                cache.disable();
+                signals.losses.send_modify(|losses| *losses += 1);
+                if let Err(error) = heard {
+                    if backoff.is_first() {
+                        tracing::error!(%error, "not listening to the database; the cache is off");
+                    }
+                    backoff.wait(&stop).await;
+                }
+            }
+        }
+    });
+}
+
+async fn listen(
+    signals: &Signals,
+    cache: &Cache,
+    connect: &PgConnectOptions,
+    stop: &CancellationToken,
+    backoff: &mut Backoff,
+) -> Result<(), sqlx::Error> {
+    let pool = PgPoolOptions::new()
+        .max_connections(1)
+        .acquire_timeout(ANSWER_TIMEOUT)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .connect_lazy_with(connect.clone());
+    let mut listener = PgListener::connect_with(&pool).await?;
+    listener.eager_reconnect(false);
+    listener.listen_all([LOG, READ, EFFECTS, OPERATORS]).await?;
+    // Read after LISTEN: what happens from here on is announced.
+    cache.enable(&Live::all(&mut listener).await?);
+    signals.see_head(log::head(&mut listener).await?);
+    if !backoff.is_first() {
+        tracing::info!("listening to the database again");
+    }
+    backoff.reset();
+
+    let mut look = interval(SILENCE);
+    let mut silent = true;
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            heard = listener.try_recv() => {
+                let lost = || sqlx::Error::Protocol("the listening connection was lost".into());
+                let notification = heard?.ok_or_else(lost)?;
+                signals.take(cache, notification.channel(), notification.payload());
+                silent = false;
+            }
+            _ = look.tick() => {
+                if silent {
+                    let head = timeout(ANSWER_TIMEOUT, log::head(&mut listener)).await;
+                    signals.see_head(head.map_err(|_| sqlx::Error::PoolTimedOut)??);
+                }
+                silent = true;
+                cache.measure();
+            }
+        }
+    }
+}
+
+impl Signals {
+    fn see_head(&self, head: Position) {
+        metrics::HEAD.set(head.0);
+        self.head.send_if_modified(|seen| {
+            // Backwards too: after a failover the log may be shorter.
+            let moved = *seen != head;
+            *seen = head;
+            moved
+        });
+    }
+
+    fn take(&self, cache: &Cache, channel: &str, payload: &str) {
+        match channel {
+            LOG => match payload.parse() {
+                Ok(head) => self.see_head(Position(head)),
+                Err(_) => tracing::warn!(payload, "not a position"),
+            },
+            READ => match serde_json::from_str(payload) {
+                Ok(Notice::Touched { model, generation, position, keys }) => {
+                    cache.touched(&model, generation, position, keys);
+                }
+                Ok(Notice::Live { model, generation, position }) => {
+                    cache.live(&Live { model, generation, position });
+                    self.operators.send_modify(|times| *times += 1);
+                }
+                Err(error) => {
+                    // From another release. What it says is unknown, so nothing cached can be trusted.
+                    tracing::warn!(%error, payload, "a notice that can't be read");
+                    cache.forget_all();
+                }
+            },
+            EFFECTS => self.effects.notify_one(),
+            _ => self.operators.send_modify(|times| *times += 1),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn too_many_keys_become_any() {
+        let keys = (0..2_000).map(|n| format!("SKU-{n}")).collect();
+        let notice = Notice::Touched {
+            model: "stock".into(),
+            generation: 1,
+            position: Position(7),
+            keys: Keys::These(keys),
+        };
+        let payload = notice.payload();
+        assert!(payload.len() < 8_000);
+        assert!(matches!(
+            serde_json::from_str(&payload),
+            Ok(Notice::Touched { position: Position(7), keys: Keys::Any, .. })
+        ));
+    }
+}

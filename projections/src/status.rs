@@ -1,0 +1,165 @@
+//! How each projection is doing: for operators, and as metrics.
+
+use std::time::Duration;
+
+use serde::Serialize;
+use sqlx::{FromRow, PgPool};
+use tokio::time::sleep;
+
+use crate::{checkpoint::Works, metrics, reactor, tasks::Tasks};
+
+/// An unapplied event of this age, and no progress for as long, means that nobody works.
+const STALLED_SECONDS: f64 = 10.0;
+/// An unapplied event of this age means that there is something to catch up with.
+const CATCHING_UP_SECONDS: f64 = 3.0;
+const MEASURE_INTERVAL: Duration = Duration::from_secs(2);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProjectionState {
+    Running,
+    CatchingUp,
+    /// In front of an event that can't be applied: see the dead letters.
+    Parked,
+    Paused,
+    /// The log has another history than the one that was applied.
+    Diverged,
+    Rebuilding,
+    /// There is something to apply, and nobody does.
+    Stalled,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct ProjectionStatus {
+    pub name: String,
+    pub generation: i32,
+    pub status: ProjectionState,
+    pub position: i64,
+    pub head: i64,
+    pub lag_events: i64,
+    /// Age of the oldest event that is not applied; 0 if there is none.
+    pub lag_seconds: f64,
+    /// Why it is parked or diverged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+#[derive(FromRow)]
+struct Found {
+    name: String,
+    generation: i32,
+    position: i64,
+    state: String,
+    reason: Option<String>,
+    head: i64,
+    idle_seconds: f64,
+    lag_seconds: f64,
+    rebuilding: bool,
+}
+
+impl ProjectionState {
+    const ALL: [Self; 7] = [
+        Self::Running,
+        Self::CatchingUp,
+        Self::Parked,
+        Self::Paused,
+        Self::Diverged,
+        Self::Rebuilding,
+        Self::Stalled,
+    ];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::CatchingUp => "catching_up",
+            Self::Parked => "parked",
+            Self::Paused => "paused",
+            Self::Diverged => "diverged",
+            Self::Rebuilding => "rebuilding",
+            Self::Stalled => "stalled",
+        }
+    }
+}
+
+impl From<Found> for ProjectionStatus {
+    fn from(found: Found) -> Self {
+        let status = match found.state.as_str() {
+            "parked" => ProjectionState::Parked,
+            "paused" => ProjectionState::Paused,
+            "diverged" => ProjectionState::Diverged,
+            _ if found.lag_seconds.min(found.idle_seconds) > STALLED_SECONDS => ProjectionState::Stalled,
+            _ if found.rebuilding => ProjectionState::Rebuilding,
+            _ if found.lag_seconds > CATCHING_UP_SECONDS => ProjectionState::CatchingUp,
+            _ => ProjectionState::Running,
+        };
+        Self {
+            name: found.name,
+            generation: found.generation,
+            status,
+            position: found.position,
+            head: found.head,
+            lag_events: (found.head - found.position).max(0),
+            lag_seconds: found.lag_seconds,
+            reason: found.reason,
+        }
+    }
+}
+
+/// Every read model's generation in service, and the reactor.
+pub(crate) async fn list(pool: &PgPool) -> Result<Vec<ProjectionStatus>, sqlx::Error> {
+    let found: Vec<Found> = sqlx::query_as(
+        "SELECT c.name, c.generation, c.position, c.state, c.reason, head.position AS head,
+                extract(epoch FROM clock_timestamp() - c.updated_at)::float8 AS idle_seconds,
+                greatest(coalesce(extract(epoch FROM clock_timestamp() - next.recorded_at), 0), 0)::float8
+                    AS lag_seconds,
+                EXISTS (SELECT 1 FROM rebuilds r WHERE r.projection = c.name AND r.state IN
+                        ('building', 'catching_up', 'verifying', 'swapping')) AS rebuilding
+           FROM checkpoints c
+           LEFT JOIN read_models m ON m.name = c.name
+           LEFT JOIN events next ON next.position = c.position + 1
+          CROSS JOIN (SELECT coalesce(max(position), 0) AS position FROM events) head
+          WHERE c.generation = m.live_generation OR c.name = $1
+          ORDER BY c.name",
+    )
+    .bind(reactor::NAME)
+    .fetch_all(pool)
+    .await?;
+    Ok(found.into_iter().map(Into::into).collect())
+}
+
+/// Keeps the gauges up to date.
+pub(crate) fn start(tasks: &Tasks, works: &Works) {
+    let pool = works.pool.clone();
+    tasks.keep("status", move |stop| {
+        let pool = pool.clone();
+        async move {
+            if let Err(error) = measure(&pool).await {
+                tracing::debug!(%error, "cannot measure the projections");
+            }
+            tokio::select! { () = sleep(MEASURE_INTERVAL) => {} () = stop.cancelled() => {} }
+        }
+    });
+}
+
+async fn measure(pool: &PgPool) -> Result<(), sqlx::Error> {
+    for projection in list(pool).await? {
+        let name = projection.name.as_str();
+        metrics::PROJECTION_LAG_EVENTS.with_label_values(&[name]).set(projection.lag_events);
+        metrics::PROJECTION_LAG_SECONDS.with_label_values(&[name]).set(projection.lag_seconds);
+        for state in ProjectionState::ALL {
+            let value = i64::from(state == projection.status);
+            metrics::PROJECTION_STATE.with_label_values(&[name, state.as_str()]).set(value);
+        }
+    }
+    let (pending, oldest, dead): (i64, f64, i64) = sqlx::query_as(
+        "SELECT count(*), coalesce(extract(epoch FROM clock_timestamp() - min(created_at)), 0)::float8,
+                (SELECT count(*) FROM dead_letters WHERE resolution IS NULL)
+           FROM effects WHERE state = 'pending'",
+    )
+    .fetch_one(pool)
+    .await?;
+    metrics::EFFECTS_PENDING.set(pending);
+    metrics::EFFECTS_OLDEST.set(oldest);
+    metrics::DEAD_LETTERS.set(dead);
+    Ok(())
+}

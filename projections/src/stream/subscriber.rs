@@ -1,0 +1,269 @@
+//! Feeds one consumer with every event, in order, each once: a batch of events, what follows from
+//! them and the checkpoint are one transaction.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use async_trait::async_trait;
+use daybook_domain::{Position, Record};
+use daybook_migrations::{ErrorClass, classify};
+use sqlx::PgConnection;
+use tokio::{sync::watch, time::sleep};
+use tokio_util::sync::CancellationToken;
+
+use super::{feed::Feed, source::Source};
+use crate::{
+    checkpoint::{Consumer, Works},
+    metrics,
+    reactor::dead_letters,
+    tasks::Backoff,
+};
+
+/// What a batch of events comes to.
+#[async_trait]
+pub(crate) trait Handler: Send + Sync {
+    /// Writes what follows from `records`. Nothing of it stays if this fails.
+    async fn handle(
+        &self,
+        transaction: &mut PgConnection,
+        records: &[Arc<Record>],
+    ) -> Result<(), HandleError>;
+
+    /// The transaction is committed.
+    async fn committed(&self) {}
+}
+
+pub(crate) enum HandleError {
+    Database(sqlx::Error),
+    /// This one can't be handled, now or later.
+    Poison {
+        index: usize,
+        reason: String,
+    },
+}
+
+impl From<sqlx::Error> for HandleError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Database(error)
+    }
+}
+
+/// Why a batch was not committed.
+pub(crate) enum NotCommitted {
+    Handle(HandleError),
+    /// The checkpoint is not where it was left, or may not move.
+    Fenced,
+}
+
+impl<E: Into<HandleError>> From<E> for NotCommitted {
+    fn from(error: E) -> Self {
+        Self::Handle(error.into())
+    }
+}
+
+/// Moves `consumer` from `from` behind `records`, and writes what follows from them.
+pub(crate) async fn commit(
+    works: &Works,
+    consumer: &Consumer,
+    handler: &dyn Handler,
+    from: Position,
+    records: &[Arc<Record>],
+) -> Result<(), NotCommitted> {
+    let Some(last) = records.last() else { return Ok(()) };
+    // Rows and checkpoint are lost together or not at all, so nothing is gained by waiting for the
+    // disk; and a transaction that notifies holds a lock of the whole database until its commit ends,
+    // so a slow disk would hold up whoever appends to the log.
+    let mut transaction = works.pool.begin_with("BEGIN; SET LOCAL synchronous_commit = off").await?;
+    if !consumer.advance(&mut transaction, from, last).await? {
+        return Err(NotCommitted::Fenced);
+    }
+    handler.handle(&mut transaction, records).await?;
+    transaction.commit().await?;
+    handler.committed().await;
+    Ok(())
+}
+
+pub(crate) struct Subscriber<'a> {
+    pub works: &'a Works,
+    pub feed: &'a Feed,
+    pub consumer: Consumer,
+    pub handler: &'a dyn Handler,
+}
+
+/// Where a consumer stands after it was told why it can't go on.
+enum Next {
+    /// Read the checkpoint again.
+    StartOver,
+    /// Somebody else has to act first.
+    Wait,
+    /// The checkpoint is gone, and with it the generation.
+    Gone,
+}
+
+impl Subscriber<'_> {
+    /// Follows the log until `stop`, or until its checkpoint is gone.
+    pub async fn run(&self, stop: &CancellationToken) {
+        let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
+        let mut operators = self.works.signals.operators();
+        while !stop.is_cancelled() {
+            operators.mark_unchanged();
+            match self.follow(stop, &mut backoff).await {
+                Ok(Next::StartOver) => {}
+                Ok(Next::Wait) => self.wait(&mut operators, stop).await,
+                Ok(Next::Gone) => return,
+                Err(error) => {
+                    if backoff.is_first() {
+                        tracing::error!(projection = self.consumer.name, %error, "the database failed; trying again");
+                    }
+                    backoff.wait(stop).await;
+                }
+            }
+        }
+    }
+
+    async fn wait(&self, operators: &mut watch::Receiver<u64>, stop: &CancellationToken) {
+        tokio::select! {
+            _ = operators.changed() => {}
+            () = sleep(self.works.settings.poll_interval) => {}
+            () = stop.cancelled() => {}
+        }
+    }
+
+    async fn follow(&self, stop: &CancellationToken, backoff: &mut Backoff) -> Result<Next, sqlx::Error> {
+        let pool = &self.works.pool;
+        let Some(checkpoint) = self.consumer.read(pool).await? else { return Ok(Next::Gone) };
+        if checkpoint.state != "running" {
+            return Ok(Next::Wait);
+        }
+        if !self.consumer.shares_history(pool, &checkpoint).await? {
+            return self.diverged(checkpoint.position).await;
+        }
+        let settings = &self.works.settings;
+        let mut at = checkpoint.position;
+        let mut source = Source::new(self.works, self.feed, at);
+        loop {
+            let batch = tokio::select! {
+                batch = source.next(settings.batch_events) => batch?,
+                () = stop.cancelled() => return Ok(Next::StartOver),
+            };
+            let Some(last) = batch.records.last() else { continue };
+            let begun = Instant::now();
+            match self.commit(at, &batch.records).await {
+                Ok(()) => {}
+                Err(NotCommitted::Fenced) => return self.after_fence(at).await,
+                Err(NotCommitted::Handle(HandleError::Database(error)))
+                    if classify(&error) == ErrorClass::Data =>
+                {
+                    return self.one_by_one(at, &batch.records).await;
+                }
+                Err(NotCommitted::Handle(HandleError::Database(error))) => return Err(error),
+                Err(NotCommitted::Handle(HandleError::Poison { index, reason })) => {
+                    return self.up_to_poison(at, &batch.records, index, &reason).await;
+                }
+            }
+            at = last.position;
+            backoff.reset();
+            self.measure(batch.records.len(), batch.from, begun);
+            if batch.records.len() < settings.batch_events {
+                tokio::select! {
+                    () = sleep(settings.batch_interval.saturating_sub(begun.elapsed())) => {}
+                    () = stop.cancelled() => return Ok(Next::StartOver),
+                }
+            }
+        }
+    }
+
+    fn measure(&self, events: usize, from: &str, begun: Instant) {
+        let name = self.consumer.name;
+        metrics::APPLIED.with_label_values(&[name, from]).inc_by(events as u64);
+        metrics::BATCH_EVENTS.with_label_values(&[name]).observe(events as f64);
+        metrics::BATCH_SECONDS.with_label_values(&[name]).observe(begun.elapsed().as_secs_f64());
+    }
+
+    async fn commit(&self, from: Position, records: &[Arc<Record>]) -> Result<(), NotCommitted> {
+        commit(self.works, &self.consumer, self.handler, from, records).await
+    }
+
+    /// Everything in front of the poison is applied, then the consumer is parked.
+    async fn up_to_poison(
+        &self,
+        at: Position,
+        records: &[Arc<Record>],
+        index: usize,
+        reason: &str,
+    ) -> Result<Next, sqlx::Error> {
+        match self.commit(at, &records[..index]).await {
+            Ok(()) => {}
+            Err(NotCommitted::Handle(HandleError::Database(error))) => return Err(error),
+            Err(NotCommitted::Fenced | NotCommitted::Handle(HandleError::Poison { .. })) => {
+                return Ok(Next::StartOver);
+            }
+        }
+        let at = index.checked_sub(1).map_or(at, |before| records[before].position);
+        self.park(at, &records[index], reason).await
+    }
+
+    /// The database refuses something of this batch, for good: which event is it?
+    async fn one_by_one(&self, mut at: Position, records: &[Arc<Record>]) -> Result<Next, sqlx::Error> {
+        for record in records {
+            let reason = match self.commit(at, std::slice::from_ref(record)).await {
+                Ok(()) => {
+                    at = record.position;
+                    continue;
+                }
+                Err(NotCommitted::Fenced) => return self.after_fence(at).await,
+                Err(NotCommitted::Handle(HandleError::Poison { reason, .. })) => reason,
+                Err(NotCommitted::Handle(HandleError::Database(error))) => match classify(&error) {
+                    ErrorClass::Data => error.to_string(),
+                    _ => return Err(error),
+                },
+            };
+            return self.park(at, record, &reason).await;
+        }
+        Ok(Next::StartOver)
+    }
+
+    async fn park(&self, at: Position, record: &Record, reason: &str) -> Result<Next, sqlx::Error> {
+        let name = self.consumer.name;
+        let mut transaction = self.works.pool.begin().await?;
+        if !self.consumer.stop(&mut *transaction, at, "parked", reason).await? {
+            return Ok(Next::StartOver);
+        }
+        dead_letters::add(&mut transaction, name, record.position, record.event_id, None, reason).await?;
+        transaction.commit().await?;
+        metrics::PARKED.with_label_values(&[name, "parked"]).inc();
+        tracing::error!(
+            projection = name,
+            generation = self.consumer.generation,
+            position = %record.position,
+            event = record.event_type,
+            reason,
+            "parked: an event can't be applied"
+        );
+        Ok(Next::Wait)
+    }
+
+    async fn diverged(&self, at: Position) -> Result<Next, sqlx::Error> {
+        let name = self.consumer.name;
+        let reason = format!("the log holds another event at position {at}, or none");
+        if !self.consumer.stop(&self.works.pool, at, "diverged", &reason).await? {
+            return Ok(Next::StartOver);
+        }
+        metrics::PARKED.with_label_values(&[name, "diverged"]).inc();
+        tracing::error!(projection = name, position = %at, "diverged: the log has another history; rebuild it");
+        Ok(Next::Wait)
+    }
+
+    /// If nothing changed, what the feed brought is not in the log: a rest keeps that from becoming a
+    /// busy loop.
+    async fn after_fence(&self, at: Position) -> Result<Next, sqlx::Error> {
+        let checkpoint = self.consumer.read(&self.works.pool).await?;
+        if checkpoint.is_some_and(|found| found.position == at && found.state == "running") {
+            tracing::warn!(projection = self.consumer.name, position = %at, "JetStream brought what the log doesn't hold");
+            return Ok(Next::Wait);
+        }
+        Ok(Next::StartOver)
+    }
+}

@@ -1,0 +1,20 @@
+//! What the tests of the whole stand on: real servers, private to the run, and readers of the log that
+//! know what must hold in it.
+
+pub mod database;
+pub mod log;
+pub mod nats;
+pub mod plant;
+pub mod postgres;
+pub mod proxy;
+pub mod server;
+pub mod shop;
+pub mod until;
+
+pub use database::TestDatabase;
+pub use log::Log;
+pub use nats::OwnNats;
+pub use postgres::OwnPostgres;
+pub use proxy::Proxy;
+pub use shop::Shop;
+pub use until::until;

@@ -1,0 +1,63 @@
+//! A nats-server of one test's own, to be killed, stopped and emptied.
+
+use std::{net::TcpStream, path::Path, process::Command};
+
+use crate::server::{Folder, Server, Signal, find_program, free_port};
+
+/// Ended and removed with the test.
+pub struct OwnNats {
+    server: Server,
+    port: u16,
+    folder: Folder,
+}
+
+impl OwnNats {
+    pub fn start() -> Self {
+        let folder = Folder::new("daybook-nats", None);
+        let port = free_port();
+        Self { server: launch(folder.path(), port), port, folder }
+    }
+
+    pub fn url(&self) -> String {
+        format!("nats://127.0.0.1:{}", self.port)
+    }
+
+    pub fn kill(&mut self) {
+        self.server.kill();
+    }
+
+    /// After [`kill`](Self::kill).
+    pub fn restart(&mut self) {
+        self.server = launch(self.folder.path(), self.port);
+    }
+
+    /// While it is killed: everything that it had stored is gone.
+    pub fn wipe(&self) {
+        let _ = std::fs::remove_dir_all(self.folder.path().join("store"));
+    }
+
+    pub fn freeze(&self) {
+        self.server.signal(Signal::Stop);
+    }
+
+    pub fn thaw(&self) {
+        self.server.signal(Signal::Continue);
+    }
+}
+
+impl Drop for OwnNats {
+    fn drop(&mut self) {
+        self.server.end(Signal::Kill);
+    }
+}
+
+fn launch(folder: &Path, port: u16) -> Server {
+    let mut command = Command::new(find_program("nats-server"));
+    command.arg("-js").arg("-sd").arg(folder.join("store")).args([
+        "-a",
+        "127.0.0.1",
+        "-p",
+        &port.to_string(),
+    ]);
+    Server::start(&mut command, &folder.join("log"), || TcpStream::connect(("127.0.0.1", port)).is_ok())
+}

@@ -1,0 +1,74 @@
+//! Planted bugs: `DAYBOOK_PLANT=no_lock cargo nextest run -p daybook-tests committer` runs the tests on
+//! databases that have this bug. A promise is tested if its tests fail then; their comments say which
+//! bugs they catch. Nothing is planted without that variable.
+
+use sqlx::PgPool;
+
+/// A bug, and how it is put into a database.
+struct Bug {
+    name: &'static str,
+    /// In the source of `append_batch`, the first becomes the second.
+    replace: &'static [(&'static str, &'static str)],
+    also: &'static str,
+}
+
+const fn in_append(name: &'static str, replace: &'static [(&'static str, &'static str)]) -> Bug {
+    Bug { name, replace, also: "" }
+}
+
+const fn in_schema(name: &'static str, also: &'static str) -> Bug {
+    Bug { name, replace: &[], also }
+}
+
+const BUGS: &[Bug] = &[
+    in_append("no_lock", &[NO_LOCK]),
+    in_append("sequence_without_event_id", &[("OR last.event_id IS DISTINCT FROM x.event_id", "")]),
+    in_append("no_expectations", &[("WHERE coalesce(last.sequence, 0) <> x.sequence OR", "WHERE false AND")]),
+    in_append("keys_not_looked_at", &[("IF stale IS NOT NULL OR taken IS", "taken := NULL; IF stale IS")]),
+    in_append("keys_not_stored", &[("WHERE x.receipt IS NOT NULL", "WHERE false")]),
+    in_append(
+        "keys_of_refusals_not_looked_at",
+        &[("AND k.key = x.key)", "AND k.key = x.key AND key_receipts[x.place] IS NOT NULL)")],
+    ),
+    // What an identity column does: numbers are given before the commit, and not given back.
+    Bug {
+        name: "numbered_before_the_commit",
+        replace: &[
+            NO_LOCK,
+            ("base := coalesce(base, 0);", "base := nextval('planted') - 1;"),
+            (
+                "base + x.place, x.event_id",
+                "CASE x.place WHEN 1 THEN base + 1 ELSE nextval('planted') END, x.event_id",
+            ),
+        ],
+        also: "CREATE SEQUENCE planted; GRANT ALL ON SEQUENCE planted TO daybook_owner",
+    },
+    in_schema("log_can_be_changed", "GRANT INSERT, UPDATE, DELETE ON events TO daybook_app"),
+    in_schema("append_for_everybody", "GRANT EXECUTE ON FUNCTION append_batch TO PUBLIC"),
+    in_schema(
+        "asynchronous_commit",
+        "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET synchronous_commit = off', current_database()); END $$",
+    ),
+];
+
+const NO_LOCK: (&str, &str) = ("PERFORM pg_advisory_xact_lock(log_lock());", "");
+
+/// Plants what `DAYBOOK_PLANT` names.
+pub async fn plant(superuser: &PgPool) {
+    let Ok(wanted) = std::env::var("DAYBOOK_PLANT") else { return };
+    let names = || BUGS.iter().map(|bug| bug.name).collect::<Vec<_>>();
+    let bug = BUGS.iter().find(|bug| bug.name == wanted);
+    let bug = bug.unwrap_or_else(|| panic!("no bug is called {wanted}; there are {:?}", names()));
+    if !bug.also.is_empty() {
+        sqlx::raw_sql(bug.also).execute(superuser).await.expect("a bug can be planted");
+    }
+    let mut source: String = sqlx::query_scalar("SELECT pg_get_functiondef('append_batch'::regproc)")
+        .fetch_one(superuser)
+        .await
+        .expect("the append function");
+    for (right, wrong) in bug.replace {
+        assert_eq!(source.matches(right).count(), 1, "the append function has changed: {right}");
+        source = source.replace(right, wrong);
+    }
+    sqlx::raw_sql(&source).execute(superuser).await.expect("a bug can be planted");
+}

@@ -1,0 +1,106 @@
+//! A PostgreSQL of one test's own, to be killed and stopped.
+
+use std::{
+    fs::File,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use url::Url;
+
+use crate::server::{Folder, Server, Signal, User, find_program, free_port};
+
+/// No fsync: a killed process loses nothing that it gave to the kernel, and nobody pulls the plug.
+const SETTINGS: &[&str] = &[
+    "listen_addresses=127.0.0.1",
+    "unix_socket_directories=",
+    "fsync=off",
+    "shared_buffers=32MB",
+    "max_connections=60",
+    "autovacuum=off",
+];
+
+/// Ended and removed with the test.
+pub struct OwnPostgres {
+    server: Server,
+    port: u16,
+    user: Option<User>,
+    folder: Folder,
+}
+
+impl OwnPostgres {
+    pub fn start() -> Self {
+        let user = User::of_postgres();
+        let folder = Folder::new("daybook-postgres", user);
+        let data = folder.path().join("data");
+        let copied = User::run(Command::new("cp").arg("-a").arg(initialised(user)).arg(&data), user).status();
+        assert!(copied.expect("cp runs").success());
+        let port = free_port();
+        let server = launch(&data, port, user);
+        Self { server, port, user, folder }
+    }
+
+    /// The superuser's.
+    pub fn url(&self) -> Url {
+        format!("postgres://postgres@127.0.0.1:{}/postgres", self.port).parse().expect("a URL")
+    }
+
+    /// `kill -9`, to the last child.
+    pub fn kill(&mut self) {
+        self.server.kill();
+    }
+
+    /// After [`kill`](Self::kill).
+    pub fn restart(&mut self) {
+        // The dead server's; its pid may be somebody else's by now.
+        let _ = std::fs::remove_file(self.folder.path().join("data/postmaster.pid"));
+        self.server = launch(&self.folder.path().join("data"), self.port, self.user);
+    }
+
+    /// Stops all processes where they stand.
+    pub fn freeze(&self) {
+        self.server.signal(Signal::Stop);
+    }
+
+    pub fn thaw(&self) {
+        self.server.signal(Signal::Continue);
+    }
+}
+
+impl Drop for OwnPostgres {
+    fn drop(&mut self) {
+        self.server.end(Signal::Quit);
+    }
+}
+
+fn launch(data: &Path, port: u16, user: Option<User>) -> Server {
+    let mut command = Command::new(find_program("postgres"));
+    command.arg("-D").arg(data).arg("-p").arg(port.to_string());
+    for setting in SETTINGS {
+        command.arg("-c").arg(setting);
+    }
+    let is_ready = || {
+        let mut asks = Command::new(find_program("pg_isready"));
+        let answer = asks.args(["-q", "-h", "127.0.0.1", "-p", &port.to_string()]).status();
+        answer.is_ok_and(|status| status.success())
+    };
+    Server::start(User::run(&mut command, user), &data.with_extension("log"), is_ready)
+}
+
+/// A cluster that was never started; made once for a run and copied.
+fn initialised(user: Option<User>) -> PathBuf {
+    // The folder is the run's own; outside of a run it is kept, for the next one.
+    let path = std::env::temp_dir().join("daybook-postgres-initialised");
+    let lock = File::create(path.with_extension("lock")).expect("a lock file");
+    lock.lock().expect("whoever holds it gets done");
+    if !path.exists() {
+        let unfinished = Folder::new("daybook-postgres-unfinished", user);
+        let data = unfinished.path().join("data");
+        let mut initdb = Command::new(find_program("initdb"));
+        initdb.args(["-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale", "-N", "-D"]).arg(&data);
+        let made = User::run(&mut initdb, user).stdout(Stdio::null()).status().expect("initdb runs");
+        assert!(made.success(), "initdb: {made}");
+        std::fs::rename(&data, &path).expect("a folder can be renamed");
+    }
+    path
+}

@@ -1,0 +1,139 @@
+//! A TCP proxy that loses what it is told to lose.
+
+use std::sync::Arc;
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{
+        TcpListener, TcpStream,
+        tcp::{OwnedReadHalf, OwnedWriteHalf},
+    },
+    sync::watch,
+    task::JoinSet,
+};
+use url::Url;
+
+/// What happens to bytes on the way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Weather {
+    Fair,
+    /// Requests arrive, answers don't.
+    AnswersLost,
+    /// Neither arrives, and nobody is told.
+    Blackhole,
+    /// Fair until a request contains these bytes; it and all that follow are lost, both ways.
+    BlackholeFrom(&'static str),
+    /// Connections are closed, new ones too.
+    Cut,
+}
+
+/// Listens until it is dropped.
+pub struct Proxy {
+    port: u16,
+    weather: Arc<watch::Sender<Weather>>,
+    /// How often a `BlackholeFrom` has struck.
+    swallowed: watch::Receiver<u32>,
+    _tasks: JoinSet<()>,
+}
+
+impl Proxy {
+    pub async fn to(target: &Url) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let port = listener.local_addr().expect("a bound port").port();
+        let target = (target.host_str().expect("a host").to_owned(), target.port().expect("a port"));
+        let (weather, forecast) = watch::channel(Weather::Fair);
+        let (swallow, swallowed) = watch::channel(0);
+        let swallow = Arc::new(swallow);
+        let mut tasks = JoinSet::new();
+        tasks.spawn(async move {
+            let mut connections = JoinSet::new();
+            while let Ok((client, _)) = listener.accept().await {
+                if *forecast.borrow() == Weather::Cut {
+                    continue;
+                }
+                if let Ok(server) = TcpStream::connect(target.clone()).await {
+                    connections.spawn(relay(client, server, forecast.clone(), Arc::clone(&swallow)));
+                }
+            }
+        });
+        Self { port, weather: Arc::new(weather), swallowed, _tasks: tasks }
+    }
+
+    /// The same place by way of the proxy.
+    pub fn url(&self, url: &Url) -> Url {
+        let mut url = url.clone();
+        url.set_host(Some("127.0.0.1")).expect("such URLs have hosts");
+        url.set_port(Some(self.port)).expect("such URLs have ports");
+        url
+    }
+
+    pub fn set(&self, weather: Weather) {
+        self.weather.send_replace(weather);
+    }
+
+    /// Until a `BlackholeFrom` has struck.
+    pub async fn struck(&mut self) {
+        self.swallowed.wait_for(|count| *count > 0).await.expect("the proxy lives");
+    }
+}
+
+async fn relay(
+    client: TcpStream,
+    server: TcpStream,
+    forecast: watch::Receiver<Weather>,
+    swallow: Arc<watch::Sender<u32>>,
+) {
+    let (from_client, to_client) = client.into_split();
+    let (from_server, to_server) = server.into_split();
+    let mut both = JoinSet::new();
+    both.spawn(carry(Direction::Requests, from_client, to_server, forecast.clone(), Arc::clone(&swallow)));
+    both.spawn(carry(Direction::Answers, from_server, to_client, forecast.clone(), swallow));
+    let mut cut = forecast;
+    tokio::select! {
+        _ = cut.wait_for(|weather| *weather == Weather::Cut) => {}
+        _ = both.join_next() => {}
+    }
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Direction {
+    Requests,
+    Answers,
+}
+
+async fn carry(
+    direction: Direction,
+    mut from: OwnedReadHalf,
+    mut to: OwnedWriteHalf,
+    forecast: watch::Receiver<Weather>,
+    swallow: Arc<watch::Sender<u32>>,
+) {
+    let mut buffer = vec![0; 64 * 1024];
+    loop {
+        let count = from.read(&mut buffer).await.unwrap_or(0);
+        let weather = forecast.borrow().clone();
+        let lost = match weather {
+            Weather::Fair => false,
+            Weather::Cut => return,
+            Weather::AnswersLost => direction == Direction::Answers,
+            Weather::Blackhole => true,
+            Weather::BlackholeFrom(pattern) => {
+                let found = buffer[..count].windows(pattern.len()).any(|window| window == pattern.as_bytes());
+                if found && direction == Direction::Requests {
+                    swallow.send_modify(|times| *times += 1);
+                }
+                *swallow.borrow() > 0
+            }
+        };
+        if lost {
+            if count == 0 {
+                // The other side must not learn that this one has gone.
+                std::future::pending::<()>().await;
+            }
+            continue;
+        }
+        if count == 0 || to.write_all(&buffer[..count]).await.is_err() {
+            return;
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! Servers of a test's own, that may be killed, stopped and started again.
+
+use std::{
+    net::TcpListener,
+    os::unix::{
+        fs::{PermissionsExt, chown},
+        process::CommandExt,
+    },
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+};
+
+use crate::{shop::new_id, until::until_blocking};
+
+/// A server process and its children.
+pub struct Server {
+    child: Child,
+}
+
+#[derive(Clone, Copy)]
+pub enum Signal {
+    Kill,
+    Stop,
+    Continue,
+    /// PostgreSQL: end now, without a checkpoint.
+    Quit,
+}
+
+impl Server {
+    /// Returns when `is_ready` says so.
+    pub fn start(command: &mut Command, log: &Path, is_ready: impl Fn() -> bool) -> Self {
+        let log_file = || std::fs::File::options().create(true).append(true).open(log).expect("a log file");
+        command.stdin(Stdio::null()).stdout(log_file()).stderr(log_file());
+        let child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+        let mut server = Self { child };
+        until_blocking("the server is ready", || {
+            if let Some(status) = server.child.try_wait().expect("a child of ours") {
+                panic!("the server ended: {status}\n{}", std::fs::read_to_string(log).unwrap_or_default());
+            }
+            is_ready()
+        });
+        server
+    }
+
+    /// To the server and all its children.
+    pub fn signal(&self, signal: Signal) {
+        send(signal, std::iter::once(self.child.id()).chain(children(self.child.id())));
+    }
+
+    /// `kill -9`, and nothing of it is left when this returns: a new server on the same data would
+    /// otherwise meet the children of the old one.
+    pub fn kill(&mut self) {
+        let children = children(self.child.id());
+        send(Signal::Kill, std::iter::once(self.child.id()));
+        let _ = self.child.wait();
+        send(Signal::Kill, children.iter().copied());
+        until_blocking("the server's children are gone", || !children.iter().any(|pid| is_running(*pid)));
+    }
+
+    /// Ends as the signal says, and waits for it.
+    pub fn end(&mut self, signal: Signal) {
+        send(Signal::Continue, children(self.child.id()).into_iter().chain([self.child.id()]));
+        send(signal, std::iter::once(self.child.id()));
+        let _ = self.child.wait();
+    }
+}
+
+fn send(signal: Signal, pids: impl Iterator<Item = u32>) {
+    let name = match signal {
+        Signal::Kill => "KILL",
+        Signal::Stop => "STOP",
+        Signal::Continue => "CONT",
+        Signal::Quit => "QUIT",
+    };
+    let pids: Vec<String> = pids.map(|pid| pid.to_string()).collect();
+    if !pids.is_empty() {
+        // One that has ended meanwhile is no failure.
+        let _ = Command::new("kill").arg("-s").arg(name).args(pids).stderr(Stdio::null()).status();
+    }
+}
+
+fn children(parent: u32) -> Vec<u32> {
+    processes().into_iter().filter(|process| process.parent == parent).map(|process| process.pid).collect()
+}
+
+fn is_running(pid: u32) -> bool {
+    processes().iter().any(|process| process.pid == pid && !process.is_zombie)
+}
+
+struct Process {
+    pid: u32,
+    parent: u32,
+    is_zombie: bool,
+}
+
+fn processes() -> Vec<Process> {
+    let listed =
+        Command::new("ps").args(["-A", "-o", "pid=,ppid=,stat="]).output().expect("ps lists processes");
+    let text = String::from_utf8_lossy(&listed.stdout).into_owned();
+    let process = |line: &str| {
+        let mut words = line.split_whitespace();
+        let (pid, parent) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
+        Some(Process { pid, parent, is_zombie: words.next()?.starts_with('Z') })
+    };
+    text.lines().filter_map(process).collect()
+}
+
+/// A port that was free a moment ago.
+pub fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("a bound port").port()
+}
+
+/// A folder that is removed with its owner.
+pub struct Folder(PathBuf);
+
+impl Folder {
+    /// For `user`, if that isn't us.
+    pub fn new(name: &str, user: Option<User>) -> Self {
+        let temporary = std::env::temp_dir();
+        let path = temporary.join(format!("{name}-{}", new_id().simple()));
+        std::fs::create_dir(&path).expect("a temporary folder");
+        if let Some(User { uid, gid }) = user {
+            // `./dev test` keeps its folder to itself; the other user must be able to walk through.
+            let mode = std::fs::metadata(&temporary).expect("it is there").permissions().mode();
+            if mode & 0o001 == 0 {
+                let open = std::fs::Permissions::from_mode(mode | 0o011);
+                std::fs::set_permissions(&temporary, open).expect("the folder is ours");
+            }
+            chown(&path, Some(uid), Some(gid)).expect("we are root");
+        }
+        Self(path)
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+#[derive(Clone, Copy)]
+pub struct User {
+    uid: u32,
+    gid: u32,
+}
+
+impl User {
+    /// Who runs PostgreSQL, which refuses to be run by root: nobody else, unless we are root.
+    pub fn of_postgres() -> Option<Self> {
+        let id = |option: &str, user: &str| -> Option<u32> {
+            let output = Command::new("id").arg(option).arg(user).stderr(Stdio::null()).output().ok()?;
+            String::from_utf8_lossy(&output.stdout).trim().parse().ok()
+        };
+        let we = Command::new("id").arg("-u").output().expect("id tells who we are");
+        if String::from_utf8_lossy(&we.stdout).trim() != "0" {
+            return None;
+        }
+        let found = ["postgres", "daybook"]
+            .into_iter()
+            .find_map(|user| Some(Self { uid: id("-u", user)?, gid: id("-g", user)? }));
+        Some(found.expect("a user to run PostgreSQL as: run ./dev test, which makes one"))
+    }
+
+    pub fn run(command: &mut Command, user: Option<Self>) -> &mut Command {
+        match user {
+            Some(User { uid, gid }) => command.uid(uid).gid(gid).current_dir("/"),
+            None => command,
+        }
+    }
+}
+
+/// Where a program is that may not be on the PATH.
+pub fn find_program(name: &str) -> PathBuf {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let mut versioned: Vec<PathBuf> = versions.map(|version| version.path().join("bin")).collect();
+    versioned.sort();
+    let also = versioned.into_iter().rev().chain(["/usr/sbin".into(), "/opt/homebrew/bin".into()]);
+    std::env::split_paths(&path)
+        .chain(also)
+        .map(|folder| folder.join(name))
+        .find(|program| program.is_file())
+        .unwrap_or_else(|| panic!("{name} is not installed: run ./dev test, which does that"))
+}

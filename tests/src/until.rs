@@ -1,0 +1,30 @@
+//! Waiting for a condition: asked again until it holds, never for a fixed time.
+
+use std::time::{Duration, Instant};
+
+/// How long a condition may take before the test is given up, s.
+const PATIENCE_S: u64 = 30;
+const PAUSE_MS: u64 = 5;
+
+/// Returns when `holds` does; panics with `what` if that takes too long.
+#[track_caller]
+pub fn until<F: Future<Output = bool>>(what: &str, mut holds: impl FnMut() -> F) -> impl Future<Output = ()> {
+    let caller = std::panic::Location::caller();
+    async move {
+        let deadline = Instant::now() + Duration::from_secs(PATIENCE_S);
+        while !holds().await {
+            assert!(Instant::now() < deadline, "waited in vain until {what} ({caller})");
+            tokio::time::sleep(Duration::from_millis(PAUSE_MS)).await;
+        }
+    }
+}
+
+/// The same for code that can't await.
+#[track_caller]
+pub fn until_blocking(what: &str, mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(PATIENCE_S);
+    while !holds() {
+        assert!(Instant::now() < deadline, "waited in vain until {what}");
+        std::thread::sleep(Duration::from_millis(PAUSE_MS));
+    }
+}

@@ -1,0 +1,8 @@
+//! All tests of the whole, in one binary: linking takes longer than running.
+
+#![allow(clippy::unwrap_used, reason = "in a test, a panic is how a failure is told")]
+
+#[path = "suite/committer/mod.rs"]
+mod committer;
+#[path = "suite/tidy.rs"]
+mod tidy;

@@ -1,0 +1,188 @@
+//! What happens at each limit.
+
+use std::{
+    num::NonZeroUsize,
+    time::{Duration, Instant},
+};
+
+use daybook_commands::{CommitterSettings, Context, Failure};
+use daybook_domain::policy::Role;
+use daybook_tests::{
+    Log, Shop, TestDatabase,
+    shop::{Answer, by, failed, keyed, order},
+    until,
+};
+use tokio::task::JoinSet;
+
+use super::faults::{give_append_lock, take_append_lock};
+
+async fn stocked(database: &TestDatabase, settings: CommitterSettings) -> Shop {
+    let shop = Shop::open_with(&database.app_url(), "shop", settings);
+    shop.sell("TEAPOT", 1999).await;
+    shop.receive("TEAPOT", 1_000).await.unwrap();
+    shop
+}
+
+fn buy(buyers: &mut JoinSet<Answer>, shop: &Shop, context: Context) {
+    let commands = shop.commands.clone();
+    buyers.spawn(async move { commands.orders().place(context, order(&[("TEAPOT", 1)])).await });
+}
+
+async fn beyond_the_limit(settings: CommitterSettings, fit: usize) {
+    let database = TestDatabase::new().await;
+    let shop = stocked(&database, settings).await;
+    let mut foreign = database.foreign_session().await;
+    take_append_lock(&mut foreign).await;
+    let mut buyers = JoinSet::new();
+    for _ in 0..fit + 6 {
+        buy(&mut buyers, &shop, by(Role::Customer));
+    }
+    // Those that don't fit are answered while the others wait for the lock.
+    for _ in 0..6 {
+        assert_eq!(failed(buyers.join_next().await.unwrap().unwrap()), Failure::Overloaded);
+    }
+    give_append_lock(&mut foreign).await;
+    let others = buyers.join_all().await;
+    assert_eq!(others.len(), fit);
+    assert!(others.iter().all(Result::is_ok));
+    // There is room again.
+    shop.buy("TEAPOT", 1).await.unwrap();
+    shop.close().await;
+    assert_eq!(Log::check(&database.superuser).await.orders().len(), fit + 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn commands_beyond_the_number_that_may_wait_are_turned_away() {
+    beyond_the_limit(CommitterSettings { max_queued_commands: 4, ..CommitterSettings::default() }, 4).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn commands_beyond_the_bytes_that_may_wait_are_turned_away() {
+    // An order of one line is counted as about 5 kB; a change of a product as 16.
+    beyond_the_limit(CommitterSettings { max_queued_bytes: 18_000, ..CommitterSettings::default() }, 3).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_ends_at_its_limits_and_loses_nobody() {
+    for (commands, events) in [(1, 4_096), (512, 1), (3, 4)] {
+        let database = TestDatabase::new().await;
+        let settings = CommitterSettings {
+            max_batch_commands: commands,
+            max_batch_events: events,
+            ..CommitterSettings::default()
+        };
+        let shop = stocked(&database, settings).await;
+        let mut buyers = JoinSet::new();
+        for _ in 0..50 {
+            buy(&mut buyers, &shop, by(Role::Customer));
+        }
+        assert!(buyers.join_all().await.iter().all(Result::is_ok));
+        shop.close().await;
+        assert_eq!(Log::check(&database.superuser).await.sold("TEAPOT"), 50);
+    }
+}
+
+/// Slower than a large one, but neither wrong nor stuck.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_working_set_that_is_too_small_is_no_more_than_slow() {
+    let database = TestDatabase::new().await;
+    let small = CommitterSettings {
+        working_set_streams: NonZeroUsize::new(10).unwrap(),
+        ..CommitterSettings::default()
+    };
+    let shop = Shop::open_with(&database.app_url(), "shop", small);
+    let codes: Vec<String> = (0..12).map(|number| format!("P{number}")).collect();
+    for code in &codes {
+        shop.sell(code, 100).await;
+        shop.receive(code, 1_000).await.unwrap();
+    }
+    let mut buyers = JoinSet::new();
+    for buyer in 0..60 {
+        let commands = shop.commands.clone();
+        let lines = [(codes[buyer % 12].clone(), 1), (codes[(buyer * 5 + 1) % 12].clone(), 2)];
+        buyers.spawn(async move {
+            let lines: Vec<(&str, i64)> = lines.iter().map(|(code, count)| (code.as_str(), *count)).collect();
+            commands.orders().place(by(Role::Customer), order(&lines)).await
+        });
+    }
+    for answer in buyers.join_all().await {
+        answer.unwrap();
+    }
+    shop.close().await;
+    let log = Log::check(&database.superuser).await;
+    assert_eq!(codes.iter().map(|code| log.sold(code)).sum::<i64>(), 60 * 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_whose_time_is_over_may_still_be_done_and_a_repeat_tells() {
+    let database = TestDatabase::new().await;
+    let shop = stocked(&database, CommitterSettings::default()).await;
+    let mut foreign = database.foreign_session().await;
+    take_append_lock(&mut foreign).await;
+    let soon = Instant::now() + Duration::from_millis(200);
+    let hasty = Context { deadline: soon, ..keyed(by(Role::Customer), "K", 1) };
+    let answer = shop.place(hasty, order(&[("TEAPOT", 1)])).await;
+    assert_eq!(failed(answer), Failure::DeadlineExceeded);
+    give_append_lock(&mut foreign).await;
+    // While the first is under way the key is taken; then its answer is known.
+    let mut repeated = None;
+    while repeated.is_none() {
+        match shop.place(keyed(by(Role::Customer), "K", 1), order(&[("TEAPOT", 1)])).await {
+            Ok(accepted) => repeated = Some(accepted),
+            refusal => assert_eq!(daybook_tests::shop::refused(refusal), "idempotency_in_flight"),
+        }
+    }
+    assert!(repeated.unwrap().replayed);
+    shop.close().await;
+    assert_eq!(Log::check(&database.superuser).await.orders().len(), 1);
+}
+
+#[tokio::test]
+async fn a_command_that_comes_too_late_is_not_begun() {
+    let database = TestDatabase::new().await;
+    let shop = stocked(&database, CommitterSettings::default()).await;
+    let late = Context { deadline: Instant::now(), ..by(Role::Customer) };
+    assert_eq!(failed(shop.place(late, order(&[("TEAPOT", 1)])).await), Failure::DeadlineExceeded);
+    shop.buy("TEAPOT", 1).await.unwrap();
+    shop.close().await;
+    assert_eq!(Log::check(&database.superuser).await.orders().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shutdown_answers_what_is_under_way_and_takes_nothing_more() {
+    let database = TestDatabase::new().await;
+    let shop = stocked(&database, CommitterSettings::default()).await;
+    let mut foreign = database.foreign_session().await;
+    take_append_lock(&mut foreign).await;
+    let mut buyers = JoinSet::new();
+    for _ in 0..20 {
+        buy(&mut buyers, &shop, by(Role::Customer));
+    }
+    until("the append waits", async || database.waiting_for_lock("shop").await == 1).await;
+    let commands = shop.commands.clone();
+    let mut closing = JoinSet::new();
+    closing.spawn(shop.close());
+    until("no command is taken any more", async || !commands.is_open()).await;
+    let late = commands.orders().place(by(Role::Customer), order(&[("TEAPOT", 1)])).await;
+    assert_eq!(failed(late), Failure::Unavailable);
+    give_append_lock(&mut foreign).await;
+    assert!(buyers.join_all().await.iter().all(Result::is_ok));
+    closing.join_next().await.unwrap().unwrap();
+    assert_eq!(Log::check(&database.superuser).await.orders().len(), 20);
+}
+
+/// The lock is not waited for for ever, and what was turned away didn't happen.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_append_lock_that_is_never_given_back_turns_commands_away() {
+    let database = TestDatabase::new().await;
+    let settings = CommitterSettings { append_timeout_ms: 300, ..CommitterSettings::default() };
+    let shop = Shop::open_with(&database.app_url(), "shop", settings);
+    shop.sell("TEAPOT", 1999).await;
+    let mut foreign = database.foreign_session().await;
+    take_append_lock(&mut foreign).await;
+    assert_eq!(failed(shop.receive("TEAPOT", 1).await), Failure::Unavailable);
+    give_append_lock(&mut foreign).await;
+    shop.receive("TEAPOT", 1).await.unwrap();
+    shop.close().await;
+    assert_eq!(Log::check(&database.superuser).await.stock("TEAPOT").on_hand, 1);
+}

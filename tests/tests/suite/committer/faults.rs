@@ -1,0 +1,334 @@
+//! Broken connections: what was acknowledged happened once, what is unknown at most once, and what is
+//! called unavailable not at all.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicU64, Ordering},
+};
+
+use daybook_commands::{CommitterSettings, Failure, NotDone};
+use daybook_domain::{ids::OrderId, policy::Role};
+use daybook_tests::{
+    Log, Proxy, Shop, TestDatabase,
+    proxy::Weather,
+    shop::{Answer, by, failed, keyed, order, order_id},
+    until,
+};
+use sqlx::PgConnection;
+use tokio::task::JoinSet;
+
+/// What became of an order, as its client was told.
+pub enum Told {
+    Done,
+    NotDone,
+    Unknown,
+}
+
+pub fn told(answer: &Answer) -> Told {
+    match answer {
+        Ok(_) => Told::Done,
+        Err(NotDone::Failed(Failure::OutcomeUnknown | Failure::DeadlineExceeded)) => Told::Unknown,
+        Err(NotDone::Failed(Failure::Unavailable | Failure::Overloaded)) => Told::NotDone,
+        Err(other) => panic!("nobody should be told this: {other}"),
+    }
+}
+
+/// Every order is there as often as its client must believe.
+pub fn check(log: &Log, orders: &[(OrderId, Told)]) {
+    for (id, told) in orders {
+        let times = log.times_placed(*id);
+        match told {
+            Told::Done => assert_eq!(times, 1, "{id} was acknowledged"),
+            Told::NotDone => assert_eq!(times, 0, "{id} was not to have happened"),
+            Told::Unknown => assert!(times <= 1, "{id} happened twice"),
+        }
+    }
+}
+
+pub async fn take_append_lock(session: &mut PgConnection) {
+    sqlx::query("SELECT pg_advisory_lock(log_lock())").execute(session).await.unwrap();
+}
+
+pub async fn give_append_lock(session: &mut PgConnection) {
+    sqlx::query("SELECT pg_advisory_unlock(log_lock())").execute(session).await.unwrap();
+}
+
+async fn a_shop_with_teapots(database: &TestDatabase, name: &str) -> Shop {
+    let shop = Shop::open(&database.app_url(), name);
+    shop.sell("TEAPOT", 1999).await;
+    shop.receive("TEAPOT", 100_000).await.unwrap();
+    shop
+}
+
+/// Catches: an append whose connection broke and that is simply tried again, or simply reported as
+/// failed.
+#[tokio::test(flavor = "multi_thread")]
+async fn sessions_that_are_killed_lose_nothing_and_repeat_nothing() {
+    const KILLS: u32 = 15;
+    let database = TestDatabase::new().await;
+    let shop = a_shop_with_teapots(&database, "victim").await;
+    let (acknowledged, enough) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
+    let mut buyers = JoinSet::new();
+    for _ in 0..16 {
+        let commands = shop.commands.clone();
+        let (acknowledged, enough) = (Arc::clone(&acknowledged), Arc::clone(&enough));
+        buyers.spawn(async move {
+            let mut orders = Vec::new();
+            while !enough.load(Ordering::Relaxed) {
+                let order = order(&[("TEAPOT", 1)]);
+                let id = order.id;
+                let answer = commands.orders().place(by(Role::Customer), order).await;
+                acknowledged.fetch_add(u64::from(answer.is_ok()), Ordering::Relaxed);
+                orders.push((id, told(&answer)));
+            }
+            orders
+        });
+    }
+    let mut kills = 0;
+    while kills < KILLS {
+        let before = acknowledged.load(Ordering::Relaxed);
+        until("there is progress", async || acknowledged.load(Ordering::Relaxed) > before + 20).await;
+        kills += u32::from(database.kill_sessions("victim").await > 0);
+    }
+    enough.store(true, Ordering::Relaxed);
+    let orders: Vec<_> = buyers.join_all().await.into_iter().flatten().collect();
+    shop.close().await;
+    check(&Log::check(&database.superuser).await, &orders);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_append_that_is_killed_while_it_waits_for_the_lock_is_done_once() {
+    let database = TestDatabase::new().await;
+    let shop = a_shop_with_teapots(&database, "victim").await;
+    let mut foreign = database.foreign_session().await;
+    take_append_lock(&mut foreign).await;
+    let mut buyers = JoinSet::new();
+    for buyer in 0..8 {
+        let commands = shop.commands.clone();
+        let context = keyed(by(Role::Customer), &format!("K{buyer}"), 1);
+        buyers.spawn(async move { commands.orders().place(context, order(&[("TEAPOT", 1)])).await });
+    }
+    // One that was killed may be seen for another moment.
+    let mut kills = 0;
+    while kills < 3 {
+        until("the append waits", async || database.waiting_for_lock("victim").await > 0).await;
+        kills += database.kill_sessions("victim").await;
+    }
+    until("the append waits", async || database.waiting_for_lock("victim").await == 1).await;
+    give_append_lock(&mut foreign).await;
+    let placed: Vec<_> = buyers.join_all().await.into_iter().map(|a| order_id(&a.unwrap())).collect();
+    shop.close().await;
+    let log = Log::check(&database.superuser).await;
+    assert!(placed.iter().all(|id| log.times_placed(*id) == 1));
+    assert_eq!(log.orders().len(), 8);
+}
+
+/// How the way to the database is lost after the append was sent.
+async fn an_answer_is_lost(ends_with: Weather, settings: CommitterSettings) {
+    let database = TestDatabase::new().await;
+    let proxy = Proxy::to(&database.app_url()).await;
+    let url = proxy.url(&database.app_url());
+    let shop = Shop::open_apart(&database.app_url(), &url, "victim", settings);
+    shop.sell("TEAPOT", 1999).await;
+    shop.receive("TEAPOT", 10).await.unwrap();
+    let head = Log::read(&database.superuser).await.head();
+    proxy.set(Weather::AnswersLost);
+    let commands = shop.commands.clone();
+    let mut buyer = JoinSet::new();
+    buyer.spawn(async move {
+        commands.orders().place(keyed(by(Role::Customer), "K", 1), order(&[("TEAPOT", 3)])).await
+    });
+    until("it is committed", async || Log::read(&database.superuser).await.head() > head).await;
+    if ends_with == Weather::Cut {
+        proxy.set(Weather::Cut);
+    }
+    proxy.set(Weather::Fair);
+    let placed = buyer.join_next().await.unwrap().unwrap().unwrap();
+    assert!(!placed.replayed);
+    let repeat = shop.place(keyed(by(Role::Customer), "K", 1), order(&[("TEAPOT", 3)])).await.unwrap();
+    assert!(repeat.replayed);
+    assert_eq!((repeat.position, repeat.receipt.id), (placed.position, placed.receipt.id));
+    shop.close().await;
+    let log = Log::check(&database.superuser).await;
+    assert_eq!((log.orders().len(), log.stock("TEAPOT").held), (1, 3));
+    assert_eq!(log.head(), placed.position);
+}
+
+/// Catches: an append that is repeated without looking for the first.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_whose_answer_was_lost_is_acknowledged() {
+    an_answer_is_lost(Weather::Cut, CommitterSettings::default()).await;
+}
+
+/// Nobody says that the connection is gone: only the time limit of the append shows it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_whose_connection_fell_silent_is_acknowledged() {
+    let settings = CommitterSettings { append_timeout_ms: 500, ..CommitterSettings::default() };
+    an_answer_is_lost(Weather::AnswersLost, settings).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_append_that_never_arrived_is_sent_again() {
+    let database = TestDatabase::new().await;
+    let mut proxy = Proxy::to(&database.app_url()).await;
+    let url = proxy.url(&database.app_url());
+    let settings = CommitterSettings { append_timeout_ms: 500, ..CommitterSettings::default() };
+    let shop = Shop::open_apart(&database.app_url(), &url, "victim", settings);
+    shop.sell("TEAPOT", 1999).await;
+    shop.receive("TEAPOT", 10).await.unwrap();
+    proxy.set(Weather::BlackholeFrom("StockHeld"));
+    let commands = shop.commands.clone();
+    let mut buyer = JoinSet::new();
+    buyer.spawn(async move { commands.orders().place(by(Role::Customer), order(&[("TEAPOT", 3)])).await });
+    proxy.struck().await;
+    proxy.set(Weather::Fair);
+    let placed = buyer.join_next().await.unwrap().unwrap().unwrap();
+    shop.close().await;
+    let log = Log::check(&database.superuser).await;
+    assert_eq!(log.times_placed(order_id(&placed)), 1);
+    assert_eq!(log.stock("TEAPOT").held, 3);
+}
+
+/// Nobody can be asked: then nobody is told that it failed.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_found_out_is_called_unknown() {
+    let database = TestDatabase::new().await;
+    let proxy = Proxy::to(&database.app_url()).await;
+    let url = proxy.url(&database.app_url());
+    let settings =
+        CommitterSettings { append_timeout_ms: 500, resolve_timeout_ms: 500, ..CommitterSettings::default() };
+    let shop = Shop::open_apart(&database.app_url(), &url, "victim", settings);
+    shop.sell("TEAPOT", 1999).await;
+    shop.receive("TEAPOT", 10).await.unwrap();
+    proxy.set(Weather::AnswersLost);
+    let context = || keyed(by(Role::Customer), "K", 1);
+    let asked = order(&[("TEAPOT", 3)]);
+    let id = asked.id;
+    assert_eq!(failed(shop.place(context(), asked).await), Failure::OutcomeUnknown);
+    // Known not to have happened: there was no connection to begin with.
+    assert_eq!(failed(shop.receive("TEAPOT", 1).await), Failure::Unavailable);
+    proxy.set(Weather::Cut);
+    assert_eq!(failed(shop.receive("TEAPOT", 1).await), Failure::Unavailable);
+    proxy.set(Weather::Fair);
+    let repeat = shop.place(context(), order(&[("TEAPOT", 3)])).await.unwrap();
+    assert!(repeat.replayed);
+    assert_eq!(order_id(&repeat), id);
+    shop.close().await;
+    let log = Log::check(&database.superuser).await;
+    assert_eq!((log.orders().len(), log.stock("TEAPOT").on_hand), (1, 10));
+}
+
+/// A process that stands still in the middle of its locked transaction, as after SIGSTOP: the database
+/// ends its session. Without that, the other one would be told after ten seconds that it can't have the
+/// lock. Catches: no idle_in_transaction_session_timeout of the committer's own.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_that_is_stopped_does_not_keep_the_append_lock() {
+    let database = TestDatabase::new().await;
+    let mut proxy = Proxy::to(&database.app_url()).await;
+    let a = a_shop_with_teapots(&database, "a").await;
+    let settings = CommitterSettings { append_timeout_ms: 3_000, ..CommitterSettings::default() };
+    let by_proxy = proxy.url(&database.app_url());
+    let b = Shop::open_apart(&database.app_url(), &by_proxy, "b", settings);
+    b.buy("TEAPOT", 1).await.unwrap();
+    // b's batch will be outdated, so it will begin a transaction, take the lock, and ask for streams.
+    a.receive("TEAPOT", 1).await.unwrap();
+    proxy.set(Weather::BlackholeFrom("AS w(kind, id, place)"));
+    let commands = b.commands.clone();
+    let mut stopped = JoinSet::new();
+    stopped.spawn(async move { commands.orders().place(by(Role::Customer), order(&[("TEAPOT", 1)])).await });
+    proxy.struck().await;
+    let holds = "SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid)
+                  WHERE locktype = 'advisory' AND granted AND application_name = 'b'
+                    AND datname = current_database()";
+    assert_eq!(database.count(holds).await, 1);
+    a.buy("TEAPOT", 1).await.unwrap();
+    proxy.set(Weather::Cut);
+    proxy.set(Weather::Fair);
+    stopped.join_next().await.unwrap().unwrap().unwrap();
+    a.close().await;
+    b.close().await;
+    assert_eq!(Log::check(&database.superuser).await.sold("TEAPOT"), 3);
+}
+
+/// Catches: numbering that rests on the oldest running transaction.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_foreign_transaction_that_never_ends_holds_up_nobody() {
+    let database = TestDatabase::new().await;
+    let mut foreign = database.foreign_session().await;
+    for sql in ["CREATE TABLE foreign_work (n int)", "BEGIN", "INSERT INTO foreign_work VALUES (1)"] {
+        sqlx::query(sql).execute(&mut foreign).await.unwrap();
+    }
+    sqlx::query("SELECT count(*) FROM events").execute(&mut foreign).await.unwrap();
+    let shop = a_shop_with_teapots(&database, "shop").await;
+    for _ in 0..50 {
+        shop.buy("TEAPOT", 1).await.unwrap();
+    }
+    assert_eq!(Log::check(&database.superuser).await.sold("TEAPOT"), 50);
+    sqlx::query("ROLLBACK").execute(&mut foreign).await.unwrap();
+    shop.close().await;
+    Log::check(&database.superuser).await;
+}
+
+/// The database refuses a value that the domain let through: the commands beside it don't suffer.
+#[tokio::test(flavor = "multi_thread")]
+async fn data_that_cannot_be_stored_hits_its_own_command_only() {
+    let database = TestDatabase::new().await;
+    let shop = a_shop_with_teapots(&database, "shop").await;
+    database.execute("ALTER TABLE events ADD CHECK (payload::text NOT LIKE '%UNSTORABLE%')").await;
+    let mut foreign = database.foreign_session().await;
+    take_append_lock(&mut foreign).await;
+    let mut buyers = JoinSet::new();
+    for buyer in 0..40 {
+        let commands = shop.commands.clone();
+        let mut order = order(&[("TEAPOT", 1)]);
+        let bad = buyer == 13 || buyer == 14 || buyer == 39;
+        order.external_id =
+            Some(format!("{}-{buyer}", if bad { "UNSTORABLE" } else { "good" }).parse().unwrap());
+        buyers.spawn(async move {
+            let answer = commands.orders().place(by(Role::Customer), order).await;
+            (bad, answer)
+        });
+        if buyer == 0 {
+            // The rest will be one batch.
+            until("the append waits", async || database.waiting_for_lock("shop").await == 1).await;
+        }
+    }
+    give_append_lock(&mut foreign).await;
+    for (bad, answer) in buyers.join_all().await {
+        if bad {
+            assert_eq!(daybook_tests::shop::refused(answer), "validation_failed");
+        } else {
+            answer.unwrap();
+        }
+    }
+    shop.close().await;
+    assert_eq!(Log::check(&database.superuser).await.orders().len(), 37);
+}
+
+/// What can't be folded stops those who need it, and nobody else.
+#[tokio::test]
+async fn a_stream_that_cannot_be_read_stops_its_own_commands_only() {
+    let database = TestDatabase::new().await;
+    let a = a_shop_with_teapots(&database, "a").await;
+    a.sell("CUP", 450).await;
+    a.receive("CUP", 10).await.unwrap();
+    database
+        .execute("UPDATE events SET event_type = 'StockTeleported' WHERE aggregate_id = 'CUP' AND sequence = 1 AND aggregate_type = 'stock'")
+        .await;
+    let b = Shop::open(&database.app_url(), "b");
+    let mut buyers = JoinSet::new();
+    for code in ["TEAPOT", "CUP"] {
+        let commands = b.commands.clone();
+        buyers.spawn(async move {
+            (code, commands.orders().place(by(Role::Customer), order(&[(code, 1)])).await)
+        });
+    }
+    for (code, answer) in buyers.join_all().await {
+        match code {
+            "TEAPOT" => drop(answer.unwrap()),
+            _ => assert_eq!(failed(answer), Failure::Internal),
+        }
+    }
+    a.close().await;
+    b.close().await;
+}

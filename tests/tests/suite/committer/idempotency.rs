@@ -1,0 +1,225 @@
+//! The same key gets the same answer, and the thing is done once.
+
+use daybook_commands::{Accepted, Context, orders::PlaceOrder};
+use daybook_domain::policy::{Actor, Role};
+use daybook_tests::{
+    Log, Shop, TestDatabase,
+    shop::{Answer, by, euros, keyed, order, refused, sku},
+};
+use tokio::task::JoinSet;
+
+fn alice(key: &str, request: u8) -> Context {
+    keyed(by(Role::Customer), key, request)
+}
+
+/// What must be the same in a repeat.
+fn told(accepted: &Accepted) -> (String, String, i64, bool, i64) {
+    let receipt = &accepted.receipt;
+    let body = receipt.body.get().to_owned();
+    (receipt.id.clone(), body, receipt.version, receipt.created, accepted.position.0)
+}
+
+struct Two {
+    database: TestDatabase,
+    a: Shop,
+    b: Shop,
+}
+
+/// Two processes on one database, and ten teapots.
+async fn two() -> Two {
+    let database = TestDatabase::new().await;
+    let a = Shop::open(&database.app_url(), "a");
+    let b = Shop::open(&database.app_url(), "b");
+    a.sell("TEAPOT", 1999).await;
+    a.receive("TEAPOT", 10).await.unwrap();
+    Two { database, a, b }
+}
+
+impl Two {
+    async fn close(self) -> Log {
+        self.a.close().await;
+        self.b.close().await;
+        Log::check(&self.database.superuser).await
+    }
+}
+
+/// Catches: keys_not_stored, keys_not_looked_at.
+#[tokio::test]
+async fn a_repeat_gets_the_same_bytes_from_every_process() {
+    let two = two().await;
+    let first = two.a.place(alice("K", 1), order(&[("TEAPOT", 2)])).await.unwrap();
+    assert!(!first.replayed);
+    two.a.receive("TEAPOT", 1).await.unwrap();
+    for shop in [&two.a, &two.b, &two.a, &two.b] {
+        let repeat = shop.place(alice("K", 1), order(&[("TEAPOT", 2)])).await.unwrap();
+        assert!(repeat.replayed);
+        assert_eq!(told(&repeat), told(&first));
+    }
+    let log = two.close().await;
+    assert_eq!(log.orders().len(), 1);
+}
+
+/// Catches: keys_not_stored, keys_not_looked_at.
+#[tokio::test]
+async fn a_key_stands_for_one_request() {
+    let two = two().await;
+    two.a.place(alice("K", 1), order(&[("TEAPOT", 2)])).await.unwrap();
+    for shop in [&two.a, &two.b] {
+        let other = shop.place(alice("K", 2), order(&[("TEAPOT", 3)])).await;
+        assert_eq!(refused(other), "idempotency_key_reused");
+    }
+    assert_eq!(two.close().await.orders().len(), 1);
+}
+
+#[tokio::test]
+async fn a_key_is_its_callers_own() {
+    let two = two().await;
+    let bob = Actor { subject: "bob".into(), ..by(Role::Customer).actor };
+    let first = two.a.place(alice("K", 1), order(&[("TEAPOT", 1)])).await.unwrap();
+    let bobs = Context { actor: bob, ..alice("K", 1) };
+    let other = two.b.place(bobs, order(&[("TEAPOT", 1)])).await.unwrap();
+    assert!(!other.replayed);
+    assert_ne!(first.receipt.id, other.receipt.id);
+    two.close().await;
+}
+
+/// A no-op appends nothing, but its answer is kept: what was true then is what is told again.
+/// Catches: keys_not_stored.
+#[tokio::test]
+async fn a_command_that_changed_nothing_is_replayed_too() {
+    let two = two().await;
+    let publish = |shop: Shop| async move {
+        let context = keyed(by(Role::Merchandiser), "P", 1);
+        let answer = shop.commands.products().publish(context, sku("TEAPOT")).await.unwrap();
+        (shop, answer)
+    };
+    let Two { database, a, b } = two;
+    let (a, first) = publish(a).await;
+    assert!(!first.replayed);
+    a.set_price("TEAPOT", 5).await.unwrap();
+    let (a, again) = publish(a).await;
+    let (b, elsewhere) = publish(b).await;
+    assert!(again.replayed && elsewhere.replayed);
+    assert_eq!(told(&again), told(&first));
+    assert_eq!(told(&elsewhere), told(&first));
+    Two { database, a, b }.close().await;
+}
+
+#[tokio::test]
+async fn a_refusal_is_not_kept() {
+    let two = two().await;
+    let dear = || order(&[("TEAPOT", 11)]);
+    for shop in [&two.a, &two.b] {
+        assert_eq!(refused(shop.place(alice("K", 1), dear()).await), "insufficient_stock");
+    }
+    assert_eq!(two.database.count("SELECT count(*) FROM idempotency_keys").await, 0);
+    two.a.receive("TEAPOT", 1).await.unwrap();
+    assert!(!two.b.place(alice("K", 1), dear()).await.unwrap().replayed);
+    assert!(two.a.place(alice("K", 1), dear()).await.unwrap().replayed);
+    two.close().await;
+}
+
+/// Its own success is what makes the repeat impossible: told as a refusal, the client would believe
+/// that it has no order. Catches: keys_of_refusals_not_looked_at, keys_not_stored.
+#[tokio::test]
+async fn a_repeat_is_told_of_its_success_though_the_stock_is_gone() {
+    let two = two().await;
+    let all = || order(&[("TEAPOT", 10)]);
+    let first = two.a.place(alice("K", 1), all()).await.unwrap();
+    assert_eq!(refused(two.a.place(alice("L", 1), all()).await), "insufficient_stock");
+    for shop in [&two.a, &two.b] {
+        let repeat = shop.place(alice("K", 1), all()).await.unwrap();
+        assert_eq!((told(&repeat), repeat.replayed), (told(&first), true));
+    }
+    two.close().await;
+}
+
+#[tokio::test]
+async fn a_repeat_is_told_of_its_success_though_the_version_has_moved() {
+    let two = two().await;
+    let context = || Context { if_match: Some(2), ..keyed(by(Role::Merchandiser), "K", 1) };
+    let set = |shop: &Shop| {
+        let commands = shop.commands.clone();
+        async move { commands.products().set_price(context(), sku("TEAPOT"), euros(7)).await }
+    };
+    let first = set(&two.a).await.unwrap();
+    for shop in [&two.a, &two.b] {
+        let repeat = set(shop).await.unwrap();
+        assert_eq!((told(&repeat), repeat.replayed), (told(&first), true));
+    }
+    two.close().await;
+}
+
+/// Asks for the same on both at once, and returns what was told.
+async fn at_once(two: &Two, times: u8, order_of: impl Fn() -> PlaceOrder, key: &str) -> Vec<Answer> {
+    let mut asked = JoinSet::new();
+    for number in 0..times {
+        let commands = if number % 2 == 0 { two.a.commands.clone() } else { two.b.commands.clone() };
+        let (context, order) = (alice(key, 1), order_of());
+        asked.spawn(async move { commands.orders().place(context, order).await });
+    }
+    asked.join_all().await
+}
+
+/// Catches: keys_not_stored, keys_not_looked_at, no_lock.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_twenty_at_once_with_one_key_one_is_done() {
+    let two = two().await;
+    for round in 0..10 {
+        let key = format!("K{round}");
+        let answers = at_once(&two, 20, || order(&[("TEAPOT", 1)]), &key).await;
+        let mut told_once = None;
+        let mut done = 0;
+        for answer in answers {
+            match answer {
+                Ok(accepted) => {
+                    done += usize::from(!accepted.replayed);
+                    assert_eq!(*told_once.get_or_insert_with(|| told(&accepted)), told(&accepted));
+                }
+                refusal => assert_eq!(refused(refusal), "idempotency_in_flight"),
+            }
+        }
+        assert_eq!(done, 1);
+    }
+    assert_eq!(two.close().await.orders().len(), 10);
+}
+
+/// While the first one waits for the append lock, its key is taken.
+#[tokio::test]
+async fn a_key_that_is_being_worked_on_is_taken() {
+    let two = two().await;
+    let mut foreign = two.database.foreign_session().await;
+    sqlx::query("SELECT pg_advisory_lock(log_lock())").execute(&mut foreign).await.unwrap();
+    let commands = two.a.commands.clone();
+    let mut first = JoinSet::new();
+    first.spawn(async move { commands.orders().place(alice("K", 1), order(&[("TEAPOT", 1)])).await });
+    daybook_tests::until("the append waits", async || two.database.waiting_for_lock("a").await == 1).await;
+    let second = two.a.place(alice("K", 1), order(&[("TEAPOT", 1)])).await;
+    assert_eq!(refused(second), "idempotency_in_flight");
+    let other = two.a.place(alice("K", 2), order(&[("TEAPOT", 2)])).await;
+    assert_eq!(refused(other), "idempotency_key_reused");
+    sqlx::query("SELECT pg_advisory_unlock(log_lock())").execute(&mut foreign).await.unwrap();
+    assert!(first.join_next().await.unwrap().unwrap().is_ok());
+    two.close().await;
+}
+
+/// Catches: no_expectations.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_external_id_is_taken_once() {
+    let two = two().await;
+    let mut asked = JoinSet::new();
+    for number in 0..20 {
+        let commands = if number % 2 == 0 { two.a.commands.clone() } else { two.b.commands.clone() };
+        let named = PlaceOrder { external_id: Some("536365".parse().unwrap()), ..order(&[("TEAPOT", 1)]) };
+        asked.spawn(async move { commands.orders().place(by(Role::Support), named).await });
+    }
+    let answers = asked.join_all().await;
+    let (placed, others): (Vec<_>, Vec<_>) = answers.into_iter().partition(Result::is_ok);
+    assert_eq!(placed.len(), 1);
+    for other in others {
+        assert_eq!(refused(other), "already_exists");
+    }
+    let log = two.close().await;
+    assert_eq!(log.orders().len(), 1);
+    assert_eq!(log.stock("TEAPOT").held, 1);
+}

@@ -1,0 +1,141 @@
+//! What the running server's role may not do, whatever the code says.
+
+use daybook_tests::{Shop, TestDatabase, database::APP};
+use sqlx::{Connection, Executor, PgConnection};
+
+async fn refused_with(connection: &mut PgConnection, sql: &str, state: &str) {
+    let refusal = connection.execute(sql).await;
+    let error = refusal.err().unwrap_or_else(|| panic!("allowed: {sql}"));
+    let code = error.as_database_error().and_then(|error| error.code().map(|code| code.into_owned()));
+    assert_eq!(code.as_deref(), Some(state), "{sql}: {error}");
+}
+
+const NO_RIGHT: &str = "42501";
+
+/// Catches: log_can_be_changed.
+#[tokio::test]
+async fn the_running_server_cannot_change_the_log() {
+    let database = TestDatabase::new().await;
+    let shop = Shop::open(&database.app_url(), "shop");
+    shop.sell("TEAPOT", 1999).await;
+    shop.close().await;
+    let mut app = PgConnection::connect(database.app_url().as_str()).await.unwrap();
+    for sql in [
+        "UPDATE events SET payload = '{}'",
+        "DELETE FROM events",
+        "TRUNCATE events",
+        "INSERT INTO events SELECT * FROM events",
+        "ALTER TABLE events ADD COLUMN more int",
+        "DROP TABLE events",
+        "DELETE FROM idempotency_keys",
+        "UPDATE idempotency_keys SET receipt = ''",
+        "INSERT INTO idempotency_keys SELECT * FROM idempotency_keys",
+        "UPDATE audit SET actor = ''",
+        "DELETE FROM audit",
+        "UPDATE person_keys SET owner = ''",
+        "CREATE TABLE mine (n int)",
+        "CREATE OR REPLACE FUNCTION log_lock() RETURNS bigint LANGUAGE sql AS 'SELECT 1'",
+        "SET session_replication_role = replica",
+        "SET ROLE daybook_owner",
+    ] {
+        refused_with(&mut app, sql, NO_RIGHT).await;
+    }
+    assert_eq!(database.count("SELECT count(*) FROM events").await, 2);
+}
+
+/// Catches: append_for_everybody.
+#[tokio::test]
+async fn nobody_else_can_append() {
+    let database = TestDatabase::new().await;
+    let role = format!("stranger_{}", daybook_tests::shop::new_id().simple());
+    database.execute(&format!("CREATE ROLE {role} LOGIN PASSWORD 'x'")).await;
+    let mut url = database.app_url();
+    url.set_username(&role).unwrap();
+    url.set_password(Some("x")).unwrap();
+    let mut stranger = PgConnection::connect(url.as_str()).await.unwrap();
+    let nulls = vec!["NULL"; 18].join(", ");
+    refused_with(&mut stranger, &format!("SELECT append_batch({nulls})"), NO_RIGHT).await;
+    refused_with(&mut stranger, "SELECT forget_idempotency_keys(1)", NO_RIGHT).await;
+    refused_with(&mut stranger, "SELECT * FROM events", NO_RIGHT).await;
+    refused_with(&mut stranger, "SELECT * FROM person_keys", NO_RIGHT).await;
+    stranger.close().await.unwrap();
+    database.execute(&format!("DROP ROLE {role}")).await;
+}
+
+#[tokio::test]
+async fn the_running_server_makes_its_own_read_tables_and_no_others() {
+    let database = TestDatabase::new().await;
+    let mut app = PgConnection::connect(database.app_url().as_str()).await.unwrap();
+    for sql in ["CREATE TABLE read.mine_g1 (n int)", "DROP TABLE read.mine_g1"] {
+        app.execute(sql).await.unwrap();
+    }
+    refused_with(&mut app, "CREATE SCHEMA another", NO_RIGHT).await;
+    refused_with(&mut app, "CREATE TABLE public.mine (n int)", NO_RIGHT).await;
+    let superuser = "SELECT count(*) FROM pg_roles WHERE rolname = current_user AND rolsuper";
+    assert_eq!(sqlx::query_scalar::<_, i64>(superuser).fetch_one(&mut app).await.unwrap(), 0);
+    assert_eq!(
+        sqlx::query_scalar::<_, String>("SELECT current_user::text").fetch_one(&mut app).await.unwrap(),
+        APP
+    );
+}
+
+/// Someone's function of the same name must not be called with the owner's rights.
+#[tokio::test]
+async fn the_append_function_looks_only_where_its_owner_put_things() {
+    let database = TestDatabase::new().await;
+    let unsafe_functions = "SELECT count(*) FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+         WHERE n.nspname = 'public' AND p.prosecdef
+           AND NOT coalesce(p.proconfig::text LIKE '%search_path=public, pg_temp%', false)";
+    assert_eq!(database.count(unsafe_functions).await, 0);
+}
+
+#[tokio::test]
+async fn migrating_again_changes_nothing() {
+    let database = TestDatabase::new().await;
+    let options = daybook_migrations::connect_options(database.owner_url().as_str(), "again").unwrap();
+    let pool = daybook_migrations::pool(options, 2, std::time::Duration::from_secs(10));
+    let (one, other) =
+        tokio::join!(daybook_migrations::migrate(&pool, APP), daybook_migrations::migrate(&pool, APP));
+    one.unwrap();
+    other.unwrap();
+    daybook_migrations::check_schema(&pool).await.unwrap();
+    pool.close().await;
+}
+
+#[tokio::test]
+async fn a_schema_that_is_too_old_is_noticed() {
+    let database = TestDatabase::new().await;
+    database
+        .execute("DELETE FROM _sqlx_migrations WHERE version = (SELECT max(version) FROM _sqlx_migrations)")
+        .await;
+    let options = daybook_migrations::connect_options(database.app_url().as_str(), "old").unwrap();
+    let pool = daybook_migrations::pool(options, 1, std::time::Duration::from_secs(10));
+    assert!(daybook_migrations::check_schema(&pool).await.is_err());
+    pool.close().await;
+}
+
+#[tokio::test]
+async fn answers_are_forgotten_after_a_week() {
+    let database = TestDatabase::new().await;
+    let shop = Shop::open(&database.app_url(), "shop");
+    shop.sell("TEAPOT", 1999).await;
+    for key in ["old", "older", "new"] {
+        let context = daybook_tests::shop::keyed(
+            daybook_tests::shop::by(daybook_domain::policy::Role::Warehouse),
+            key,
+            1,
+        );
+        let code = daybook_tests::shop::sku("TEAPOT");
+        shop.commands.stock().receive(context, code, daybook_tests::shop::quantity(1), None).await.unwrap();
+    }
+    database
+        .execute("UPDATE idempotency_keys SET created_at = created_at - interval '7 days 1 minute' WHERE key <> 'new'")
+        .await;
+    let mut app = PgConnection::connect(database.app_url().as_str()).await.unwrap();
+    let mut forget = async || {
+        sqlx::query_scalar::<_, i64>("SELECT forget_idempotency_keys(1)").fetch_one(&mut app).await.unwrap()
+    };
+    assert_eq!((forget().await, forget().await, forget().await), (1, 1, 0));
+    assert_eq!(database.count("SELECT count(*) FROM idempotency_keys").await, 1);
+    shop.close().await;
+}

@@ -1,0 +1,195 @@
+//! Rules of the house that no compiler knows. Each says what to do about a finding.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// Which of our crates may know which: what is decided knows nobody, and the log joins the halves.
+const MAY_IMPORT: &[(&str, &[&str])] = &[
+    ("domain", &[]),
+    ("migrations", &["domain"]),
+    ("commands", &["domain", "migrations"]),
+    ("projections", &["domain", "migrations"]),
+    ("api", &["domain", "migrations", "commands", "projections"]),
+];
+
+/// What the domain may use of others: values and words, nothing that reads a clock, waits or talks.
+const DOMAIN_MAY_USE: &[&str] = &["chrono", "iso_currency", "serde", "serde_json", "thiserror", "uuid"];
+
+/// A bit more than the 400 that we aim at.
+const MAX_LINES: usize = 450;
+
+/// Where cqrs-es meets our code.
+const CQRS_ES_HOMES: &[&str] =
+    &["commands/src/host.rs", "projections/src/rebuild/second_look.rs", "tests/src/bench/postgres_es.rs"];
+
+/// Names that say nothing about what is inside.
+const EMPTY_NAMES: &[&str] =
+    &["util", "utils", "helper", "helpers", "common", "misc", "manager", "managers", "service", "services"];
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().expect("the workspace")
+}
+
+/// A file of ours, its path from the root.
+struct Source {
+    path: String,
+    text: String,
+}
+
+impl Source {
+    /// Without what is there for tests only.
+    fn without_tests(&self) -> &str {
+        if self.path.ends_with("/tests.rs") || self.path.contains("/tests/") {
+            return "";
+        }
+        self.text.split("\n#[cfg(test)]\nmod tests {").next().unwrap_or_default()
+    }
+}
+
+/// All files below a folder that end like this.
+fn files(folder: &str, ending: &str) -> Vec<Source> {
+    fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
+        let Ok(entries) = fs::read_dir(folder) else { return };
+        for path in entries.map(|entry| entry.expect("a folder's entry").path()) {
+            if path.is_dir() {
+                walk(&path, found);
+            } else {
+                found.push(path);
+            }
+        }
+    }
+    let root = root();
+    let mut found = Vec::new();
+    walk(&root.join(folder), &mut found);
+    found.sort();
+    found
+        .into_iter()
+        .filter(|path| path.to_string_lossy().ends_with(ending))
+        .map(|path| Source {
+            text: fs::read_to_string(&path).expect("a text file"),
+            path: path.strip_prefix(&root).expect("below the root").to_string_lossy().into_owned(),
+        })
+        .collect()
+}
+
+fn rust_files() -> Vec<Source> {
+    ["domain", "migrations", "commands", "projections", "api", "tests"]
+        .into_iter()
+        .flat_map(|krate| files(krate, ".rs"))
+        .collect()
+}
+
+/// Names below `[dependencies]`, those of tests and builds not counted.
+fn dependencies(krate: &str) -> BTreeSet<String> {
+    let manifest = fs::read_to_string(root().join(krate).join("Cargo.toml")).expect("a manifest");
+    let manifest: toml::Table = manifest.parse().expect("valid TOML");
+    manifest["dependencies"].as_table().expect("a table").keys().cloned().collect()
+}
+
+#[track_caller]
+fn none(what: &str, findings: impl IntoIterator<Item = String>) {
+    let findings: Vec<String> = findings.into_iter().collect();
+    assert!(findings.is_empty(), "{what}:\n  {}", findings.join("\n  "));
+}
+
+#[test]
+fn crates_know_only_those_below_them() {
+    for (krate, allowed) in MAY_IMPORT {
+        let foreign =
+            |name: &str| name.strip_prefix("daybook").is_some_and(|other| !allowed.contains(&&other[1..]));
+        let named = dependencies(krate).into_iter().filter(|name| foreign(name));
+        none(&format!("{krate} must not know these crates"), named);
+        let mentions = files(krate, ".rs").into_iter().flat_map(|file| {
+            let others = MAY_IMPORT.iter().map(|(other, _)| *other).filter(|other| {
+                other != krate
+                    && !allowed.contains(other)
+                    && file.text.contains(&format!("daybook_{other}::"))
+            });
+            others.map(|other| format!("{}: daybook_{other}", file.path)).collect::<Vec<_>>()
+        });
+        none(&format!("{krate} must not use these crates"), mentions);
+    }
+}
+
+#[test]
+fn the_domain_uses_nothing_that_does_anything() {
+    let others = dependencies("domain").into_iter().filter(|name| !DOMAIN_MAY_USE.contains(&name.as_str()));
+    none("the domain is pure: values in, values out", others);
+}
+
+/// A handler that both writes and reads would decide something; only the wiring has both in hand.
+#[test]
+fn the_halves_meet_only_in_the_wiring() {
+    let both = rust_files().into_iter().filter(|file| file.path.starts_with("api/src/")).filter(|file| {
+        let text = file.without_tests();
+        text.contains("daybook_commands::") && text.contains("daybook_projections::")
+    });
+    let elsewhere = both.map(|file| file.path).filter(|path| path != "api/src/wiring.rs");
+    none("commands and projections are joined by the log, and by api/src/wiring.rs", elsewhere);
+}
+
+#[test]
+fn files_can_be_read_in_one_sitting() {
+    let long = rust_files().into_iter().filter_map(|file| {
+        let lines = file.without_tests().lines().count();
+        (lines > MAX_LINES).then(|| format!("{}: {lines}", file.path))
+    });
+    none(&format!("split these by what a reader looks for (at most {MAX_LINES} lines)"), long);
+}
+
+#[test]
+fn cqrs_es_stays_in_its_homes() {
+    let elsewhere = rust_files()
+        .into_iter()
+        .filter(|file| file.text.contains("cqrs_es::") || file.text.contains("postgres_es::"))
+        .map(|file| file.path)
+        .filter(|path| !CQRS_ES_HOMES.contains(&path.as_str()) && !path.ends_with("suite/tidy.rs"));
+    none("cqrs-es is the contract of one file in each half", elsewhere);
+}
+
+#[test]
+fn names_say_what_is_inside() {
+    let empty = rust_files().into_iter().map(|file| file.path).filter(|path| {
+        let mut parts = path.trim_end_matches(".rs").split('/');
+        parts.any(|part| EMPTY_NAMES.contains(&part))
+    });
+    none("name these after their job", empty);
+    let modules = rust_files().into_iter().flat_map(|file| {
+        let of_line = |line: &str| {
+            let name = line.trim().trim_start_matches("pub ").strip_prefix("mod ")?;
+            let name = name.trim_end_matches([';', ' ', '{']);
+            EMPTY_NAMES.contains(&name).then(|| format!("{}: mod {name}", file.path))
+        };
+        file.text.lines().filter_map(of_line).collect::<Vec<_>>()
+    });
+    none("name these after their job", modules);
+}
+
+#[test]
+fn nothing_is_left_to_be_done() {
+    // In pieces, so that this file isn't a finding.
+    let marks =
+        [["to", "do!("].concat(), ["db", "g!("].concat(), ["TO", "DO"].concat(), ["FIX", "ME"].concat()];
+    let left = rust_files().into_iter().flat_map(|file| {
+        let found = marks.iter().filter(|mark| file.text.contains(*mark));
+        found.map(|mark| format!("{}: {mark}", file.path)).collect::<Vec<_>>()
+    });
+    none("finish these, or say in words what is missing", left);
+}
+
+#[test]
+fn every_migration_says_why() {
+    let mute = files("migrations", ".sql").into_iter().filter(|file| !file.text.starts_with("-- "));
+    none("begin these with a comment", mute.map(|file| file.path));
+}
+
+#[test]
+fn every_module_says_what_it_is() {
+    let exempt =
+        |path: &str| path.ends_with("/tests.rs") || path.contains("/tests/") || path.ends_with("decide.rs");
+    let mute = rust_files().into_iter().filter(|file| !file.text.trim_start().starts_with("//!"));
+    none("begin these with //!", mute.map(|file| file.path).filter(|path| !exempt(path)));
+}
