@@ -128,8 +128,23 @@ pub enum ConfigError {
     /// Boxed, because it is large.
     #[error("{0}")]
     Unreadable(Box<figment::Error>),
+    #[error("there is no setting {name}")]
+    Unknown { name: String },
     #[error("setting {name}: {problem}")]
     Invalid { name: &'static str, problem: String },
+}
+
+impl From<figment::Error> for ConfigError {
+    fn from(error: figment::Error) -> Self {
+        let place = error.metadata.as_ref().map_or("", |metadata| &metadata.name);
+        match &error.kind {
+            figment::error::Kind::UnknownField(name, _) => match place.contains("environment") {
+                true => Self::Unknown { name: format!("DAYBOOK_{}", name.to_uppercase()) },
+                false => Self::Unknown { name: format!("{name} ({place})") },
+            },
+            _ => Self::Unreadable(Box::new(error)),
+        }
+    }
 }
 
 impl Default for Config {
@@ -155,7 +170,8 @@ impl Default for Config {
             token_audience: "daybook".into(),
             jwks_url: None,
             log_format: LogFormat::Pretty,
-            log_filter: "info".into(),
+            // Of the protocol's own layer, every line is some client's mistake.
+            log_filter: "info,actix_server=warn,actix_http=off,async_nats=warn".into(),
             max_body_bytes: 1 << 20,
             max_connections: 10_000,
             max_in_flight: 4_096,
@@ -202,11 +218,11 @@ impl Config {
             Some(named) => Toml::file_exact(named),
             None => Toml::file("daybook.toml"),
         };
-        Self::from(Figment::from(toml).merge(Env::prefixed("DAYBOOK_")).merge(Serialized::defaults(flags)))
+        Self::from(&Figment::from(toml).merge(Env::prefixed("DAYBOOK_")).merge(Serialized::defaults(flags)))
     }
 
-    fn from(figment: Figment) -> Result<Self, ConfigError> {
-        let config: Self = figment.extract().map_err(|error| ConfigError::Unreadable(Box::new(error)))?;
+    fn from(figment: &Figment) -> Result<Self, ConfigError> {
+        let config: Self = figment.extract().map_err(ConfigError::from)?;
         config.check()?;
         Ok(config)
     }
@@ -237,7 +253,8 @@ impl Config {
             require(name, name_of_stream(value), "has 1 to 64 characters of A-Z a-z 0-9 _ -")?;
         }
         require("roles", !self.roles.is_empty(), "names at least one of api, relay, projections, reactor")?;
-        for (name, value) in [("token_issuer", &self.token_issuer), ("token_audience", &self.token_audience)] {
+        for (name, value) in [("token_issuer", &self.token_issuer), ("token_audience", &self.token_audience)]
+        {
             require(name, !value.is_empty(), "may not be empty")?;
         }
         if let Some(url) = &self.jwks_url {
@@ -246,7 +263,7 @@ impl Config {
         }
         if self.is_production() {
             let has_key = self.signing_key_file.is_some() || self.jwks_url.is_some();
-            require("signing_key_file", has_key, "or jwks_url is required outside development")?;
+            require("signing_key_file", has_key, "is required outside development, unless jwks_url is set")?;
             require("master_key", self.master_key.is_some(), "is required outside development")?;
         }
         Ok(())
@@ -280,7 +297,7 @@ fn require(name: &'static str, holds: bool, problem: &str) -> Result<(), ConfigE
     if holds { Ok(()) } else { Err(ConfigError::Invalid { name, problem: problem.to_owned() }) }
 }
 
-fn bounded<N: PartialOrd + std::fmt::Display>(
+fn bounded<N: PartialOrd + Copy + std::fmt::Display>(
     name: &'static str,
     value: N,
     least: N,
@@ -313,7 +330,7 @@ mod tests {
     use super::*;
 
     fn from_toml(text: &str) -> Result<Config, ConfigError> {
-        Config::from(Figment::from(Toml::string(text)))
+        Config::from(&Figment::from(Toml::string(text)))
     }
 
     fn refusal(text: &str) -> String {

@@ -1,5 +1,7 @@
 //! Where time and chance come from: the only place that asks the machine for either.
 
+#![allow(clippy::disallowed_methods, reason = "this is their home")]
+
 use std::sync::{
     Arc,
     atomic::{AtomicI64, Ordering},

@@ -4,10 +4,7 @@ use daybook_commands::{Failure, NotDone, Refusal, RefusalKind};
 use daybook_projections::{BadCursor, OperatorError, QueryError};
 use tracing::{error, warn};
 
-use crate::{
-    http::problem::Problem,
-    vault::VaultError,
-};
+use crate::{http::problem::Problem, vault::VaultError};
 use actix_web::http::StatusCode;
 
 impl From<NotDone> for Problem {

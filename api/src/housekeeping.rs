@@ -28,8 +28,10 @@ pub async fn forget_answers(pool: PgPool) {
     loop {
         ticks.tick().await;
         loop {
-            let forgotten: Result<i64, _> =
-                sqlx::query_scalar("SELECT forget_idempotency_keys($1)").bind(FORGET_AT_MOST).fetch_one(&pool).await;
+            let forgotten: Result<i64, _> = sqlx::query_scalar("SELECT forget_idempotency_keys($1)")
+                .bind(FORGET_AT_MOST)
+                .fetch_one(&pool)
+                .await;
             match forgotten {
                 Ok(count) if count == i64::from(FORGET_AT_MOST) => {}
                 Ok(_) => break,

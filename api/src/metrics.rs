@@ -14,16 +14,19 @@ const REGISTERED: &str = "a metric is registered once";
 pub static REQUEST_SECONDS: LazyLock<HistogramVec> = LazyLock::new(|| {
     let buckets =
         vec![0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
-    let options = histogram_opts!("daybook_http_request_seconds", "Requests by route, method and status", buckets);
+    let options =
+        histogram_opts!("daybook_http_request_seconds", "Requests by route, method and status", buckets);
     register_histogram_vec!(options, &["route", "method", "status"]).expect(REGISTERED)
 });
 
-pub static IN_FLIGHT: LazyLock<IntGauge> =
-    LazyLock::new(|| register_int_gauge!(opts!("daybook_http_requests_in_flight", "Requests in work")).expect(REGISTERED));
+pub static IN_FLIGHT: LazyLock<IntGauge> = LazyLock::new(|| {
+    register_int_gauge!(opts!("daybook_http_requests_in_flight", "Requests in work")).expect(REGISTERED)
+});
 
 /// Turned away before they were looked at, by why.
 pub static TURNED_AWAY: LazyLock<IntCounterVec> = LazyLock::new(|| {
-    let options = opts!("daybook_http_turned_away_total", "Requests turned away: overloaded, rate_limited, draining");
+    let options =
+        opts!("daybook_http_turned_away_total", "Requests turned away: overloaded, rate_limited, draining");
     register_int_counter_vec!(options, &["reason"]).expect(REGISTERED)
 });
 
@@ -32,8 +35,9 @@ pub static TOKENS_REFUSED: LazyLock<IntCounterVec> = LazyLock::new(|| {
     register_int_counter_vec!(options, &["reason"]).expect(REGISTERED)
 });
 
-pub static PANICS: LazyLock<IntCounter> =
-    LazyLock::new(|| register_int_counter!(opts!("daybook_http_panics_total", "Handlers that panicked")).expect(REGISTERED));
+pub static PANICS: LazyLock<IntCounter> = LazyLock::new(|| {
+    register_int_counter!(opts!("daybook_http_panics_total", "Handlers that panicked")).expect(REGISTERED)
+});
 
 /// Refusals that left no audit record, because too many came at once or the database was away.
 pub static AUDIT_LOST: LazyLock<IntCounter> = LazyLock::new(|| {

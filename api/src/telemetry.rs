@@ -1,5 +1,7 @@
 //! Log lines: to standard output, for people or as JSON. No personal data, no secrets, no bodies.
 
+use std::io::IsTerminal;
+
 use tracing::error;
 use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
@@ -14,8 +16,13 @@ pub fn start(config: &Config) -> Result<(), BadFilter> {
     let filter = EnvFilter::try_new(&config.log_filter)?;
     let registry = tracing_subscriber::registry().with(filter);
     let started = match config.log_format {
-        LogFormat::Pretty => registry.with(fmt::layer().with_target(false)).try_init(),
-        LogFormat::Json => registry.with(fmt::layer().json().flatten_event(true)).try_init(),
+        LogFormat::Pretty => {
+            let colours = std::io::stdout().is_terminal();
+            registry.with(fmt::layer().with_target(false).with_ansi(colours)).try_init()
+        }
+        LogFormat::Json => {
+            registry.with(fmt::layer().json().flatten_event(true).with_span_list(false)).try_init()
+        }
     };
     if started.is_ok() {
         // The message of a panic may quote data; where it happened is enough to find it.

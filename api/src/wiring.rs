@@ -49,7 +49,7 @@ pub enum StartError {
     DatabaseUrl,
     #[error("cannot use the database: {0}")]
     Database(#[from] sqlx::Error),
-    #[error(transparent)]
+    #[error("cannot use the database: {0}")]
     Schema(#[from] MigrateError),
     #[error("cannot listen: {0}")]
     Listen(#[from] io::Error),
@@ -92,13 +92,14 @@ pub async fn start(config: &Config, clock: Clock) -> Result<Running, StartError>
     );
     let (commands, committer) = config
         .has(Part::Api)
-        .then(|| Commands::start(CommitterSettings::default(), connect.clone(), pool(config.command_connections)))
+        .then(|| {
+            Commands::start(CommitterSettings::default(), connect.clone(), pool(config.command_connections))
+        })
         .unzip();
 
     let published_key = signing_key.map(|key| key.jwk);
     let own_keys = KeySet::new(&published_key);
-    let verifier =
-        Arc::new(Verifier::new(&config.token_issuer, &config.token_audience, own_keys, clock));
+    let verifier = Arc::new(Verifier::new(&config.token_issuer, &config.token_audience, own_keys, clock));
     let (audit, audit_writer) = Audit::new(queries_pool.clone());
     let mut background = vec![tasks::spawn("audit", audit_writer.run())];
     if let Some(url) = config.jwks_url.clone() {
@@ -163,7 +164,8 @@ impl Running {
 }
 
 fn connect_options(config: &Config) -> Result<PgConnectOptions, StartError> {
-    daybook_migrations::connect_options(config.database_url.expose(), "daybook").map_err(|_| StartError::DatabaseUrl)
+    daybook_migrations::connect_options(config.database_url.expose(), "daybook")
+        .map_err(|_| StartError::DatabaseUrl)
 }
 
 /// Returns when the database can be used. One that is away may come; an old schema will not mend itself.

@@ -7,7 +7,9 @@ use daybook_domain::{
     external_id::{self, ExternalIdUse},
     ids::OrderId,
     money::{Currency, Money, Price},
-    order::{Command, Details, Line, MAX_LINES, Order, Pieces, Placement, Status, pieces_by_sku, total},
+    order::{
+        Command, Details, Line, MAX_LINES, OpenLine, Order, Pieces, Placement, Status, pieces_by_sku, total,
+    },
     policy::{Action, Actor, Role},
     product::{self, Product},
     quantity::Quantity,
@@ -17,7 +19,6 @@ use daybook_domain::{
     text::{CustomerId, ExternalId, Metadata, ProductName, Reason, Reference},
 };
 use serde::Serialize;
-use serde_json::value::RawValue;
 
 use crate::{
     Commands, Context,
@@ -156,10 +157,7 @@ impl Orders<'_> {
             work.execute::<Order>(&key, command())?;
             let after = work.state::<Order>(&key)?;
             move_stock(work, id, &before, &after)?;
-            let version = work.version::<Order>(&key)?;
-            let order = after.details().ok_or_else(|| Halt::Broken("a changed order exists".into()))?;
-            let body = Changed { id, status: order.status, version };
-            Ok(Receipt::new(false, &id, version, &body)?)
+            receipt(work, id, false)
         };
         self.0.submit(context, 16 * 1_024, Box::new(decide)).await
     }
@@ -176,9 +174,7 @@ fn place(work: &mut Work<'_>, order: &PlaceOrder, customer: Option<CustomerId>) 
     )?;
     work.begin::<Order>(&id);
 
-    let lines = price_lines(work, order)?;
-    let total = total(&lines, order.currency).map_err(|rejection| Refusal::rejected(&rejection))?;
-    hold(work, order, &pieces)?;
+    // First: an order that is there already is refused as such, not for want of stock.
     if let Some(claim) = &claim {
         let take = external_id::Command::Take { by: id.clone() };
         work.execute::<ExternalIdUse>(claim, take).map_err(|halt| match halt {
@@ -186,6 +182,9 @@ fn place(work: &mut Work<'_>, order: &PlaceOrder, customer: Option<CustomerId>) 
             other => other,
         })?;
     }
+    let lines = price_lines(work, order)?;
+    let total = total(&lines, order.currency).map_err(|rejection| Refusal::rejected(&rejection))?;
+    hold(work, order, &pieces)?;
     let placement = Placement {
         customer,
         lines,
@@ -197,10 +196,8 @@ fn place(work: &mut Work<'_>, order: &PlaceOrder, customer: Option<CustomerId>) 
         external_id: order.external_id.clone(),
         metadata: order.metadata.clone(),
     };
-    let body = Placed::of(order.id, &placement, 1)?;
     work.execute::<Order>(&id, Command::Place(Box::new(placement)))?;
-    let version = work.version::<Order>(&id)?;
-    Ok(Receipt::new(true, &order.id, version, &body)?)
+    receipt(work, order.id, true)
 }
 
 /// What every line costs, by the catalogue as it is now. The batch rests on every product it reads, so
@@ -304,40 +301,35 @@ fn move_stock(work: &mut Work<'_>, id: OrderId, before: &Order, after: &Order) -
     Ok(())
 }
 
+fn receipt(work: &mut Work<'_>, id: OrderId, created: bool) -> Result<Receipt, Halt> {
+    let key = id.to_string();
+    let version = work.version::<Order>(&key)?;
+    let order = work.state::<Order>(&key)?;
+    let order = order.details().ok_or_else(|| Halt::Broken("an order that changed exists".into()))?;
+    let line = |line: &OpenLine| {
+        let total = line.total().ok_or_else(|| Halt::Broken("the total of a placed line fits".into()))?;
+        let OpenLine { sku, name, unit_price, ordered, shipped: _ } = line.clone();
+        Ok(BodyLine { sku, name, quantity: ordered, unit_price, total })
+    };
+    let lines = order.lines.iter().map(line).collect::<Result<_, Halt>>()?;
+    let body = Body { id, status: order.status, version, lines, total: order.total };
+    Ok(Receipt::new(created, &id, version, &body)?)
+}
+
 #[derive(Serialize)]
-struct Placed<'a> {
+struct Body {
     id: OrderId,
     status: Status,
     version: i64,
-    lines: Vec<PricedLine<'a>>,
+    lines: Vec<BodyLine>,
     total: Money,
 }
 
 #[derive(Serialize)]
-struct PricedLine<'a> {
-    sku: &'a Sku,
-    name: &'a ProductName,
+struct BodyLine {
+    sku: Sku,
+    name: ProductName,
     quantity: Quantity,
     unit_price: Price,
     total: Money,
-}
-
-#[derive(Serialize)]
-struct Changed {
-    id: OrderId,
-    status: Status,
-    version: i64,
-}
-
-impl<'a> Placed<'a> {
-    fn of(id: OrderId, placement: &'a Placement, version: i64) -> Result<Box<RawValue>, Halt> {
-        let priced = |line: &'a Line| {
-            let total = line.total().ok_or_else(|| Halt::Broken("a summed total fits".into()))?;
-            let Line { sku, name, quantity, unit_price, list_price: _ } = line;
-            Ok(PricedLine { sku, name, quantity: *quantity, unit_price: *unit_price, total })
-        };
-        let lines = placement.lines.iter().map(priced).collect::<Result<_, Halt>>()?;
-        let placed = Placed { id, status: Status::Placed, version, lines, total: placement.total };
-        Ok(serde_json::value::to_raw_value(&placed)?)
-    }
 }

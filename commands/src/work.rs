@@ -124,20 +124,36 @@ impl From<serde_json::Error> for Halt {
     }
 }
 
-/// The newest states of recently used streams, those of batches under way included. Bounded; what
-/// falls out is read from the log again.
+/// The newest states of recently used streams, those of batches under way included. Bounded when it is
+/// trimmed; what falls out is read from the log again.
 pub struct WorkingSet {
     standings: LruCache<StreamId, Standing>,
+    at_most: usize,
 }
 
 impl WorkingSet {
-    pub fn new(streams: NonZeroUsize) -> Self {
-        Self { standings: LruCache::new(streams) }
+    pub fn new(at_most: NonZeroUsize) -> Self {
+        Self { standings: LruCache::unbounded(), at_most: at_most.get() }
     }
 
     /// For a single batch, which is bounded itself.
     pub fn unbounded() -> Self {
-        Self { standings: LruCache::unbounded() }
+        Self { standings: LruCache::unbounded(), at_most: usize::MAX }
+    }
+
+    /// Lets go of what was not used for longest. Streams of `ahead` stay: read from the log, they would
+    /// lack what is about to be appended.
+    pub fn trim(&mut self, ahead: &Basis) {
+        let mut spared = Vec::new();
+        while self.standings.len() + spared.len() > self.at_most {
+            let Some((stream, standing)) = self.standings.pop_lru() else { break };
+            if ahead.contains_key(&stream) {
+                spared.push((stream, standing));
+            }
+        }
+        for (stream, standing) in spared {
+            self.insert(stream, standing);
+        }
     }
 
     pub fn insert(&mut self, stream: StreamId, standing: Standing) {
@@ -207,10 +223,11 @@ impl<'a> Work<'a> {
         Self { set, basis, command_id, events: Vec::new(), begun: Vec::new(), undo: Vec::new() }
     }
 
-    /// Makes sure that all of these can be read: one load for all that are missing.
+    /// Makes sure that all of these can be read: one load for all that are missing. Those that are there
+    /// count as used, so they still are when the others come.
     pub fn need(&mut self, wanted: impl IntoIterator<Item = Wanted>) -> Result<(), Halt> {
         let missing: Vec<Wanted> =
-            wanted.into_iter().filter(|wanted| !self.set.contains(&wanted.stream)).collect();
+            wanted.into_iter().filter(|wanted| self.set.standings.get(&wanted.stream).is_none()).collect();
         if missing.is_empty() { Ok(()) } else { Err(Halt::Missing(missing)) }
     }
 

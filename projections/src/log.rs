@@ -11,7 +11,9 @@ pub const MAX_STREAM_EVENTS: i64 = 100_000;
 /// How many places of the log one statement looks at, so that a filter which lets little through
 /// doesn't make one statement read the whole log.
 const WINDOW: i64 = 50_000;
-const EXPORT_PAGE: i64 = 1_000;
+const EXPORT_PAGE: i64 = 200;
+/// A page ends when its payloads come to this much: a thousand large orders would not fit anywhere.
+pub(crate) const PAGE_BYTES: usize = 16 << 20;
 
 /// The log, for reading. A cheap handle.
 #[derive(Debug, Clone)]
@@ -50,9 +52,10 @@ impl Log {
             .await
     }
 
-    /// The next `limit` records behind `position`.
+    /// The next records behind `position`: at most `limit`, and fewer if they are large.
     pub async fn after(&self, position: Position, limit: i64) -> Result<Vec<Record>, sqlx::Error> {
-        after(&self.pool, position, limit).await
+        let limit = usize::try_from(limit).unwrap_or(0);
+        Ok(page(&self.pool, position, limit).await?.records)
     }
 
     /// One stream by sequence, as it was at `up_to` (today, if `None`). A stream of more than
@@ -150,15 +153,32 @@ pub(crate) async fn head(executor: impl PgExecutor<'_>) -> Result<Position, sqlx
         .map(Position)
 }
 
-/// The next `limit` records behind `position`, as `executor` sees them.
-pub(crate) async fn after(
+/// Events that follow each other.
+pub(crate) struct Page {
+    pub records: Vec<Record>,
+    /// It ended because it was full, so there may be more behind it.
+    pub more: bool,
+}
+
+/// The next records behind `position`, as `executor` sees them: at most `limit`, and not many more
+/// bytes than [`PAGE_BYTES`].
+pub(crate) async fn page(
     executor: impl PgExecutor<'_>,
     position: Position,
-    limit: i64,
-) -> Result<Vec<Record>, sqlx::Error> {
+    limit: usize,
+) -> Result<Page, sqlx::Error> {
     let sql = format!("SELECT {RECORD_COLUMNS} FROM events WHERE position > $1 ORDER BY position LIMIT $2");
-    let rows = sqlx::query(&sql).bind(position.0).bind(limit).fetch_all(executor).await?;
-    records(&rows)
+    let limit_rows = i64::try_from(limit).unwrap_or(i64::MAX);
+    let mut rows = sqlx::query(&sql).bind(position.0).bind(limit_rows).fetch(executor);
+    let (mut records, mut bytes) = (Vec::new(), 0);
+    while bytes < PAGE_BYTES {
+        let Some(row) = rows.try_next().await? else { break };
+        let record = record(&row)?;
+        bytes += record.payload.get().len();
+        records.push(record);
+    }
+    let more = bytes >= PAGE_BYTES || records.len() == limit;
+    Ok(Page { records, more })
 }
 
 fn records(rows: &[PgRow]) -> Result<Vec<Record>, sqlx::Error> {

@@ -214,7 +214,7 @@ impl Operators {
 
     /// Whether the log keeps its own promises, and orders and stock agree.
     pub async fn verify_log(&self) -> Result<LogVerification, OperatorError> {
-        Ok(verify_log::verify_log(&self.connect).await?)
+        Ok(verify_log::verify_log(&self.connect, &self.pool).await?)
     }
 
     pub async fn dead_letters(&self, open_only: bool) -> Result<Vec<DeadLetter>, OperatorError> {

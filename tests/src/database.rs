@@ -3,7 +3,6 @@
 use std::{
     collections::hash_map::DefaultHasher,
     hash::{Hash, Hasher},
-    path::Path,
     time::Duration,
 };
 
@@ -188,20 +187,12 @@ async fn migrate(owner: &Url) {
     pool.close().await;
 }
 
-/// Of the migrations and what is granted: a template of others is never used.
+/// Of this build, in which the migrations are embedded: a template of another one is never used.
 fn fingerprint() -> u64 {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../migrations");
-    let mut files: Vec<_> = ["", "src"]
-        .into_iter()
-        .flat_map(|sub| std::fs::read_dir(folder.join(sub)).expect("the migrations' folder"))
-        .map(|entry| entry.expect("an entry").path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "sql" || extension == "rs"))
-        .collect();
-    files.sort();
+    let program = std::env::current_exe().expect("a running program");
+    let file = std::fs::metadata(&program).expect("its file");
     let mut hasher = DefaultHasher::new();
-    for file in files {
-        std::fs::read(&file).expect("a migration").hash(&mut hasher);
-    }
+    (program, file.len(), file.modified().expect("a time")).hash(&mut hasher);
     hasher.finish()
 }
 

@@ -21,15 +21,22 @@ const fn in_schema(name: &'static str, also: &'static str) -> Bug {
 }
 
 const BUGS: &[Bug] = &[
+    Bug {
+        name: "nothing_arbitrates",
+        replace: &[("WHERE NOT (x.trusted AND head_known)", "WHERE false")],
+        also: "ALTER TABLE events DROP CONSTRAINT events_pkey",
+    },
     in_append("no_lock", &[NO_LOCK]),
     in_append("sequence_without_event_id", &[("OR last.event_id IS DISTINCT FROM x.event_id", "")]),
-    in_append("no_expectations", &[("WHERE coalesce(last.sequence, 0) <> x.sequence OR", "WHERE false AND")]),
-    in_append("keys_not_looked_at", &[("IF stale IS NOT NULL OR taken IS", "taken := NULL; IF stale IS")]),
-    in_append("keys_not_stored", &[("WHERE x.receipt IS NOT NULL", "WHERE false")]),
+    in_append("no_expectations", &[("WHERE NOT (x.trusted AND head_known)", "WHERE false")]),
+    // Nobody else is ever thought to have appended.
+    in_append("head_always_known", &[HEAD_KNOWN, ("head_known := base", "head_known := true OR base")]),
+    in_append("head_known_by_its_position", &[HEAD_KNOWN]),
     in_append(
         "keys_of_refusals_not_looked_at",
-        &[("AND k.key = x.key)", "AND k.key = x.key AND key_receipts[x.place] IS NOT NULL)")],
+        &[("IF stale IS NOT NULL OR taken IS", "taken := NULL; IF stale IS")],
     ),
+    in_append("keys_not_stored", &[("WHERE x.receipt IS NOT NULL", "WHERE false")]),
     // What an identity column does: numbers are given before the commit, and not given back.
     Bug {
         name: "numbered_before_the_commit",
@@ -51,6 +58,7 @@ const BUGS: &[Bug] = &[
     ),
 ];
 
+const HEAD_KNOWN: (&str, &str) = (" AND head_event_id IS NOT DISTINCT FROM known_head_event_id", "");
 const NO_LOCK: (&str, &str) = ("PERFORM pg_advisory_xact_lock(log_lock());", "");
 
 /// Plants what `DAYBOOK_PLANT` names.

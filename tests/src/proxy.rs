@@ -23,16 +23,18 @@ pub enum Weather {
     Blackhole,
     /// Fair until a request contains these bytes; it and all that follow are lost, both ways.
     BlackholeFrom(&'static str),
-    /// Connections are closed, new ones too.
-    Cut,
+    /// New connections are closed at once.
+    Away,
 }
 
 /// Listens until it is dropped.
 pub struct Proxy {
     port: u16,
-    weather: Arc<watch::Sender<Weather>>,
+    weather: watch::Sender<Weather>,
     /// How often a `BlackholeFrom` has struck.
     swallowed: watch::Receiver<u32>,
+    /// How often all connections were closed.
+    cuts: watch::Sender<u32>,
     _tasks: JoinSet<()>,
 }
 
@@ -43,20 +45,23 @@ impl Proxy {
         let target = (target.host_str().expect("a host").to_owned(), target.port().expect("a port"));
         let (weather, forecast) = watch::channel(Weather::Fair);
         let (swallow, swallowed) = watch::channel(0);
+        let (cuts, cut) = watch::channel(0);
         let swallow = Arc::new(swallow);
         let mut tasks = JoinSet::new();
         tasks.spawn(async move {
             let mut connections = JoinSet::new();
             while let Ok((client, _)) = listener.accept().await {
-                if *forecast.borrow() == Weather::Cut {
+                if *forecast.borrow() == Weather::Away {
                     continue;
                 }
                 if let Ok(server) = TcpStream::connect(target.clone()).await {
-                    connections.spawn(relay(client, server, forecast.clone(), Arc::clone(&swallow)));
+                    let mut cut = cut.clone();
+                    cut.mark_unchanged();
+                    connections.spawn(relay(client, server, forecast.clone(), Arc::clone(&swallow), cut));
                 }
             }
         });
-        Self { port, weather: Arc::new(weather), swallowed, _tasks: tasks }
+        Self { port, weather, swallowed, cuts, _tasks: tasks }
     }
 
     /// The same place by way of the proxy.
@@ -71,6 +76,11 @@ impl Proxy {
         self.weather.send_replace(weather);
     }
 
+    /// Closes all connections. Whether there can be new ones is up to the weather.
+    pub fn cut(&self) {
+        self.cuts.send_modify(|times| *times += 1);
+    }
+
     /// Until a `BlackholeFrom` has struck.
     pub async fn struck(&mut self) {
         self.swallowed.wait_for(|count| *count > 0).await.expect("the proxy lives");
@@ -82,15 +92,15 @@ async fn relay(
     server: TcpStream,
     forecast: watch::Receiver<Weather>,
     swallow: Arc<watch::Sender<u32>>,
+    mut cut: watch::Receiver<u32>,
 ) {
     let (from_client, to_client) = client.into_split();
     let (from_server, to_server) = server.into_split();
     let mut both = JoinSet::new();
     both.spawn(carry(Direction::Requests, from_client, to_server, forecast.clone(), Arc::clone(&swallow)));
-    both.spawn(carry(Direction::Answers, from_server, to_client, forecast.clone(), swallow));
-    let mut cut = forecast;
+    both.spawn(carry(Direction::Answers, from_server, to_client, forecast, swallow));
     tokio::select! {
-        _ = cut.wait_for(|weather| *weather == Weather::Cut) => {}
+        _ = cut.changed() => {}
         _ = both.join_next() => {}
     }
 }
@@ -113,8 +123,7 @@ async fn carry(
         let count = from.read(&mut buffer).await.unwrap_or(0);
         let weather = forecast.borrow().clone();
         let lost = match weather {
-            Weather::Fair => false,
-            Weather::Cut => return,
+            Weather::Fair | Weather::Away => false,
             Weather::AnswersLost => direction == Direction::Answers,
             Weather::Blackhole => true,
             Weather::BlackholeFrom(pattern) => {

@@ -19,7 +19,11 @@ pub struct Caller(pub Arc<Actor>);
 pub fn presented_token(headers: &header::HeaderMap) -> Result<Option<&str>, Problem> {
     let mut values = headers.get_all(header::AUTHORIZATION);
     let (Some(value), None) = (values.next(), values.next()) else {
-        return if headers.contains_key(header::AUTHORIZATION) { Err(Problem::unauthenticated()) } else { Ok(None) };
+        return if headers.contains_key(header::AUTHORIZATION) {
+            Err(Problem::unauthenticated())
+        } else {
+            Ok(None)
+        };
     };
     let text = value.to_str().map_err(|_| Problem::unauthenticated())?;
     match text.split_once(' ') {

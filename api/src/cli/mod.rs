@@ -122,6 +122,7 @@ fn token_for(
 
 /// A token signed with the configured key; in development one is made if there is none.
 fn mint(config: &Config, grant: &Grant) -> Result<String, KeyError> {
-    let key = SigningKey::load(config)?.ok_or(KeyError::Unusable("there is no signing key: tokens come from jwks_url"))?;
+    let key = SigningKey::load(config)?
+        .ok_or(KeyError::Unusable("there is no signing key: tokens come from jwks_url"))?;
     Ok(key.mint(&config.token_issuer, &config.token_audience, Clock::System.now(), grant))
 }

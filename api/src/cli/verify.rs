@@ -33,7 +33,8 @@ pub async fn run(config: &Config, args: &Args) -> Result<ExitCode, Failure> {
     let in_log = log.as_ref().map_or(0, |log| log.differences);
     let differences = in_log + read_models.iter().map(|found| found.differences).sum::<i64>();
     let rows: i64 = read_models.iter().map(|found| found.rows).sum();
-    let events = log.as_ref().map_or_else(|| read_models.iter().map(|found| found.events).sum(), |log| log.events);
+    let events =
+        log.as_ref().map_or_else(|| read_models.iter().map(|found| found.events).sum(), |log| log.events);
     println!("read_models={} rows={rows} events={events} differences={differences}", read_models.len());
     Ok(if differences == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -102,6 +102,9 @@ mod tests {
             let shown = format!("{:?}", SecretUrl::from(url));
             assert!(!shown.contains("hunter2"), "{shown}");
         }
-        assert_eq!(format!("{:?}", SecretUrl::from("postgres://app@db/daybook")), "postgres://app@db/daybook");
+        assert_eq!(
+            format!("{:?}", SecretUrl::from("postgres://app@db/daybook")),
+            "postgres://app@db/daybook"
+        );
     }
 }

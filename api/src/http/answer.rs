@@ -19,13 +19,11 @@ use super::problem::Problem;
 pub const DAYBOOK_POSITION: HeaderName = HeaderName::from_static("daybook-position");
 pub const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
-pub const NO_STORE: (HeaderName, HeaderValue) =
-    (header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+pub const NO_STORE: (HeaderName, HeaderValue) = (header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
 /// For what everyone may see: short, because a price is among it.
 pub const PUBLIC: (HeaderName, HeaderValue) =
     (header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=10"));
-const JSON: (HeaderName, HeaderValue) =
-    (header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+const JSON: (HeaderName, HeaderValue) = (header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
 
 /// What a handler answers.
 pub type Answer = Result<HttpResponse, Problem>;
@@ -56,7 +54,11 @@ fn with_position(object: &str, position: Position) -> String {
 }
 
 /// The answer to a query, or 304 if the client has it already.
-pub fn to_query(request: &HttpRequest, answer: &queries::Answer, cache: (HeaderName, HeaderValue)) -> HttpResponse {
+pub fn to_query(
+    request: &HttpRequest,
+    answer: &queries::Answer,
+    cache: (HeaderName, HeaderValue),
+) -> HttpResponse {
     let served = &answer.served;
     let known = has_it_already(request, &served.etag);
     let mut response = HttpResponse::build(if known { StatusCode::NOT_MODIFIED } else { StatusCode::OK });
@@ -131,11 +133,12 @@ pub fn preferred<'a>(request: &HttpRequest, offered: &[&'a str]) -> Option<&'a s
         ranges.max_by_key(|(exactness, _)| *exactness).map_or(0, |(_, quality)| quality)
     };
     let liked = offered.iter().map(|offer| (*offer, quality(offer))).filter(|(_, quality)| *quality > 0);
-    liked.fold(None, |best: Option<(&str, u32)>, next| match best {
-        Some(best) if best.1 >= next.1 => Some(best),
-        _ => Some(next),
-    })
-    .map(|(offer, _)| offer)
+    liked
+        .fold(None, |best: Option<(&str, u32)>, next| match best {
+            Some(best) if best.1 >= next.1 => Some(best),
+            _ => Some(next),
+        })
+        .map(|(offer, _)| offer)
 }
 
 /// How exactly one range of an Accept header matches, and its quality in thousandths.

@@ -45,8 +45,13 @@ pub async fn read(
 
 /// Whether a body that isn't empty is JSON as we take it.
 pub fn check_media_type(headers: &HeaderMap) -> Result<(), Problem> {
-    let text = |name| headers.get(name).and_then(|value: &header::HeaderValue| value.to_str().ok());
-    let encoded = text(header::CONTENT_ENCODING).is_some_and(|coding| !coding.eq_ignore_ascii_case("identity"));
+    let text = |name| {
+        let mut values = headers.get_all(name);
+        let value: &header::HeaderValue = values.next()?;
+        if values.next().is_some() { Some("sent twice") } else { value.to_str().ok() }
+    };
+    let encoded =
+        text(header::CONTENT_ENCODING).is_some_and(|coding| !coding.eq_ignore_ascii_case("identity"));
     let mut parts = text(header::CONTENT_TYPE).unwrap_or_default().split(';').map(str::trim);
     let is_json = parts.next().is_some_and(|essence| essence.eq_ignore_ascii_case("application/json"));
     let is_utf8 = parts.all(|parameter| match parameter.split_once('=') {
@@ -61,6 +66,15 @@ pub fn check_media_type(headers: &HeaderMap) -> Result<(), Problem> {
 /// The body as a `T`; no body at all is `{}`.
 pub fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     let body = if body.is_empty() { b"{}" } else { body };
+    // Read as a struct, an array would do as well: its members by their order.
+    if body.trim_ascii_start().first() == Some(&b'[') {
+        let error = FieldError {
+            pointer: String::new(),
+            code: "invalid_type",
+            detail: "the body is an object".into(),
+        };
+        return Err(Problem::invalid(vec![error]));
+    }
     // The second reading, slower, finds out where the mistake is.
     serde_json::from_slice(body).or_else(|_| locate(body))
 }
@@ -191,7 +205,11 @@ mod tests {
         let document: serde_json::Value = serde_json::from_slice(&body).expect("JSON");
         match document["errors"].get(0) {
             Some(error) => {
-                format!("{} {}", error["pointer"].as_str().unwrap_or("?"), error["code"].as_str().unwrap_or("?"))
+                format!(
+                    "{} {}",
+                    error["pointer"].as_str().unwrap_or("?"),
+                    error["code"].as_str().unwrap_or("?")
+                )
             }
             None => document["code"].as_str().unwrap_or("?").to_owned(),
         }
@@ -235,10 +253,14 @@ mod tests {
         let headers = |name: header::HeaderName, value: &str| -> HeaderMap {
             [(name, value.parse().expect("a header's value"))].into_iter().collect()
         };
-        for good in ["application/json", "application/json; charset=utf-8", "Application/JSON;charset=\"UTF-8\""] {
+        for good in
+            ["application/json", "application/json; charset=utf-8", "Application/JSON;charset=\"UTF-8\""]
+        {
             assert!(check_media_type(&headers(header::CONTENT_TYPE, good)).is_ok(), "{good}");
         }
-        for bad in ["", "text/plain", "application/json; charset=latin1", "application/jsonx", "multipart/form-data"] {
+        for bad in
+            ["", "text/plain", "application/json; charset=latin1", "application/jsonx", "multipart/form-data"]
+        {
             assert!(check_media_type(&headers(header::CONTENT_TYPE, bad)).is_err(), "{bad}");
         }
         let mut zipped = headers(header::CONTENT_TYPE, "application/json");

@@ -74,7 +74,8 @@ pub fn trace_id(traceparent: &str) -> &str {
 fn is_traceparent(text: &str) -> bool {
     let is_hex =
         |field: &str| field.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
-    let is_id = |field: &str, length| field.len() == length && is_hex(field) && field.bytes().any(|c| c != b'0');
+    let is_id =
+        |field: &str, length| field.len() == length && is_hex(field) && field.bytes().any(|c| c != b'0');
     let mut fields = text.split('-');
     let (Some(version), Some(trace), Some(parent), Some(flags)) =
         (fields.next(), fields.next(), fields.next(), fields.next())
@@ -135,7 +136,9 @@ pub fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let bad = || Problem::malformed("Idempotency-Key has 1 to 255 printable ASCII characters");
     let key = match text.strip_prefix('"') {
         Some(quoted) => unquote(quoted).ok_or_else(bad)?,
-        None => Some(text).filter(|key| key.bytes().all(|c| c.is_ascii_graphic())).ok_or_else(bad)?.to_owned(),
+        None => {
+            Some(text).filter(|key| key.bytes().all(|c| c.is_ascii_graphic())).ok_or_else(bad)?.to_owned()
+        }
     };
     if (1..=MAX_KEY).contains(&key.len()) { Ok(Some(key)) } else { Err(bad()) }
 }

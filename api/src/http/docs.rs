@@ -46,7 +46,8 @@ pub async fn page(documents: web::Data<Documents>) -> HttpResponse {
 /// A whole page. `content` is HTML, `title` is text.
 pub fn html(title: &str, content: &str) -> HttpResponse {
     let hash = STANDARD.encode(Sha256::digest(STYLE));
-    let policy = format!("default-src 'none'; style-src 'sha256-{hash}'; frame-ancestors 'none'; base-uri 'none'");
+    let policy =
+        format!("default-src 'none'; style-src 'sha256-{hash}'; frame-ancestors 'none'; base-uri 'none'");
     let page = format!(
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>{}</title>\
          <meta name=\"viewport\" content=\"width=device-width\"><style>{STYLE}</style></head>\
@@ -103,8 +104,15 @@ fn render(document: &Value) -> String {
         render_operation(&mut page, method, path, operation);
     }
     page.push_str("<h1>Schemas</h1>");
-    for (name, schema) in document.pointer("/components/schemas").and_then(Value::as_object).into_iter().flatten() {
-        let _ = write!(page, "<h2 id=\"schema-{0}\">{0}</h2><p>{1}</p>", escape(name), prose(member(schema, "description")));
+    for (name, schema) in
+        document.pointer("/components/schemas").and_then(Value::as_object).into_iter().flatten()
+    {
+        let _ = write!(
+            page,
+            "<h2 id=\"schema-{0}\">{0}</h2><p>{1}</p>",
+            escape(name),
+            prose(member(schema, "description"))
+        );
         render_schema(&mut page, schema);
     }
     page
@@ -164,7 +172,8 @@ fn render_schema(page: &mut String, schema: &Value) {
     }
     page.push_str("<table><tr><th>Member<th>Type<th>Required<th></tr>");
     for (name, property) in properties {
-        let required = schema["required"].as_array().is_some_and(|names| names.iter().any(|it| it == name.as_str()));
+        let required =
+            schema["required"].as_array().is_some_and(|names| names.iter().any(|it| it == name.as_str()));
         let _ = write!(
             page,
             "<tr><td><code>{}</code><td>{}<td>{}<td>{}</tr>",
@@ -188,7 +197,8 @@ fn type_of(schema: &Value) -> String {
         }
     }
     if let Some(values) = schema["enum"].as_array() {
-        let values = values.iter().filter_map(Value::as_str).map(|value| format!("<code>{}</code>", escape(value)));
+        let values =
+            values.iter().filter_map(Value::as_str).map(|value| format!("<code>{}</code>", escape(value)));
         return values.collect::<Vec<_>>().join(", ");
     }
     let kind = match &schema["type"] {
@@ -200,7 +210,9 @@ fn type_of(schema: &Value) -> String {
         return format!("{} of {}", escape(&kind), type_of(&schema["items"]));
     }
     let mut words = escape(&kind);
-    for (name, sign) in [("minimum", "≥"), ("maximum", "≤"), ("maxLength", "at most, characters:"), ("pattern", "like")] {
+    for (name, sign) in
+        [("minimum", "≥"), ("maximum", "≤"), ("maxLength", "at most, characters:"), ("pattern", "like")]
+    {
         if !schema[name].is_null() {
             let value = schema[name].to_string();
             let _ = write!(words, " {sign} {}", escape(value.trim_matches('"')));

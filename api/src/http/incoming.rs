@@ -51,7 +51,10 @@ impl<T: CommandBody> FromRequest for Incoming<T> {
 }
 
 /// The cheap checks first, the body last.
-async fn receive<T: CommandBody>(request: &HttpRequest, payload: &mut Payload) -> Result<Incoming<T>, Problem> {
+async fn receive<T: CommandBody>(
+    request: &HttpRequest,
+    payload: &mut Payload,
+) -> Result<Incoming<T>, Problem> {
     let app = request.app_data::<web::Data<App>>().expect("every route has the app");
     let asked = context::of(request);
     let actor = asked.actor.as_deref().ok_or_else(Problem::unauthenticated)?;

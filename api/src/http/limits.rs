@@ -106,12 +106,16 @@ impl<K: Hash + Eq + Clone> Limit<K> {
 
     fn take(&self, key: &K) -> Result<Budget, Problem> {
         let budget = |remaining| Budget { policy: self.policy.clone(), name: self.name, remaining };
-        self.limiter.check_key(key).map(|state| budget(state.remaining_burst_capacity())).map_err(|not_until| {
-            let wait = not_until.wait_time_from(DefaultClock::default().now());
-            let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-            let (name, value) = budget(0).limit();
-            Problem::rate_limited(seconds.max(1)).with(name, value).with(RATE_LIMIT_POLICY, self.policy.clone())
-        })
+        self.limiter.check_key(key).map(|state| budget(state.remaining_burst_capacity())).map_err(
+            |not_until| {
+                let wait = not_until.wait_time_from(DefaultClock::default().now());
+                let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+                let (name, value) = budget(0).limit();
+                Problem::rate_limited(seconds.max(1))
+                    .with(name, value)
+                    .with(RATE_LIMIT_POLICY, self.policy.clone())
+            },
+        )
     }
 }
 
@@ -141,7 +145,12 @@ mod tests {
     use super::*;
 
     fn limits() -> RateLimits {
-        RateLimits::new(&Config { address_burst: 2, address_rate_per_s: 1, invalid_token_burst: 1, ..Config::default() })
+        RateLimits::new(&Config {
+            address_burst: 2,
+            address_rate_per_s: 1,
+            invalid_token_burst: 1,
+            ..Config::default()
+        })
     }
 
     #[test]

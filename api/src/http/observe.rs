@@ -8,7 +8,7 @@ use actix_web::{
     body::BoxBody,
     dev::{ServiceRequest, ServiceResponse},
     http::{
-        Method, StatusCode,
+        ConnectionType, Method, StatusCode,
         header::{self, HeaderMap, HeaderName, HeaderValue},
     },
     middleware::Next,
@@ -69,7 +69,7 @@ pub async fn observe(
             noted.finish(route.as_deref(), response.status());
             noted.dress(response.headers_mut());
             if app.traffic.is_draining() {
-                response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+                response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
             }
             Ok(response)
         }
@@ -99,7 +99,8 @@ async fn handle(
         Some(error) => {
             let problem = Problem::of(error).into_owned();
             if problem.code() == "forbidden" {
-                note_refusal(app, noted, subject);
+                let route = response.request().match_pattern().unwrap_or_default();
+                note_refusal(app, noted, subject, &route);
             }
             response.into_response(noted.render(&problem))
         }
@@ -138,10 +139,10 @@ fn enter(
     Ok((admitted.budget, subject))
 }
 
-fn note_refusal(app: &App, noted: &Noted, subject: Option<String>) {
+fn note_refusal(app: &App, noted: &Noted, subject: Option<String>, route: &str) {
     app.audit.refused(audit::Entry {
         actor: subject.unwrap_or_default(),
-        action: format!("{} {}", method_label(&noted.method), noted.path),
+        action: format!("{} {route}", method_label(&noted.method)),
         target: noted.path.clone(),
         outcome: "forbidden",
         reason: None,

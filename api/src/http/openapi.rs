@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use utoipa::{
     PartialSchema,
     openapi::{
-        Components, Content, Header, Info, License, Object, OpenApi, OpenApiVersion, Paths, Ref, RefOr, Required,
-        Response, Type,
+        Components, Content, Header, Info, License, Object, OpenApi, OpenApiVersion, Paths, Ref, RefOr,
+        Required, Response, Type,
         path::{HttpMethod, Operation, Parameter, ParameterIn},
         schema::Schema,
         security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme},
@@ -67,20 +67,28 @@ fn complete(operation: &mut Operation, method: &HttpMethod) {
         codes.push("forbidden");
     }
     if is_command {
-        let key_required = parameters.iter().any(|own| matches!(own, RefOr::T(own) if own.name == KEY));
-        if !key_required {
-            parameters.push(header(KEY, "As where it is required", false));
-        }
+        let is_key = |own: &RefOr<Parameter>| matches!(own, RefOr::T(own) if own.name == KEY);
+        let key_required = parameters.iter().any(is_key);
+        parameters.retain(|own| !is_key(own));
+        let key = "Your name for this command: sent again, it gets the same answer, for 7 days";
+        parameters.push(header(KEY, key, key_required));
         parameters.push(header("If-Match", "The ETag that the thing must still have", false));
-        codes.extend(["not_found", "conflict", "idempotency_in_flight", "stale_version"]);
+        codes.extend(["conflict", "idempotency_in_flight", "stale_version"]);
         codes.extend(["idempotency_key_reused", "outcome_unknown"]);
         if key_required {
             codes.push("idempotency_key_required");
         }
     } else {
         parameters.push(header("If-None-Match", "An ETag: 304 if it is still the same", false));
-        parameters.push(header("Daybook-Min-Position", "Wait until the answer has seen this position", false));
+        parameters.push(header(
+            "Daybook-Min-Position",
+            "Wait until the answer has seen this position",
+            false,
+        ));
         codes.push("read_model_behind");
+    }
+    if parameters.iter().any(|own| matches!(own, RefOr::T(own) if own.parameter_in == ParameterIn::Path)) {
+        codes.push("not_found");
     }
     if has_body {
         codes.extend(["payload_too_large", "unsupported_media_type", "request_timeout", "validation_failed"]);
@@ -115,19 +123,21 @@ fn describe_success(response: &mut Response, is_command: bool) {
 
 /// One response for each status, with its codes. Codes that the handler names itself come first.
 fn add_problems(operation: &mut Operation, codes: &[&'static str]) {
-    let mut by_status: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for code in codes {
         let entry = CATALOGUE.iter().find(|entry| entry.code == *code);
-        let entry = entry.expect("codes that are used here stand in the catalogue");
-        by_status.entry(entry.status().as_u16().to_string()).or_default().push(entry.code);
+        let status = entry.expect("codes that are used here stand in the catalogue").status();
+        let responses = &mut operation.responses.responses;
+        let response =
+            responses.entry(status.as_u16().to_string()).or_insert_with(|| Response::new("").into());
+        if let RefOr::T(response) = response {
+            let comma = if response.description.is_empty() { "" } else { ", " };
+            response.description.push_str(&format!("{comma}`{code}`"));
+        }
     }
-    for (status, codes) in by_status {
-        let codes = codes.iter().map(|code| format!("`{code}`")).collect::<Vec<_>>().join(", ");
-        let own = operation.responses.responses.get(&status).and_then(|own| match own {
-            RefOr::T(response) => Some(format!("{}, ", response.description)),
-            RefOr::Ref(_) => None,
-        });
-        let mut response = Response::new(own.unwrap_or_default() + &codes);
+    for (status, response) in &mut operation.responses.responses {
+        let (RefOr::T(response), '4' | '5') = (response, status.chars().next().unwrap_or_default()) else {
+            continue;
+        };
         let content = Content::new(Some(Ref::from_schema_name("Problem")));
         response.content.insert(MEDIA_TYPE.into(), content.into());
         if matches!(status.as_str(), "429" | "503") {
@@ -135,7 +145,6 @@ fn add_problems(operation: &mut Operation, codes: &[&'static str]) {
             header.description = Some("Seconds to wait".into());
             response.headers.insert("Retry-After".into(), header.into());
         }
-        operation.responses.responses.insert(status, response.into());
     }
 }
 

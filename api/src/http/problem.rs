@@ -30,6 +30,8 @@ pub struct Problem {
     detail: Cow<'static, str>,
     errors: Vec<FieldError>,
     headers: Vec<(HeaderName, HeaderValue)>,
+    /// The rest of the request is not worth waiting for.
+    closes: bool,
 }
 
 /// What is wrong with one part of the body.
@@ -57,7 +59,7 @@ struct Document<'a> {
 
 impl Problem {
     pub fn new(status: StatusCode, code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { status, code, detail: detail.into(), errors: vec![], headers: vec![] }
+        Self { status, code, detail: detail.into(), errors: vec![], headers: vec![], closes: false }
     }
 
     /// One of the catalogue, with its usual explanation.
@@ -104,13 +106,12 @@ impl Problem {
     }
 
     pub fn request_timeout() -> Self {
-        Self::usual("request_timeout").with(header::CONNECTION, "close")
+        Self { closes: true, ..Self::usual("request_timeout") }
     }
 
     pub fn payload_too_large(max_bytes: usize) -> Self {
         let detail = format!("a body has at most {max_bytes} bytes");
-        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "payload_too_large", detail)
-            .with(header::CONNECTION, "close")
+        Self { closes: true, ..Self::new(StatusCode::PAYLOAD_TOO_LARGE, "payload_too_large", detail) }
     }
 
     pub fn unsupported_media_type() -> Self {
@@ -218,6 +219,9 @@ impl Problem {
         for header in &self.headers {
             response.insert_header(header.clone());
         }
+        if self.closes {
+            response.force_close();
+        }
         response.body(body)
     }
 }
@@ -252,7 +256,12 @@ mod tests {
     #[test]
     fn every_code_of_the_catalogue_has_one_entry_and_a_status() {
         for entry in CATALOGUE {
-            assert_eq!(CATALOGUE.iter().filter(|other| other.code == entry.code).count(), 1, "{}", entry.code);
+            assert_eq!(
+                CATALOGUE.iter().filter(|other| other.code == entry.code).count(),
+                1,
+                "{}",
+                entry.code
+            );
             assert!(entry.status().is_client_error() || entry.status().is_server_error(), "{}", entry.code);
         }
     }

@@ -145,6 +145,7 @@ impl Committer {
         let mut closed = false;
         loop {
             self.decide_again();
+            self.trim();
             self.start_append();
             self.start_load();
             if closed && self.committing.is_none() && self.loading.is_none() {
@@ -218,6 +219,14 @@ impl Committer {
         }
     }
 
+    /// Between batches only: what is being appended can't be read from the log yet, and what was just
+    /// read is there for somebody who is still to be decided.
+    fn trim(&mut self) {
+        if self.committing.is_none() && self.again.is_empty() {
+            self.set.trim(&self.ahead.basis);
+        }
+    }
+
     fn start_append(&mut self) {
         if self.ahead.is_empty() || self.redeciding {
             return;
@@ -242,7 +251,9 @@ impl Committer {
     /// Streams have been read: whoever waited is decided, or waits for more. They are the newest if
     /// nobody else has appended since `epoch`, in which reading them began.
     fn take_loaded(&mut self, epoch: Epoch, loaded: Loaded) {
+        // All are decided again, and say what they still lack.
         let waiting = std::mem::take(&mut self.waiting);
+        self.wanted.clear();
         let mut broken = HashSet::new();
         match loaded {
             Ok(streams) => {

@@ -82,8 +82,11 @@ impl Submission {
         };
         metrics::COMMANDS.with_label_values(&[outcome]).inc();
         metrics::QUEUED.dec();
+        let Self { reply, _place: place, _bytes: bytes, .. } = self;
+        // First, so that whoever is answered finds room for the next.
+        drop((place, bytes));
         // A client that went away no longer cares; what happened has happened.
-        let _ = self.reply.send(answer);
+        let _ = reply.send(answer);
     }
 }
 

@@ -52,8 +52,15 @@ impl Decider for Order {
                 lines: placement
                     .lines
                     .iter()
-                    .map(|line| OpenLine { sku: line.sku.clone(), ordered: line.quantity.get(), shipped: 0 })
+                    .map(|line| OpenLine {
+                        sku: line.sku.clone(),
+                        name: line.name.clone(),
+                        unit_price: line.unit_price,
+                        ordered: line.quantity,
+                        shipped: 0,
+                    })
                     .collect(),
+                total: placement.total,
                 status: Status::Placed,
             }),
             (Self::Unknown, _) => Self::Unknown,

@@ -41,6 +41,11 @@ pub fn pieces_by_sku<'a>(lines: impl IntoIterator<Item = (&'a Sku, i64)>) -> BTr
 
 impl OpenLine {
     pub fn left(&self) -> i64 {
-        self.ordered - self.shipped
+        self.ordered.get() - self.shipped
+    }
+
+    /// Quantity × unit price; it was checked to fit when the order was placed.
+    pub fn total(&self) -> Option<Money> {
+        self.unit_price.money().checked_mul(self.ordered.get())
     }
 }

@@ -33,6 +33,7 @@ pub struct Details {
     /// Whose order it is; nobody's, if a guest's.
     pub customer: Option<CustomerId>,
     pub lines: Vec<OpenLine>,
+    pub total: Money,
     pub status: Status,
 }
 
@@ -40,7 +41,9 @@ pub struct Details {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OpenLine {
     pub sku: Sku,
-    pub ordered: i64,
+    pub name: ProductName,
+    pub unit_price: Price,
+    pub ordered: Quantity,
     pub shipped: i64,
 }
 

@@ -9,7 +9,7 @@ use std::{
 
 use async_trait::async_trait;
 use daybook_domain::{Position, reactions::EffectKind};
-use futures::{FutureExt, StreamExt, stream::FuturesUnordered};
+use futures::{FutureExt, future::join_all};
 use sqlx::FromRow;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -83,59 +83,55 @@ struct Claim {
 }
 
 impl Performers<'_> {
+    /// One lane for each effect that may be under way.
     async fn run(&self, stop: &CancellationToken) {
-        let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
-        let mut under_way = FuturesUnordered::new();
-        let most = self.works.settings.effect_concurrency.max(1);
-        while !stop.is_cancelled() {
-            // Asked for before looking, so that what is added meanwhile is not overlooked.
-            let woken = self.works.signals.effects.notified();
-            let free = most - under_way.len();
-            let mut more = false;
-            if free > 0 {
-                match self.claim(free).await {
-                    Ok(claims) => {
-                        backoff.reset();
-                        more = claims.len() == free;
-                        under_way.extend(claims.into_iter().map(|claim| self.perform(claim)));
-                    }
-                    Err(error) => {
-                        if backoff.is_first() {
-                            tracing::error!(%error, "cannot claim effects");
-                        }
-                        backoff.wait(stop).await;
-                    }
-                }
-            }
-            tokio::select! {
-                () = stop.cancelled() => {}
-                // One is done: there is room for the next.
-                Some(()) = under_way.next() => {}
-                () = woken, if under_way.len() < most => {}
-                () = sleep(self.works.settings.poll_interval), if !more || under_way.len() < most => {}
-            }
-        }
-        // What has begun is finished; each has its time limit.
-        while under_way.next().await.is_some() {}
+        let lanes = self.works.settings.effect_concurrency.max(1);
+        join_all((0..lanes).map(|_| self.lane(stop))).await;
     }
 
-    async fn claim(&self, at_most: usize) -> Result<Vec<Claim>, sqlx::Error> {
+    async fn lane(&self, stop: &CancellationToken) {
+        let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
+        let woken = &self.works.signals.effects;
+        while !stop.is_cancelled() {
+            match self.claim().await {
+                Ok(Some(claim)) => {
+                    backoff.reset();
+                    // Where one was due there may be more, for another lane.
+                    woken.notify_one();
+                    // Finished even when it is time to stop; it has its time limit.
+                    self.perform(claim).await;
+                }
+                Ok(None) => tokio::select! {
+                    () = woken.notified() => {}
+                    () = sleep(self.works.settings.poll_interval) => {}
+                    () = stop.cancelled() => {}
+                },
+                Err(error) => {
+                    if backoff.is_first() {
+                        tracing::error!(%error, "cannot claim effects");
+                    }
+                    backoff.wait(stop).await;
+                }
+            }
+        }
+    }
+
+    async fn claim(&self) -> Result<Option<Claim>, sqlx::Error> {
         // A row of a newer release is left to that release.
         let known: Vec<&str> = EffectKind::ALL.into_iter().map(EffectKind::as_str).collect();
         let claimed_for = self.works.settings.effect_timeout + CLAIM_MARGIN;
+        // By ctid, because as a join the planner may read the whole ledger.
         sqlx::query_as(
-            "UPDATE effects e SET attempts = e.attempts + 1,
-                    due_at = clock_timestamp() + $2 * interval '1 second'
-               FROM (SELECT event_id, kind, target FROM effects
-                      WHERE state = 'pending' AND due_at <= clock_timestamp() AND kind = ANY($3)
-                      ORDER BY due_at LIMIT $1 FOR UPDATE SKIP LOCKED) due
-              WHERE (e.event_id, e.kind, e.target) = (due.event_id, due.kind, due.target)
-          RETURNING e.event_id, e.kind, e.target, e.position, e.attempts",
+            "UPDATE effects SET attempts = attempts + 1,
+                    due_at = clock_timestamp() + $1 * interval '1 second'
+              WHERE ctid = (SELECT ctid FROM effects
+                             WHERE state = 'pending' AND due_at <= clock_timestamp() AND kind = ANY($2)
+                             ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED)
+          RETURNING event_id, kind, target, position, attempts",
         )
-        .bind(i64::try_from(at_most).unwrap_or(i64::MAX))
         .bind(claimed_for.as_secs_f64())
         .bind(known)
-        .fetch_all(&self.works.pool)
+        .fetch_optional(&self.works.pool)
         .await
     }
 

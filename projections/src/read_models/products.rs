@@ -120,7 +120,8 @@ fn searchable(sku: &str, name: &str) -> String {
 /// `q` as a pattern of LIKE that matches it anywhere, its own `%`, `_` and `\` as themselves.
 pub(crate) fn pattern(q: &str) -> String {
     let mut pattern = String::from("%");
-    for c in q.to_lowercase().chars() {
+    // The database takes no NUL, and no name has one.
+    for c in q.to_lowercase().chars().filter(|c| *c != '\0') {
         if matches!(c, '%' | '_' | '\\') {
             pattern.push('\\');
         }

@@ -5,6 +5,7 @@
 //! generation of its own, so that one which only seemed dead can't get in its way, nor it in theirs.
 
 mod load;
+mod second_look;
 mod swap;
 pub(crate) mod verify;
 pub(crate) mod verify_log;
@@ -28,7 +29,7 @@ use crate::{
 /// How often progress is written down, and a cancellation noticed.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
 /// Events that are applied at a time; with less than that left, one has caught up.
-const PAGE_EVENTS: i64 = 1_000;
+const PAGE_EVENTS: usize = 1_000;
 
 /// Why a rebuild ended before it was done.
 enum Ended {
@@ -194,14 +195,13 @@ impl<'a> Job<'a> {
         let checkpoint = self.consumer().read(pool).await?.ok_or(Ended::NotOurs)?;
         let mut at = checkpoint.position;
         loop {
-            let page = log::after(pool, at, PAGE_EVENTS).await?;
-            let records: Vec<_> = page.into_iter().map(Arc::new).collect();
-            let full = i64::try_from(records.len()).is_ok_and(|count| count == PAGE_EVENTS);
+            let page = log::page(pool, at, PAGE_EVENTS).await?;
+            let records: Vec<_> = page.records.into_iter().map(Arc::new).collect();
             if let Some(last) = records.last() {
                 commit(self.works, &self.consumer(), engine, at, &records).await?;
                 at = last.position;
             }
-            if !full {
+            if !page.more {
                 return Ok(());
             }
             self.still_ours().await?;

@@ -79,8 +79,8 @@ async fn bring_up_to(
         if at >= goal {
             return Ok(at);
         }
-        let page = log::after(&mut *transaction, at, PAGE_EVENTS).await?;
-        let records: Vec<_> = page.into_iter().map(Arc::new).collect();
+        let page = log::page(&mut *transaction, at, PAGE_EVENTS).await?;
+        let records: Vec<_> = page.records.into_iter().map(Arc::new).collect();
         let Some(last) = records.last() else { break };
         if !consumer.advance(transaction, at, last).await? {
             return Err(Ended::NotOurs);

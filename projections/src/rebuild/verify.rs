@@ -20,12 +20,13 @@ use super::{
 };
 use crate::{
     checkpoint::Consumer,
+    log::PAGE_BYTES,
     reactor::dead_letters,
     read_models::{Definition, Fold, Written, table},
 };
 
 /// Rows that are held at a time.
-const PAGE_ROWS: i64 = 5_000;
+const PAGE_ROWS: usize = 5_000;
 
 #[derive(Debug, Clone, Serialize)]
 pub struct Verification {
@@ -81,11 +82,9 @@ pub(crate) async fn verify(
     let mut comparison = Comparison { definition, skipped, found };
     let mut after = String::new();
     loop {
-        let page = comparison.rows(&mut connection, &after).await?;
-        let last = page.last().map(|(id, _)| id.clone());
-        let full = i64::try_from(page.len()).is_ok_and(|rows| rows == PAGE_ROWS);
+        let (page, more) = comparison.rows(&mut connection, &after).await?;
         // Behind the last row there may still be streams that have none.
-        let until = last.filter(|_| full);
+        let until = page.last().map(|(id, _)| id.clone()).filter(|_| more);
         comparison.compare(&mut connection, page, &after, until.as_deref()).await?;
         match until {
             Some(until) => after = until,
@@ -101,19 +100,29 @@ struct Comparison {
 }
 
 impl Comparison {
+    /// The next rows behind `after`, and whether there may be more.
     async fn rows(
         &self,
         connection: &mut PgConnection,
         after: &str,
-    ) -> Result<Vec<(String, Stored)>, sqlx::Error> {
+    ) -> Result<(Vec<(String, Stored)>, bool), sqlx::Error> {
         let columns: String =
             self.definition.columns.iter().map(|column| format!("{}::text, ", column.name)).collect();
         let sql = format!(
             "SELECT id, version, position, {columns}doc::text FROM {} WHERE id > $1 ORDER BY id LIMIT $2",
             table::name(self.definition.name, self.found.generation)
         );
-        let rows = sqlx::query(&sql).bind(after).bind(PAGE_ROWS).fetch_all(connection).await?;
-        rows.iter().map(|row| self.stored(row)).collect()
+        let limit = i64::try_from(PAGE_ROWS).unwrap_or(i64::MAX);
+        let mut found = sqlx::query(&sql).bind(after).bind(limit).fetch(connection);
+        let (mut rows, mut bytes) = (Vec::new(), 0);
+        while bytes < PAGE_BYTES {
+            let Some(row) = found.try_next().await? else { break };
+            let row = self.stored(&row)?;
+            bytes += row.1.written.doc.len();
+            rows.push(row);
+        }
+        let more = bytes >= PAGE_BYTES || rows.len() == PAGE_ROWS;
+        Ok((rows, more))
     }
 
     fn stored(&self, row: &PgRow) -> Result<(String, Stored), sqlx::Error> {

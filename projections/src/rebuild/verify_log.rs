@@ -12,12 +12,13 @@ use daybook_domain::{
 use daybook_migrations::record;
 use futures::TryStreamExt;
 use serde::Serialize;
-use sqlx::{Executor, PgConnection, postgres::PgConnectOptions};
+use sqlx::{Executor, PgConnection, PgPool, postgres::PgConnectOptions};
 
 use super::{
     Turns,
     load::{SNAPSHOT, STREAM_COLUMNS},
     long_session,
+    second_look::Sample,
 };
 
 #[derive(Debug, Clone, Default, Serialize)]
@@ -28,7 +29,8 @@ pub struct LogVerification {
     pub gaps: i64,
     /// Events that were recorded before the one in front of them.
     pub backwards: i64,
-    /// Streams that lack a sequence, or hold an event that can't be read (orders and stock).
+    /// Streams that lack a sequence, hold an event that can't be read, or read differently the second
+    /// time (orders and stock).
     pub broken_streams: i64,
     /// SKUs of which more or less is held or allocated than open orders ask for.
     pub broken_promises: i64,
@@ -44,7 +46,10 @@ struct Promised {
     allocated: i64,
 }
 
-pub(crate) async fn verify_log(connect: &PgConnectOptions) -> Result<LogVerification, sqlx::Error> {
+pub(crate) async fn verify_log(
+    connect: &PgConnectOptions,
+    pool: &PgPool,
+) -> Result<LogVerification, sqlx::Error> {
     let mut connection = long_session(connect).await?;
     connection.execute(SNAPSHOT).await?;
     let (head, events, backwards): (i64, i64, i64) = sqlx::query_as(
@@ -60,7 +65,7 @@ pub(crate) async fn verify_log(connect: &PgConnectOptions) -> Result<LogVerifica
     } else if backwards > 0 {
         found.first_difference = Some("an event was recorded before the one in front of it".into());
     }
-    check_promises(&mut connection, &mut found).await?;
+    check_promises(&mut connection, pool, &mut found).await?;
     found.differences = found.gaps + found.backwards + found.broken_streams + found.broken_promises;
     Ok(found)
 }
@@ -68,10 +73,11 @@ pub(crate) async fn verify_log(connect: &PgConnectOptions) -> Result<LogVerifica
 /// What orders ask for, by SKU, must be what stock has promised. One counter a SKU is held.
 async fn check_promises(
     connection: &mut PgConnection,
+    pool: &PgPool,
     found: &mut LogVerification,
 ) -> Result<(), sqlx::Error> {
     let mut asked: BTreeMap<Sku, Promised> = BTreeMap::new();
-    fold_streams::<Order>(connection, found, |_, order| {
+    fold_streams::<Order>(connection, pool, found, |_, order| {
         let details = order.details()?;
         let left = pieces_by_sku(details.lines.iter().map(|line| (&line.sku, line.left())));
         for (sku, pieces) in left {
@@ -85,7 +91,7 @@ async fn check_promises(
         None
     })
     .await?;
-    fold_streams::<Stock>(connection, found, |id, stock| {
+    fold_streams::<Stock>(connection, pool, found, |id, stock| {
         let asked = id.parse().ok().and_then(|sku: Sku| asked.remove(&sku)).unwrap_or_default();
         let promised = Promised { held: stock.held, allocated: stock.allocated };
         (promised != asked)
@@ -103,9 +109,11 @@ async fn check_promises(
     Ok(())
 }
 
-/// Folds every stream of `D` and shows each state to `look`, which says what is wrong with it.
-async fn fold_streams<D: Decider>(
+/// Folds every stream of `D` and shows each state to `look`, which says what is wrong with it. Some of
+/// them are read a second time, in another way.
+async fn fold_streams<D: Decider + PartialEq>(
     connection: &mut PgConnection,
+    pool: &PgPool,
     found: &mut LogVerification,
     mut look: impl FnMut(&str, &D) -> Option<String> + Send,
 ) -> Result<(), sqlx::Error> {
@@ -113,11 +121,15 @@ async fn fold_streams<D: Decider>(
         "SELECT {STREAM_COLUMNS} FROM events WHERE aggregate_type = $1 ORDER BY aggregate_id, sequence"
     );
     let mut events = sqlx::query(&sql).bind(D::KIND).fetch(connection);
+    let mut sample = Sample::new();
     let mut end = |found: &mut LogVerification, stream: Option<Stream<D>>| {
         let Some(stream) = stream else { return };
         let (counter, what) = match stream.state {
             Err(broken) => (&mut found.broken_streams, Some(broken)),
-            Ok(state) => (&mut found.broken_promises, look(&stream.id, &state)),
+            Ok(state) => {
+                sample.offer(&stream.id, stream.events, &state);
+                (&mut found.broken_promises, look(&stream.id, &state))
+            }
         };
         if let Some(what) = what {
             *counter += 1;
@@ -134,22 +146,27 @@ async fn fold_streams<D: Decider>(
         }
         let id = &record.aggregate_id;
         let stream =
-            current.get_or_insert_with(|| Stream { id: id.clone(), sequence: 0, state: Ok(D::default()) });
-        stream.sequence += 1;
+            current.get_or_insert_with(|| Stream { id: id.clone(), events: 0, state: Ok(D::default()) });
+        stream.events += 1;
         let Ok(state) = &mut stream.state else { continue };
-        stream.state = if record.sequence == stream.sequence {
+        stream.state = if usize::try_from(record.sequence) == Ok(stream.events) {
             let state = std::mem::take(state);
             record.decode().map(|event| state.evolve(&event)).map_err(|error| error.to_string())
         } else {
-            Err(format!("{}/{id}: there is no event {}", D::KIND, stream.sequence))
+            Err(format!("{}/{id}: there is no event {}", D::KIND, stream.events))
         };
     }
     end(found, current);
+    for difference in sample.compare(pool).await? {
+        found.broken_streams += 1;
+        found.first_difference.get_or_insert(difference);
+    }
     Ok(())
 }
 
 struct Stream<D> {
     id: String,
-    sequence: i64,
+    /// So far, and so the last one's sequence.
+    events: usize,
     state: Result<D, String>,
 }

@@ -31,7 +31,7 @@ use crate::{
 /// How many messages may wait for their acknowledgement.
 pub(crate) const WINDOW: usize = 4_096;
 /// Events that are read and published at a time; two pages are under way.
-const PAGE: i64 = 1_000;
+const PAGE: usize = 1_000;
 /// Bodies above this are left out, and whoever wants them reads the log: it keeps messages below the
 /// server's limit and the memory of whoever receives them bounded.
 const MAX_BODY_BYTES: usize = 128 << 10;
@@ -99,7 +99,7 @@ impl Relay<'_> {
 
         let mut head = self.works.signals.head();
         let (mut checked, mut reported) = (Instant::now(), None);
-        let mut page = self.log.after(end.position, PAGE).await?;
+        let mut page = self.page(end).await?;
         loop {
             if reported.is_none_or(|at: Instant| at.elapsed() >= REPORT_INTERVAL) {
                 self.report(end.position).await?;
@@ -112,13 +112,12 @@ impl Relay<'_> {
                 }
                 let moved = head.wait_for(|head| *head > end.position);
                 tokio::select! { _ = moved => {} () = sleep(self.works.settings.poll_interval) => {} }
-                page = self.log.after(end.position, PAGE).await?;
+                page = self.page(end).await?;
                 continue;
             }
             let (acks, published) = self.send(&context, end, &page).await?;
             // While the server writes this page, the next one is read.
-            let (acks, next) =
-                tokio::join!(confirm(acks, published), self.log.after(published.position, PAGE));
+            let (acks, next) = tokio::join!(confirm(acks, published), self.page(published));
             metrics::RELAY_PUBLISHED.inc_by(published.sequence - end.sequence);
             acks?;
             end = published;
@@ -183,6 +182,10 @@ impl Relay<'_> {
             return Ok(());
         }
         Err(format!("the stream ends at sequence {found}, not at {}", end.sequence).into())
+    }
+
+    async fn page(&self, end: End) -> Result<Vec<Record>, sqlx::Error> {
+        Ok(log::page(&self.works.pool, end.position, PAGE).await?.records)
     }
 
     /// Hands all records to the client, in order.

@@ -63,10 +63,10 @@ impl Source {
         let mut records = Vec::new();
         loop {
             if self.behind {
-                let page = log::after(&self.pool, self.at, i64::try_from(limit).unwrap_or(i64::MAX)).await?;
-                self.behind = page.len() == limit;
-                if !page.is_empty() {
-                    return Ok(self.batch(page.into_iter().map(Arc::new).collect(), "log"));
+                let page = log::page(&self.pool, self.at, limit).await?;
+                self.behind = page.more;
+                if !page.records.is_empty() {
+                    return Ok(self.batch(page.records.into_iter().map(Arc::new).collect(), "log"));
                 }
             }
             self.drain(&mut records, limit);
@@ -93,7 +93,9 @@ impl Source {
 
     /// Takes what the feed has, without waiting, up to the first gap.
     fn drain(&mut self, records: &mut Vec<Arc<Record>>, limit: usize) {
-        while records.len() < limit && !self.behind {
+        let mut bytes = 0;
+        while records.len() < limit && bytes < log::PAGE_BYTES && !self.behind {
+            bytes += records.last().map_or(0, |record| record.payload.get().len());
             match self.receiver.try_recv() {
                 Ok(item) => self.take(item, records),
                 Err(TryRecvError::Lagged(_)) => self.behind = true,

@@ -35,8 +35,8 @@ impl Fixture {
     fn sign(&self, header: &Value, claims: &str) -> String {
         let part = |bytes: &str| URL_SAFE_NO_PAD.encode(bytes);
         let message = format!("{}.{}", part(&header.to_string()), part(claims));
-        let signature =
-            jsonwebtoken::crypto::sign(message.as_bytes(), &self.key.encoding, Algorithm::EdDSA).expect("signs");
+        let signature = jsonwebtoken::crypto::sign(message.as_bytes(), &self.key.encoding, Algorithm::EdDSA)
+            .expect("signs");
         format!("{message}.{signature}")
     }
 
@@ -102,9 +102,7 @@ fn a_claim_that_is_wrong_is_refused() {
     ] {
         assert_eq!(fixture.check(&fixture.with_claim(name, value.clone())), Err(why), "{name} = {value}");
     }
-    for several in [json!(["other", "shop"])] {
-        assert!(fixture.check(&fixture.with_claim("aud", several)).is_ok());
-    }
+    assert!(fixture.check(&fixture.with_claim("aud", json!(["other", "shop"]))).is_ok());
 }
 
 #[test]

@@ -216,6 +216,11 @@ fn idempotency_key(name: &str, body: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpListener,
+    };
+
     use super::*;
 
     #[test]
@@ -238,5 +243,51 @@ mod tests {
         for (status, code) in [(409, "already_exists"), (422, "insufficient_stock"), (500, "internal")] {
             assert!(!repeated(status, code), "{code}");
         }
+    }
+
+    /// Answers one request after the other with these, then closes the connection; an empty answer
+    /// only closes it. Returns the requests.
+    async fn serve(listener: TcpListener, answers: &[&str]) -> Vec<String> {
+        let mut requests = Vec::new();
+        for answer in answers {
+            let (mut socket, _) = listener.accept().await.expect("a connection");
+            let mut request = Vec::new();
+            while !request.ends_with(b"{}") {
+                socket.read_buf(&mut request).await.expect("a request");
+            }
+            socket.write_all(answer.as_bytes()).await.expect("a client");
+            requests.push(String::from_utf8(request).expect("UTF-8"));
+        }
+        requests
+    }
+
+    #[tokio::test]
+    async fn an_unanswered_command_is_repeated_with_its_key_until_it_is_decided() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let url = format!("http://{}/", listener.local_addr().expect("an address"));
+        let client = Client::new(&url, "token".into()).expect("a client");
+        let answer = |status: &str, body: &str| {
+            format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len())
+        };
+        let answers = [
+            String::new(),
+            answer("503 Service Unavailable\r\nretry-after: 1", r#"{"code":"outcome_unknown"}"#),
+            answer("201 Created\r\nidempotent-replayed: true", r#"{"id":"ord_1"}"#),
+        ];
+        let answers: Vec<&str> = answers.iter().map(String::as_str).collect();
+        let started = Instant::now();
+        let body = serde_json::json!({});
+        let (requests, answer) =
+            tokio::join!(serve(listener, &answers), client.command(&["v1", "orders"], "order-1", &body));
+
+        let Answer::Accepted { body, replayed, .. } = answer.expect("an answer") else { panic!("refused") };
+        assert_eq!((body["id"].as_str(), replayed), (Some("ord_1"), true));
+        assert!(started.elapsed() >= Duration::from_secs(1), "Retry-After is honoured");
+        let keys: Vec<&str> = requests
+            .iter()
+            .map(|request| request.lines().find(|line| line.starts_with("idempotency-key")).expect("a key"))
+            .collect();
+        assert_eq!(keys, [keys[0]; 3]);
+        assert!(requests[0].starts_with("POST /v1/orders HTTP/1.1\r\n"), "{}", requests[0]);
     }
 }

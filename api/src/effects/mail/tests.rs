@@ -253,7 +253,7 @@ async fn serve(socket: TcpStream, manner: Manner, mails: &Mutex<Vec<String>>) ->
 #[tokio::test]
 async fn a_polite_server_gets_the_mail() {
     let server = Server::start(Manner::Polite).await;
-    assert_eq!(server.try_to_deliver().await, Ok(()));
+    server.try_to_deliver().await.expect("delivered");
     let received = server.received.lock().await;
     assert_eq!(received.len(), 1);
     assert!(received[0].contains("Message-ID: <") && received[0].contains("22.48 EUR"));

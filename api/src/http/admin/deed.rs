@@ -86,7 +86,8 @@ impl FromRequest for Deed {
             let app = request.app_data::<web::Data<App>>().expect("every route has the app");
             let limits = app.limits;
             let bytes =
-                body::read(request.headers(), &mut payload, limits.max_body_bytes, limits.client_timeout).await?;
+                body::read(request.headers(), &mut payload, limits.max_body_bytes, limits.client_timeout)
+                    .await?;
             if !bytes.is_empty() {
                 body::check_media_type(request.headers())?;
             }

@@ -9,7 +9,7 @@ use daybook_commands::{CommitterSettings, Context, Failure};
 use daybook_domain::policy::Role;
 use daybook_tests::{
     Log, Shop, TestDatabase,
-    shop::{Answer, by, failed, keyed, order},
+    shop::{Answer, by, euros, failed, keyed, order, sku},
     until,
 };
 use tokio::task::JoinSet;
@@ -111,6 +111,49 @@ async fn a_working_set_that_is_too_small_is_no_more_than_slow() {
     shop.close().await;
     let log = Log::check(&database.superuser).await;
     assert_eq!(codes.iter().map(|code| log.sold(code)).sum::<i64>(), 60 * 3);
+}
+
+/// While a new price is being appended, its product falls out of the working set and is read again: the
+/// log still has the old price. Catches: what was read being taken for the newest.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_state_that_falls_out_while_it_is_appended_is_not_confused_with_the_one_before() {
+    let database = TestDatabase::new().await;
+    let tiny = CommitterSettings {
+        working_set_streams: NonZeroUsize::new(4).unwrap(),
+        ..CommitterSettings::default()
+    };
+    let shop = stocked(&database, tiny).await;
+    for code in ["CUP", "SAUCER", "SPOON", "TRAY"] {
+        shop.sell(code, 100).await;
+        shop.receive(code, 10).await.unwrap();
+    }
+    shop.buy("TEAPOT", 1).await.unwrap();
+    let mut foreign = database.foreign_session().await;
+    take_append_lock(&mut foreign).await;
+    let mut tasks = JoinSet::new();
+    let commands = shop.commands.clone();
+    tasks.spawn(async move {
+        commands.products().set_price(by(Role::Merchandiser), sku("TEAPOT"), euros(5)).await
+    });
+    until("the new price waits to be appended", async || database.waiting_for_lock("shop").await == 1).await;
+    let last_load = "SELECT coalesce(max(extract(epoch FROM query_start) * 1000000), 0)::bigint
+                       FROM pg_stat_activity WHERE datname = current_database()
+                        AND application_name = 'loading' AND state = 'idle'";
+    // When the tray has been read, the teapot before it has been decided.
+    for (code, is_read) in
+        [("CUP", true), ("SAUCER", true), ("SPOON", true), ("TEAPOT", false), ("TRAY", true)]
+    {
+        let before = database.count(last_load).await;
+        let (commands, order) = (shop.commands.clone(), order(&[(code, 1)]));
+        tasks.spawn(async move { commands.orders().place(by(Role::Customer), order).await });
+        if is_read {
+            until("its streams have been read", async || database.count(last_load).await > before).await;
+        }
+    }
+    give_append_lock(&mut foreign).await;
+    assert!(tasks.join_all().await.iter().all(Result::is_ok));
+    shop.close().await;
+    Log::check(&database.superuser).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -39,8 +39,7 @@ impl Two {
     }
 }
 
-/// Catches: no_lock, no_expectations (the unique constraint then refuses what was decided on an old
-/// state, for ever), numbered_by_an_identity_column.
+/// Catches: no_lock, numbered_before_the_commit.
 #[tokio::test(flavor = "multi_thread")]
 async fn thirty_two_writers_on_one_stream_leave_no_gap() {
     let two = Two::new().await;
@@ -59,7 +58,7 @@ async fn thirty_two_writers_on_one_stream_leave_no_gap() {
     assert_eq!(two.close().await.stock("TEAPOT").on_hand, 640);
 }
 
-/// Catches: no_lock, numbered_by_an_identity_column.
+/// Catches: numbered_before_the_commit.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reader_who_follows_the_log_misses_nothing() {
     let two = Two::new().await;
@@ -93,7 +92,7 @@ async fn a_reader_who_follows_the_log_misses_nothing() {
     }
 }
 
-/// Catches: no_expectations, no_lock.
+/// Catches: nothing_arbitrates.
 #[tokio::test(flavor = "multi_thread")]
 async fn of_sixty_four_buyers_ten_get_the_ten_pieces() {
     let two = Two::new().await;
@@ -114,8 +113,8 @@ async fn of_sixty_four_buyers_ten_get_the_ten_pieces() {
     assert_eq!((log.sold("TEAPOT"), log.orders().len()), (10, 10));
 }
 
-/// A batch that lost once is decided under the lock and can't lose again. Catches: a process that loads
-/// and tries again instead (it starved: 4 batches beside 4,733).
+/// A batch that lost once is decided under the lock and can't lose again. Catches: no_lock; a process
+/// that loads and tries again instead (it starved: 4 batches beside 4,733).
 #[tokio::test(flavor = "multi_thread")]
 async fn two_processes_share_a_hot_stream_fairly() {
     let two = Two::new().await;
@@ -140,7 +139,8 @@ async fn two_processes_share_a_hot_stream_fairly() {
     assert_eq!(log.sold("TEAPOT"), i64::try_from(a + b).unwrap());
 }
 
-/// Catches: refusals that are given without asking the log (they rest on streams, too).
+/// Catches: no_expectations, head_always_known; refusals that are given without asking the log (they
+/// rest on streams, too).
 #[tokio::test]
 async fn nobody_is_refused_because_of_a_state_that_is_old() {
     let two = Two::new().await;
@@ -159,7 +159,8 @@ async fn nobody_is_refused_because_of_a_state_that_is_old() {
     two.close().await;
 }
 
-/// The order reads the product, so its version is an expectation. Catches: no_expectations.
+/// The order reads the product, so its version is an expectation. Catches: no_expectations,
+/// head_always_known.
 #[tokio::test]
 async fn a_price_that_was_changed_elsewhere_is_the_price() {
     let two = Two::new().await;
@@ -174,7 +175,7 @@ async fn a_price_that_was_changed_elsewhere_is_the_price() {
 }
 
 /// The log checks that no order was placed at a price that wasn't the product's just then.
-/// Catches: no_expectations.
+/// Catches: head_always_known, no_lock.
 #[tokio::test(flavor = "multi_thread")]
 async fn prices_that_change_all_the_time_are_never_mixed_up() {
     let two = Two::new().await;
@@ -203,7 +204,7 @@ async fn prices_that_change_all_the_time_are_never_mixed_up() {
 }
 
 /// After a failover that lost commits, a working set holds events that the log has never seen; the same
-/// sequence may be taken by others. Catches: sequence_without_event_id.
+/// sequence may be taken by others. Catches: sequence_without_event_id, head_known_by_its_position.
 #[tokio::test]
 async fn a_stream_that_others_wrote_differently_is_noticed() {
     let two = Two::new().await;

@@ -43,7 +43,7 @@ impl Two {
     }
 }
 
-/// Catches: keys_not_stored, keys_not_looked_at.
+/// Catches: keys_not_stored.
 #[tokio::test]
 async fn a_repeat_gets_the_same_bytes_from_every_process() {
     let two = two().await;
@@ -59,7 +59,7 @@ async fn a_repeat_gets_the_same_bytes_from_every_process() {
     assert_eq!(log.orders().len(), 1);
 }
 
-/// Catches: keys_not_stored, keys_not_looked_at.
+/// Catches: keys_not_stored.
 #[tokio::test]
 async fn a_key_stands_for_one_request() {
     let two = two().await;
@@ -105,6 +105,7 @@ async fn a_command_that_changed_nothing_is_replayed_too() {
     Two { database, a, b }.close().await;
 }
 
+/// Catches: no_expectations, keys_not_stored.
 #[tokio::test]
 async fn a_refusal_is_not_kept() {
     let two = two().await;
@@ -134,6 +135,7 @@ async fn a_repeat_is_told_of_its_success_though_the_stock_is_gone() {
     two.close().await;
 }
 
+/// Catches: keys_of_refusals_not_looked_at, keys_not_stored.
 #[tokio::test]
 async fn a_repeat_is_told_of_its_success_though_the_version_has_moved() {
     let two = two().await;
@@ -161,7 +163,7 @@ async fn at_once(two: &Two, times: u8, order_of: impl Fn() -> PlaceOrder, key: &
     asked.join_all().await
 }
 
-/// Catches: keys_not_stored, keys_not_looked_at, no_lock.
+/// Catches: keys_not_stored, numbered_before_the_commit.
 #[tokio::test(flavor = "multi_thread")]
 async fn of_twenty_at_once_with_one_key_one_is_done() {
     let two = two().await;
@@ -184,7 +186,7 @@ async fn of_twenty_at_once_with_one_key_one_is_done() {
     assert_eq!(two.close().await.orders().len(), 10);
 }
 
-/// While the first one waits for the append lock, its key is taken.
+/// While the first one waits for the append lock, its key is taken. Catches: no_lock.
 #[tokio::test]
 async fn a_key_that_is_being_worked_on_is_taken() {
     let two = two().await;
@@ -203,7 +205,7 @@ async fn a_key_that_is_being_worked_on_is_taken() {
     two.close().await;
 }
 
-/// Catches: no_expectations.
+/// Catches: nothing_arbitrates.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_external_id_is_taken_once() {
     let two = two().await;

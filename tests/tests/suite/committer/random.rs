@@ -160,7 +160,8 @@ async fn journey(seed: u64) {
     assert!(known.placed.len() > 30, "a journey of refusals shows nothing");
 }
 
-/// Catches: no_lock, no_expectations, keys_not_stored, keys_not_looked_at.
+/// Catches: no_lock, no_expectations, head_always_known, keys_not_stored,
+/// keys_of_refusals_not_looked_at, numbered_before_the_commit.
 #[tokio::test(flavor = "multi_thread")]
 async fn whatever_clients_do_the_log_makes_sense() {
     for seed in 1..=3 {

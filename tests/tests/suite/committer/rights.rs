@@ -53,7 +53,9 @@ async fn nobody_else_can_append() {
     url.set_username(&role).unwrap();
     url.set_password(Some("x")).unwrap();
     let mut stranger = PgConnection::connect(url.as_str()).await.unwrap();
-    let nulls = vec!["NULL"; 18].join(", ");
+    let arguments =
+        database.count("SELECT pronargs::bigint FROM pg_proc WHERE proname = 'append_batch'").await;
+    let nulls = vec!["NULL"; usize::try_from(arguments).unwrap()].join(", ");
     refused_with(&mut stranger, &format!("SELECT append_batch({nulls})"), NO_RIGHT).await;
     refused_with(&mut stranger, "SELECT forget_idempotency_keys(1)", NO_RIGHT).await;
     refused_with(&mut stranger, "SELECT * FROM events", NO_RIGHT).await;

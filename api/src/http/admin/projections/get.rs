@@ -15,7 +15,6 @@ use crate::{
     params(("name" = String, Path)),
     responses(
         (status = 200, description = "The projection", body = schema::AnyObject),
-        (status = 404, description = "`not_found`"),
     ),
 )]
 pub async fn handle(app: web::Data<App>, _: Operator, name: web::Path<String>) -> Answer {

@@ -16,7 +16,6 @@ use crate::{
     params(("id" = Uuid, Path)),
     responses(
         (status = 200, description = "The rebuild", body = schema::AnyObject),
-        (status = 404, description = "`not_found`"),
     ),
 )]
 pub async fn handle(app: web::Data<App>, _: Operator, id: web::Path<Uuid>) -> Answer {

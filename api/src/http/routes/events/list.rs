@@ -79,7 +79,8 @@ pub struct Event {
     ))),
 )]
 pub async fn handle(app: web::Data<App>, request: HttpRequest, caller: Caller) -> Answer {
-    let form = answer::preferred(&request, &["application/json", NDJSON]).ok_or_else(Problem::not_acceptable)?;
+    let form =
+        answer::preferred(&request, &["application/json", NDJSON]).ok_or_else(Problem::not_acceptable)?;
     caller.authorize(Action::ReadEvents, None)?;
     let page: Page = params::query(request.query_string())?;
     let selection = page.selection()?;
@@ -119,7 +120,8 @@ async fn stream(app: &App, selection: Selection) -> Answer {
             }
         }
     });
-    let mut response = HttpResponse::Ok().insert_header((header::CONTENT_TYPE, NDJSON)).streaming(Box::pin(lines));
+    let mut response =
+        HttpResponse::Ok().insert_header((header::CONTENT_TYPE, NDJSON)).streaming(Box::pin(lines));
     answer::tell_position(&mut response, head);
     Ok(response)
 }
@@ -141,10 +143,14 @@ impl Page {
         }
         let stream = match self.stream.as_deref().map(|stream| stream.split_once('/')) {
             None => None,
-            Some(Some((kind, id))) if !kind.is_empty() && !id.is_empty() && !id.contains('\0') && !kind.contains('\0') => {
+            Some(Some((kind, id)))
+                if !kind.is_empty() && !id.is_empty() && !id.contains('\0') && !kind.contains('\0') =>
+            {
                 Some((kind.to_owned(), id.to_owned()))
             }
-            Some(_) => return Err(Problem::malformed("stream is a kind and an id with a slash between them")),
+            Some(_) => {
+                return Err(Problem::malformed("stream is a kind and an id with a slash between them"));
+            }
         };
         Ok(Selection { after: Position(self.after), until: None, types, stream, limit: 0 })
     }

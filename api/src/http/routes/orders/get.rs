@@ -20,7 +20,6 @@ use crate::{
     params(("id" = schema::OrderId, Path)),
     responses(
         (status = 200, description = "The order", body = View),
-        (status = 404, description = "`not_found`"),
     ),
 )]
 pub async fn handle(

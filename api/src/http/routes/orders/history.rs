@@ -51,7 +51,6 @@ pub struct Change {
     params(("id" = schema::OrderId, Path)),
     responses(
         (status = 200, description = "The history", body = View),
-        (status = 404, description = "`not_found`"),
     ),
 )]
 pub async fn handle(

@@ -95,7 +95,11 @@ impl<'a> View<'a> {
         let contacts = open(vault, rows.iter().map(|row| row.contact.as_ref())).await?;
         let addresses = open(vault, rows.iter().map(|row| row.ship_to.as_ref())).await?;
         let opened = contacts.into_iter().zip(addresses);
-        Ok(rows.iter().zip(opened).map(|(row, (contact, ship_to))| Self::new(row, contact, ship_to)).collect())
+        Ok(rows
+            .iter()
+            .zip(opened)
+            .map(|(row, (contact, ship_to))| Self::new(row, contact, ship_to))
+            .collect())
     }
 
     fn new(row: &'a Row, contact: Option<Contact>, ship_to: Option<Address>) -> Self {

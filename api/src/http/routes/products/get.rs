@@ -23,7 +23,6 @@ const NOT_FOR_SALE: &str = "\n";
     params(("sku" = schema::Sku, Path)),
     responses(
         (status = 200, description = "The product", body = View),
-        (status = 404, description = "`not_found`"),
     ),
 )]
 pub async fn handle(

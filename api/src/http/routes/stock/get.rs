@@ -36,7 +36,6 @@ pub struct View<'a> {
     params(("sku" = schema::Sku, Path)),
     responses(
         (status = 200, description = "The stock", body = View),
-        (status = 404, description = "`not_found`"),
     ),
 )]
 pub async fn handle(

@@ -43,5 +43,8 @@ pub async fn handle(
     sku: web::Path<Sku>,
 ) -> Answer {
     let stock = app.commands().stock();
-    answer::to_command(stock.receive(context, sku.into_inner(), body.quantity, body.reference).await, COLLECTION)
+    answer::to_command(
+        stock.receive(context, sku.into_inner(), body.quantity, body.reference).await,
+        COLLECTION,
+    )
 }

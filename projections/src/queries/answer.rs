@@ -1,215 +1,32 @@
-//! Questions that read models answer: from the cache, else from the table in service.
-//!
-//! A row and the checkpoint that it belongs to are read by one statement, hence from one snapshot, so
-//! an answer always knows at which position it was true.
+//! How a question is answered: from the cache, or by one statement and then into the cache.
 
-use std::{
-    future::Future,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{future::Future, sync::Arc, time::Duration};
 
-use bytes::Bytes;
 use daybook_domain::Position;
 use sha2::{Digest, Sha256};
-use sqlx::{PgPool, Postgres, QueryBuilder, Row, postgres::PgRow};
+use sqlx::{Postgres, QueryBuilder, Row, postgres::PgRow};
 use tokio::time::{sleep, timeout_at};
 
+use super::{Answer, Asked, Page, Queries, QueryError, Rendered, Rendering, Served};
 use crate::{
-    cache::{Cache, Key},
-    cursor::{BadCursor, Cursor},
-    read_models::{ReadModel, orders, products, stock, table},
+    cache::Key,
+    cursor::Cursor,
+    read_models::{ReadModel, table},
 };
 
 /// How often the checkpoint is looked at while no notification tells of it.
 const POLL: Duration = Duration::from_millis(100);
-const MAX_PAGE: u16 = 100;
 
-/// Answers questions. A cheap handle.
-#[derive(Clone)]
-pub struct Queries {
-    pool: PgPool,
-    cache: Arc<Cache>,
+/// A list: its name in the cache, how many, in which order, and by what the next page finds on.
+pub(super) struct List<R> {
+    pub name: String,
+    pub limit: u16,
+    pub order: &'static str,
+    pub key: fn(&R) -> String,
 }
-
-/// How a question is asked.
-#[derive(Debug, Clone)]
-pub struct Asked {
-    /// The answer must have seen this much of the log.
-    pub min_position: Option<Position>,
-    pub deadline: Instant,
-    /// Names the rendering: two of them must not share a name.
-    pub view: &'static str,
-}
-
-/// What a caller makes of rows.
-#[derive(Debug)]
-pub struct Rendering {
-    pub body: Bytes,
-    /// Who may see it, if that depends.
-    pub owner: Option<String>,
-    /// `"<version>"` of an item; made from the bytes, if `None`.
-    pub etag: Option<String>,
-}
-
-pub type RenderError = Box<dyn std::error::Error + Send + Sync>;
-
-/// A ready-made answer, shared by all who get it.
-#[derive(Debug)]
-pub struct Served {
-    pub body: Bytes,
-    pub etag: String,
-    pub owner: Option<String>,
-}
-
-#[derive(Debug, Clone)]
-pub struct Answer {
-    pub served: Arc<Served>,
-    /// It was true here at the latest; never below the asked position.
-    pub position: Position,
-}
-
-/// Rows in their order, and where the next page begins, if there is one.
-#[derive(Debug)]
-pub struct Page<R> {
-    pub rows: Vec<R>,
-    pub next: Option<Cursor>,
-}
-
-#[derive(Debug, thiserror::Error)]
-pub enum QueryError {
-    /// The asked position was not reached before the deadline.
-    #[error("the read model is at {position}")]
-    Behind { position: Position },
-    /// The read model has no table yet.
-    #[error("the read model is being made")]
-    NotReady,
-    #[error("the deadline passed")]
-    DeadlineExceeded,
-    #[error(transparent)]
-    BadCursor(#[from] BadCursor),
-    #[error(transparent)]
-    Unavailable(#[from] sqlx::Error),
-    /// The caller could not make bytes of the rows.
-    #[error(transparent)]
-    Rendering(RenderError),
-}
-
-type Rendered = Result<Rendering, RenderError>;
 
 impl Queries {
-    pub(crate) fn new(pool: PgPool, cache: Arc<Cache>) -> Self {
-        Self { pool, cache }
-    }
-
-    pub async fn order<F>(
-        &self,
-        id: &str,
-        asked: &Asked,
-        render: impl FnOnce(orders::Row) -> F,
-    ) -> Result<Option<Answer>, QueryError>
-    where
-        F: Future<Output = Rendered>,
-    {
-        self.item::<orders::Orders, F>(id, asked, render).await
-    }
-
-    pub async fn product<F>(
-        &self,
-        sku: &str,
-        asked: &Asked,
-        render: impl FnOnce(products::Row) -> F,
-    ) -> Result<Option<Answer>, QueryError>
-    where
-        F: Future<Output = Rendered>,
-    {
-        self.item::<products::Products, F>(sku, asked, render).await
-    }
-
-    pub async fn stock<F>(
-        &self,
-        sku: &str,
-        asked: &Asked,
-        render: impl FnOnce(stock::Row) -> F,
-    ) -> Result<Option<Answer>, QueryError>
-    where
-        F: Future<Output = Rendered>,
-    {
-        self.item::<stock::StockLevels, F>(sku, asked, render).await
-    }
-
-    pub async fn orders<F>(
-        &self,
-        filter: &orders::Filter,
-        asked: &Asked,
-        render: impl FnOnce(Page<orders::Row>) -> F,
-    ) -> Result<Answer, QueryError>
-    where
-        F: Future<Output = Rendered>,
-    {
-        let before = filter.after.as_ref().map(Cursor::position).transpose()?;
-        let limit = filter.limit.clamp(1, MAX_PAGE);
-        let list = List {
-            name: format!("{filter:?}"),
-            limit,
-            order: "placed_position DESC",
-            key: |row: &orders::Row| row.placed_position.to_string(),
-        };
-        let conditions = |query: &mut QueryBuilder<'_, Postgres>| {
-            if let Some(status) = filter.status {
-                query.push(" AND status = ").push_bind(status.as_str());
-            }
-            if let Some(customer) = &filter.customer {
-                query.push(" AND customer = ").push_bind(customer.clone());
-            }
-            if let Some(before) = before {
-                query.push(" AND placed_position < ").push_bind(before);
-            }
-        };
-        self.list::<orders::Orders, F>(&list, conditions, asked, render).await
-    }
-
-    pub async fn products<F>(
-        &self,
-        filter: &products::Filter,
-        asked: &Asked,
-        render: impl FnOnce(Page<products::Row>) -> F,
-    ) -> Result<Answer, QueryError>
-    where
-        F: Future<Output = Rendered>,
-    {
-        let limit = filter.limit.clamp(1, MAX_PAGE);
-        let list = List {
-            name: format!("{filter:?}"),
-            limit,
-            order: "id",
-            key: |row: &products::Row| row.sku.clone(),
-        };
-        let conditions = |query: &mut QueryBuilder<'_, Postgres>| {
-            if filter.only_published {
-                query.push(" AND status = 'published'");
-            }
-            if let Some(q) = &filter.q {
-                query.push(" AND search LIKE ").push_bind(products::pattern(q));
-            }
-            if let Some(after) = &filter.after {
-                query.push(" AND id > ").push_bind(after.key().to_owned());
-            }
-        };
-        self.list::<products::Products, F>(&list, conditions, asked, render).await
-    }
-
-    /// How far the read model `name` is known to have come.
-    pub fn position(&self, name: &str) -> Position {
-        self.cache.seen(name).borrow().position
-    }
-
-    /// Throws every ready-made answer away: a person was erased, say.
-    pub fn forget_answers(&self) {
-        self.cache.forget_all();
-    }
-
-    async fn item<M: ReadModel, F>(
+    pub(super) async fn item<M: ReadModel, F>(
         &self,
         id: &str,
         asked: &Asked,
@@ -218,6 +35,10 @@ impl Queries {
     where
         F: Future<Output = Rendered>,
     {
+        if id.contains('\0') {
+            // The database takes no NUL, and no id has one.
+            return Ok(None);
+        }
         let key = Key::Item(M::NAME, id.to_owned());
         let answer = async {
             self.wait_for(M::NAME, asked.min_position).await?;
@@ -237,7 +58,7 @@ impl Queries {
         self.in_time(M::NAME, asked, answer).await
     }
 
-    async fn list<M: ReadModel, F>(
+    pub(super) async fn list<M: ReadModel, F>(
         &self,
         list: &List<M::Row>,
         conditions: impl Fn(&mut QueryBuilder<'_, Postgres>),
@@ -381,14 +202,6 @@ struct Read {
     generation: i32,
     position: Position,
     rows: Vec<PgRow>,
-}
-
-/// A list: its name in the cache, how many, in which order, and by what the next page finds on.
-struct List<R> {
-    name: String,
-    limit: u16,
-    order: &'static str,
-    key: fn(&R) -> String,
 }
 
 /// The documents; none where the outer join found no row.
