@@ -51,7 +51,8 @@ impl Default for Settings {
             cache_bytes: 64 << 20,
             cache_ttl: Duration::from_secs(60),
             effect_concurrency: 8,
-            effect_attempts: 10,
+            // With waits that double from 5 s to 10 min: about two and a half hours.
+            effect_attempts: 20,
             effect_timeout: Duration::from_secs(30),
         }
     }

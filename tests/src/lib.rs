@@ -1,6 +1,8 @@
 //! What the tests of the whole stand on: real servers, private to the run, and readers of the log that
 //! know what must hold in it.
 
+pub mod app;
+pub mod client;
 pub mod database;
 pub mod log;
 pub mod nats;
@@ -11,6 +13,8 @@ pub mod server;
 pub mod shop;
 pub mod until;
 
+pub use app::TestApp;
+pub use client::{Client, Reply};
 pub use database::TestDatabase;
 pub use log::Log;
 pub use nats::OwnNats;

@@ -29,7 +29,7 @@ use crate::{
 };
 
 /// Events that a worker may be behind before it must read the log.
-const CAPACITY: usize = 2_048;
+const CAPACITY: usize = 4_096;
 /// How long the log may grow without anything arriving before the feed is attached again.
 const SILENCE: Duration = Duration::from_secs(1);
 

@@ -34,7 +34,7 @@ pub(crate) const WINDOW: usize = 4_096;
 const PAGE: usize = 1_000;
 /// Bodies above this are left out, and whoever wants them reads the log: it keeps messages below the
 /// server's limit and the memory of whoever receives them bounded.
-const MAX_BODY_BYTES: usize = 128 << 10;
+const MAX_BODY_BYTES: usize = 64 << 10;
 /// Within which the server recognises an event that it has already. Only a retry after a lost
 /// acknowledgement needs it.
 const DUPLICATE_WINDOW: Duration = Duration::from_secs(10);

@@ -97,7 +97,10 @@ async fn a_reader_who_follows_the_log_misses_nothing() {
 async fn of_sixty_four_buyers_ten_get_the_ten_pieces() {
     let two = Two::new().await;
     two.a.sell("TEAPOT", 1999).await;
-    two.a.receive("TEAPOT", 10).await.unwrap();
+    two.a.receive("TEAPOT", 12).await.unwrap();
+    // Both know the stock before they race for it.
+    two.a.buy("TEAPOT", 1).await.unwrap();
+    two.b.buy("TEAPOT", 1).await.unwrap();
     let mut buyers = JoinSet::new();
     for buyer in 0..64 {
         let commands = two.commands(buyer);
@@ -110,7 +113,7 @@ async fn of_sixty_four_buyers_ten_get_the_ten_pieces() {
         assert_eq!(refused(refusal), "insufficient_stock");
     }
     let log = two.close().await;
-    assert_eq!((log.sold("TEAPOT"), log.orders().len()), (10, 10));
+    assert_eq!((log.sold("TEAPOT"), log.orders().len()), (12, 12));
 }
 
 /// A batch that lost once is decided under the lock and can't lose again. Catches: no_lock; a process

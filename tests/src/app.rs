@@ -1,0 +1,191 @@
+//! The whole server in this process: on a database, a stream and a folder of its own, with a clock that
+//! stands still until it is moved.
+
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta};
+use daybook_api::{
+    Config, Running,
+    auth::{Grant, SigningKey},
+    entropy::{Clock, ManualClock},
+};
+use daybook_domain::policy::Role;
+use url::Url;
+
+use crate::{
+    client::Client,
+    database::TestDatabase,
+    server::Folder,
+    shop::new_id,
+    until::until,
+};
+
+/// Gone with the test.
+pub struct TestApp {
+    pub config: Config,
+    pub clock: ManualClock,
+    /// Nobody in particular, at the API.
+    pub anonymous: Client,
+    pub telemetry: Client,
+    admin: Client,
+    key: SigningKey,
+    running: Option<Running>,
+    stream: Stream,
+    folder: Folder,
+    // Dropped last: the others are connected to it.
+    pub database: TestDatabase,
+}
+
+impl TestApp {
+    pub async fn start() -> Self {
+        Self::start_with(|_| {}).await
+    }
+
+    pub async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
+        Self::start_on(TestDatabase::new().await, change).await
+    }
+
+    pub async fn start_on(database: TestDatabase, change: impl FnOnce(&mut Config)) -> Self {
+        let folder = Folder::new("daybook-app", None);
+        let name = format!("t_{}", new_id().simple());
+        let nats = std::env::var("TEST_NATS_URL");
+        let nats = nats.expect("no nats-server to test with (TEST_NATS_URL is not set): run ./dev test");
+        let any_port = "127.0.0.1:0".parse().expect("an address");
+        let mut config = Config {
+            home: folder.path().to_owned(),
+            database_url: database.app_url().as_str().into(),
+            nats_url: nats.as_str().into(),
+            stream_name: name.clone(),
+            subject_prefix: name.clone(),
+            api_listen: any_port,
+            admin_listen: any_port,
+            telemetry_listen: any_port,
+            query_connections: 4,
+            command_connections: 2,
+            downstream_connections: 8,
+            ..Config::default()
+        };
+        change(&mut config);
+        let clock = ManualClock::at(DateTime::from_timestamp(1_800_000_000, 0).expect("a time"));
+        let key = SigningKey::load(&config).expect("a key is made").expect("it is our own");
+        let stream = Stream { url: config.nats_url.expose().parse().expect("a URL"), name };
+        let running = launch(&config, &clock).await;
+        let base = |address| format!("http://{address}");
+        let anonymous = Client::new(running.api.map(base).unwrap_or_default());
+        let admin = anonymous.at(base(running.admin));
+        let telemetry = anonymous.at(base(running.telemetry));
+        let running = Some(running);
+        Self { config, clock, anonymous, telemetry, admin, key, running, stream, folder, database }
+    }
+
+    /// A token of `subject` with these roles, for an hour.
+    pub fn token(&self, subject: &str, roles: &[Role]) -> String {
+        let grant = Grant { subject, roles, ttl: Duration::from_secs(3_600) };
+        let now = Clock::Manual(self.clock.clone()).now();
+        self.key.mint(&self.config.token_issuer, &self.config.token_audience, now, &grant)
+    }
+
+    /// Somebody who has this role, called by its name.
+    pub fn by(&self, role: Role) -> Client {
+        self.anonymous.with_token(self.token(role.as_str(), &[role]))
+    }
+
+    pub fn customer(&self, subject: &str) -> Client {
+        self.anonymous.with_token(self.token(subject, &[Role::Customer]))
+    }
+
+    /// At the admin listener.
+    pub fn operator(&self) -> Client {
+        self.admin.with_token(self.token("operator", &[Role::Operator]))
+    }
+
+    /// Nobody in particular, at the admin listener.
+    pub fn admin(&self) -> &Client {
+        &self.admin
+    }
+
+    pub fn advance(&self, seconds: i64) {
+        self.clock.advance(TimeDelta::seconds(seconds));
+    }
+
+    pub fn mail_folder(&self) -> std::path::PathBuf {
+        self.folder.path().join("mail")
+    }
+
+    /// Every mail that was written, headers and all.
+    pub fn mails(&self) -> Vec<String> {
+        let files = std::fs::read_dir(self.mail_folder()).into_iter().flatten().flatten();
+        let mut mails: Vec<_> = files
+            .map(|file| file.path())
+            .filter(|path| path.extension().is_some_and(|extension| extension == "eml"))
+            .collect();
+        mails.sort();
+        mails.iter().map(|path| std::fs::read_to_string(path).expect("a mail")).collect()
+    }
+
+    /// Until everything downstream has seen the whole log, and no effect is left to be done.
+    pub async fn settle(&self) {
+        until("everything downstream has come to the head of the log", async || {
+            self.database.count(BEHIND).await == 0
+        })
+        .await;
+    }
+
+    /// A product for sale, and so many pieces of it.
+    pub async fn sell(&self, sku: &str, amount: i64, pieces: i64) {
+        let merchandiser = self.by(Role::Merchandiser);
+        let product = serde_json::json!({
+            "sku": sku, "name": format!("Product {sku}"), "price": {"amount": amount, "currency": "EUR"},
+        });
+        merchandiser.post("/v1/products", product).await.expect(201);
+        let publication = format!("/v1/products/{sku}/publication");
+        merchandiser.post(&publication, serde_json::json!({})).await.expect(200);
+        if pieces > 0 {
+            let receipt = serde_json::json!({ "quantity": pieces });
+            self.by(Role::Warehouse).post(&format!("/v1/stock/{sku}/receipts"), receipt).await.expect(200);
+        }
+    }
+
+    /// Ends as after SIGTERM.
+    pub async fn stop(&mut self) {
+        if let Some(running) = self.running.take() {
+            running.stop().await;
+        }
+    }
+}
+
+/// How many consumers are behind the head, and effects are left. What is paused or parked stays behind
+/// for good, and isn't waited for.
+const BEHIND: &str = "
+    SELECT (SELECT count(*) FROM checkpoints
+             WHERE state = 'running' AND name <> 'relay'
+               AND position < (SELECT coalesce(max(position), 0) FROM events))
+         + (SELECT count(*) FROM effects WHERE state = 'pending')";
+
+async fn launch(config: &Config, clock: &ManualClock) -> Running {
+    let started = daybook_api::start(config, Clock::Manual(clock.clone())).await;
+    started.unwrap_or_else(|error| panic!("the server does not start: {error}"))
+}
+
+/// What the server keeps at the broker, which reserves room for each stream.
+struct Stream {
+    url: Url,
+    name: String,
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        let (url, name) = (self.url.to_string(), self.name.clone());
+        let delete = async move {
+            let Ok(client) = async_nats::connect(url).await else { return };
+            let _ = async_nats::jetstream::new(client).delete_stream(name).await;
+        };
+        let deleted = std::thread::spawn(|| {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            if let Ok(runtime) = runtime {
+                let _ = runtime.block_on(async { tokio::time::timeout(Duration::from_secs(2), delete).await });
+            }
+        });
+        let _ = deleted.join();
+    }
+}
