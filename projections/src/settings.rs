@@ -53,7 +53,7 @@ impl Default for Settings {
             effect_concurrency: 8,
             // With waits that double from 5 s to 10 min: about two and a half hours.
             effect_attempts: 20,
-            effect_timeout: Duration::from_secs(30),
+            effect_timeout: Duration::from_secs(20),
         }
     }
 }

@@ -12,13 +12,7 @@ use daybook_api::{
 use daybook_domain::policy::Role;
 use url::Url;
 
-use crate::{
-    client::Client,
-    database::TestDatabase,
-    server::Folder,
-    shop::new_id,
-    until::until,
-};
+use crate::{client::Client, database::TestDatabase, server::Folder, shop::new_id, until::until};
 
 /// Gone with the test.
 pub struct TestApp {
@@ -183,7 +177,8 @@ impl Drop for Stream {
         let deleted = std::thread::spawn(|| {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             if let Ok(runtime) = runtime {
-                let _ = runtime.block_on(async { tokio::time::timeout(Duration::from_secs(2), delete).await });
+                let _ =
+                    runtime.block_on(async { tokio::time::timeout(Duration::from_secs(2), delete).await });
             }
         });
         let _ = deleted.join();

@@ -26,7 +26,7 @@ use crate::{
 const FIRST_RETRY: Duration = Duration::from_secs(5);
 const LONGEST_RETRY: Duration = Duration::from_secs(600);
 /// For how long after its time limit an effect stays claimed, so that marking it has time.
-const CLAIM_MARGIN: Duration = Duration::from_secs(30);
+const CLAIM_MARGIN: Duration = Duration::from_secs(5);
 /// How often a mark is tried before the claim is left to run out.
 const MARK_ATTEMPTS: u32 = 5;
 /// An error is kept for operators, but not at any length.
