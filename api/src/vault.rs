@@ -119,6 +119,19 @@ impl Vault {
     }
 
     /// The keys that there are of these.
+    /// Fails if the stored keys were wrapped by another master key: better at the start than at the
+    /// first contact that can't be read.
+    pub async fn check_master_key(&self) -> Result<(), VaultError> {
+        let row: Option<(Uuid, String, Vec<u8>)> =
+            sqlx::query_as("SELECT key_id, owner, wrapped_key FROM person_keys LIMIT 1")
+                .fetch_optional(&self.pool)
+                .await?;
+        if let Some((id, owner, wrapped)) = row {
+            self.unwrap_key(id, &owner, wrapped)?;
+        }
+        Ok(())
+    }
+
     async fn keys(&self, ids: impl Iterator<Item = Uuid>) -> Result<HashMap<Uuid, PersonKey>, VaultError> {
         let mut found = HashMap::new();
         let mut missing = Vec::new();

@@ -28,7 +28,7 @@ use crate::{
     http::{limits::RateLimits, server::Listeners},
     keys::{self, KeyError},
     tasks,
-    vault::Vault,
+    vault::{Vault, VaultError},
 };
 
 /// How often a database that is away is looked for.
@@ -51,6 +51,8 @@ pub enum StartError {
     Database(#[from] sqlx::Error),
     #[error("cannot use the database: {0}")]
     Schema(#[from] MigrateError),
+    #[error("setting master_key: does not fit the stored keys of persons ({0})")]
+    MasterKey(#[from] VaultError),
     #[error("cannot listen: {0}")]
     Listen(#[from] io::Error),
 }
@@ -82,6 +84,7 @@ pub async fn start(config: &Config, clock: Clock) -> Result<Running, StartError>
     let mailer = Mailer::new(log.clone(), vault.clone(), &mail_settings(config))?;
 
     wait_for_database(config, &queries_pool).await?;
+    vault.check_master_key().await?;
     Downstream::prepare(&queries_pool).await?;
     let downstream = Downstream::start(
         downstream_settings(config),

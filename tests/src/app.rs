@@ -1,7 +1,7 @@
 //! The whole server in this process: on a database, a stream and a folder of its own, with a clock that
 //! stands still until it is moved.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, TimeDelta};
 use daybook_api::{
@@ -10,7 +10,6 @@ use daybook_api::{
     entropy::{Clock, ManualClock},
 };
 use daybook_domain::policy::Role;
-use url::Url;
 
 use crate::{client::Client, database::TestDatabase, server::Folder, shop::new_id, until::until};
 
@@ -24,10 +23,10 @@ pub struct TestApp {
     admin: Client,
     key: SigningKey,
     running: Option<Running>,
-    stream: Stream,
-    folder: Folder,
+    stream: Arc<Stream>,
+    folder: Arc<Folder>,
     // Dropped last: the others are connected to it.
-    pub database: TestDatabase,
+    pub database: Arc<TestDatabase>,
 }
 
 impl TestApp {
@@ -39,16 +38,15 @@ impl TestApp {
         Self::start_on(TestDatabase::new().await, change).await
     }
 
+    /// On a server of one's own, that may be killed.
     pub async fn start_on(database: TestDatabase, change: impl FnOnce(&mut Config)) -> Self {
         let folder = Folder::new("daybook-app", None);
         let name = format!("t_{}", new_id().simple());
-        let nats = std::env::var("TEST_NATS_URL");
-        let nats = nats.expect("no nats-server to test with (TEST_NATS_URL is not set): run ./dev test");
         let any_port = "127.0.0.1:0".parse().expect("an address");
         let mut config = Config {
             home: folder.path().to_owned(),
             database_url: database.app_url().as_str().into(),
-            nats_url: nats.as_str().into(),
+            nats_url: nats_url().as_str().into(),
             stream_name: name.clone(),
             subject_prefix: name.clone(),
             api_listen: any_port,
@@ -61,9 +59,28 @@ impl TestApp {
         };
         change(&mut config);
         let clock = ManualClock::at(DateTime::from_timestamp(1_800_000_000, 0).expect("a time"));
+        let stream = Stream { url: config.nats_url.expose().to_owned(), name };
+        Self::launch(config, clock, Arc::new(stream), Arc::new(folder), Arc::new(database)).await
+    }
+
+    /// A second process beside this one: the same database, stream, folder and clock.
+    pub async fn twin(&self, change: impl FnOnce(&mut Config)) -> Self {
+        let mut config = self.config.clone();
+        change(&mut config);
+        let (stream, folder) = (Arc::clone(&self.stream), Arc::clone(&self.folder));
+        Self::launch(config, self.clock.clone(), stream, folder, Arc::clone(&self.database)).await
+    }
+
+    async fn launch(
+        config: Config,
+        clock: ManualClock,
+        stream: Arc<Stream>,
+        folder: Arc<Folder>,
+        database: Arc<TestDatabase>,
+    ) -> Self {
         let key = SigningKey::load(&config).expect("a key is made").expect("it is our own");
-        let stream = Stream { url: config.nats_url.expose().parse().expect("a URL"), name };
-        let running = launch(&config, &clock).await;
+        let started = daybook_api::start(&config, Clock::Manual(clock.clone())).await;
+        let running = started.unwrap_or_else(|error| panic!("the server does not start: {error}"));
         let base = |address| format!("http://{address}");
         let anonymous = Client::new(running.api.map(base).unwrap_or_default());
         let admin = anonymous.at(base(running.admin));
@@ -156,20 +173,21 @@ const BEHIND: &str = "
                AND position < (SELECT coalesce(max(position), 0) FROM events))
          + (SELECT count(*) FROM effects WHERE state = 'pending')";
 
-async fn launch(config: &Config, clock: &ManualClock) -> Running {
-    let started = daybook_api::start(config, Clock::Manual(clock.clone())).await;
-    started.unwrap_or_else(|error| panic!("the server does not start: {error}"))
+/// Of the broker that `./dev test` started.
+fn nats_url() -> String {
+    let url = std::env::var("TEST_NATS_URL");
+    url.expect("no nats-server to test with (TEST_NATS_URL is not set): run ./dev test")
 }
 
 /// What the server keeps at the broker, which reserves room for each stream.
 struct Stream {
-    url: Url,
+    url: String,
     name: String,
 }
 
 impl Drop for Stream {
     fn drop(&mut self) {
-        let (url, name) = (self.url.to_string(), self.name.clone());
+        let (url, name) = (self.url.clone(), self.name.clone());
         let delete = async move {
             let Ok(client) = async_nats::connect(url).await else { return };
             let _ = async_nats::jetstream::new(client).delete_stream(name).await;

@@ -11,6 +11,7 @@ pub mod postgres;
 pub mod proxy;
 pub mod server;
 pub mod shop;
+pub mod smtp;
 pub mod until;
 
 pub use app::TestApp;

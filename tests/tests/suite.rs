@@ -4,5 +4,7 @@
 
 #[path = "suite/committer/mod.rs"]
 mod committer;
+#[path = "suite/http/mod.rs"]
+mod http;
 #[path = "suite/tidy.rs"]
 mod tidy;

@@ -1,0 +1,145 @@
+//! Closed-loop load over plain HTTP/1.1: each connection sends its next request when the last one is
+//! answered. One thread; a request costs it a few microseconds, so that what is measured has the machine.
+
+use std::{
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    task::LocalSet,
+};
+
+/// Writes the request of that number.
+pub type Make = Arc<dyn Fn(u64, &mut Vec<u8>) + Send + Sync>;
+
+pub struct Load {
+    /// Answers with 2xx or 304 per second.
+    pub per_second: f64,
+    pub p50_ms: f64,
+    pub p99_ms: f64,
+    pub good: u64,
+    pub bad: u64,
+}
+
+/// Which requests are sent, and until when.
+#[derive(Clone, Copy)]
+struct Plan {
+    first: u64,
+    end: u64,
+    until: Option<Instant>,
+    connections: u64,
+}
+
+/// Sends requests numbered from `first` over `connections` for `duration`.
+pub async fn run(address: SocketAddr, connections: u64, duration: Duration, first: u64, make: Make) -> Load {
+    let until = Some(Instant::now() + duration);
+    drive(address, Plan { first, end: u64::MAX, until, connections }, make).await
+}
+
+/// Sends the requests 0 to `count` - 1.
+pub async fn run_count(address: SocketAddr, connections: u64, count: u64, make: Make) -> Load {
+    drive(address, Plan { first: 0, end: count, until: None, connections }, make).await
+}
+
+async fn drive(address: SocketAddr, plan: Plan, make: Make) -> Load {
+    let generator = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        LocalSet::new().block_on(&runtime, talk_all(address, plan, make))
+    });
+    let joined = tokio::task::spawn_blocking(move || generator.join()).await;
+    joined.expect("joining a thread").expect("the generator ends well")
+}
+
+async fn talk_all(address: SocketAddr, plan: Plan, make: Make) -> Load {
+    let begun = Instant::now();
+    let clients: Vec<_> = (0..plan.connections)
+        .map(|client| {
+            let make = Arc::clone(&make);
+            tokio::task::spawn_local(async move { talk(address, plan, plan.first + client, &make).await })
+        })
+        .collect();
+    let (mut latencies, mut bad) = (Vec::new(), 0);
+    for client in clients {
+        let talked = client.await.expect("a client doesn't panic");
+        latencies.extend(talked.latencies_us);
+        bad += talked.bad;
+    }
+    let seconds = begun.elapsed().as_secs_f64();
+    latencies.sort_unstable();
+    let quantile = |part: f64| {
+        let index = (latencies.len() as f64 * part) as usize;
+        latencies.get(index.min(latencies.len().saturating_sub(1))).map_or(0.0, |us| f64::from(*us) / 1_000.0)
+    };
+    let good = latencies.len() as u64;
+    Load { per_second: good as f64 / seconds, p50_ms: quantile(0.5), p99_ms: quantile(0.99), good, bad }
+}
+
+struct Talked {
+    latencies_us: Vec<u32>,
+    bad: u64,
+}
+
+async fn talk(address: SocketAddr, plan: Plan, mut number: u64, make: &Make) -> Talked {
+    let mut talked = Talked { latencies_us: Vec::with_capacity(16_384), bad: 0 };
+    let mut stream = TcpStream::connect(address).await.expect("the server listens");
+    stream.set_nodelay(true).expect("a TCP socket");
+    let (mut request, mut answer) = (Vec::with_capacity(2_048), Vec::with_capacity(4_096));
+    while number < plan.end && plan.until.is_none_or(|until| Instant::now() < until) {
+        request.clear();
+        make(number, &mut request);
+        number += plan.connections;
+        let begun = Instant::now();
+        stream.write_all(&request).await.expect("the server takes the request");
+        if receive(&mut stream, &mut answer).await {
+            talked.latencies_us.push(u32::try_from(begun.elapsed().as_micros()).unwrap_or(u32::MAX));
+        } else {
+            talked.bad += 1;
+            if talked.bad == 1 {
+                eprintln!("  ! {}", String::from_utf8_lossy(&answer));
+            }
+        }
+    }
+    talked
+}
+
+/// Reads one answer to its end. Whether it was a good one.
+async fn receive(stream: &mut TcpStream, answer: &mut Vec<u8>) -> bool {
+    answer.clear();
+    let mut length = None;
+    loop {
+        let read = stream.read_buf(answer).await.expect("the server answers");
+        assert!(read > 0, "the server closed the connection");
+        if length.is_none() {
+            length = head_length(answer).map(|head| head + content_length(&answer[..head]));
+        }
+        if length.is_some_and(|length| answer.len() >= length) {
+            return answer.get(9) == Some(&b'2') || answer.starts_with(b"HTTP/1.1 304");
+        }
+    }
+}
+
+fn head_length(answer: &[u8]) -> Option<usize> {
+    answer.windows(4).position(|window| window == b"\r\n\r\n").map(|end| end + 4)
+}
+
+fn content_length(head: &[u8]) -> usize {
+    let head = String::from_utf8_lossy(head).to_ascii_lowercase();
+    let line =
+        head.lines().find_map(|line| line.strip_prefix("content-length:").map(str::trim).map(str::to_owned));
+    line.and_then(|number| number.parse().ok()).unwrap_or(0)
+}
+
+/// The body of the answer to request 0.
+pub async fn first_body(address: SocketAddr, make: &Make) -> Vec<u8> {
+    let mut stream = TcpStream::connect(address).await.expect("the server listens");
+    let (mut request, mut answer) = (Vec::new(), Vec::new());
+    make(0, &mut request);
+    stream.write_all(&request).await.expect("the server takes the request");
+    assert!(receive(&mut stream, &mut answer).await, "{}", String::from_utf8_lossy(&answer));
+    let head = head_length(&answer).expect("received to its end");
+    answer.split_off(head)
+}

@@ -1,0 +1,125 @@
+//! Answers from the cache, beside a bare handler of the same framework that sends the same bytes.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use actix_web::{App, HttpResponse, HttpServer, web};
+use daybook_domain::policy::Role;
+use daybook_tests::{TestDatabase, server::free_port};
+
+use crate::{
+    generator::{self, Make},
+    orders::{orders, stock_up},
+    report::Report,
+    server::{Daybook, SUBJECTS},
+};
+
+const ROUNDS: usize = 5;
+const SKUS: u64 = 200;
+const ORDERS: u64 = 2_000;
+const CONNECTIONS: u64 = 64;
+const SLICE: Duration = Duration::from_secs(4);
+
+pub async fn run() -> Report {
+    let mut report = Report::new("queries", ROUNDS);
+    report.condition("64 connections; GET /v1/orders/{id} of 2,000 orders by their 1,000 customers with token and rate limit; a page of 20 products");
+    report.condition(
+        "bare: an actix-web handler with as many workers that sends the same bytes, without any check",
+    );
+    let database = TestDatabase::new().await;
+    let daybook = Daybook::start(&database, "api,relay,projections,reactor");
+    stock_up(&daybook, SKUS).await;
+    generator::run_count(daybook.api, 64, ORDERS, orders(&daybook, SKUS)).await;
+    daybook_tests::until("the read models have caught up", || async {
+        daybook.metric("daybook_projection_lag_events") == 0.0
+    })
+    .await;
+
+    let item = orders_by_owner(&daybook, &database).await;
+    let page: Make = {
+        // With a token, since callers without one share the limit of their address.
+        let tokens = daybook.tokens(Role::Customer);
+        Arc::new(move |number, request| {
+            get(request, "/v1/products?limit=20", &tokens[(number % SUBJECTS) as usize])
+        })
+    };
+    let bare_item = Bare::start(body_of(daybook.api, &item).await);
+    let bare_page = Bare::start(body_of(daybook.api, &page).await);
+    for (ours, bare, name) in [(&item, &bare_item, "item"), (&page, &bare_page, "page")] {
+        let (mut our_rounds, mut bare_rounds, mut p99_ms) = (vec![], vec![], vec![]);
+        // Every order is asked for once, so that all are in the cache.
+        generator::run_count(daybook.api, CONNECTIONS, ORDERS, ours.clone()).await;
+        generator::run(bare.address, CONNECTIONS, Duration::from_secs(1), 0, ours.clone()).await;
+        for _ in 0..ROUNDS {
+            let load = generator::run(daybook.api, CONNECTIONS, SLICE, 0, ours.clone()).await;
+            assert_eq!(load.bad, 0, "every query is answered");
+            our_rounds.push(load.per_second);
+            p99_ms.push(load.p99_ms);
+            bare_rounds
+                .push(generator::run(bare.address, CONNECTIONS, SLICE, 0, ours.clone()).await.per_second);
+        }
+        let ours = report.figure(&format!("{name}_queries_per_second"), &our_rounds);
+        let bare = report.figure(&format!("bare_{name}_answers_per_second"), &bare_rounds);
+        report.figure(&format!("{name}_p99_ms"), &p99_ms);
+        report.ratio(&format!("{name}_vs_bare"), ours, bare);
+    }
+    report
+}
+
+/// Each order is asked for by the customer whose it is.
+async fn orders_by_owner(daybook: &Daybook, database: &TestDatabase) -> Make {
+    let placed: Vec<(String, String)> = sqlx::query_as(
+        "SELECT aggregate_id, payload->>'customer' FROM events WHERE event_type = 'OrderPlaced' ORDER BY position",
+    )
+    .fetch_all(&database.superuser)
+    .await
+    .expect("the log can be read");
+    let tokens = daybook.tokens(Role::Customer);
+    let requests: Vec<(String, String)> = placed
+        .into_iter()
+        .map(|(id, customer)| {
+            let subject: usize =
+                customer.rsplit('-').next().and_then(|n| n.parse().ok()).expect("customer-N");
+            (format!("/v1/orders/{id}"), tokens[subject].clone())
+        })
+        .collect();
+    Arc::new(move |number, request| {
+        let (path, token) = &requests[number as usize % requests.len()];
+        get(request, path, token);
+    })
+}
+
+fn get(request: &mut Vec<u8>, path: &str, token: &str) {
+    use std::io::Write;
+    write!(request, "GET {path} HTTP/1.1\r\nHost: daybook\r\nAuthorization: Bearer {token}\r\n\r\n")
+        .expect("a Vec takes everything");
+}
+
+async fn body_of(address: SocketAddr, make: &Make) -> Vec<u8> {
+    generator::first_body(address, make).await
+}
+
+struct Bare {
+    address: SocketAddr,
+}
+
+impl Bare {
+    fn start(body: Vec<u8>) -> Self {
+        let body = web::Bytes::from(body);
+        let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
+        let server = HttpServer::new(move || {
+            let body = body.clone();
+            App::new().default_service(web::to(move || {
+                let body = body.clone();
+                async move { HttpResponse::Ok().content_type("application/json").body(body) }
+            }))
+        })
+        .workers(2)
+        .bind(address)
+        .expect("a free port")
+        .disable_signals()
+        .run();
+        #[allow(clippy::disallowed_methods, reason = "runs as long as the bench")]
+        tokio::spawn(server);
+        Self { address }
+    }
+}

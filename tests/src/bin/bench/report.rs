@@ -1,0 +1,87 @@
+//! What a benchmark found: a table for people, JSON for programs.
+
+use std::{collections::BTreeMap, path::PathBuf, process::Command};
+
+use serde::Serialize;
+
+#[derive(Serialize)]
+pub struct Report {
+    name: &'static str,
+    machine: String,
+    date: String,
+    rounds: usize,
+    /// Absolute numbers, named with their unit.
+    figures: BTreeMap<String, f64>,
+    ratios: BTreeMap<String, f64>,
+    /// What ran, with which settings, and what was off.
+    conditions: Vec<String>,
+}
+
+impl Report {
+    pub fn new(name: &'static str, rounds: usize) -> Self {
+        let (figures, ratios) = (BTreeMap::new(), BTreeMap::new());
+        let date = output("date", &["-u", "+%Y-%m-%dT%H:%M:%SZ"]);
+        Self { name, machine: machine(), date, rounds, figures, ratios, conditions: vec![] }
+    }
+
+    pub fn condition(&mut self, text: impl Into<String>) {
+        self.conditions.push(text.into());
+    }
+
+    /// The median of the rounds.
+    pub fn figure(&mut self, name: &str, rounds: &[f64]) -> f64 {
+        let median = median(rounds);
+        self.figures.insert(name.to_owned(), rounded(median));
+        median
+    }
+
+    pub fn ratio(&mut self, name: &str, ours: f64, theirs: f64) {
+        self.ratios.insert(name.to_owned(), rounded(ours / theirs));
+    }
+
+    pub fn print(&self) {
+        println!("\n{} ({} rounds, {}, {})", self.name, self.rounds, self.machine, self.date);
+        for condition in &self.conditions {
+            println!("  . {condition}");
+        }
+        for (name, value) in &self.figures {
+            println!("  {name:<44} {value:>12}");
+        }
+        for (name, value) in &self.ratios {
+            println!("  {name:<44} {value:>12} x");
+        }
+    }
+
+    /// To the folder that `./dev bench` names.
+    pub fn write(&self) {
+        let folder =
+            PathBuf::from(std::env::var_os("BENCH_OUTPUT").unwrap_or_else(|| ".daybook/bench".into()));
+        std::fs::create_dir_all(&folder).expect("the folder for results can be made");
+        let file = folder.join(format!("{}.json", self.name));
+        let text = serde_json::to_string_pretty(self).expect("a report serializes");
+        std::fs::write(&file, text + "\n").expect("the result can be written");
+        println!("  -> {}", file.display());
+    }
+}
+
+pub fn median(rounds: &[f64]) -> f64 {
+    let mut sorted = rounds.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted[sorted.len() / 2]
+}
+
+fn rounded(number: f64) -> f64 {
+    (number * 1_000.0).round() / 1_000.0
+}
+
+fn machine() -> String {
+    let cpu = output("sh", &["-c", "grep -m1 'model name' /proc/cpuinfo | cut -d: -f2"]);
+    let cores = output("nproc", &[]);
+    format!("{cores} x {cpu}, {}", output("uname", &["-sr"]))
+}
+
+fn output(program: &str, arguments: &[&str]) -> String {
+    let output = Command::new(program).args(arguments).output();
+    output
+        .map_or_else(|_| "unknown".into(), |output| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}

@@ -1,0 +1,81 @@
+//! An effect happens at least once, and a repeat is recognisable.
+
+use daybook_domain::policy::Role;
+use daybook_tests::{Client, TestApp, smtp::MailSink, until};
+use serde_json::json;
+
+use super::orders::{order, place};
+
+pub async fn order_with_mail(client: &Client) -> String {
+    let mut body = order(&[("TEA-1", 1)]);
+    body["contact"] = json!({"name": "Alice Ærø", "email": "alice@example.com"});
+    place(client, body).await
+}
+
+fn header<'a>(mail: &'a str, name: &str) -> &'a str {
+    let found = mail.lines().take_while(|line| !line.is_empty()).find_map(|line| line.strip_prefix(name));
+    found.unwrap_or_else(|| panic!("no {name} in {mail}")).trim()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_customer_hears_of_each_step_once() {
+    let app = TestApp::start().await;
+    app.sell("TEA-1", 1999, 100).await;
+    let alice = app.customer("alice");
+    let id = order_with_mail(&alice).await;
+    let silent = place(&alice, order(&[("TEA-1", 1)])).await;
+    let (support, warehouse) = (app.by(Role::Support), app.by(Role::Warehouse));
+    for id in [&id, &silent] {
+        support.post(&format!("/v1/orders/{id}/confirmation"), json!({})).await.expect(200);
+        warehouse.post(&format!("/v1/orders/{id}/shipments"), json!({"tracking": "1Z"})).await.expect(200);
+    }
+    let other = order_with_mail(&alice).await;
+    alice.post(&format!("/v1/orders/{other}/cancellation"), json!({})).await.expect(200);
+    app.settle().await;
+    let mails = app.mails();
+    let mut subjects: Vec<&str> = mails.iter().map(|mail| header(mail, "Subject:")).collect();
+    subjects.sort_unstable();
+    let mut expected = [
+        format!("Order received: {id}"),
+        format!("Order shipped: {id}"),
+        format!("Order received: {other}"),
+        format!("Order cancelled: {other}"),
+    ];
+    expected.sort();
+    assert_eq!(subjects, expected);
+    for mail in &mails {
+        assert!(header(mail, "To:").contains("alice@example.com"));
+        assert_eq!(header(mail, "Auto-Submitted:"), "auto-generated");
+    }
+}
+
+/// Catches: an id of its own for each try.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mail_whose_receipt_was_lost_is_sent_again_as_the_same_mail() {
+    let sink = MailSink::start().await;
+    let app = TestApp::start_with(|config| config.smtp_url = Some(sink.url().as_str().into())).await;
+    app.sell("TEA-1", 1999, 100).await;
+    sink.break_off(1);
+    order_with_mail(&app.customer("alice")).await;
+    app.settle().await;
+    let mails = sink.mails();
+    assert_eq!(mails.len(), 2);
+    assert_eq!(header(&mails[0], "Message-ID:"), header(&mails[1], "Message-ID:"));
+    assert_eq!(mails[0], mails[1]);
+    // Without an accident there is one.
+    order_with_mail(&app.customer("alice")).await;
+    app.settle().await;
+    assert_eq!(sink.mails().len(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mail_server_that_is_busy_is_asked_again() {
+    let sink = MailSink::start().await;
+    let app = TestApp::start_with(|config| config.smtp_url = Some(sink.url().as_str().into())).await;
+    app.sell("TEA-1", 1999, 100).await;
+    sink.refuse(1);
+    order_with_mail(&app.customer("alice")).await;
+    until("the mail has come", async || sink.mails().len() == 1).await;
+    app.settle().await;
+    assert_eq!(sink.mails().len(), 1);
+}

@@ -1,0 +1,18 @@
+//! Journeys through the API of the whole server: HTTP in, HTTP out, everything real in between.
+
+mod about;
+mod conditions;
+mod downstream;
+mod events;
+mod idempotency;
+mod limits;
+mod mails;
+mod operators;
+mod orders;
+mod paging;
+mod permissions;
+mod privacy;
+mod products;
+mod stock;
+mod tokens;
+mod validation;

@@ -1,0 +1,94 @@
+use std::collections::BTreeSet;
+
+use daybook_domain::policy::Role;
+use daybook_tests::{Client, TestApp};
+use serde_json::{Value, json};
+
+use super::orders::{order, place};
+
+/// All pages, from the first to the last.
+async fn pages(client: &Client, path: &str) -> Vec<Value> {
+    let mut pages = vec![client.get(path).await.expect(200).json()];
+    while let Some(next) = pages.last().unwrap()["next"].as_str() {
+        assert_eq!(pages.last().unwrap()["has_more"], true);
+        let joint = if path.contains('?') { '&' } else { '?' };
+        let page = client.get(&format!("{path}{joint}after={next}")).await.expect(200).json();
+        pages.push(page);
+        assert!(pages.len() < 100, "pages have an end");
+    }
+    assert_eq!(pages.last().unwrap()["has_more"], false);
+    assert_eq!(pages.last().unwrap()["next"], Value::Null);
+    pages
+}
+
+fn names(pages: &[Value], member: &str) -> Vec<String> {
+    let rows = pages.iter().flat_map(|page| page["data"].as_array().unwrap());
+    rows.map(|row| row[member].as_str().unwrap().to_owned()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_show_everything_once() {
+    let app = TestApp::start().await;
+    let codes: Vec<String> = (0..25).map(|number| format!("P{number:02}")).collect();
+    for code in &codes {
+        app.sell(code, 100, 0).await;
+    }
+    let listed = pages(&app.anonymous, "/v1/products?limit=10").await;
+    assert_eq!(
+        listed.iter().map(|page| page["data"].as_array().unwrap().len()).collect::<Vec<_>>(),
+        [10, 10, 5]
+    );
+    assert_eq!(names(&listed, "sku"), codes);
+    // A page that is just full has no successor.
+    assert_eq!(pages(&app.anonymous, "/v1/products?limit=25").await.len(), 1);
+    assert_eq!(pages(&app.anonymous, "/v1/products").await.len(), 2);
+
+    app.by(Role::Warehouse).post("/v1/stock/P00/receipts", json!({"quantity": 100})).await.expect(200);
+    let alice = app.customer("alice");
+    let mut placed = BTreeSet::new();
+    for _ in 0..7 {
+        placed.insert(place(&alice, order(&[("P00", 1)])).await);
+    }
+    let listed = names(&pages(&alice, "/v1/orders?limit=3").await, "id");
+    assert_eq!(listed.len(), 7);
+    assert!(listed.iter().rev().eq(placed.iter()), "the newest first");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_empty_list_is_a_page() {
+    let app = TestApp::start().await;
+    let empty = json!({"data": [], "has_more": false, "next": null});
+    assert_eq!(app.anonymous.get("/v1/products").await.expect(200).json(), empty);
+    assert_eq!(app.customer("alice").get("/v1/orders").await.expect(200).json(), empty);
+    assert_eq!(app.by(Role::Analyst).get("/v1/events").await.expect(200).json(), empty);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn parameters_are_checked() {
+    let app = TestApp::start().await;
+    for code in ["A", "B", "C"] {
+        app.sell(code, 100, 0).await;
+    }
+    let support = app.by(Role::Support);
+    for path in ["/v1/products", "/v1/orders"] {
+        for (query, expected) in [
+            ("limit=0", "400 malformed_request"),
+            ("limit=101", "400 malformed_request"),
+            ("limit=ten", "400 malformed_request"),
+            ("limit=1&limit=2", "400 malformed_request"),
+            ("after=", "400 malformed_request"),
+            ("after=nonsense", "400 malformed_request"),
+            ("after=%00", "400 malformed_request"),
+            ("page=2", "400 unknown_parameter"),
+            ("limit=5&colour=red", "400 unknown_parameter"),
+        ] {
+            assert_eq!(support.get(&format!("{path}?{query}")).await.refusal(), expected, "{path}?{query}");
+        }
+    }
+    assert_eq!(support.get("/v1/orders?status=lost").await.refusal(), "400 malformed_request");
+    assert_eq!(support.get("/v1/products/A?x=1").await.refusal(), "400 unknown_parameter");
+    // A cursor of another list.
+    let products = app.anonymous.get("/v1/products?limit=1").await.expect(200).json();
+    let cursor = products["next"].as_str().unwrap();
+    assert_eq!(support.get(&format!("/v1/orders?after={cursor}")).await.refusal(), "400 malformed_request");
+}

@@ -1,0 +1,164 @@
+//! Every action, asked for by everybody: the table of rules is what is enforced, over HTTP too.
+
+use daybook_domain::policy::{Action, RULES, Role, Rule};
+use daybook_tests::{Client, Log, Reply, TestApp};
+use serde_json::json;
+
+use super::orders::{order, place};
+
+/// What an action is over HTTP, on things that were prepared for it. `None`: it has no request of its own.
+async fn ask(app: &TestApp, client: &Client, action: Action, id: &str) -> Option<Reply> {
+    let of_order = |what: &str| format!("/v1/orders/{id}/{what}");
+    let price = json!({"amount": 7, "currency": "EUR"});
+    let reply = match action {
+        Action::CreateProduct => {
+            let product = json!({"sku": "NEW", "name": "New", "price": price});
+            client.post("/v1/products", product).await
+        }
+        Action::DescribeProduct => client.patch("/v1/products/TEA-1", json!({"name": "Other"})).await,
+        Action::PriceProduct => client.put("/v1/products/TEA-1/price", price).await,
+        Action::PublishProduct => client.post("/v1/products/TEA-1/publication", json!({})).await,
+        Action::ArchiveProduct => client.post("/v1/products/OLD/archival", json!({})).await,
+        Action::ReadUnpublishedProduct => return None,
+        Action::ReceiveStock => client.post("/v1/stock/TEA-1/receipts", json!({"quantity": 1})).await,
+        Action::AdjustStock => {
+            client.post("/v1/stock/TEA-1/adjustments", json!({"delta": 1, "reason": "counted"})).await
+        }
+        Action::ReadStock => client.get("/v1/stock/TEA-1").await,
+        Action::PlaceOrder => client.post("/v1/orders", order(&[("TEA-1", 1)])).await,
+        Action::PlaceOrderForOther => {
+            let mut body = order(&[("TEA-1", 1)]);
+            body["customer"] = json!("somebody");
+            client.post("/v1/orders", body).await
+        }
+        Action::OverridePrice => {
+            let mut body = order(&[("TEA-1", 1)]);
+            body["lines"][0]["unit_price"] = price;
+            client.post("/v1/orders", body).await
+        }
+        Action::ConfirmOrder => client.post(&of_order("confirmation"), json!({})).await,
+        Action::CancelOrder => client.post(&of_order("cancellation"), json!({})).await,
+        Action::ShipOrder => client.post(&of_order("shipments"), json!({})).await,
+        Action::DeliverOrder => client.post(&of_order("delivery"), json!({})).await,
+        Action::ReadOrder => client.get(&format!("/v1/orders/{id}")).await,
+        Action::ListAllOrders => client.get("/v1/orders?customer=somebody").await,
+        Action::ReadEvents => client.get("/v1/events").await,
+        Action::Operate => {
+            let base = app.operator().request(reqwest::Method::GET, "").build().unwrap();
+            let base = base.url().as_str().trim_end_matches('/').to_owned();
+            client.at(base).get("/admin/projections").await
+        }
+    };
+    Some(reply)
+}
+
+/// Whether the role may do it to what belongs to `owner`, as the table says.
+fn allowed(rule: &Rule, role: Role) -> bool {
+    role == Role::Admin || rule.roles.contains(&role)
+}
+
+async fn shop() -> TestApp {
+    let app = TestApp::start().await;
+    app.sell("TEA-1", 1999, 1_000).await;
+    app.sell("OLD", 1999, 0).await;
+    app
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_role_may_do_what_the_table_says_and_nothing_else() {
+    let app = shop().await;
+    for role in Role::ALL {
+        let client = app.by(role);
+        for rule in RULES {
+            // Somebody else's, so a customer's right to their own doesn't count.
+            let id = place(&app.customer("somebody"), order(&[("TEA-1", 1)])).await;
+            let before = Log::read(&app.database.superuser).await.head();
+            let Some(reply) = ask(&app, &client, rule.action, &id).await else { continue };
+            let name = rule.name;
+            let after = Log::read(&app.database.superuser).await.head();
+            match (allowed(rule, role), rule.own, role) {
+                (true, ..) => {
+                    assert!(![401, 403].contains(&reply.status), "{role:?} {name}: {}", reply.text())
+                }
+                // What is somebody else's isn't there; an order that one places is one's own.
+                (false, true, Role::Customer) if rule.action == Action::PlaceOrder => drop(reply.expect(201)),
+                (false, true, Role::Customer) => assert_eq!(reply.refusal(), "404 not_found", "{name}"),
+                (false, ..) => assert_eq!(reply.refusal(), "403 forbidden", "{role:?} {name}"),
+            }
+            if !allowed(rule, role) && rule.action != Action::PlaceOrder {
+                assert_eq!(after, before, "{role:?} {name} was refused and left something behind");
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_may_do_anything_without_a_token() {
+    let app = shop().await;
+    let id = place(&app.customer("somebody"), order(&[("TEA-1", 1)])).await;
+    let before = Log::read(&app.database.superuser).await.head();
+    for rule in RULES {
+        if let Some(reply) = ask(&app, &app.anonymous, rule.action, &id).await {
+            assert_eq!(reply.refusal(), "401 unauthenticated", "{}", rule.name);
+            assert!(reply.header("www-authenticate").unwrap().starts_with("Bearer"));
+        }
+    }
+    assert_eq!(Log::read(&app.database.superuser).await.head(), before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn anothers_order_answers_like_one_that_does_not_exist() {
+    let app = shop().await;
+    let id = place(&app.customer("alice"), order(&[("TEA-1", 1)])).await;
+    let other = "ord_019b0000000070008000000000000001";
+    let bob = app.customer("bob");
+    let without_ids = |reply: &Reply| {
+        let mut problem = reply.json();
+        problem["instance"] = json!(null);
+        problem["request_id"] = json!(null);
+        problem
+    };
+    for (theirs, nobodys) in [
+        (bob.get(&format!("/v1/orders/{id}")).await, bob.get(&format!("/v1/orders/{other}")).await),
+        (
+            bob.get(&format!("/v1/orders/{id}/history")).await,
+            bob.get(&format!("/v1/orders/{other}/history")).await,
+        ),
+        (
+            bob.post(&format!("/v1/orders/{id}/cancellation"), json!({})).await,
+            bob.post(&format!("/v1/orders/{other}/cancellation"), json!({})).await,
+        ),
+    ] {
+        assert_eq!((theirs.status, without_ids(&theirs)), (404, without_ids(&nobodys)));
+    }
+    let alice = app.customer("alice").get(&format!("/v1/orders/{id}")).await.expect(200).json();
+    assert_eq!(alice["status"], "placed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_refused_is_noted() {
+    let app = shop().await;
+    let request = app.by(Role::Analyst).request(reqwest::Method::POST, "/v1/stock/TEA-1/receipts");
+    let request = request.header("idempotency-key", "k").header("x-request-id", "refused-1");
+    let refused = app.by(Role::Analyst).send(request.json(&json!({"quantity": 1}))).await;
+    assert_eq!(refused.refusal(), "403 forbidden");
+    daybook_tests::until("it is noted", async || {
+        let noted = "SELECT count(*) FROM audit WHERE request_id = 'refused-1' AND outcome = 'forbidden'
+                        AND actor = 'analyst' AND target = '/v1/stock/TEA-1/receipts'";
+        app.database.count(noted).await == 1
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_table_is_there_for_everybody() {
+    let app = TestApp::start().await;
+    let table = app.anonymous.get("/v1/permissions").await.expect(200).json();
+    let rules = table["data"].as_array().unwrap();
+    assert_eq!(rules.len(), RULES.len());
+    for (shown, rule) in rules.iter().zip(RULES) {
+        assert_eq!(shown["name"], rule.name);
+        assert_eq!(shown["own"], rule.own);
+        assert!(shown["roles"].as_array().unwrap().contains(&json!("admin")));
+    }
+}

@@ -1,0 +1,105 @@
+use daybook_domain::policy::Role;
+use daybook_tests::TestApp;
+use serde_json::json;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_product_goes_from_draft_to_shop_window_to_archive() {
+    let app = TestApp::start().await;
+    let merchandiser = app.by(Role::Merchandiser);
+    let created = merchandiser
+        .post(
+            "/v1/products",
+            json!({"sku": "TEA-1", "name": "Earl Grey", "description": "100 g", "external_id": "shop-7",
+                   "price": {"amount": 1999, "currency": "EUR"}, "metadata": {"colour": "black"}}),
+        )
+        .await
+        .expect(201);
+    assert_eq!(created.header("location"), Some("/v1/products/TEA-1"));
+    assert_eq!(created.header("etag"), Some("\"1\""));
+    let receipt = created.json();
+    assert_eq!(receipt["id"], "TEA-1");
+    assert_eq!((&receipt["sku"], &receipt["version"]), (&json!("TEA-1"), &json!(1)));
+    assert_eq!(receipt["position"], created.position());
+
+    // A draft is there for merchandisers only.
+    app.anonymous.get("/v1/products/TEA-1").await.expect(404);
+    app.by(Role::Support).get("/v1/products/TEA-1").await.expect(404);
+    let draft = merchandiser.get("/v1/products/TEA-1").await.expect(200);
+    assert_eq!(draft.header("cache-control"), Some("no-store"));
+    assert_eq!(draft.json()["status"], "draft");
+    assert_eq!(app.anonymous.get("/v1/products").await.expect(200).json()["data"], json!([]));
+
+    merchandiser.post("/v1/products/TEA-1/publication", json!({})).await.expect(200);
+    let shown = app.anonymous.get("/v1/products/TEA-1").await.expect(200);
+    assert!(shown.header("cache-control").unwrap().contains("public, max-age="));
+    let product = shown.json();
+    assert_eq!(product["status"], "published");
+    assert_eq!(product["price"], json!({"amount": 1999, "currency": "EUR"}));
+    assert_eq!(product["metadata"], json!({"colour": "black"}));
+    assert_eq!(product["external_id"], "shop-7");
+
+    merchandiser
+        .patch("/v1/products/TEA-1", json!({"name": "Lady Grey", "metadata": {"colour": "blue"}}))
+        .await
+        .expect(200);
+    merchandiser
+        .put("/v1/products/TEA-1/price", json!({"amount": 2500, "currency": "JPY"}))
+        .await
+        .expect(200);
+    let product = app.anonymous.get("/v1/products/TEA-1").await.expect(200).json();
+    assert_eq!((&product["name"], &product["description"]), (&json!("Lady Grey"), &json!("100 g")));
+    assert_eq!(product["price"]["currency"], "EUR");
+    assert!(product["prices"].as_array().unwrap().contains(&json!({"amount": 2500, "currency": "JPY"})));
+
+    merchandiser.delete("/v1/products/TEA-1/publication").await.expect(200);
+    app.anonymous.get("/v1/products/TEA-1").await.expect(404);
+    merchandiser.post("/v1/products/TEA-1/archival", json!({})).await.expect(200);
+    let refused = merchandiser.post("/v1/products/TEA-1/publication", json!({})).await;
+    assert_eq!(refused.refusal(), "422 product_archived");
+    assert_eq!(merchandiser.get("/v1/products/TEA-1").await.json()["status"], "archived");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sku_and_an_external_id_are_taken_once() {
+    let app = TestApp::start().await;
+    let merchandiser = app.by(Role::Merchandiser);
+    let product = |sku: &str, external: &str| json!({"sku": sku, "name": "A", "external_id": external, "price": {"amount": 1, "currency": "EUR"}});
+    merchandiser.post("/v1/products", product("A", "1")).await.expect(201);
+    let same_sku = merchandiser.post("/v1/products", product("A", "2")).await;
+    assert_eq!(same_sku.refusal(), "409 already_exists");
+    let same_id = merchandiser.post("/v1/products", product("B", "1")).await;
+    assert!(same_id.refusal().starts_with("409 already_exists"), "{}", same_id.text());
+    merchandiser.get("/v1/products/B").await.expect(404);
+    // Codes that differ only in case are different codes.
+    merchandiser.post("/v1/products", product("a", "3")).await.expect(201);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_catalogue_can_be_searched() {
+    let app = TestApp::start().await;
+    for (sku, name) in
+        [("TEA-1", "Earl Grey"), ("TEA-2", "Lapsang"), ("CUP-1", "Cup, 100% china"), ("X_1", "Grey_cat")]
+    {
+        let merchandiser = app.by(Role::Merchandiser);
+        let product = json!({"sku": sku, "name": name, "price": {"amount": 1, "currency": "EUR"}});
+        merchandiser.post("/v1/products", product).await.expect(201);
+        merchandiser.post(&format!("/v1/products/{sku}/publication"), json!({})).await.expect(200);
+    }
+    let found = async |q: &str| {
+        let page = app.anonymous.get(&format!("/v1/products?q={q}")).await.expect(200).json();
+        let skus = page["data"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|product| product["sku"].as_str().unwrap().to_owned());
+        skus.collect::<Vec<_>>()
+    };
+    assert_eq!(found("").await, ["CUP-1", "TEA-1", "TEA-2", "X_1"]);
+    assert_eq!(found("grey").await, ["TEA-1", "X_1"]);
+    assert_eq!(found("TEA-").await, ["TEA-1", "TEA-2"]);
+    // Not patterns of SQL.
+    assert_eq!(found("100%25").await, ["CUP-1"]);
+    assert_eq!(found("%25").await, ["CUP-1"]);
+    assert_eq!(found("y_c").await, ["X_1"]);
+    assert_eq!(found("nothing%20like%20it").await, Vec::<String>::new());
+}

@@ -1,0 +1,94 @@
+//! Who is let in. The forgeries themselves are tested beside the verifier; here, that no way around it
+//! exists over HTTP.
+
+use daybook_domain::policy::Role;
+use daybook_tests::TestApp;
+use reqwest::Method;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_is_no_good_is_refused_wherever_it_is_sent() {
+    let app = TestApp::start_with(|config| {
+        (config.invalid_token_rate_per_s, config.invalid_token_burst) = (1_000, 1_000);
+    })
+    .await;
+    let good = app.token("alice", &[Role::Customer]);
+    let parts: Vec<&str> = good.split('.').collect();
+    // {"alg":"none","typ":"JWT"}
+    let none = "eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0";
+    for bad in [
+        String::new(),
+        "nonsense".into(),
+        format!("{}.{}.", parts[0], parts[1]),
+        format!("{}.{}", parts[0], parts[1]),
+        format!("{none}.{}.", parts[1]),
+        format!("{none}.{}.{}", parts[1], parts[2]),
+        format!("{}.{}.{}", parts[0], parts[1], parts[2].chars().rev().collect::<String>()),
+        format!("{good}.{good}"),
+        "a".repeat(9_000),
+    ] {
+        for path in ["/v1/orders", "/v1/products"] {
+            let request = app.anonymous.request(Method::GET, path);
+            let reply = app.anonymous.send(request.header("authorization", format!("Bearer {bad}"))).await;
+            assert_eq!(reply.refusal(), "401 unauthenticated", "{path} {bad:.40}");
+            assert!(reply.header("www-authenticate").unwrap().starts_with("Bearer"));
+        }
+    }
+    let twice = app.anonymous.request(Method::GET, "/v1/orders");
+    let twice = twice.header("authorization", format!("Bearer {good}")).header("authorization", "Bearer x");
+    assert_eq!(app.anonymous.send(twice).await.status, 401);
+    for scheme in ["Basic", "bearer2", "Token"] {
+        let request = app.anonymous.request(Method::GET, "/v1/orders");
+        let reply = app.anonymous.send(request.header("authorization", format!("{scheme} {good}"))).await;
+        assert_eq!(reply.status, 401, "{scheme}");
+    }
+    let lower_case = app.anonymous.request(Method::GET, "/v1/orders");
+    app.anonymous.send(lower_case.header("authorization", format!("bearer {good}"))).await.expect(200);
+    // Never in the query string, not even a good one beside a good one.
+    let alice = app.customer("alice");
+    assert_eq!(alice.get(&format!("/v1/orders?access_token={good}")).await.refusal(), "401 unauthenticated");
+    assert_eq!(app.anonymous.get(&format!("/v1/products?access_token={good}")).await.status, 401);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_ends_when_it_says() {
+    let app = TestApp::start().await;
+    let alice = app.customer("alice");
+    alice.get("/v1/orders").await.expect(200);
+    app.advance(3_600 + 29);
+    alice.get("/v1/orders").await.expect(200);
+    app.advance(2);
+    assert_eq!(alice.get("/v1/orders").await.refusal(), "401 unauthenticated");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_of_another_key_or_place_is_refused() {
+    let app = TestApp::start().await;
+    let elsewhere = TestApp::start().await;
+    let stranger = app.anonymous.with_token(elsewhere.token("alice", &[Role::Admin]));
+    assert_eq!(stranger.get("/v1/orders").await.refusal(), "401 unauthenticated");
+    for twin in [
+        app.twin(|config| config.token_audience = "somewhere-else".into()).await,
+        app.twin(|config| config.token_issuer = "somebody-else".into()).await,
+    ] {
+        let visitor = app.anonymous.with_token(twin.token("alice", &[Role::Customer]));
+        assert_eq!(visitor.get("/v1/orders").await.refusal(), "401 unauthenticated");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_bad_tokens_are_not_even_looked_at() {
+    let app = TestApp::start_with(|config| {
+        (config.invalid_token_rate_per_s, config.invalid_token_burst) = (1, 5);
+    })
+    .await;
+    let alice = app.customer("alice");
+    alice.get("/v1/orders").await.expect(200);
+    let mut statuses = Vec::new();
+    for number in 0..15 {
+        statuses.push(app.anonymous.with_token(format!("a.b.{number}")).get("/v1/orders").await.status);
+    }
+    assert_eq!(statuses[0], 401);
+    assert!(statuses.contains(&429), "{statuses:?}");
+    // Whoever is known to be right is not locked out by it.
+    alice.get("/v1/orders").await.expect(200);
+}
