@@ -1,4 +1,4 @@
-//! Planted bugs: `DAYBOOK_PLANT=no_lock cargo nextest run -p daybook-tests committer` runs the tests on
+//! Planted bugs: `PLANTED_BUG=no_lock ./dev test -E "test(committer)"` runs the tests on
 //! databases that have this bug. A promise is tested if its tests fail then; their comments say which
 //! bugs they catch. Nothing is planted without that variable.
 
@@ -61,9 +61,9 @@ const BUGS: &[Bug] = &[
 const HEAD_KNOWN: (&str, &str) = (" AND head_event_id IS NOT DISTINCT FROM known_head_event_id", "");
 const NO_LOCK: (&str, &str) = ("PERFORM pg_advisory_xact_lock(log_lock());", "");
 
-/// Plants what `DAYBOOK_PLANT` names.
+/// Plants what `PLANTED_BUG` names.
 pub async fn plant(superuser: &PgPool) {
-    let Ok(wanted) = std::env::var("DAYBOOK_PLANT") else { return };
+    let Ok(wanted) = std::env::var("PLANTED_BUG") else { return };
     let names = || BUGS.iter().map(|bug| bug.name).collect::<Vec<_>>();
     let bug = BUGS.iter().find(|bug| bug.name == wanted);
     let bug = bug.unwrap_or_else(|| panic!("no bug is called {wanted}; there are {:?}", names()));

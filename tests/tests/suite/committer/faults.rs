@@ -60,8 +60,7 @@ async fn a_shop_with_teapots(database: &TestDatabase, name: &str) -> Shop {
     shop
 }
 
-/// Catches: an append whose connection broke and that is simply tried again, or simply reported as
-/// failed.
+/// A storm, in addition: the planted bugs are caught by the tests that lose one answer at a chosen moment.
 #[tokio::test(flavor = "multi_thread")]
 async fn sessions_that_are_killed_lose_nothing_and_repeat_nothing() {
     const KILLS: u32 = 15;
