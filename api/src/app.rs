@@ -36,6 +36,7 @@ pub struct App {
     pub rates: RateLimits,
     pub limits: Limits,
     pub pool: PgPool,
+    pub command_pool: PgPool,
     pub nats_url: String,
     pub traffic: Traffic,
 }

@@ -3,8 +3,9 @@
 use std::sync::LazyLock;
 
 use prometheus::{
-    HistogramVec, IntCounter, IntCounterVec, IntGauge, histogram_opts, opts, register_histogram_vec,
-    register_int_counter, register_int_counter_vec, register_int_gauge,
+    HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, histogram_opts, opts,
+    register_histogram_vec, register_int_counter, register_int_counter_vec, register_int_gauge,
+    register_int_gauge_vec,
 };
 
 /// Metrics are registered once, under names that nobody else has.
@@ -44,3 +45,15 @@ pub static AUDIT_LOST: LazyLock<IntCounter> = LazyLock::new(|| {
     let options = opts!("daybook_audit_records_lost_total", "Refusals that left no audit record");
     register_int_counter!(options).expect(REGISTERED)
 });
+
+pub static POOL_CONNECTIONS: LazyLock<IntGaugeVec> = LazyLock::new(|| {
+    let options = opts!("daybook_pool_connections", "Database connections by pool and state: open, idle");
+    register_int_gauge_vec!(options, &["pool", "state"]).expect(REGISTERED)
+});
+
+/// Notes how many connections a pool has open, and how many of them have nothing to do.
+pub fn measure_pool(name: &str, pool: &sqlx::PgPool) {
+    let idle = i64::try_from(pool.num_idle()).unwrap_or(i64::MAX);
+    POOL_CONNECTIONS.with_label_values(&[name, "open"]).set(pool.size().into());
+    POOL_CONNECTIONS.with_label_values(&[name, "idle"]).set(idle);
+}

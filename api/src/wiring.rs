@@ -93,11 +93,10 @@ pub async fn start(config: &Config, clock: Clock) -> Result<Running, StartError>
         connect.clone(),
         Arc::new(Effects::new(mailer)),
     );
+    let command_pool = pool(config.command_connections);
     let (commands, committer) = config
         .has(Part::Api)
-        .then(|| {
-            Commands::start(CommitterSettings::default(), connect.clone(), pool(config.command_connections))
-        })
+        .then(|| Commands::start(CommitterSettings::default(), connect.clone(), command_pool.clone()))
         .unzip();
 
     let published_key = signing_key.map(|key| key.jwk);
@@ -122,6 +121,7 @@ pub async fn start(config: &Config, clock: Clock) -> Result<Running, StartError>
         rates: RateLimits::new(config),
         limits: Limits::new(config),
         pool: queries_pool.clone(),
+        command_pool,
         nats_url: config.nats_url.expose().to_owned(),
         traffic: traffic.clone(),
     });

@@ -28,6 +28,8 @@ metrics! {
     RELAY_FAILURES: IntCounter =
         register_int_counter("daybook_relay_failures_total", "Times that the relay had to start over.");
     RELAY_UP: IntGauge = register_int_gauge("daybook_relay_up", "1 while this process relays.");
+    POOL_CONNECTIONS: IntGaugeVec = register_int_gauge_vec(
+        "daybook_downstream_pool_connections", "Database connections of what is downstream: open, idle.", &["state"]);
     FEED_UP: IntGauge = register_int_gauge("daybook_feed_up", "1 while events arrive by JetStream.");
     FEED_FAILURES: IntCounter =
         register_int_counter("daybook_feed_failures_total", "Times that the feed had to be attached again.");

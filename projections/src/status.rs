@@ -142,6 +142,9 @@ pub(crate) fn start(tasks: &Tasks, works: &Works) {
 }
 
 async fn measure(pool: &PgPool) -> Result<(), sqlx::Error> {
+    let idle = i64::try_from(pool.num_idle()).unwrap_or(i64::MAX);
+    metrics::POOL_CONNECTIONS.with_label_values(&["open"]).set(pool.size().into());
+    metrics::POOL_CONNECTIONS.with_label_values(&["idle"]).set(idle);
     for projection in list(pool).await? {
         let name = projection.name.as_str();
         metrics::PROJECTION_LAG_EVENTS.with_label_values(&[name]).set(projection.lag_events);

@@ -22,7 +22,7 @@ use super::{
 use crate::{
     app::App,
     config::{Config, Part},
-    tasks,
+    metrics, tasks,
 };
 
 /// How long an idle connection may take to say goodbye.
@@ -134,13 +134,15 @@ fn probes(routes: &mut ServiceConfig) {
 fn bind_telemetry(config: &Config, app: &Data<App>) -> io::Result<(Server, SocketAddr)> {
     let app = app.clone();
     let server = HttpServer::new(move || {
-        Routes::new().app_data(app.clone()).configure(probes).route("/metrics", web::get().to(metrics))
+        Routes::new().app_data(app.clone()).configure(probes).route("/metrics", web::get().to(show_metrics))
     });
     let server = server.workers(1).max_connections(SIDE_CONNECTIONS);
     bind!(server, config.telemetry_listen, config)
 }
 
-async fn metrics() -> HttpResponse {
+async fn show_metrics(app: Data<App>) -> HttpResponse {
+    metrics::measure_pool("queries", &app.pool);
+    metrics::measure_pool("commands", &app.command_pool);
     match TextEncoder::new().encode_to_string(&prometheus::gather()) {
         Ok(text) => HttpResponse::Ok().content_type(prometheus::TEXT_FORMAT).body(text),
         Err(error) => {
