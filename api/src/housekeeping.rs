@@ -7,7 +7,7 @@ use sqlx::PgPool;
 use tokio::time::interval;
 use tracing::warn;
 
-use crate::{app::App, http::limits::SWEEP_EVERY};
+use crate::{app::App, auth::revocation, http::limits::SWEEP_EVERY};
 
 const FORGET_EVERY: Duration = Duration::from_secs(60);
 /// Idempotency keys forgotten by one statement.
@@ -22,11 +22,14 @@ pub async fn sweep_rates(app: Data<App>) {
     }
 }
 
-/// Forgets answers that nobody may ask for again. Never ends.
+/// Forgets answers that nobody may ask for again, and revocations of tokens that have ended. Never ends.
 pub async fn forget_answers(pool: PgPool) {
     let mut ticks = interval(FORGET_EVERY);
     loop {
         ticks.tick().await;
+        if let Err(error) = revocation::forget(&pool).await {
+            warn!(%error, "cannot forget old revocations");
+        }
         loop {
             let forgotten: Result<i64, _> = sqlx::query_scalar("SELECT forget_idempotency_keys($1)")
                 .bind(FORGET_AT_MOST)

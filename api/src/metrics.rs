@@ -36,6 +36,14 @@ pub static TOKENS_REFUSED: LazyLock<IntCounterVec> = LazyLock::new(|| {
     register_int_counter_vec!(options, &["reason"]).expect(REGISTERED)
 });
 
+pub static REVOCATIONS_UNREAD: LazyLock<IntCounter> = LazyLock::new(|| {
+    let options = opts!(
+        "daybook_revocations_unread_total",
+        "Times that it could not be read which tokens were revoked"
+    );
+    register_int_counter!(options).expect(REGISTERED)
+});
+
 pub static PANICS: LazyLock<IntCounter> = LazyLock::new(|| {
     register_int_counter!(opts!("daybook_http_panics_total", "Handlers that panicked")).expect(REGISTERED)
 });

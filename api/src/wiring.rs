@@ -17,7 +17,7 @@ use tracing::{info, warn};
 use crate::{
     app::{App, Limits, Traffic},
     audit::Audit,
-    auth::{KeySet, SigningKey, Verifier, issuer},
+    auth::{KeySet, SigningKey, Verifier, issuer, revocation},
     config::{Config, Part},
     effects::{
         Effects,
@@ -102,8 +102,10 @@ pub async fn start(config: &Config, clock: Clock) -> Result<Running, StartError>
     let published_key = signing_key.map(|key| key.jwk);
     let own_keys = KeySet::new(&published_key);
     let verifier = Arc::new(Verifier::new(&config.token_issuer, &config.token_audience, own_keys, clock));
+    revocation::load(&queries_pool, &verifier).await?;
     let (audit, audit_writer) = Audit::new(queries_pool.clone());
     let mut background = vec![tasks::spawn("audit", audit_writer.run())];
+    background.push(tasks::spawn("revocations", revocation::follow(queries_pool.clone(), verifier.clone())));
     if let Some(url) = config.jwks_url.clone() {
         let following = issuer::follow(url, published_key.clone(), verifier.clone());
         background.push(tasks::spawn("issuer", following));

@@ -3,6 +3,7 @@
 pub mod caller;
 pub mod issuer;
 pub mod keys;
+pub mod revocation;
 pub mod token;
 
 pub use caller::Caller;

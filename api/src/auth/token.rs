@@ -12,7 +12,10 @@ use moka::sync::Cache;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::keys::{KeySet, SigningKey};
+use super::{
+    keys::{KeySet, SigningKey},
+    revocation::{Marks, Revocations, Revoked},
+};
 use crate::entropy::{self, Clock};
 
 /// How far clocks may be apart.
@@ -21,8 +24,12 @@ const MAX_TOKEN_BYTES: usize = 8 * 1024;
 const MAX_SUBJECT_CHARS: usize = 128;
 /// Tokens that were found valid and are not checked again, at most.
 const REMEMBERED_TOKENS: u64 = 200_000;
-/// And for how long: a key that is withdrawn is forgotten by then.
+/// And for how long, s: whoever has not called for a while is forgotten.
 const REMEMBERED_FOR: Duration = Duration::from_secs(300);
+/// Nobody is given a token for longer than a leap year, so revocations need not be kept for longer.
+pub const MAX_LIFETIME_S: i64 = 366 * 24 * 3_600;
+
+const UNPOISONED: &str = "nobody panics while holding this lock";
 
 /// All of them are required, and numbers are numbers.
 #[derive(Debug, Serialize, Deserialize)]
@@ -68,6 +75,8 @@ pub enum Refused {
     Elsewhere,
     #[error("expired_or_not_yet_valid")]
     Time,
+    #[error("revoked")]
+    Revoked,
 }
 
 /// Checks tokens, and remembers the valid ones.
@@ -76,12 +85,17 @@ pub struct Verifier {
     audience: String,
     clock: Clock,
     keys: RwLock<KeySet>,
+    revocations: RwLock<Revocations>,
     valid: Cache<[u8; 32], Valid>,
 }
 
 #[derive(Clone)]
 struct Valid {
     actor: Arc<Actor>,
+    id: Arc<str>,
+    key: Arc<str>,
+    /// Unix time in seconds.
+    issued_at: i64,
     /// Unix time in seconds.
     expires_at: i64,
 }
@@ -127,38 +141,74 @@ impl Verifier {
             audience: audience.to_owned(),
             clock,
             keys: RwLock::new(keys),
+            revocations: RwLock::default(),
             valid,
         }
     }
 
-    /// Other keys from now on. Tokens that are remembered stay so for a few minutes at most.
+    /// Other keys from now on, for tokens that were found valid before as well.
     pub fn replace_keys(&self, keys: KeySet) {
-        *self.keys.write().expect("nobody panics while holding this lock") = keys;
+        *self.keys.write().expect(UNPOISONED) = keys;
+    }
+
+    /// These have ended, too. With each, the Unix time up to which tokens are meant.
+    pub fn revoke(&self, revoked: impl IntoIterator<Item = (Revoked, i64)>) {
+        let mut revocations = self.revocations.write().expect(UNPOISONED);
+        for (revoked, issued_until) in revoked {
+            revocations.add(revoked, issued_until);
+        }
+    }
+
+    /// These have ended, and no others.
+    pub fn replace_revocations(&self, revoked: Vec<(Revoked, i64)>) {
+        let mut all = Revocations::default();
+        for (revoked, issued_until) in revoked {
+            all.add(revoked, issued_until);
+        }
+        *self.revocations.write().expect(UNPOISONED) = all;
+    }
+
+    /// Unix time in seconds, as tokens are compared with.
+    pub fn now(&self) -> i64 {
+        self.clock.now().timestamp()
     }
 
     /// Whose token it is, if it was found valid before.
     pub fn remembered(&self, presented: &Presented) -> Option<Arc<Actor>> {
         let valid = self.valid.get(&presented.hash)?;
-        let is_current = self.clock.now().timestamp() < valid.expires_at.saturating_add(TOLERANCE_S);
+        let is_current = self.now() < valid.expires_at.saturating_add(TOLERANCE_S)
+            && self.keys.read().expect(UNPOISONED).get(&valid.key).is_some()
+            && !self.is_revoked(&valid);
         is_current.then_some(valid.actor)
     }
 
     /// Whose token it is, after checking everything about it.
     pub fn verify(&self, presented: &Presented) -> Result<Arc<Actor>, Refused> {
-        let claims = self.signed_claims(presented.token)?;
-        let expires_at = claims.exp;
+        let (key, claims) = self.signed_claims(presented.token)?;
+        let (id, issued_at, expires_at) = (claims.jti.as_str().into(), claims.iat, claims.exp);
         let actor = Arc::new(self.accept(claims)?);
-        self.valid.insert(presented.hash, Valid { actor: actor.clone(), expires_at });
+        let valid = Valid { actor: actor.clone(), id, key, issued_at, expires_at };
+        if self.is_revoked(&valid) {
+            return Err(Refused::Revoked);
+        }
+        self.valid.insert(presented.hash, valid);
         Ok(actor)
     }
 
-    fn signed_claims(&self, token: &str) -> Result<Claims, Refused> {
+    fn is_revoked(&self, token: &Valid) -> bool {
+        let Valid { actor, id, key, issued_at, .. } = token;
+        let marks = Marks { id, subject: &actor.subject, key, issued_at: *issued_at };
+        self.revocations.read().expect(UNPOISONED).cover(&marks)
+    }
+
+    /// With the id of the key that signed them.
+    fn signed_claims(&self, token: &str) -> Result<(Arc<str>, Claims), Refused> {
         if token.len() > MAX_TOKEN_BYTES || token.bytes().filter(|byte| *byte == b'.').count() != 2 {
             return Err(Refused::Malformed);
         }
         let header = jsonwebtoken::decode_header(token).map_err(|_| Refused::Malformed)?;
         let kid = acceptable(&header)?;
-        let keys = self.keys.read().expect("nobody panics while holding this lock").clone();
+        let keys = self.keys.read().expect(UNPOISONED).clone();
         let key = keys.get(kid).ok_or(Refused::UnknownKey)?;
 
         // The signature is the library's business, the claims are ours: it knows no required `jti`
@@ -170,7 +220,7 @@ impl Verifier {
         only_signature.validate_aud = false;
         use jsonwebtoken::errors::ErrorKind;
         match jsonwebtoken::decode::<Claims>(token, key, &only_signature) {
-            Ok(decoded) => Ok(decoded.claims),
+            Ok(decoded) => Ok((kid.into(), decoded.claims)),
             Err(error) => Err(match error.kind() {
                 ErrorKind::InvalidSignature => Refused::Signature,
                 ErrorKind::Json(_) | ErrorKind::Utf8(_) => Refused::Claims,
@@ -187,7 +237,7 @@ impl Verifier {
         if claims.iss != self.issuer || !for_us {
             return Err(Refused::Elsewhere);
         }
-        let now = self.clock.now().timestamp();
+        let now = self.now();
         let latest_start = now.saturating_add(TOLERANCE_S);
         if claims.exp.saturating_add(TOLERANCE_S) <= now
             || claims.nbf > latest_start
@@ -198,7 +248,8 @@ impl Verifier {
         let subject_fits = (1..=MAX_SUBJECT_CHARS).contains(&claims.sub.chars().count())
             && claims.sub.trim().len() == claims.sub.len()
             && !claims.sub.chars().any(char::is_control);
-        if !subject_fits || claims.jti.is_empty() {
+        let is_too_long = claims.exp.saturating_sub(claims.iat) > MAX_LIFETIME_S;
+        if !subject_fits || claims.jti.is_empty() || is_too_long {
             return Err(Refused::Claims);
         }
         let roles: Result<Roles, _> = claims.roles.iter().map(|role| role.parse::<Role>()).collect();

@@ -58,6 +58,59 @@ impl Fixture {
 }
 
 #[test]
+fn a_token_ends_with_its_key() {
+    let it = fixture();
+    let presented = it.with_claim("jti", json!("1"));
+    let presented = Presented::new(&presented);
+    it.verifier.verify(&presented).expect("valid");
+    assert!(it.verifier.remembered(&presented).is_some());
+    it.verifier.replace_keys(KeySet::new([&SigningKey::random().jwk]));
+    assert!(it.verifier.remembered(&presented).is_none());
+    assert_eq!(it.verifier.verify(&presented).expect_err("no key"), Refused::UnknownKey);
+}
+
+/// Whether it is remembered or not.
+#[test]
+fn a_revoked_token_has_ended_and_no_other() {
+    let revocations = |it: &Fixture| {
+        [Revoked::Token("1".into()), Revoked::Subject("alice".into()), Revoked::Key(it.key.jwk.kid.clone())]
+    };
+    for which in 0..3 {
+        let it = fixture();
+        let (ended, other) = (it.with_claim("jti", json!("1")), {
+            let mut claims = claims();
+            (claims["jti"], claims["sub"]) = (json!("2"), json!("bob"));
+            it.sign(&it.header(), &claims.to_string())
+        });
+        let (ended, other) = (Presented::new(&ended), Presented::new(&other));
+        for token in [&ended, &other] {
+            it.verifier.verify(token).expect("valid");
+        }
+        it.verifier.revoke([(revocations(&it)[which].clone(), NOW)]);
+        assert!(it.verifier.remembered(&ended).is_none(), "{which}");
+        assert_eq!(it.verifier.verify(&ended).expect_err("revoked"), Refused::Revoked);
+        let all_of_the_key = which == 2;
+        assert_eq!(it.verifier.remembered(&other).is_none(), all_of_the_key, "{which}");
+    }
+}
+
+#[test]
+fn a_subject_whose_tokens_were_revoked_can_get_new_ones() {
+    let it = fixture();
+    it.verifier.revoke([(Revoked::Subject("alice".into()), NOW - 1)]);
+    assert!(it.check(&it.with_claim("iat", json!(NOW))).is_ok());
+    assert_eq!(it.check(&it.with_claim("iat", json!(NOW - 1))).expect_err("of before"), Refused::Revoked);
+}
+
+#[test]
+fn nobody_has_a_token_for_longer_than_revocations_are_kept() {
+    let it = fixture();
+    assert!(it.check(&it.with_claim("exp", json!(NOW + MAX_LIFETIME_S))).is_ok());
+    let longer = it.with_claim("exp", json!(NOW + MAX_LIFETIME_S + 1));
+    assert_eq!(it.check(&longer).expect_err("too long"), Refused::Claims);
+}
+
+#[test]
 fn a_token_that_was_minted_is_valid() {
     let fixture = fixture();
     let grant = Grant { subject: "alice", roles: &[Role::Support], ttl: Duration::from_secs(60) };

@@ -11,7 +11,7 @@ use daybook_domain::{
     policy::{Action, Actor},
     text::Reason,
 };
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeOwned};
 use utoipa::ToSchema;
 
 use crate::{
@@ -25,10 +25,15 @@ use crate::{
 pub struct Operator(Arc<Actor>);
 
 /// A change that an operator asked for, with their reason.
-pub struct Deed {
+pub struct Deed<B = Body> {
     operator: Operator,
-    reason: Option<Reason>,
     request_id: String,
+    pub body: B,
+}
+
+/// What an operator sends with a change.
+pub trait Reasoned: DeserializeOwned + 'static {
+    fn reason(&self) -> Option<&Reason>;
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -39,7 +44,13 @@ pub struct Body {
     reason: Option<Reason>,
 }
 
-impl Deed {
+impl Reasoned for Body {
+    fn reason(&self) -> Option<&Reason> {
+        self.reason.as_ref()
+    }
+}
+
+impl<B: Reasoned> Deed<B> {
     /// Notes that it is about to be done. Without that note it must not be.
     pub async fn record(&self, app: &App, action: &str, target: impl ToString) -> Result<(), Problem> {
         let entry = audit::Entry {
@@ -54,7 +65,7 @@ impl Deed {
     }
 
     pub fn reason(&self) -> Option<&str> {
-        self.reason.as_ref().map(Reason::as_str)
+        self.body.reason().map(Reason::as_str)
     }
 }
 
@@ -74,7 +85,7 @@ impl FromRequest for Operator {
     }
 }
 
-impl FromRequest for Deed {
+impl<B: Reasoned> FromRequest for Deed<B> {
     type Error = Problem;
     type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
 
@@ -91,8 +102,8 @@ impl FromRequest for Deed {
             if !bytes.is_empty() {
                 body::check_media_type(request.headers())?;
             }
-            let Body { reason } = body::parse(&bytes)?;
-            Ok(Self { operator, reason, request_id: context::of(&request).request_id.clone() })
+            let request_id = context::of(&request).request_id.clone();
+            Ok(Self { operator, request_id, body: body::parse(&bytes)? })
         })
     }
 }

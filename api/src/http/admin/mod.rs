@@ -5,13 +5,14 @@ pub mod dead_letters;
 pub mod log;
 pub mod projections;
 pub mod rebuilds;
+pub mod revocations;
 pub mod verifications;
 
 mod deed;
 
 use super::endpoint::{Endpoint, endpoints};
 
-pub use deed::{Body, Deed, Operator};
+pub use deed::{Body, Deed, Operator, Reasoned};
 
 pub fn endpoints() -> Vec<Endpoint> {
     endpoints![
@@ -27,6 +28,7 @@ pub fn endpoints() -> Vec<Endpoint> {
         dead_letters::retry,
         dead_letters::skip,
         log::get,
+        revocations::create,
         verifications::create,
     ]
 }

@@ -2,8 +2,9 @@
 //! exists over HTTP.
 
 use daybook_domain::policy::Role;
-use daybook_tests::TestApp;
+use daybook_tests::{TestApp, until};
 use reqwest::Method;
+use serde_json::json;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_that_is_no_good_is_refused_wherever_it_is_sent() {
@@ -91,4 +92,51 @@ async fn many_bad_tokens_are_not_even_looked_at() {
     assert!(statuses.contains(&429), "{statuses:?}");
     // Whoever is known to be right is not locked out by it.
     alice.get("/v1/orders").await.expect(200);
+}
+
+/// Catches: tokens that stay remembered, and revocations that only one process knows.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_operator_revokes_ends_in_every_process() {
+    let app = TestApp::start().await;
+    let twin = app.twin(|_| {}).await;
+    let (alice, bob) = (app.customer("alice"), app.customer("bob"));
+    let (alice_there, bob_there) = (twin.customer("alice"), twin.customer("bob"));
+    for client in [&alice, &bob, &alice_there, &bob_there] {
+        client.get("/v1/orders").await.expect(200);
+    }
+    let body = json!({"revoked": {"subject": "alice"}, "reason": "her phone was stolen"});
+    app.operator().post("/admin/revocations", body).await.expect(200);
+    assert_eq!(alice.get("/v1/orders").await.refusal(), "401 unauthenticated");
+    until("the other process knows", async || alice_there.get("/v1/orders").await.status == 401).await;
+    for client in [&bob, &bob_there] {
+        client.get("/v1/orders").await.expect(200);
+    }
+    // A process that starts knows it too, and a token of afterwards is good.
+    let newcomer = app.twin(|_| {}).await;
+    assert_eq!(newcomer.customer("alice").get("/v1/orders").await.refusal(), "401 unauthenticated");
+    newcomer.advance(1);
+    newcomer.customer("alice").get("/v1/orders").await.expect(200);
+    let audited = "SELECT count(*) FROM audit WHERE actor = 'operator' AND action = 'revoke.subject'
+                      AND target = 'alice' AND reason = 'her phone was stolen'";
+    assert_eq!(app.database.count(audited).await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_can_not_be_revoked_is_refused() {
+    let app = TestApp::start().await;
+    for body in [
+        json!({}),
+        json!({"revoked": {}}),
+        json!({"revoked": {"role": "admin"}}),
+        json!({"revoked": {"token": ""}}),
+        json!({"revoked": {"token": "a\u{0}b"}}),
+        json!({"revoked": {"subject": "x".repeat(257)}}),
+        json!({"revoked": {"token": "a", "subject": "b"}}),
+    ] {
+        let status = app.operator().post("/admin/revocations", body.clone()).await.status;
+        assert!([400, 422].contains(&status), "{status} {body}");
+    }
+    let customer = app.operator().with_token(app.token("alice", &[Role::Customer]));
+    let body = json!({"revoked": {"subject": "bob"}});
+    assert_eq!(customer.post("/admin/revocations", body).await.refusal(), "403 forbidden");
 }

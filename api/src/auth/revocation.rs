@@ -1,0 +1,173 @@
+//! Tokens that end before their time: one by its id, a subject's, or all that a key has signed. What one
+//! process is told, every other one learns from the database within a second.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use serde::{Deserialize, Serialize};
+use sqlx::PgPool;
+use tokio::time::{Instant, interval, timeout};
+use tracing::warn;
+use utoipa::ToSchema;
+
+use super::token::{MAX_LIFETIME_S, Verifier};
+use crate::metrics;
+
+const READ_EVERY: Duration = Duration::from_millis(300);
+const READ_TIMEOUT: Duration = Duration::from_secs(5);
+/// All are read again, so that those of tokens that have ended anyway are forgotten.
+const READ_ALL_EVERY: Duration = Duration::from_secs(3_600);
+/// A row may show up this much later than the time that it bears.
+const OVERLAP_S: f64 = 60.0;
+
+/// What ends.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Revoked {
+    /// The token with this `jti`.
+    Token(String),
+    /// Every token of this `sub` that was issued up to now.
+    Subject(String),
+    /// Every token that was signed with the key of this `kid`.
+    Key(String),
+}
+
+impl Revoked {
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Token(_) => "token",
+            Self::Subject(_) => "subject",
+            Self::Key(_) => "key",
+        }
+    }
+
+    pub fn value(&self) -> &str {
+        match self {
+            Self::Token(value) | Self::Subject(value) | Self::Key(value) => value,
+        }
+    }
+}
+
+/// What a token is known by.
+pub struct Marks<'a> {
+    pub id: &'a str,
+    pub subject: &'a str,
+    pub key: &'a str,
+    /// Unix time in seconds.
+    pub issued_at: i64,
+}
+
+/// Everything that has ended, for those tokens that may still be around.
+#[derive(Debug, Default)]
+pub struct Revocations {
+    tokens: HashSet<String>,
+    /// With the Unix time up to which tokens of theirs were issued that no longer count.
+    subjects: HashMap<String, i64>,
+    keys: HashSet<String>,
+}
+
+impl Revocations {
+    pub fn add(&mut self, revoked: Revoked, issued_until: i64) {
+        match revoked {
+            Revoked::Token(id) => drop(self.tokens.insert(id)),
+            Revoked::Key(id) => drop(self.keys.insert(id)),
+            Revoked::Subject(subject) => {
+                let until = self.subjects.entry(subject).or_insert(issued_until);
+                *until = issued_until.max(*until);
+            }
+        }
+    }
+
+    pub fn cover(&self, token: &Marks<'_>) -> bool {
+        self.tokens.contains(token.id)
+            || self.keys.contains(token.key)
+            || self.subjects.get(token.subject).is_some_and(|until| token.issued_at <= *until)
+    }
+}
+
+/// Ends tokens, for every process.
+pub async fn revoke(pool: &PgPool, verifier: &Verifier, revoked: Revoked) -> Result<(), sqlx::Error> {
+    let issued_until = verifier.now();
+    sqlx::query(
+        "INSERT INTO revocations (kind, value, issued_until) VALUES ($1, $2, $3)
+             ON CONFLICT (kind, value)
+             DO UPDATE SET issued_until = excluded.issued_until, recorded_at = clock_timestamp()",
+    )
+    .bind(revoked.kind())
+    .bind(revoked.value())
+    .bind(issued_until)
+    .execute(pool)
+    .await?;
+    verifier.revoke([(revoked, issued_until)]);
+    Ok(())
+}
+
+/// What was recorded in these last seconds.
+async fn read(pool: &PgPool, seconds: f64) -> Result<Vec<(Revoked, i64)>, sqlx::Error> {
+    let rows: Vec<(String, String, i64)> = sqlx::query_as(
+        "SELECT kind, value, issued_until FROM revocations
+          WHERE recorded_at > clock_timestamp() - make_interval(secs => $1)",
+    )
+    .bind(seconds)
+    .fetch_all(pool)
+    .await?;
+    let revoked = |(kind, value, until): (String, String, i64)| match kind.as_str() {
+        "token" => (Revoked::Token(value), until),
+        "key" => (Revoked::Key(value), until),
+        _ => (Revoked::Subject(value), until),
+    };
+    Ok(rows.into_iter().map(revoked).collect())
+}
+
+#[allow(clippy::cast_precision_loss, reason = "a year has far fewer than 2^52 seconds")]
+const ALL_S: f64 = MAX_LIFETIME_S as f64 + OVERLAP_S;
+
+/// Makes the verifier know all that counts.
+pub async fn load(pool: &PgPool, verifier: &Verifier) -> Result<(), sqlx::Error> {
+    verifier.replace_revocations(read(pool, ALL_S).await?);
+    Ok(())
+}
+
+/// Keeps the verifier at what the database says. While that can't be read, what is known stays in force.
+/// Never ends.
+pub async fn follow(pool: PgPool, verifier: Arc<Verifier>) {
+    let mut ticks = interval(READ_EVERY);
+    let (mut read_all, mut read_last) = (Instant::now(), Instant::now());
+    loop {
+        ticks.tick().await;
+        let now = Instant::now();
+        let all = now - read_all >= READ_ALL_EVERY;
+        let seconds = if all { ALL_S } else { (now - read_last).as_secs_f64() + OVERLAP_S };
+        match timeout(READ_TIMEOUT, read(&pool, seconds)).await {
+            Ok(Ok(revoked)) => {
+                read_last = now;
+                if all {
+                    read_all = now;
+                    verifier.replace_revocations(revoked);
+                } else {
+                    verifier.revoke(revoked);
+                }
+            }
+            Ok(Err(error)) => {
+                metrics::REVOCATIONS_UNREAD.inc();
+                warn!(%error, "cannot read which tokens were revoked; those that are known stay so");
+            }
+            Err(_) => {
+                metrics::REVOCATIONS_UNREAD.inc();
+                warn!("reading which tokens were revoked takes too long; those that are known stay so");
+            }
+        }
+    }
+}
+
+/// Deletes what concerns only tokens that have ended by themselves.
+pub async fn forget(pool: &PgPool) -> Result<(), sqlx::Error> {
+    sqlx::query("DELETE FROM revocations WHERE recorded_at < clock_timestamp() - make_interval(secs => $1)")
+        .bind(ALL_S)
+        .execute(pool)
+        .await
+        .map(drop)
+}

@@ -1,0 +1,3 @@
+//! Tokens that end before their time.
+
+pub mod create;
