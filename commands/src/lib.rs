@@ -12,6 +12,7 @@ mod committer;
 mod context;
 mod host;
 mod metrics;
+mod state;
 mod work;
 
 pub use committer::{Commands, CommitterSettings, CommitterTask};

@@ -66,3 +66,20 @@ pub static STREAMS_LOADED: LazyLock<IntCounter> = LazyLock::new(|| {
     )
     .expect(ONCE)
 });
+
+pub static EVENTS_LOADED: LazyLock<IntCounter> = LazyLock::new(|| {
+    register_int_counter!(
+        "daybook_committer_events_loaded_total",
+        "Events that were read and folded for those streams; what a snapshot spares is not read"
+    )
+    .expect(ONCE)
+});
+
+pub static SNAPSHOTS: LazyLock<IntCounterVec> = LazyLock::new(|| {
+    register_int_counter_vec!(
+        "daybook_committer_snapshots_total",
+        "Snapshots by what became of them: written, used, undecodable (its stream was folded from the beginning), or lost (not written: a later one will be)",
+        &["outcome"]
+    )
+    .expect(ONCE)
+});

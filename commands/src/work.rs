@@ -5,22 +5,17 @@
 
 use std::{any::Any, collections::HashMap, num::NonZeroUsize, sync::Arc};
 
-use daybook_domain::{
-    Decider,
-    stored::{Unreadable, decode, encode},
-};
+use daybook_domain::{Decider, stored::encode};
 use lru::LruCache;
-use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use crate::{host, outcome::Refusal};
+use crate::{
+    host,
+    outcome::Refusal,
+    state::{AnyState, Unsaved},
+};
 
-/// Names a stream.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct StreamId {
-    pub kind: &'static str,
-    pub id: Arc<str>,
-}
+pub use crate::state::{StreamId, Wanted};
 
 /// Where a stream stands. The event's id belongs to it: after a refusal another process may have
 /// written the same sequence with other content.
@@ -34,9 +29,6 @@ impl Version {
     pub const NONE: Self = Self { sequence: 0, event_id: None };
 }
 
-/// The state of some decider.
-type AnyState = Arc<dyn Any + Send + Sync>;
-
 /// A stream's newest state.
 #[derive(Clone)]
 pub struct Standing {
@@ -44,6 +36,14 @@ pub struct Standing {
     pub state: AnyState,
     /// When this was last known to be the newest.
     pub epoch: Epoch,
+    pub unsaved: Unsaved,
+}
+
+impl Standing {
+    /// Whether it is time for a snapshot of it.
+    pub fn is_due(&self) -> bool {
+        self.unsaved.outweighs(self.state.weight())
+    }
 }
 
 /// Counts how often this process found that others had appended. What was known to be the newest in
@@ -60,36 +60,6 @@ impl Epoch {
     pub fn next(self) -> Self {
         Self(self.0 + 1)
     }
-}
-
-/// A stream that must be read before a command can be decided, and how to fold it.
-#[derive(Clone)]
-pub struct Wanted {
-    pub stream: StreamId,
-    pub fold: FoldStored,
-}
-
-/// One stored event of a stream.
-pub struct StoredEvent {
-    pub name: String,
-    pub version: String,
-    pub payload: Box<RawValue>,
-}
-
-type FoldStored = fn(&[StoredEvent]) -> Result<AnyState, Unreadable>;
-
-impl Wanted {
-    pub fn of<D: Decider>(id: &str) -> Self {
-        Self { stream: StreamId { kind: D::KIND, id: id.into() }, fold: fold_stored::<D> }
-    }
-}
-
-fn fold_stored<D: Decider>(events: &[StoredEvent]) -> Result<AnyState, Unreadable> {
-    let state = events.iter().try_fold(D::default(), |state, event| {
-        let event: D::Event = decode(D::KIND, &event.name, &event.version, &event.payload)?;
-        Ok(state.evolve(&event))
-    })?;
-    Ok(Arc::new(state))
 }
 
 /// An event that was decided and waits to be appended.
@@ -179,6 +149,14 @@ impl WorkingSet {
         }
     }
 
+    pub fn standings_mut(&mut self) -> impl Iterator<Item = (&StreamId, &mut Standing)> {
+        self.standings.iter_mut()
+    }
+
+    pub fn get_mut(&mut self, stream: &StreamId) -> Option<&mut Standing> {
+        self.standings.peek_mut(stream)
+    }
+
     pub fn clear(&mut self) {
         self.standings.clear();
     }
@@ -213,14 +191,25 @@ pub struct Work<'a> {
     basis: &'a mut Basis,
     command_id: Uuid,
     events: Vec<NewEvent>,
+    /// Streams that are due for a snapshot.
+    due: Vec<StreamId>,
     begun: Vec<StreamId>,
     /// What was there before this command changed it, in order.
     undo: Vec<(StreamId, Option<Standing>)>,
 }
 
+/// A standing, its state known for what it is.
+struct Looked<D> {
+    version: Version,
+    state: Arc<D>,
+    stream: StreamId,
+    epoch: Epoch,
+    unsaved: Unsaved,
+}
+
 impl<'a> Work<'a> {
     pub fn new(set: &'a mut WorkingSet, basis: &'a mut Basis, command_id: Uuid) -> Self {
-        Self { set, basis, command_id, events: Vec::new(), begun: Vec::new(), undo: Vec::new() }
+        Self { set, basis, command_id, events: Vec::new(), due: vec![], begun: Vec::new(), undo: Vec::new() }
     }
 
     /// Makes sure that all of these can be read: one load for all that are missing. Those that are there
@@ -238,19 +227,19 @@ impl<'a> Work<'a> {
         if !self.set.contains(&stream) {
             self.undo.push((stream.clone(), None));
             self.begun.push(stream.clone());
-            let state = Arc::new(D::default());
-            self.set.insert(stream, Standing { version: Version::NONE, state, epoch: Epoch::NEVER });
+            let (state, unsaved) = (Arc::new(D::default()), Unsaved::default());
+            self.set.insert(stream, Standing { version: Version::NONE, state, epoch: Epoch::NEVER, unsaved });
         }
     }
 
     /// The state of a stream, which the batch rests on from now on.
     pub fn state<D: Decider>(&mut self, id: &str) -> Result<Arc<D>, Halt> {
-        Ok(self.look::<D>(id)?.1)
+        Ok(self.look::<D>(id)?.state)
     }
 
     /// The stream's sequence, 0 if it has no events.
     pub fn version<D: Decider>(&mut self, id: &str) -> Result<i64, Halt> {
-        Ok(self.look::<D>(id)?.0.sequence)
+        Ok(self.look::<D>(id)?.version.sequence)
     }
 
     /// Refuses if the stream is not at the version that the client saw.
@@ -271,7 +260,7 @@ impl<'a> Work<'a> {
         id: &str,
         command: D::Command,
     ) -> Result<Result<(), D::Rejection>, Halt> {
-        let (mut version, state, stream, epoch) = self.look::<D>(id)?;
+        let Looked { mut version, state, stream, epoch, mut unsaved } = self.look::<D>(id)?;
         let decided = match host::execute(id, &*state, command) {
             Ok(decided) => decided,
             Err(rejection) => return Ok(Err(rejection)),
@@ -283,6 +272,7 @@ impl<'a> Work<'a> {
             let event_id = self.next_event_id();
             version = Version { sequence: version.sequence + 1, event_id: Some(event_id) };
             let stored = encode(event);
+            unsaved.add(&stored.payload);
             self.events.push(NewEvent {
                 stream: stream.clone(),
                 sequence: version.sequence,
@@ -292,15 +282,18 @@ impl<'a> Work<'a> {
                 payload: stored.payload,
             });
         }
-        let standing = Standing { version, state: Arc::new(decided.state), epoch };
+        let standing = Standing { version, state: Arc::new(decided.state), epoch, unsaved };
+        if standing.is_due() {
+            self.due.push(stream.clone());
+        }
         let before = self.set.standings.put(stream.clone(), standing);
         self.undo.push((stream, before));
         Ok(Ok(()))
     }
 
-    /// The events of this command, which stay.
-    pub fn keep(self) -> Vec<NewEvent> {
-        self.events
+    /// The events of this command, which stay, and the streams that are due for a snapshot now.
+    pub fn keep(self) -> (Vec<NewEvent>, Vec<StreamId>) {
+        (self.events, self.due)
     }
 
     /// Leaves the working set as this command found it.
@@ -313,18 +306,21 @@ impl<'a> Work<'a> {
         }
     }
 
-    fn look<D: Decider>(&mut self, id: &str) -> Result<(Version, Arc<D>, StreamId, Epoch), Halt> {
+    fn look<D: Decider>(&mut self, id: &str) -> Result<Looked<D>, Halt> {
         let wanted = Wanted::of::<D>(id);
         let Some(standing) = self.set.standings.get(&wanted.stream) else {
             return Err(Halt::Missing(vec![wanted]));
         };
-        let state = Arc::clone(&standing.state).downcast::<D>();
-        let state = state.map_err(|_| Halt::Broken(format!("{:?} holds a foreign state", wanted.stream)))?;
-        let (version, epoch, stream) = (standing.version, standing.epoch, wanted.stream.clone());
+        let state: Arc<dyn Any + Send + Sync> = standing.state.clone();
+        let state = state
+            .downcast::<D>()
+            .map_err(|_| Halt::Broken(format!("{:?} holds a foreign state", wanted.stream)))?;
+        let Standing { version, epoch, unsaved, .. } = *standing;
+        let stream = wanted.stream.clone();
         if !self.begun.contains(&stream) {
             self.basis.entry(stream.clone()).or_insert(Footing { version, epoch, wanted });
         }
-        Ok((version, state, stream, epoch))
+        Ok(Looked { version, state, stream, epoch, unsaved })
     }
 
     /// The command's UUIDv7 with the event's number, from 1, as its last two bytes: the same event has

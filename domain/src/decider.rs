@@ -13,6 +13,9 @@ pub trait Decider: Default + Clone + Debug + Serialize + DeserializeOwned + Send
     type Command: Debug + Send;
     type Event: Event;
     type Rejection: Rejection;
+    /// Of the serialized state, which snapshots keep. Raised whenever the same events come to something
+    /// that is written differently: a snapshot of another shape is not read, the stream is folded again.
+    const SHAPE: u16;
 
     /// What follows from `command`. `Ok` with no events means that it is already so.
     fn decide(&self, command: Self::Command) -> Result<Vec<Self::Event>, Self::Rejection>;
@@ -20,6 +23,9 @@ pub trait Decider: Default + Clone + Debug + Serialize + DeserializeOwned + Send
     /// The state after `event`. Total: whatever was once stored is accepted.
     #[must_use]
     fn evolve(self, event: &Self::Event) -> Self;
+
+    /// About how many bytes the state keeps in memory.
+    fn weight(&self) -> usize;
 }
 
 /// A fact as it is stored: a serde enum, externally tagged, each variant with named fields and

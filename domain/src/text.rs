@@ -129,6 +129,11 @@ impl Metadata {
     pub fn pairs(&self) -> &BTreeMap<String, String> {
         &self.0
     }
+
+    /// About how many bytes it keeps in memory.
+    pub fn weight(&self) -> usize {
+        self.0.iter().map(|(key, value)| 2 * size_of::<String>() + key.len() + value.len()).sum()
+    }
 }
 
 impl TryFrom<BTreeMap<String, String>> for Metadata {

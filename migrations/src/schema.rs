@@ -46,10 +46,10 @@ pub async fn check_schema(pool: &PgPool) -> Result<(), MigrateError> {
 fn grants(role: &str) -> String {
     format!(
         "REVOKE ALL ON FUNCTION append_batch FROM PUBLIC;
-         REVOKE ALL ON FUNCTION forget_idempotency_keys FROM PUBLIC;
+         REVOKE ALL ON FUNCTION forget_idempotency_keys, write_snapshots FROM PUBLIC;
          GRANT USAGE ON SCHEMA public TO {role};
-         GRANT EXECUTE ON FUNCTION append_batch, forget_idempotency_keys, log_lock TO {role};
-         GRANT SELECT ON _sqlx_migrations, events, idempotency_keys TO {role};
+         GRANT EXECUTE ON FUNCTION append_batch, forget_idempotency_keys, log_lock, write_snapshots TO {role};
+         GRANT SELECT ON _sqlx_migrations, events, idempotency_keys, snapshots TO {role};
          GRANT SELECT, INSERT, DELETE ON person_keys TO {role};
          GRANT SELECT, INSERT ON audit TO {role};
          GRANT SELECT, INSERT, UPDATE, DELETE ON revocations TO {role};

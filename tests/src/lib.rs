@@ -5,6 +5,7 @@ pub mod app;
 pub mod client;
 pub mod database;
 pub mod log;
+pub mod metrics;
 pub mod nats;
 pub mod plant;
 pub mod postgres;

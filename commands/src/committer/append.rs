@@ -8,7 +8,7 @@ use daybook_migrations::{ErrorClass, classify};
 use sqlx::{ConnectOptions, PgConnection, PgExecutor, Row, postgres::PgConnectOptions};
 use uuid::Uuid;
 
-use super::{Batch, CommitterSettings, Ended};
+use super::{CommitterSettings, Ended, batch::Batch};
 use crate::{metrics, outcome::Failure};
 
 /// How long to wait before the database is asked again where an append has gone to, ms.

@@ -1,17 +1,19 @@
-//! Reads streams from the log: all that a moment's commands need, in one query.
+//! Reads streams from the log, each from its snapshot on: all that a moment's commands need, in one query.
 
 use std::collections::HashMap;
 
 use daybook_domain::stored::Unreadable;
 use daybook_migrations::{ErrorClass, classify};
+use futures::TryStreamExt;
 use serde_json::value::RawValue;
-use sqlx::{PgExecutor, PgPool, Row, types::Json};
+use sqlx::{PgConnection, PgExecutor, PgPool, Row, postgres::PgRow, types::Json};
 use uuid::Uuid;
 
 use crate::{
     metrics,
     outcome::Failure,
-    work::{Epoch, Standing, StoredEvent, StreamId, Version, Wanted},
+    state::{OwnState, StoredEvent, Unsaved},
+    work::{Epoch, Standing, StreamId, Version, Wanted},
 };
 
 /// What was asked for, stream by stream; one that can't be read doesn't hold up the others.
@@ -21,7 +23,11 @@ pub type Loaded = Result<Streams, Failure>;
 
 /// Loads from a pool, outside of any transaction: what has changed meanwhile shows at the append.
 pub async fn load(pool: PgPool, wanted: Vec<Wanted>) -> Loaded {
-    load_streams(&pool, &wanted).await.map_err(|error| {
+    let loading = async {
+        let mut connection = pool.acquire().await?;
+        load_streams(&mut connection, &wanted).await
+    };
+    loading.await.map_err(|error| {
         tracing::warn!(%error, streams = wanted.len(), "streams could not be loaded");
         match classify(&error) {
             ErrorClass::Defect | ErrorClass::Data => Failure::Internal,
@@ -30,47 +36,137 @@ pub async fn load(pool: PgPool, wanted: Vec<Wanted>) -> Loaded {
     })
 }
 
-/// One query for all; what is read is not trusted to be the newest. A stream without events is at its default.
-pub async fn load_streams(executor: impl PgExecutor<'_>, wanted: &[Wanted]) -> Result<Streams, sqlx::Error> {
+/// One query for all; what is read is not trusted to be the newest. A stream without events is at its
+/// default. A snapshot that can't be decoded is a reason to read the stream from its beginning.
+pub async fn load_streams(connection: &mut PgConnection, wanted: &[Wanted]) -> Result<Streams, sqlx::Error> {
+    metrics::STREAMS_LOADED.inc_by(wanted.len() as u64);
+    let mut read = read(connection, wanted, Snapshots::Used).await?;
+    if !read.undecodable.is_empty() {
+        metrics::SNAPSHOTS.with_label_values(&["undecodable"]).inc_by(read.undecodable.len() as u64);
+        let again = self::read(connection, &read.undecodable, Snapshots::Ignored).await?;
+        read.streams.extend(again.streams);
+    }
+    Ok(read.streams)
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Snapshots {
+    Used,
+    Ignored,
+}
+
+/// What one query found.
+#[derive(Default)]
+struct Read {
+    streams: Streams,
+    /// Their snapshots are not what they say they are.
+    undecodable: Vec<Wanted>,
+}
+
+/// A stream while it is folded.
+struct Folding {
+    version: Version,
+    unsaved: Unsaved,
+    state: Result<OwnState, Broken>,
+}
+
+enum Broken {
+    Snapshot,
+    Event(Unreadable),
+}
+
+/// Of each stream the snapshot, where there is one that counts, and the events behind it; the rows are
+/// folded as they come, so a long stream is never in memory as a whole.
+///
+/// A snapshot's row has no `event_type` and comes first. It counts if its shape is today's and if its
+/// event is in the log. LIMIT and ORDER BY keep the planner from making a join of this, for which it
+/// might read whole tables that were never analysed.
+const STREAMS: &str = "
+    SELECT w.place, r.sequence, r.event_id, r.event_type, r.event_version, r.payload
+      FROM unnest($1::text[], $2::text[], $3::int[]) WITH ORDINALITY AS w(kind, id, shape, place)
+      LEFT JOIN LATERAL (
+           SELECT s.sequence, s.event_id, s.state FROM snapshots s
+            WHERE s.aggregate_type = w.kind AND s.aggregate_id = w.id AND s.shape = w.shape
+              AND EXISTS (SELECT FROM events e
+                           WHERE e.aggregate_type = w.kind AND e.aggregate_id = w.id
+                             AND e.sequence = s.sequence AND e.event_id = s.event_id)
+            LIMIT 1) s ON true
+     CROSS JOIN LATERAL (
+           SELECT s.sequence, s.event_id, NULL AS event_type, NULL AS event_version, s.state AS payload
+            WHERE s.sequence IS NOT NULL
+           UNION ALL (
+           SELECT e.sequence, e.event_id, e.event_type, e.event_version, e.payload FROM events e
+            WHERE e.aggregate_type = w.kind AND e.aggregate_id = w.id
+              AND e.sequence > coalesce(s.sequence, 0)
+            ORDER BY e.sequence)) r
+     ORDER BY w.place, r.sequence";
+
+/// No state has it.
+const NO_SHAPE: i32 = -1;
+
+async fn read(
+    connection: &mut PgConnection,
+    wanted: &[Wanted],
+    snapshots: Snapshots,
+) -> Result<Read, sqlx::Error> {
     let kinds: Vec<&str> = wanted.iter().map(|wanted| wanted.stream.kind).collect();
     let ids: Vec<&str> = wanted.iter().map(|wanted| &*wanted.stream.id).collect();
-    let rows = sqlx::query(
-        "SELECT w.place, e.sequence, e.event_id, e.event_type, e.event_version, e.payload
-           FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS w(kind, id, place)
-           JOIN LATERAL (
-                SELECT * FROM events e
-                 WHERE e.aggregate_type = w.kind AND e.aggregate_id = w.id
-                 ORDER BY e.sequence) e ON true
-          ORDER BY w.place, e.sequence",
-    )
-    .bind(&kinds)
-    .bind(&ids)
-    .fetch_all(executor)
-    .await?;
-    metrics::STREAMS_LOADED.inc_by(wanted.len() as u64);
+    let shape = |wanted: &Wanted| if snapshots == Snapshots::Used { wanted.shape } else { NO_SHAPE };
+    let shapes: Vec<i32> = wanted.iter().map(shape).collect();
+    let mut rows = sqlx::query(STREAMS).bind(&kinds).bind(&ids).bind(&shapes).fetch(connection);
+    let mut foldings: Vec<Folding> = wanted.iter().map(Folding::begin).collect();
+    while let Some(row) = rows.try_next().await? {
+        let place: i64 = row.try_get("place")?;
+        let index = usize::try_from(place - 1).expect("a place in an array");
+        foldings[index].take(&wanted[index], &row)?;
+    }
+    let mut read = Read::default();
+    for (wanted, folding) in wanted.iter().zip(foldings) {
+        read.add(wanted, folding);
+    }
+    Ok(read)
+}
 
-    let mut streams: HashMap<i64, (Version, Vec<StoredEvent>)> = HashMap::new();
-    for row in rows {
+impl Folding {
+    fn begin(wanted: &Wanted) -> Self {
+        let state = (wanted.begin)(None).map_err(|_| Broken::Snapshot);
+        Self { version: Version::NONE, unsaved: Unsaved::default(), state }
+    }
+
+    fn take(&mut self, wanted: &Wanted, row: &PgRow) -> Result<(), sqlx::Error> {
         let event_id: Uuid = row.try_get("event_id")?;
         let payload: Json<Box<RawValue>> = row.try_get("payload")?;
-        let (version, events) =
-            streams.entry(row.try_get("place")?).or_insert_with(|| (Version::NONE, Vec::new()));
-        *version = Version { sequence: row.try_get("sequence")?, event_id: Some(event_id) };
-        events.push(StoredEvent {
-            name: row.try_get("event_type")?,
-            version: row.try_get("event_version")?,
-            payload: payload.0,
-        });
+        self.version = Version { sequence: row.try_get("sequence")?, event_id: Some(event_id) };
+        let Some(name) = row.try_get::<Option<String>, _>("event_type")? else {
+            self.state = (wanted.begin)(Some(&payload.0)).map_err(|error| {
+                tracing::warn!(%error, stream = ?wanted.stream, "a snapshot can't be read");
+                Broken::Snapshot
+            });
+            metrics::SNAPSHOTS.with_label_values(&["used"]).inc_by(u64::from(self.state.is_ok()));
+            return Ok(());
+        };
+        metrics::EVENTS_LOADED.inc();
+        self.unsaved.add(payload.0.get());
+        if let Ok(state) = &mut self.state {
+            let event = StoredEvent { name, version: row.try_get("event_version")?, payload: payload.0 };
+            if let Err(error) = state.apply(&event) {
+                self.state = Err(Broken::Event(error));
+            }
+        }
+        Ok(())
     }
-    Ok((1..)
-        .zip(wanted)
-        .map(|(place, wanted)| {
-            let (version, events) = streams.remove(&place).unwrap_or((Version::NONE, Vec::new()));
-            let standing =
-                (wanted.fold)(&events).map(|state| Standing { version, state, epoch: Epoch::NEVER });
-            (wanted.stream.clone(), standing)
-        })
-        .collect())
+}
+
+impl Read {
+    fn add(&mut self, wanted: &Wanted, folded: Folding) {
+        let Folding { version, unsaved, state } = folded;
+        let standing = match state {
+            Ok(state) => Ok(Standing { version, state: state.into(), epoch: Epoch::NEVER, unsaved }),
+            Err(Broken::Event(error)) => Err(error),
+            Err(Broken::Snapshot) => return self.undecodable.push(wanted.clone()),
+        };
+        self.streams.push((wanted.stream.clone(), standing));
+    }
 }
 
 /// The idempotency keys among `keys` that were answered already: fingerprint, receipt and position.

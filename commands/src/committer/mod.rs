@@ -12,14 +12,15 @@
 //! (`append.rs`, `resolve`).
 
 mod append;
+mod batch;
 mod load;
 mod redecide;
 mod settings;
+mod snapshots;
 mod submit;
 
 use std::{
     collections::{HashMap, HashSet, VecDeque},
-    panic::{AssertUnwindSafe, catch_unwind},
     time::Instant,
 };
 
@@ -29,55 +30,20 @@ use tokio::sync::mpsc;
 
 use self::{
     append::{Appended, Writer},
+    batch::{Batch, decide_into},
     load::Loaded,
     redecide::Redecided,
+    snapshots::{Snapshot, Snapshots},
     submit::{KeyId, Message, Submission},
 };
 use crate::{
     metrics,
-    outcome::{Accepted, Failure, NotDone, Receipt, Refusal},
-    work::{Basis, Epoch, Halt, NewEvent, Standing, StreamId, Wanted, Work, WorkingSet},
+    outcome::{Accepted, Failure, NotDone, Refusal},
+    work::{Basis, Epoch, Halt, Standing, StreamId, Wanted, Work, WorkingSet},
 };
 
 pub use settings::CommitterSettings;
 pub use submit::{Commands, CommitterTask};
-
-/// Commands that are decided together, and what must hold for that to be right.
-struct Batch {
-    commands: Vec<Decided>,
-    basis: Basis,
-    events: Vec<NewEvent>,
-    /// The epoch in which it is appended.
-    epoch: Epoch,
-}
-
-impl Default for Batch {
-    fn default() -> Self {
-        Self { commands: Vec::new(), basis: Basis::new(), events: Vec::new(), epoch: Epoch::NEVER }
-    }
-}
-
-/// A command and what was decided about it.
-struct Decided {
-    submission: Submission,
-    verdict: Result<Receipt, Refusal>,
-    /// How many of the batch's events lie at or before it.
-    events_until: usize,
-}
-
-impl Batch {
-    fn is_empty(&self) -> bool {
-        self.commands.is_empty()
-    }
-
-    fn is_full(&self, settings: &CommitterSettings) -> bool {
-        self.commands.len() >= settings.max_batch_commands || self.events.len() >= settings.max_batch_events
-    }
-
-    fn into_submissions(self) -> impl Iterator<Item = Submission> {
-        self.commands.into_iter().map(|decided| decided.submission)
-    }
-}
 
 /// What became of a batch that was handed over.
 enum Ended {
@@ -105,6 +71,7 @@ pub(crate) struct Committer {
     waiting: Vec<Submission>,
     wanted: HashMap<StreamId, Wanted>,
     loading: Option<BoxFuture<'static, (Epoch, Loaded)>>,
+    snapshots: Snapshots,
     /// The connection, while nothing is being appended.
     writer: Option<Writer>,
     committing: Option<BoxFuture<'static, (Writer, Ended)>>,
@@ -132,6 +99,7 @@ impl Committer {
             waiting: Vec::new(),
             wanted: HashMap::new(),
             loading: None,
+            snapshots: Snapshots::default(),
             writer: Some(writer),
             committing: None,
             redeciding: false,
@@ -148,7 +116,8 @@ impl Committer {
             self.trim();
             self.start_append();
             self.start_load();
-            if closed && self.committing.is_none() && self.loading.is_none() {
+            self.snapshots.start(&self.pool);
+            if closed && self.committing.is_none() && self.loading.is_none() && self.snapshots.is_done() {
                 return;
             }
             let room = self.settings.max_batch_commands.saturating_sub(self.ahead.commands.len());
@@ -164,6 +133,7 @@ impl Committer {
                     self.loading = None;
                     self.take_loaded(epoch, loaded);
                 }
+                () = self.snapshots.ended() => {}
                 count = self.queue.recv_many(&mut arrived, room), if may_decide => {
                     closed = count == 0;
                     for message in arrived.drain(..) {
@@ -232,7 +202,9 @@ impl Committer {
             return;
         }
         let Some(mut writer) = self.writer.take() else { return };
-        let batch = Batch { epoch: self.epoch, ..std::mem::take(&mut self.ahead) };
+        let mut batch = Batch { epoch: self.epoch, ..std::mem::take(&mut self.ahead) };
+        // Now, before anything is decided ahead of it.
+        batch.snapshots = Snapshot::take(&mut self.set, &batch.due);
         metrics::BATCH_COMMANDS.observe(count(batch.commands.len()));
         self.committing = Some(Box::pin(async move {
             let ended = writer.append(batch).await;
@@ -260,7 +232,8 @@ impl Committer {
                 for (stream, standing) in streams {
                     match standing {
                         // A newer one can't be here: whoever changes a stream has it in the set.
-                        Ok(standing) if !self.set.contains(&stream) => {
+                        Ok(mut standing) if !self.set.contains(&stream) => {
+                            self.snapshots.add(Snapshot::take_if_due((&stream, &mut standing)));
                             self.set.insert(stream, Standing { epoch, ..standing });
                         }
                         Ok(_) => {}
@@ -301,6 +274,7 @@ impl Committer {
         match ended {
             Ended::Appended(batch, appended) => {
                 self.confirm(&batch, appended);
+                self.snapshots.add(batch.snapshots);
                 for decided in batch.commands {
                     let position = appended.position(decided.events_until);
                     let answer = decided.verdict.map_err(NotDone::Refused).map(|receipt| Accepted {
@@ -329,6 +303,7 @@ impl Committer {
             }
             Ended::Redecided(redecided) => {
                 debug_assert!(was_redeciding);
+                self.snapshots.add(redecided.snapshots);
                 redecided.set.drain_into(&mut self.set);
                 for (submission, answer) in redecided.answers {
                     self.answer(submission, answer);
@@ -383,38 +358,6 @@ impl Committer {
         }
         submission.answer(answer);
     }
-}
-
-/// Decides one command and adds it to the batch. A command that halts is given back, and has changed
-/// nothing.
-#[allow(clippy::result_large_err, reason = "the command is given back, as it came")]
-fn decide_into(
-    batch: &mut Batch,
-    set: &mut WorkingSet,
-    submission: Submission,
-) -> Result<(), (Submission, Halt)> {
-    let mut work = Work::new(set, &mut batch.basis, submission.context.command_id);
-    let decided = catch_unwind(AssertUnwindSafe(|| (submission.decide)(&mut work)));
-    let verdict = match decided {
-        Ok(Ok(receipt)) => {
-            batch.events.extend(work.keep());
-            Ok(receipt)
-        }
-        Ok(Err(Halt::Refused(refusal))) => {
-            work.take_back();
-            Err(refusal)
-        }
-        Ok(Err(halt)) => {
-            work.take_back();
-            return Err((submission, halt));
-        }
-        Err(_) => {
-            work.take_back();
-            return Err((submission, Halt::Broken("a decider panicked".into())));
-        }
-    };
-    batch.commands.push(Decided { submission, verdict, events_until: batch.events.len() });
-    Ok(())
 }
 
 /// The future's output; never, if there is none.

@@ -8,10 +8,11 @@ use daybook_migrations::{ErrorClass, classify};
 use sqlx::{Connection, PgConnection};
 
 use super::{
-    Batch, Ended,
+    Ended,
     append::{Appended, Called, Writer, call_append},
-    decide_into,
+    batch::{Batch, decide_into},
     load::{StoredAnswer, load_keys, load_streams},
+    snapshots::Snapshot,
     submit::{KeyId, Submission},
 };
 use crate::{
@@ -29,6 +30,7 @@ const MAX_ROUNDS: u32 = 8;
 pub struct Redecided {
     pub answers: Vec<(Submission, Result<Accepted, NotDone>)>,
     pub set: WorkingSet,
+    pub snapshots: Vec<Snapshot>,
     pub connection_lost: bool,
 }
 
@@ -89,6 +91,7 @@ impl Writer {
         done.answers.append(&mut fresh.answered);
         match ended {
             Ended::Appended(batch, appended) => {
+                done.snapshots.extend(fresh.set.standings_mut().filter_map(Snapshot::take_if_due));
                 fresh.set.drain_into(&mut done.set);
                 accept(batch, appended, done);
             }

@@ -55,6 +55,7 @@ impl Decider for ExternalIdUse {
     type Command = Command;
     type Event = Event;
     type Rejection = Rejection;
+    const SHAPE: u16 = 1;
 
     fn decide(&self, command: Command) -> Result<Vec<Event>, Rejection> {
         match (self, command) {
@@ -68,6 +69,14 @@ impl Decider for ExternalIdUse {
         match event {
             Event::Taken { by } => Self::Taken { by: by.clone() },
         }
+    }
+
+    fn weight(&self) -> usize {
+        let text = match self {
+            Self::Free => 0,
+            Self::Taken { by } => by.len(),
+        };
+        size_of::<Self>() + text
     }
 }
 

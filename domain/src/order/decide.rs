@@ -9,6 +9,7 @@ impl Decider for Order {
     type Command = Command;
     type Event = Event;
     type Rejection = Rejection;
+    const SHAPE: u16 = 1;
 
     fn decide(&self, command: Command) -> Result<Vec<Event>, Rejection> {
         let order = match (self, command) {
@@ -69,6 +70,13 @@ impl Decider for Order {
                 Self::Known(order)
             }
         }
+    }
+
+    fn weight(&self) -> usize {
+        let line =
+            |line: &OpenLine| size_of::<OpenLine>() + line.sku.as_str().len() + line.name.as_str().len();
+        let lines = |details: &Details| details.lines.iter().map(line).sum();
+        size_of::<Self>() + self.details().map_or(0, lines)
     }
 }
 

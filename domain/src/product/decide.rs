@@ -1,11 +1,12 @@
 use super::{Command, Details, Event, MAX_CURRENCIES, Product, Rejection, Status};
-use crate::decider::Decider;
+use crate::{decider::Decider, money::Price};
 
 impl Decider for Product {
     const KIND: &'static str = "product";
     type Command = Command;
     type Event = Event;
     type Rejection = Rejection;
+    const SHAPE: u16 = 1;
 
     fn decide(&self, command: Command) -> Result<Vec<Event>, Rejection> {
         let details = match (self, command) {
@@ -59,6 +60,16 @@ impl Decider for Product {
                 Self::Known(product)
             }
         }
+    }
+
+    fn weight(&self) -> usize {
+        let texts = |details: &Details| {
+            let Details { name, description, prices, metadata, status: _ } = details;
+            // A price and its currency's code, as the map keeps them.
+            let prices = prices.len() * (size_of::<(String, Price)>() + 3);
+            name.as_str().len() + description.as_str().len() + prices + metadata.weight()
+        };
+        size_of::<Self>() + self.details().map_or(0, texts)
     }
 }
 

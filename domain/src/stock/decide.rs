@@ -6,6 +6,7 @@ impl Decider for Stock {
     type Command = Command;
     type Event = Event;
     type Rejection = Rejection;
+    const SHAPE: u16 = 1;
 
     fn decide(&self, command: Command) -> Result<Vec<Event>, Rejection> {
         let event = match command {
@@ -64,6 +65,10 @@ impl Decider for Stock {
             }
         }
         self
+    }
+
+    fn weight(&self) -> usize {
+        size_of::<Self>()
     }
 }
 

@@ -11,6 +11,16 @@ use crate::{Decider, external_id::ExternalIdUse, order::Order, product::Product,
 /// version of one; none is ever edited.
 const GOLDEN: &str = include_str!("../../testdata/stored_events.ndjson");
 
+/// What those events come to, one state a line, as snapshots of today's shape keep it.
+const STATES: &str = include_str!("../../testdata/states.ndjson");
+
+#[derive(Deserialize)]
+struct StateLine {
+    kind: String,
+    shape: u16,
+    state: Box<RawValue>,
+}
+
 #[derive(Deserialize)]
 struct Line {
     kind: String,
@@ -27,6 +37,9 @@ fn lines() -> Vec<Line> {
 struct Kind {
     names: BTreeSet<String>,
     read_and_write: fn(&Line) -> Result<Stored, Unreadable>,
+    shape: u16,
+    /// The state after each of the lines, as snapshots keep it.
+    states: fn(&[Line]) -> Vec<String>,
 }
 
 /// A new aggregate is added here.
@@ -36,9 +49,24 @@ fn kinds() -> BTreeMap<&'static str, Kind> {
             decode::<D::Event>(&line.kind, &line.name, &line.version, &line.payload)
                 .map(|event| encode(&event))
         };
-        (D::KIND, Kind { names: names::<D::Event>(), read_and_write })
+        (D::KIND, Kind { names: names::<D::Event>(), read_and_write, shape: D::SHAPE, states: states::<D> })
     }
     BTreeMap::from([kind::<Product>(), kind::<Stock>(), kind::<Order>(), kind::<ExternalIdUse>()])
+}
+
+fn states<D: Decider>(lines: &[Line]) -> Vec<String> {
+    let mut state = D::default();
+    let of_kind = lines.iter().filter(|line| line.kind == D::KIND);
+    of_kind
+        .map(|line| {
+            let event = decode(&line.kind, &line.name, &line.version, &line.payload).expect("readable");
+            state = std::mem::take(&mut state).evolve(&event);
+            let text = serde_json::to_string(&state).expect("a state serializes");
+            let kept: D = serde_json::from_str(&text).expect("a state that was kept can be read");
+            assert_eq!(serde_json::to_string(&kept).expect("a state serializes"), text);
+            text
+        })
+        .collect()
 }
 
 /// The stored names of an event's variants. serde lists them when it meets one that it doesn't know,
@@ -108,4 +136,31 @@ fn fields_of_a_later_release_are_passed_over() {
     let payload = RawValue::from_string(r#"{"reason":"late","by":"support"}"#.into()).expect("JSON");
     let event = decode::<<Order as Decider>::Event>("order", "OrderCancelled", "1", &payload);
     assert!(event.is_ok());
+}
+
+/// Snapshots outlive releases: a state that is written differently, or that the same events don't come
+/// to any more, has another shape. Catches: a field of a state renamed, or added with a default.
+#[test]
+fn a_state_that_is_written_differently_has_another_shape() {
+    let lines = lines();
+    let kept: Vec<StateLine> =
+        STATES.lines().map(|line| serde_json::from_str(line).expect("a line of the states")).collect();
+    for (kind, Kind { shape, states, .. }) in kinds() {
+        let today = states(&lines);
+        let of_kind: Vec<&StateLine> = kept.iter().filter(|line| line.kind == kind).collect();
+        for (line, state) in of_kind.iter().zip(&today) {
+            let same = line.state.get() == state;
+            assert!(
+                same || line.shape < shape,
+                "states of {kind} have changed: raise its SHAPE, then write its lines anew:\n  {}\n  {state}",
+                line.state
+            );
+        }
+        let lines: Vec<String> = today
+            .iter()
+            .map(|state| format!(r#"{{"kind":"{kind}","shape":{shape},"state":{state}}}"#))
+            .collect();
+        let written = of_kind.len() == today.len() && of_kind.iter().all(|line| line.shape == shape);
+        assert!(written, "these are the lines of {kind} for states.ndjson:\n{}", lines.join("\n"));
+    }
 }

@@ -232,7 +232,7 @@ async fn a_process_that_is_stopped_does_not_keep_the_append_lock() {
     b.buy("TEAPOT", 1).await.unwrap();
     // b's batch will be outdated, so it will begin a transaction, take the lock, and ask for streams.
     a.receive("TEAPOT", 1).await.unwrap();
-    proxy.set(Weather::BlackholeFrom("AS w(kind, id, place)"));
+    proxy.set(Weather::BlackholeFrom("AS w(kind, id, shape, place)"));
     let commands = b.commands.clone();
     let mut stopped = JoinSet::new();
     stopped.spawn(async move { commands.orders().place(by(Role::Customer), order(&[("TEAPOT", 1)])).await });

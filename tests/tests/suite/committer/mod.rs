@@ -11,3 +11,4 @@ mod journeys;
 mod random;
 mod rights;
 mod servers;
+mod snapshots;

@@ -30,6 +30,9 @@ async fn the_running_server_cannot_change_the_log() {
         "DELETE FROM idempotency_keys",
         "UPDATE idempotency_keys SET receipt = ''",
         "INSERT INTO idempotency_keys SELECT * FROM idempotency_keys",
+        "INSERT INTO snapshots SELECT * FROM snapshots",
+        "UPDATE snapshots SET state = '{}'",
+        "DELETE FROM snapshots",
         "UPDATE audit SET actor = ''",
         "DELETE FROM audit",
         "UPDATE person_keys SET owner = ''",
@@ -58,6 +61,7 @@ async fn nobody_else_can_append() {
     let nulls = vec!["NULL"; usize::try_from(arguments).unwrap()].join(", ");
     refused_with(&mut stranger, &format!("SELECT append_batch({nulls})"), NO_RIGHT).await;
     refused_with(&mut stranger, "SELECT forget_idempotency_keys(1)", NO_RIGHT).await;
+    refused_with(&mut stranger, "SELECT write_snapshots(NULL, NULL, NULL, NULL, NULL, NULL)", NO_RIGHT).await;
     refused_with(&mut stranger, "SELECT * FROM events", NO_RIGHT).await;
     refused_with(&mut stranger, "SELECT * FROM person_keys", NO_RIGHT).await;
     stranger.close().await.unwrap();

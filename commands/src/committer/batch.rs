@@ -1,0 +1,94 @@
+//! Commands that are decided one after the other and appended together.
+
+use std::{
+    collections::HashSet,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
+
+use super::{CommitterSettings, snapshots::Snapshot, submit::Submission};
+use crate::{
+    outcome::{Receipt, Refusal},
+    work::{Basis, Epoch, Halt, NewEvent, StreamId, Work, WorkingSet},
+};
+
+/// Commands that are decided together, and what must hold for that to be right.
+pub struct Batch {
+    pub commands: Vec<Decided>,
+    pub basis: Basis,
+    pub events: Vec<NewEvent>,
+    /// The epoch in which it is appended.
+    pub epoch: Epoch,
+    /// Streams that are due for a snapshot at its end.
+    pub due: HashSet<StreamId>,
+    /// To be written when it is durable.
+    pub snapshots: Vec<Snapshot>,
+}
+
+impl Default for Batch {
+    fn default() -> Self {
+        Self {
+            commands: Vec::new(),
+            basis: Basis::new(),
+            events: Vec::new(),
+            epoch: Epoch::NEVER,
+            due: HashSet::new(),
+            snapshots: Vec::new(),
+        }
+    }
+}
+
+/// A command and what was decided about it.
+pub struct Decided {
+    pub submission: Submission,
+    pub verdict: Result<Receipt, Refusal>,
+    /// How many of the batch's events lie at or before it.
+    pub events_until: usize,
+}
+
+impl Batch {
+    pub fn is_empty(&self) -> bool {
+        self.commands.is_empty()
+    }
+
+    pub fn is_full(&self, settings: &CommitterSettings) -> bool {
+        self.commands.len() >= settings.max_batch_commands || self.events.len() >= settings.max_batch_events
+    }
+
+    pub fn into_submissions(self) -> impl Iterator<Item = Submission> {
+        self.commands.into_iter().map(|decided| decided.submission)
+    }
+}
+
+/// Decides one command and adds it to the batch. A command that halts is given back, and has changed
+/// nothing.
+#[allow(clippy::result_large_err, reason = "the command is given back, as it came")]
+pub fn decide_into(
+    batch: &mut Batch,
+    set: &mut WorkingSet,
+    submission: Submission,
+) -> Result<(), (Submission, Halt)> {
+    let mut work = Work::new(set, &mut batch.basis, submission.context.command_id);
+    let decided = catch_unwind(AssertUnwindSafe(|| (submission.decide)(&mut work)));
+    let verdict = match decided {
+        Ok(Ok(receipt)) => {
+            let (events, due) = work.keep();
+            batch.events.extend(events);
+            batch.due.extend(due);
+            Ok(receipt)
+        }
+        Ok(Err(Halt::Refused(refusal))) => {
+            work.take_back();
+            Err(refusal)
+        }
+        Ok(Err(halt)) => {
+            work.take_back();
+            return Err((submission, halt));
+        }
+        Err(_) => {
+            work.take_back();
+            return Err((submission, Halt::Broken("a decider panicked".into())));
+        }
+    };
+    batch.commands.push(Decided { submission, verdict, events_until: batch.events.len() });
+    Ok(())
+}
