@@ -4,6 +4,8 @@ use std::fmt::Debug;
 
 use serde::{Serialize, de::DeserializeOwned};
 
+use crate::upcast::Step;
+
 /// One kind of stream: how its commands are decided and how its events change its state.
 ///
 /// The state is `Default` before its first event.
@@ -31,10 +33,13 @@ pub trait Decider: Default + Clone + Debug + Serialize + DeserializeOwned + Send
 /// A fact as it is stored: a serde enum, externally tagged, each variant with named fields and
 /// `#[serde(rename = "…")]` for its stored name (see [`crate::stored`]).
 pub trait Event: Clone + Debug + PartialEq + Serialize + DeserializeOwned + Send + Sync + 'static {
+    /// From the shapes that were ever stored to today's: one from each version but the last.
+    const STEPS: &'static [Step] = &[];
+
     /// The stored name, equal to the variant's serde name.
     fn name(&self) -> &'static str;
 
-    /// The version of the stored shape. Raised together with an upcaster in [`crate::upcast`].
+    /// The version of the stored shape. Raised together with a step that leads here.
     fn version(&self) -> u16 {
         1
     }

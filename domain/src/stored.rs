@@ -3,7 +3,7 @@
 #[cfg(test)]
 mod tests;
 
-use std::borrow::Cow;
+use std::cmp::Ordering;
 
 use serde_json::value::RawValue;
 
@@ -50,11 +50,13 @@ pub fn decode<E: Event>(kind: &str, name: &str, version: &str, payload: &RawValu
         reason,
     };
     let number: u16 = version.parse().map_err(|_| unreadable("the version is not a number".into()))?;
-    let today = upcast(kind, name, number, Cow::Borrowed(payload.get())).map_err(unreadable)?;
+    let upcast = upcast(E::STEPS, name, number, payload.get());
+    let (reached, today) = upcast.map_err(|error| unreadable(error.to_string()))?;
     let tagged = format!("{{\"{name}\":{today}}}");
     let event: E = serde_json::from_str(&tagged).map_err(|error| unreadable(error.to_string()))?;
-    if number > event.version() {
-        return Err(unreadable("written by a newer release".into()));
+    match reached.cmp(&event.version()) {
+        Ordering::Equal => Ok(event),
+        Ordering::Greater => Err(unreadable("written by a newer release".into())),
+        Ordering::Less => Err(unreadable("no step leads to today's version".into())),
     }
-    Ok(event)
 }

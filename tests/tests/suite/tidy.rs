@@ -152,6 +152,16 @@ fn cqrs_es_stays_in_its_homes() {
     none("cqrs-es is the contract of one file in each half", elsewhere);
 }
 
+/// Old shapes are known to the domain's `decode` alone: whoever reads a payload in another way reads
+/// today's events, until one of them changes.
+#[test]
+fn stored_payloads_are_read_in_one_place() {
+    let marks = ["from_str(record.payload", "from_str(&record.payload", "payload->"];
+    let elsewhere = ["commands", "projections", "api"].into_iter().flat_map(|krate| files(krate, ".rs"));
+    let readers = elsewhere.filter(|file| marks.iter().any(|mark| file.without_tests().contains(mark)));
+    none("read events with Record::decode, Record::today or stored::decode", readers.map(|file| file.path));
+}
+
 #[test]
 fn names_say_what_is_inside() {
     let empty = rust_files().into_iter().map(|file| file.path).filter(|path| {

@@ -79,8 +79,9 @@ pub async fn handle(
 
 impl Change {
     fn of(record: &Record) -> Result<Self, Problem> {
-        let mut details: Value =
-            serde_json::from_str(record.payload.get()).map_err(|_| Problem::internal())?;
+        // Whatever its version was, clients see one shape.
+        let today = record.today::<Event>().map_err(|_| Problem::internal())?;
+        let mut details: Value = serde_json::from_str(&today.payload).map_err(|_| Problem::internal())?;
         let mut why = None;
         if let Some(members) = details.as_object_mut() {
             members.retain(|_, value| value.get("key_id").is_none());
