@@ -67,6 +67,14 @@ pub static STREAMS_LOADED: LazyLock<IntCounter> = LazyLock::new(|| {
     .expect(ONCE)
 });
 
+pub static WORKING_SET_BYTES: LazyLock<IntGauge> = LazyLock::new(|| {
+    register_int_gauge!(
+        "daybook_committer_working_set_bytes",
+        "About what the states of streams in use keep in memory"
+    )
+    .expect(ONCE)
+});
+
 pub static EVENTS_LOADED: LazyLock<IntCounter> = LazyLock::new(|| {
     register_int_counter!(
         "daybook_committer_events_loaded_total",

@@ -3,6 +3,9 @@
 //! Changes go straight into the working set, so the next command of the batch sees them; a command
 //! that is refused takes its own back.
 
+#[cfg(test)]
+mod tests;
+
 use std::{any::Any, collections::HashMap, num::NonZeroUsize, sync::Arc};
 
 use daybook_domain::{Decider, stored::encode};
@@ -37,14 +40,29 @@ pub struct Standing {
     /// When this was last known to be the newest.
     pub epoch: Epoch,
     pub unsaved: Unsaved,
+    /// Of the state, which is asked only once.
+    weight: usize,
 }
 
 impl Standing {
+    pub fn new(version: Version, state: AnyState, epoch: Epoch, unsaved: Unsaved) -> Self {
+        let weight = state.weight();
+        Self { version, state, epoch, unsaved, weight }
+    }
+
     /// Whether it is time for a snapshot of it.
     pub fn is_due(&self) -> bool {
-        self.unsaved.outweighs(self.state.weight())
+        self.unsaved.outweighs(self.weight)
+    }
+
+    /// What it keeps in memory, about, bytes.
+    fn bytes(&self) -> usize {
+        STANDING_BYTES + self.weight
     }
 }
+
+/// A standing without its state: its stream's name, its place in the set, what allocating costs.
+const STANDING_BYTES: usize = 256;
 
 /// Counts how often this process found that others had appended. What was known to be the newest in
 /// the present epoch still is, unless somebody has appended since this process last looked.
@@ -94,30 +112,36 @@ impl From<serde_json::Error> for Halt {
     }
 }
 
-/// The newest states of recently used streams, those of batches under way included. Bounded when it is
-/// trimmed; what falls out is read from the log again.
+/// The newest states of recently used streams, those of batches under way included. Bounded by their
+/// number and weight when it is trimmed; what falls out is read from the log again.
 pub struct WorkingSet {
     standings: LruCache<StreamId, Standing>,
-    at_most: usize,
+    /// Of all of them.
+    bytes: usize,
+    max_streams: usize,
+    max_bytes: usize,
 }
 
 impl WorkingSet {
-    pub fn new(at_most: NonZeroUsize) -> Self {
-        Self { standings: LruCache::unbounded(), at_most: at_most.get() }
+    pub fn new(max_streams: NonZeroUsize, max_bytes: usize) -> Self {
+        Self { max_streams: max_streams.get(), max_bytes, ..Self::unbounded() }
     }
 
     /// For a single batch, which is bounded itself.
     pub fn unbounded() -> Self {
-        Self { standings: LruCache::unbounded(), at_most: usize::MAX }
+        Self { standings: LruCache::unbounded(), bytes: 0, max_streams: usize::MAX, max_bytes: usize::MAX }
     }
 
     /// Lets go of what was not used for longest. Streams of `ahead` stay: read from the log, they would
     /// lack what is about to be appended.
     pub fn trim(&mut self, ahead: &Basis) {
-        let mut spared = Vec::new();
-        while self.standings.len() + spared.len() > self.at_most {
-            let Some((stream, standing)) = self.standings.pop_lru() else { break };
+        let (mut spared, mut spared_bytes) = (Vec::new(), 0);
+        while self.standings.len() + spared.len() > self.max_streams
+            || self.bytes + spared_bytes > self.max_bytes
+        {
+            let Some((stream, standing)) = self.pop_oldest() else { break };
             if ahead.contains_key(&stream) {
+                spared_bytes += standing.bytes();
                 spared.push((stream, standing));
             }
         }
@@ -126,8 +150,23 @@ impl WorkingSet {
         }
     }
 
-    pub fn insert(&mut self, stream: StreamId, standing: Standing) {
-        self.standings.put(stream, standing);
+    /// Returns what was there before.
+    pub fn insert(&mut self, stream: StreamId, standing: Standing) -> Option<Standing> {
+        self.bytes += standing.bytes();
+        let before = self.standings.put(stream, standing);
+        self.bytes -= before.as_ref().map_or(0, Standing::bytes);
+        before
+    }
+
+    fn pop_oldest(&mut self) -> Option<(StreamId, Standing)> {
+        let (stream, standing) = self.standings.pop_lru()?;
+        self.bytes -= standing.bytes();
+        Some((stream, standing))
+    }
+
+    /// About how many bytes it keeps in memory.
+    pub fn bytes(&self) -> usize {
+        self.bytes
     }
 
     pub fn contains(&self, stream: &StreamId) -> bool {
@@ -136,7 +175,7 @@ impl WorkingSet {
 
     pub fn forget<'a>(&mut self, streams: impl IntoIterator<Item = &'a StreamId>) {
         for stream in streams {
-            self.standings.pop(stream);
+            self.bytes -= self.standings.pop(stream).map_or(0, |standing| standing.bytes());
         }
     }
 
@@ -159,11 +198,12 @@ impl WorkingSet {
 
     pub fn clear(&mut self) {
         self.standings.clear();
+        self.bytes = 0;
     }
 
     /// Moves everything into `other`.
     pub fn drain_into(mut self, other: &mut Self) {
-        while let Some((stream, standing)) = self.standings.pop_lru() {
+        while let Some((stream, standing)) = self.pop_oldest() {
             other.insert(stream, standing);
         }
     }
@@ -228,7 +268,7 @@ impl<'a> Work<'a> {
             self.undo.push((stream.clone(), None));
             self.begun.push(stream.clone());
             let (state, unsaved) = (Arc::new(D::default()), Unsaved::default());
-            self.set.insert(stream, Standing { version: Version::NONE, state, epoch: Epoch::NEVER, unsaved });
+            self.set.insert(stream, Standing::new(Version::NONE, state, Epoch::NEVER, unsaved));
         }
     }
 
@@ -282,11 +322,11 @@ impl<'a> Work<'a> {
                 payload: stored.payload,
             });
         }
-        let standing = Standing { version, state: Arc::new(decided.state), epoch, unsaved };
+        let standing = Standing::new(version, Arc::new(decided.state), epoch, unsaved);
         if standing.is_due() {
             self.due.push(stream.clone());
         }
-        let before = self.set.standings.put(stream.clone(), standing);
+        let before = self.set.insert(stream.clone(), standing);
         self.undo.push((stream, before));
         Ok(Ok(()))
     }
@@ -300,7 +340,7 @@ impl<'a> Work<'a> {
     pub fn take_back(self) {
         for (stream, before) in self.undo.into_iter().rev() {
             match before {
-                Some(standing) => self.set.insert(stream, standing),
+                Some(standing) => drop(self.set.insert(stream, standing)),
                 None => self.set.forget([&stream]),
             }
         }

@@ -161,7 +161,7 @@ impl Read {
     fn add(&mut self, wanted: &Wanted, folded: Folding) {
         let Folding { version, unsaved, state } = folded;
         let standing = match state {
-            Ok(state) => Ok(Standing { version, state: state.into(), epoch: Epoch::NEVER, unsaved }),
+            Ok(state) => Ok(Standing::new(version, state.into(), Epoch::NEVER, unsaved)),
             Err(Broken::Event(error)) => Err(error),
             Err(Broken::Snapshot) => return self.undecodable.push(wanted.clone()),
         };

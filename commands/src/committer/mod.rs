@@ -39,7 +39,7 @@ use self::{
 use crate::{
     metrics,
     outcome::{Accepted, Failure, NotDone, Refusal},
-    work::{Basis, Epoch, Halt, Standing, StreamId, Wanted, Work, WorkingSet},
+    work::{Basis, Epoch, Halt, StreamId, Wanted, Work, WorkingSet},
 };
 
 pub use settings::CommitterSettings;
@@ -89,7 +89,7 @@ impl Committer {
         writer: Writer,
     ) -> Self {
         Self {
-            set: WorkingSet::new(settings.working_set_streams),
+            set: WorkingSet::new(settings.working_set_streams, settings.working_set_bytes),
             epoch: Epoch::FIRST,
             settings,
             queue,
@@ -194,6 +194,7 @@ impl Committer {
     fn trim(&mut self) {
         if self.committing.is_none() && self.again.is_empty() {
             self.set.trim(&self.ahead.basis);
+            metrics::WORKING_SET_BYTES.set(i64::try_from(self.set.bytes()).unwrap_or(i64::MAX));
         }
     }
 
@@ -234,7 +235,8 @@ impl Committer {
                         // A newer one can't be here: whoever changes a stream has it in the set.
                         Ok(mut standing) if !self.set.contains(&stream) => {
                             self.snapshots.add(Snapshot::take_if_due((&stream, &mut standing)));
-                            self.set.insert(stream, Standing { epoch, ..standing });
+                            standing.epoch = epoch;
+                            self.set.insert(stream, standing);
                         }
                         Ok(_) => {}
                         Err(error) => {

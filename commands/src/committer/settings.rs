@@ -15,6 +15,9 @@ pub struct CommitterSettings {
     pub max_batch_events: usize,
     /// Streams whose newest state is kept.
     pub working_set_streams: NonZeroUsize,
+    /// What these may keep in memory, about, bytes. An order of 1,000 lines keeps as much as some
+    /// hundred SKUs' counters.
+    pub working_set_bytes: usize,
     /// How long an append may take before its connection is given up, ms.
     pub append_timeout_ms: u64,
     /// How long the outcome of an append is looked for after its connection was lost, ms.
@@ -29,6 +32,7 @@ impl Default for CommitterSettings {
             max_batch_commands: 512,
             max_batch_events: 4_096,
             working_set_streams: NonZeroUsize::new(100_000).expect("not zero"),
+            working_set_bytes: 256 << 20,
             append_timeout_ms: 15_000,
             resolve_timeout_ms: 10_000,
         }

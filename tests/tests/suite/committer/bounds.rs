@@ -9,7 +9,8 @@ use daybook_commands::{CommitterSettings, Context, Failure};
 use daybook_domain::policy::Role;
 use daybook_tests::{
     Log, Shop, TestDatabase,
-    shop::{Answer, by, euros, failed, keyed, order, sku},
+    metrics::counted,
+    shop::{Answer, by, euros, failed, keyed, order, order_id, sku},
     until,
 };
 use tokio::task::JoinSet;
@@ -111,6 +112,35 @@ async fn a_working_set_that_is_too_small_is_no_more_than_slow() {
     shop.close().await;
     let log = Log::check(&database.superuser).await;
     assert_eq!(codes.iter().map(|code| log.sold(code)).sum::<i64>(), 60 * 3);
+}
+
+/// Orders of many lines fall out of a set that has room for their number, and are read again. Catches: a
+/// set that is bounded by the number of its streams alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_working_set_is_bounded_by_its_weight() {
+    for (bytes, expected) in [(50_000_u32, true), (100_000_000, false)] {
+        let database = TestDatabase::new().await;
+        let settings =
+            CommitterSettings { working_set_bytes: bytes as usize, ..CommitterSettings::default() };
+        let shop = stocked(&database, settings).await;
+        let lines = [("TEAPOT", 1); 300];
+        let mut placed = Vec::new();
+        for _ in 0..3 {
+            placed.push(shop.place(by(Role::Customer), order(&lines)).await.unwrap());
+        }
+        for _ in 0..10 {
+            shop.place(by(Role::Customer), order(&[("TEAPOT", 1)])).await.unwrap();
+        }
+        assert!(counted("daybook_committer_working_set_bytes") < 1.1 * f64::from(bytes));
+        let before = counted("daybook_committer_streams_loaded_total");
+        for placed in &placed {
+            shop.confirm(order_id(placed)).await.unwrap();
+        }
+        let is_read_again = counted("daybook_committer_streams_loaded_total") > before;
+        assert_eq!(is_read_again, expected, "{bytes}");
+        shop.close().await;
+        Log::check(&database.superuser).await;
+    }
 }
 
 /// While a new price is being appended, its product falls out of the working set and is read again: the
