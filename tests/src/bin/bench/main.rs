@@ -1,4 +1,4 @@
-//! `./dev bench [name]`: Daybook beside what people use, in one run on one machine.
+//! `./dev bench [name] [--events N]`: Daybook beside what people use, in one run on one machine.
 //!
 //! Every figure comes from real processes: the release binary, its own PostgreSQL and NATS with
 //! durability on, and a load generator on the same machine. Machines are noisy, so what counts are the
@@ -13,7 +13,9 @@
 
 mod commands;
 mod comparison;
+mod fill;
 mod generator;
+mod growth;
 mod hot;
 mod orders;
 mod pgbench;
@@ -24,20 +26,33 @@ mod server;
 use std::process::ExitCode;
 
 /// Every benchmark, in the order in which they run.
-const BENCHMARKS: [&str; 3] = ["commands", "hot", "queries"];
+const BENCHMARKS: [&str; 4] = ["commands", "hot", "queries", "growth"];
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let asked: Vec<String> = std::env::args().skip(1).collect();
-    if let Some(unknown) = asked.iter().find(|name| !BENCHMARKS.contains(&name.as_str())) {
-        eprintln!("there is no benchmark {unknown}; there are {}", BENCHMARKS.join(", "));
-        return ExitCode::from(2);
+    let (mut asked, mut events) = (Vec::new(), None);
+    let mut arguments = std::env::args().skip(1);
+    while let Some(argument) = arguments.next() {
+        if argument == "--events" {
+            events =
+                arguments.next().and_then(|number| number.parse().ok()).filter(|events| *events > 1_000_000);
+            if events.is_none() {
+                eprintln!("--events takes a number above 1000000: another log for growth to look at");
+                return ExitCode::from(2);
+            }
+        } else if BENCHMARKS.contains(&argument.as_str()) {
+            asked.push(argument);
+        } else {
+            eprintln!("there is no benchmark {argument}; there are {}", BENCHMARKS.join(", "));
+            return ExitCode::from(2);
+        }
     }
     for name in BENCHMARKS.into_iter().filter(|name| asked.is_empty() || asked.iter().any(|a| a == name)) {
         let report = match name {
             "commands" => commands::run().await,
             "hot" => hot::run().await,
-            _ => queries::run().await,
+            "queries" => queries::run().await,
+            _ => growth::run(events).await,
         };
         report.print();
         report.write();

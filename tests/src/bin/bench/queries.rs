@@ -34,7 +34,7 @@ pub async fn run() -> Report {
     })
     .await;
 
-    let item = orders_by_owner(&daybook, &database).await;
+    let item = Items::of(&database, ORDERS).await.make(&daybook);
     let page: Make = {
         // With a token, since callers without one share the limit of their address.
         let tokens = daybook.tokens(Role::Customer);
@@ -65,27 +65,37 @@ pub async fn run() -> Report {
     report
 }
 
-/// Each order is asked for by the customer whose it is.
-async fn orders_by_owner(daybook: &Daybook, database: &TestDatabase) -> Make {
-    let placed: Vec<(String, String)> = sqlx::query_as(
-        "SELECT aggregate_id, payload->>'customer' FROM events WHERE event_type = 'OrderPlaced' ORDER BY position",
-    )
-    .fetch_all(&database.superuser)
-    .await
-    .expect("the log can be read");
-    let tokens = daybook.tokens(Role::Customer);
-    let requests: Vec<(String, String)> = placed
-        .into_iter()
-        .map(|(id, customer)| {
-            let subject: usize =
-                customer.rsplit('-').next().and_then(|n| n.parse().ok()).expect("customer-N");
-            (format!("/v1/orders/{id}"), tokens[subject].clone())
+/// Orders, each asked for by the customer whose it is.
+pub struct Items(Vec<(String, usize)>);
+
+impl Items {
+    /// `count` of them, spread over the log.
+    pub async fn of(database: &TestDatabase, count: u64) -> Self {
+        let placed: Vec<(String, String)> = sqlx::query_as(
+            "SELECT aggregate_id, payload->>'customer'
+               FROM (SELECT *, row_number() OVER (ORDER BY position) - 1 AS number, count(*) OVER () AS orders
+                       FROM events WHERE event_type = 'OrderPlaced') o
+              WHERE number % greatest(orders / $1, 1) = 0 ORDER BY position LIMIT $1",
+        )
+        .bind(i64::try_from(count).expect("a small number"))
+        .fetch_all(&database.superuser)
+        .await
+        .expect("the log can be read");
+        let subject =
+            |customer: &str| customer.rsplit('-').next().and_then(|n| n.parse().ok()).expect("customer-N");
+        Self(placed.into_iter().map(|(id, customer)| (id, subject(&customer))).collect())
+    }
+
+    pub fn make(&self, daybook: &Daybook) -> Make {
+        let tokens = daybook.tokens(Role::Customer);
+        let request =
+            |(id, subject): &(String, usize)| (format!("/v1/orders/{id}"), tokens[*subject].clone());
+        let requests: Vec<(String, String)> = self.0.iter().map(request).collect();
+        Arc::new(move |number, request| {
+            let (path, token) = &requests[number as usize % requests.len()];
+            get(request, path, token);
         })
-        .collect();
-    Arc::new(move |number, request| {
-        let (path, token) = &requests[number as usize % requests.len()];
-        get(request, path, token);
-    })
+    }
 }
 
 fn get(request: &mut Vec<u8>, path: &str, token: &str) {
