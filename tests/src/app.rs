@@ -167,7 +167,7 @@ impl TestApp {
 
 /// How many consumers are behind the head, and effects are left. What is paused or parked stays behind
 /// for good, and isn't waited for.
-const BEHIND: &str = "
+pub const BEHIND: &str = "
     SELECT (SELECT count(*) FROM checkpoints
              WHERE state = 'running' AND name <> 'relay'
                AND position < (SELECT coalesce(max(position), 0) FROM events))

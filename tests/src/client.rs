@@ -62,14 +62,19 @@ impl Client {
     }
 
     pub async fn send(&self, request: RequestBuilder) -> Reply {
-        let response = request.send().await.expect("the server answers");
+        self.try_send(request).await.expect("the server answers")
+    }
+
+    /// For servers that may not answer.
+    pub async fn try_send(&self, request: RequestBuilder) -> Result<Reply, reqwest::Error> {
+        let response = request.send().await?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let body = response.bytes().await.expect("the answer has an end").to_vec();
+        let body = response.bytes().await?.to_vec();
         let reply = Reply { status, headers, body };
         if let Some(position) = reply.header("daybook-position").and_then(|text| text.parse().ok()) {
             self.seen.fetch_max(position, Ordering::SeqCst);
         }
-        reply
+        Ok(reply)
     }
 
     /// Sees everything that this client was told of.

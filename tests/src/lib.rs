@@ -2,8 +2,10 @@
 //! know what must hold in it.
 
 pub mod app;
+pub mod chaos;
 pub mod client;
 pub mod database;
+pub mod daybook;
 pub mod log;
 pub mod metrics;
 pub mod nats;
@@ -18,6 +20,7 @@ pub mod until;
 pub use app::TestApp;
 pub use client::{Client, Reply};
 pub use database::TestDatabase;
+pub use daybook::{Daybook, Home};
 pub use log::Log;
 pub use nats::OwnNats;
 pub use postgres::OwnPostgres;

@@ -47,7 +47,7 @@ impl OwnNats {
 
 impl Drop for OwnNats {
     fn drop(&mut self) {
-        self.server.end(Signal::Kill);
+        let _ = self.server.end(Signal::Kill);
     }
 }
 

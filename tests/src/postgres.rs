@@ -11,13 +11,15 @@ use url::Url;
 use crate::server::{Folder, Server, Signal, User, find_program, free_port};
 
 /// No fsync: a killed process loses nothing that it gave to the kernel, and nobody pulls the plug.
-const SETTINGS: &[&str] = &[
-    "listen_addresses=127.0.0.1",
-    "unix_socket_directories=",
-    "fsync=off",
-    "shared_buffers=32MB",
-    "max_connections=60",
-    "autovacuum=off",
+const DISPOSABLE: &[&str] = &["fsync=off", "shared_buffers=32MB", "max_connections=60", "autovacuum=off"];
+/// As where it matters; only the way in which a restart makes sure of its files is the quick one.
+const DURABLE: &[&str] = &[
+    "fsync=on",
+    "synchronous_commit=on",
+    "recovery_init_sync_method=syncfs",
+    "shared_buffers=128MB",
+    "max_connections=120",
+    "max_wal_size=2GB",
 ];
 
 /// Ended and removed with the test.
@@ -25,19 +27,29 @@ pub struct OwnPostgres {
     server: Server,
     port: u16,
     user: Option<User>,
+    settings: &'static [&'static str],
     folder: Folder,
 }
 
 impl OwnPostgres {
     pub fn start() -> Self {
+        Self::start_with(DISPOSABLE)
+    }
+
+    /// With everything on that makes a commit last.
+    pub fn durable() -> Self {
+        Self::start_with(DURABLE)
+    }
+
+    fn start_with(settings: &'static [&'static str]) -> Self {
         let user = User::of_postgres();
         let folder = Folder::new("daybook-postgres", user);
         let data = folder.path().join("data");
         let copied = User::run(Command::new("cp").arg("-a").arg(initialised(user)).arg(&data), user).status();
         assert!(copied.expect("cp runs").success());
         let port = free_port();
-        let server = launch(&data, port, user);
-        Self { server, port, user, folder }
+        let server = launch(&data, port, user, settings);
+        Self { server, port, user, settings, folder }
     }
 
     /// The superuser's.
@@ -54,7 +66,7 @@ impl OwnPostgres {
     pub fn restart(&mut self) {
         // The dead server's; its pid may be somebody else's by now.
         let _ = std::fs::remove_file(self.folder.path().join("data/postmaster.pid"));
-        self.server = launch(&self.folder.path().join("data"), self.port, self.user);
+        self.server = launch(&self.folder.path().join("data"), self.port, self.user, self.settings);
     }
 
     /// Stops all processes where they stand.
@@ -69,14 +81,14 @@ impl OwnPostgres {
 
 impl Drop for OwnPostgres {
     fn drop(&mut self) {
-        self.server.end(Signal::Quit);
+        let _ = self.server.end(Signal::Quit);
     }
 }
 
-fn launch(data: &Path, port: u16, user: Option<User>) -> Server {
+fn launch(data: &Path, port: u16, user: Option<User>, settings: &[&str]) -> Server {
     let mut command = Command::new(find_program("postgres"));
     command.arg("-D").arg(data).arg("-p").arg(port.to_string());
-    for setting in SETTINGS {
+    for setting in ["listen_addresses=127.0.0.1", "unix_socket_directories="].iter().chain(settings) {
         command.arg("-c").arg(setting);
     }
     let is_ready = || {

@@ -7,7 +7,7 @@ use std::{
         process::CommandExt,
     },
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Child, Command, ExitStatus, Stdio},
 };
 
 use crate::{shop::new_id, until::until_blocking};
@@ -22,6 +22,8 @@ pub enum Signal {
     Kill,
     Stop,
     Continue,
+    /// A wish to end.
+    Terminate,
     /// PostgreSQL: end now, without a checkpoint.
     Quit,
 }
@@ -34,12 +36,21 @@ impl Server {
         let child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
         let mut server = Self { child };
         until_blocking("the server is ready", || {
-            if let Some(status) = server.child.try_wait().expect("a child of ours") {
+            if let Some(status) = server.ended() {
                 panic!("the server ended: {status}\n{}", std::fs::read_to_string(log).unwrap_or_default());
             }
             is_ready()
         });
         server
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// How it has ended, if it has.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().expect("a child of ours")
     }
 
     /// To the server and all its children.
@@ -58,23 +69,24 @@ impl Server {
     }
 
     /// Ends as the signal says, and waits for it.
-    pub fn end(&mut self, signal: Signal) {
+    pub fn end(&mut self, signal: Signal) -> ExitStatus {
         send(Signal::Continue, children(self.child.id()).into_iter().chain([self.child.id()]));
         send(signal, std::iter::once(self.child.id()));
-        let _ = self.child.wait();
+        self.child.wait().expect("a child of ours")
     }
 }
 
-fn send(signal: Signal, pids: impl Iterator<Item = u32>) {
+/// To processes that may have ended meanwhile.
+pub fn send(signal: Signal, pids: impl Iterator<Item = u32>) {
     let name = match signal {
         Signal::Kill => "KILL",
         Signal::Stop => "STOP",
         Signal::Continue => "CONT",
+        Signal::Terminate => "TERM",
         Signal::Quit => "QUIT",
     };
     let pids: Vec<String> = pids.map(|pid| pid.to_string()).collect();
     if !pids.is_empty() {
-        // One that has ended meanwhile is no failure.
         let _ = Command::new("kill").arg("-s").arg(name).args(pids).stderr(Stdio::null()).status();
     }
 }
@@ -105,10 +117,13 @@ fn processes() -> Vec<Process> {
     text.lines().filter_map(process).collect()
 }
 
-/// A port that was free a moment ago.
+/// A port that was free a moment ago. Below those that kernels hand out to outgoing connections, so that
+/// a server that was killed finds it free again.
 pub fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("a bound port").port()
+    (0..100)
+        .map(|_| rand::random_range(20_000..32_000))
+        .find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
+        .expect("a free port")
 }
 
 /// A folder that is removed with its owner.

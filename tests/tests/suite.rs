@@ -4,6 +4,8 @@
 
 #[path = "suite/committer/mod.rs"]
 mod committer;
+#[path = "suite/faults/mod.rs"]
+mod faults;
 #[path = "suite/http/mod.rs"]
 mod http;
 #[path = "suite/tidy.rs"]

@@ -80,7 +80,7 @@ impl Daybook {
 
 impl Drop for Daybook {
     fn drop(&mut self) {
-        self.process.end(Signal::Kill);
+        let _ = self.process.end(Signal::Kill);
     }
 }
 

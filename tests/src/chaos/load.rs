@@ -1,0 +1,292 @@
+//! Clients that want to know what became of each of their commands.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use daybook_domain::policy::Role;
+use rand::{RngExt, SeedableRng, rngs::StdRng};
+use reqwest::Method;
+use serde_json::{Value, json};
+use tokio::{
+    task::JoinSet,
+    time::{Instant, MissedTickBehavior, interval, sleep},
+};
+
+use super::stage::{PLENTY, SCARCE, Stage, plenty, scarce};
+use crate::{Client, Reply, shop::new_id};
+
+pub const CLIENTS: u64 = 16;
+/// The most that a client asks for: a machine that is all busy with load shows fewer faults.
+const PACE: Duration = Duration::from_millis(8);
+/// What the servers are told, and what the client waits.
+const REQUEST_TIMEOUT_MS: u64 = 3_000;
+const CLIENT_TIMEOUT: Duration = Duration::from_millis(4_000);
+/// How long a client asks what became of a command.
+const PERSISTENCE: Duration = Duration::from_secs(60);
+const BACK_OFF_MS: std::ops::Range<u64> = 20..200;
+
+/// A command and what its client knows of it in the end.
+pub struct Told {
+    /// Whose it is: keys are their caller's own.
+    pub client: u64,
+    pub command: Command,
+    pub outcome: Outcome,
+    /// How often the key was repeated after the answer, and how often that brought another answer.
+    pub replays: u64,
+    pub changed: u64,
+}
+
+#[derive(Clone)]
+pub struct Command {
+    /// Also the id of its requests, which the log keeps with the events.
+    pub key: String,
+    pub kind: Kind,
+    pub path: String,
+    body: Value,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Place,
+    Cancel,
+    Confirm,
+    Receive,
+}
+
+pub enum Outcome {
+    Done {
+        status: u16,
+        position: i64,
+        body: Vec<u8>,
+    },
+    /// By a rule: it didn't happen.
+    Refused,
+    /// Turned away at the first try, and not tried again: it didn't happen.
+    TurnedAway,
+    Unknown,
+    /// An answer that nobody should get.
+    Strange(String),
+}
+
+impl Kind {
+    /// The event of which such a command leaves one.
+    pub fn event(self) -> &'static str {
+        match self {
+            Self::Place => "OrderPlaced",
+            Self::Cancel => "OrderCancelled",
+            Self::Confirm => "OrderConfirmed",
+            Self::Receive => "StockReceived",
+        }
+    }
+
+    fn role(self) -> Role {
+        match self {
+            Self::Place => Role::Customer,
+            Self::Cancel | Self::Confirm => Role::Support,
+            Self::Receive => Role::Warehouse,
+        }
+    }
+}
+
+/// Clients at work.
+pub struct Load {
+    clients: JoinSet<Vec<Told>>,
+    enough: Arc<AtomicBool>,
+}
+
+impl Load {
+    pub fn start(stage: &Stage, seed: u64) -> Self {
+        let enough = Arc::new(AtomicBool::new(false));
+        let mut clients = JoinSet::new();
+        for number in 0..CLIENTS {
+            let desk = Desk::new(stage, number);
+            let rng = StdRng::seed_from_u64(seed ^ (number << 32));
+            let one = Buyer { number, desk, rng, orders: vec![] };
+            clients.spawn(one.run(Arc::clone(&enough)));
+        }
+        Self { clients, enough }
+    }
+
+    /// When every client knows, or has given up.
+    pub async fn end(self) -> Vec<Told> {
+        self.enough.store(true, Ordering::Relaxed);
+        self.clients.join_all().await.into_iter().flatten().collect()
+    }
+}
+
+/// Where one asks: both servers, with tokens.
+pub struct Desk {
+    /// By kind of command, at either server.
+    clients: Vec<(Kind, [Client; 2])>,
+    usual: usize,
+}
+
+impl Desk {
+    pub fn new(stage: &Stage, number: u64) -> Self {
+        let client = |kind: Kind| {
+            let subject = format!("{}-{number}", kind.role().as_str());
+            let client = stage.client.with_token(stage.home.token(&subject, &[kind.role()]));
+            (kind, [stage.servers[0].api(&client), stage.servers[1].api(&client)])
+        };
+        let kinds = [Kind::Place, Kind::Cancel, Kind::Confirm, Kind::Receive];
+        Self { clients: kinds.map(client).into(), usual: usize::from(number % 2 == 1) }
+    }
+
+    /// At the usual server, or the other one.
+    pub async fn ask(&self, command: &Command, elsewhere: bool) -> Result<Reply, reqwest::Error> {
+        let (_, both) = self.clients.iter().find(|(kind, _)| *kind == command.kind).expect("all are there");
+        let client = &both[self.usual ^ usize::from(elsewhere)];
+        let request = client
+            .request(Method::POST, &command.path)
+            .timeout(CLIENT_TIMEOUT)
+            .header("request-timeout-ms", REQUEST_TIMEOUT_MS)
+            .header("idempotency-key", &command.key)
+            .header("x-request-id", &command.key)
+            .json(&command.body);
+        client.try_send(request).await
+    }
+}
+
+struct Buyer {
+    number: u64,
+    desk: Desk,
+    rng: StdRng,
+    /// Placed and known to be.
+    orders: Vec<String>,
+}
+
+impl Buyer {
+    async fn run(mut self, enough: Arc<AtomicBool>) -> Vec<Told> {
+        let mut told = Vec::new();
+        let mut pace = interval(PACE);
+        pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        while !enough.load(Ordering::Relaxed) {
+            pace.tick().await;
+            let command = self.next_command();
+            let outcome = self.find_out(&command).await;
+            let mut one = Told { client: self.number, command, outcome, replays: 0, changed: 0 };
+            self.remember(&one);
+            if self.rng.random_bool(0.1) {
+                let elsewhere = self.rng.random();
+                one.ask_again(&self.desk, elsewhere).await;
+            }
+            told.push(one);
+        }
+        told
+    }
+
+    fn next_command(&mut self) -> Command {
+        let number = self.rng.random_range(0..100);
+        let taken = match number {
+            70.. if !self.orders.is_empty() => {
+                let index = self.rng.random_range(0..self.orders.len());
+                Some(self.orders.swap_remove(index))
+            }
+            _ => None,
+        };
+        let (kind, path, body) = match (number, taken) {
+            (0..2, _) => {
+                let sku = scarce(self.rng.random_range(0..SCARCE));
+                (Kind::Receive, format!("/v1/stock/{sku}/receipts"), json!({"quantity": 5}))
+            }
+            (_, Some(order)) if number < 90 => {
+                (Kind::Cancel, format!("/v1/orders/{order}/cancellation"), json!({}))
+            }
+            (_, Some(order)) => (Kind::Confirm, format!("/v1/orders/{order}/confirmation"), json!({})),
+            _ => (Kind::Place, "/v1/orders".into(), self.order()),
+        };
+        Command { key: new_id().simple().to_string(), kind, path, body }
+    }
+
+    fn order(&mut self) -> Value {
+        let mut lines = Vec::new();
+        if self.rng.random_bool(0.4) {
+            lines.push(json!({"sku": scarce(self.rng.random_range(0..SCARCE)), "quantity": 1}));
+        }
+        for _ in 0..self.rng.random_range(usize::from(lines.is_empty())..4) {
+            let sku = plenty(self.rng.random_range(0..PLENTY));
+            lines.push(json!({"sku": sku, "quantity": self.rng.random_range(1..4)}));
+        }
+        let mut order = json!({"lines": lines, "currency": "EUR"});
+        // Somebody to whom a mail is written.
+        if self.rng.random_bool(0.02) {
+            order["contact"] = json!({"name": "Alice Example", "email": "alice@example.com"});
+        }
+        order
+    }
+
+    /// Repeats until there is an answer that says what happened.
+    async fn find_out(&mut self, command: &Command) -> Outcome {
+        let deadline = Instant::now() + PERSISTENCE;
+        let (mut first, mut elsewhere) = (true, false);
+        while Instant::now() < deadline {
+            match self.desk.ask(command, elsewhere).await.map_or(Heard::Nothing, heard) {
+                Heard::Outcome(outcome) => return outcome,
+                // This is said to be certain, so some clients believe it.
+                Heard::TurnedAway if first && self.rng.random() => return Outcome::TurnedAway,
+                Heard::TurnedAway | Heard::Nothing => {}
+            }
+            first = false;
+            elsewhere = self.rng.random();
+            sleep(Duration::from_millis(self.rng.random_range(BACK_OFF_MS))).await;
+        }
+        Outcome::Unknown
+    }
+
+    fn remember(&mut self, told: &Told) {
+        if let (Kind::Place, Outcome::Done { body, .. }) = (told.command.kind, &told.outcome) {
+            let receipt: Value = serde_json::from_slice(body).unwrap_or_default();
+            self.orders.extend(receipt["id"].as_str().map(str::to_owned));
+        }
+    }
+}
+
+enum Heard {
+    Outcome(Outcome),
+    /// It was not done.
+    TurnedAway,
+    /// Whether it was done remains to be seen.
+    Nothing,
+}
+
+fn heard(reply: Reply) -> Heard {
+    let code = || {
+        let problem: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
+        problem["code"].as_str().unwrap_or_default().to_owned()
+    };
+    match (reply.status, code().as_str()) {
+        (200 | 201, _) => {
+            let position = reply.header("daybook-position").and_then(|text| text.parse().ok()).unwrap_or(0);
+            Heard::Outcome(Outcome::Done { status: reply.status, position, body: reply.body })
+        }
+        (422, "insufficient_stock" | "order_not_cancellable" | "order_not_confirmable") => {
+            Heard::Outcome(Outcome::Refused)
+        }
+        (503, "unavailable" | "overloaded") => Heard::TurnedAway,
+        (503, "outcome_unknown") | (504, "deadline_exceeded") | (409, "idempotency_in_flight") => {
+            Heard::Nothing
+        }
+        _ => Heard::Outcome(Outcome::Strange(format!("{} {}", reply.status, reply.text()))),
+    }
+}
+
+impl Told {
+    /// The same key must bring the same bytes, from whichever server; one that can't answer just now
+    /// proves nothing.
+    pub async fn ask_again(&mut self, desk: &Desk, elsewhere: bool) {
+        let Outcome::Done { status, body, .. } = &self.outcome else { return };
+        let Ok(reply) = desk.ask(&self.command, elsewhere).await else { return };
+        match reply.status {
+            503 | 504 => {}
+            again => {
+                self.replays += 1;
+                self.changed += u64::from(again != *status || reply.body != *body);
+            }
+        }
+    }
+}

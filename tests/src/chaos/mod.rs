@@ -1,0 +1,53 @@
+//! Two servers on one database, clients who never give up, and faults in a sequence that a seed decides.
+//! When all is healed, what the clients were told is compared with the log.
+
+mod check;
+mod fault;
+mod load;
+mod plan;
+mod stage;
+
+use std::{
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+
+use self::{load::Load, stage::Stage};
+pub use check::Findings;
+
+/// Before the first fault, so that there is something to lose.
+const CALM: Duration = Duration::from_millis(500);
+
+#[derive(Debug, Clone)]
+pub struct Settings {
+    pub seed: u64,
+    /// Of load and faults; starting, healing and checking come on top.
+    pub seconds: u64,
+    /// Where the servers' logs are kept.
+    pub logs: Option<PathBuf>,
+}
+
+/// Plays the whole piece. Says on stdout what it does to whom, and when.
+pub async fn run(settings: &Settings) -> Findings {
+    let Settings { seed, seconds, .. } = *settings;
+    println!("seed {seed}, {seconds} s");
+    let mut stage = Stage::set(seed, settings.logs.as_deref()).await;
+    let load = Load::start(&stage, seed);
+    let began = Instant::now();
+    tokio::time::sleep(CALM).await;
+    let mut faults = 0;
+    for planned in plan::plan(seed, Duration::from_secs(seconds)) {
+        tokio::time::sleep_until((began + planned.at).into()).await;
+        println!("{:8.3} s  {}", began.elapsed().as_secs_f64(), planned.fault);
+        stage.inflict(planned.fault).await;
+        faults += 1;
+    }
+    tokio::time::sleep_until((began + Duration::from_secs(seconds)).into()).await;
+    println!("{:8.3} s  healing", began.elapsed().as_secs_f64());
+    stage.heal().await;
+    let told = load.end().await;
+    println!("{:8.3} s  checking", began.elapsed().as_secs_f64());
+    let mut findings = check::check(&mut stage, &told).await;
+    (findings.seed, findings.seconds, findings.faults) = (seed, seconds, faults);
+    findings
+}

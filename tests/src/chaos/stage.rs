@@ -1,0 +1,271 @@
+//! All the servers, and how each fault is done to them.
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use daybook_domain::policy::Role;
+use rand::{SeedableRng, rngs::StdRng, seq::IndexedRandom};
+use serde_json::json;
+use sqlx::{Connection, Executor, PgConnection};
+use tokio::time::{Instant, sleep};
+
+use super::fault::{Fault, Kind};
+use crate::{
+    Client, Daybook, Home, OwnNats, OwnPostgres, Proxy, TestDatabase,
+    proxy::Weather,
+    server::{Signal, send},
+    until,
+};
+
+/// So few pieces that they are sold out again and again.
+pub const SCARCE: usize = 4;
+/// Of these there is enough.
+pub const PLENTY: usize = 200;
+const SCARCE_PIECES: i64 = 30;
+const PLENTY_PIECES: i64 = 100_000;
+/// How long a process is looked for at the one moment at which it is to be stopped.
+const HUNT: Duration = Duration::from_secs(3);
+/// A session that has stood in its transaction for so long waits for a process that stands still.
+const STANDS_MS: u64 = 30;
+/// The grace time of the servers, and what they may take beyond it to be gone, s.
+const GRACE_S: u64 = 10;
+const BEYOND_GRACE_S: u64 = 3;
+
+pub struct Stage {
+    pub servers: [Daybook; 2],
+    proxies: [Proxy; 2],
+    nats: OwnNats,
+    pub home: Arc<Home>,
+    /// Of nobody, at no server. One for all: it is expensive to make.
+    pub client: Client,
+    /// Held open on purpose.
+    foreign: Vec<PgConnection>,
+    /// Which sessions and backends are hit.
+    dice: StdRng,
+    /// What went wrong that wasn't asked for.
+    pub surprises: Vec<String>,
+    pub database: TestDatabase,
+    postgres: OwnPostgres,
+}
+
+pub fn scarce(number: usize) -> String {
+    format!("SCARCE-{number}")
+}
+
+pub fn plenty(number: usize) -> String {
+    format!("PLENTY-{number}")
+}
+
+impl Stage {
+    /// Everything runs, and there is something to be bought.
+    pub async fn set(seed: u64, logs: Option<&Path>) -> Self {
+        let postgres = OwnPostgres::durable();
+        let database = TestDatabase::on(&postgres.url()).await;
+        database.execute("CREATE TABLE foreign_work (n int)").await;
+        let nats = OwnNats::start();
+        let home = Home::new();
+        let proxies = [Proxy::to(&database.app_url()).await, Proxy::to(&database.app_url()).await];
+        let server = |number: usize| {
+            let name = ["a", "b"][number];
+            let url = proxies[number].url(&database.app_url());
+            let server = Daybook::new(&home, name, &url, &nats.url()).with("shutdown_grace_s", GRACE_S);
+            match logs {
+                Some(folder) => server.logging_to(folder.join(format!("{name}.log"))),
+                None => server,
+            }
+        };
+        let mut servers = [server(0), server(1)];
+        servers.iter_mut().for_each(Daybook::start);
+        stock_up(&servers[0]).await;
+        let (client, foreign, surprises) = (Client::new(String::new()), vec![], vec![]);
+        let dice = StdRng::seed_from_u64(seed);
+        Self { servers, proxies, nats, home, client, foreign, dice, surprises, database, postgres }
+    }
+
+    /// Returns when it is over, but for what goes on meanwhile.
+    pub async fn inflict(&mut self, fault: Fault) {
+        let Fault { kind, server, lasts } = fault;
+        match kind {
+            Kind::ServerKilled => {
+                self.servers[server].kill();
+                sleep(lasts).await;
+                self.servers[server].start();
+            }
+            Kind::ServerTerminated => {
+                self.terminate(server).await;
+                sleep(lasts).await;
+                self.servers[server].start();
+            }
+            Kind::ServerFrozen => {
+                self.servers[server].freeze();
+                sleep(lasts).await;
+                self.servers[server].thaw();
+            }
+            Kind::LockHolderFrozen => {
+                self.freeze_lock_holder(server).await;
+                sleep(lasts).await;
+                self.servers[server].thaw();
+            }
+            Kind::PostgresKilled => {
+                self.postgres.kill();
+                sleep(lasts).await;
+                self.postgres.restart();
+            }
+            Kind::BackendsFrozen => {
+                let some = self.some_sessions().await;
+                send(Signal::Stop, some.iter().copied());
+                sleep(lasts).await;
+                send(Signal::Continue, some.into_iter());
+            }
+            Kind::SessionsEnded => send(Signal::Terminate, self.some_sessions().await.into_iter()),
+            Kind::NatsKilledAndWiped => {
+                self.nats.kill();
+                self.nats.wipe();
+                sleep(lasts).await;
+                self.nats.restart();
+            }
+            Kind::NatsFrozen => {
+                self.nats.freeze();
+                sleep(lasts).await;
+                self.nats.thaw();
+            }
+            Kind::ConnectionsReset => self.proxies[server].cut(),
+            Kind::DatabaseAway => self.weather(server, Weather::Away, lasts).await,
+            Kind::Blackhole => self.weather(server, Weather::Blackhole, lasts).await,
+            Kind::AnswersLost => self.weather(server, Weather::AnswersLost, lasts).await,
+            Kind::ForeignTransaction => self.open_foreign_transaction().await,
+            Kind::LockHeld => self.hold("SELECT pg_advisory_xact_lock(log_lock())", lasts).await,
+            Kind::TablesLocked => {
+                self.hold("LOCK TABLE events, idempotency_keys, checkpoints, person_keys", lasts).await;
+            }
+        }
+    }
+
+    /// Ends what still goes on. Faults heal themselves.
+    pub async fn heal(&mut self) {
+        self.foreign.clear();
+        for (server, name) in self.servers.iter_mut().zip(["A", "B"]) {
+            if let Some(status) = server.ended() {
+                self.surprises.push(format!("server {name} had ended by itself: {status}"));
+                server.start();
+            }
+        }
+    }
+
+    /// Within its grace time, and with success.
+    async fn terminate(&mut self, number: usize) {
+        let server = &mut self.servers[number];
+        server.terminate();
+        let deadline = Instant::now() + Duration::from_secs(GRACE_S + BEYOND_GRACE_S);
+        let status = loop {
+            match server.ended() {
+                None if Instant::now() < deadline => sleep(Duration::from_millis(10)).await,
+                status => break status,
+            }
+        };
+        match status {
+            Some(status) if status.success() => {}
+            Some(status) => self.surprises.push(format!("after SIGTERM a server ended with {status}")),
+            None => self.surprises.push("a server was still there after its grace time".into()),
+        }
+        server.kill();
+    }
+
+    /// Stops the server between two statements of the transaction in which it decides again, if it comes
+    /// to that.
+    async fn freeze_lock_holder(&mut self, number: usize) {
+        let mut session = self.database.foreign_session().await;
+        let deadline = Instant::now() + HUNT;
+        while Instant::now() < deadline {
+            self.servers[number].freeze();
+            sleep(Duration::from_millis(2 * STANDS_MS)).await;
+            let stands = format!(
+                "SELECT EXISTS (
+                    SELECT FROM pg_locks JOIN pg_stat_activity USING (pid)
+                     WHERE locktype = 'advisory' AND granted AND state = 'idle in transaction'
+                       AND clock_timestamp() - state_change > interval '{STANDS_MS} ms')"
+            );
+            match sqlx::query_scalar(&stands).fetch_one(&mut session).await {
+                Ok(true) => return println!("            (it holds the lock)"),
+                _ => self.servers[number].thaw(),
+            }
+            sleep(Duration::from_millis(3)).await;
+        }
+        self.servers[number].freeze();
+    }
+
+    /// The processes of about half of the servers' sessions.
+    async fn some_sessions(&mut self) -> Vec<u32> {
+        let mut session = self.database.foreign_session().await;
+        let ours = "SELECT pid FROM pg_stat_activity
+                     WHERE usename = 'daybook_app' AND datname = current_database() ORDER BY pid";
+        let all: Vec<i32> = sqlx::query_scalar(ours).fetch_all(&mut session).await.unwrap_or_default();
+        let half = all.len().div_ceil(2);
+        all.sample(&mut self.dice, half).map(|pid| pid.unsigned_abs()).collect()
+    }
+
+    async fn weather(&mut self, server: usize, weather: Weather, lasts: Duration) {
+        let closes = weather == Weather::Away;
+        let proxy = &self.proxies[server];
+        proxy.set(weather);
+        if closes {
+            proxy.cut();
+        }
+        sleep(lasts).await;
+        proxy.set(Weather::Fair);
+        // What was lost on the way is never made up for, so these connections are of no use any more.
+        proxy.cut();
+    }
+
+    async fn open_foreign_transaction(&mut self) {
+        let mut session = self.database.foreign_session().await;
+        let work =
+            "CREATE TABLE IF NOT EXISTS foreign_work (n int); BEGIN; INSERT INTO foreign_work VALUES (1)";
+        if session.execute(work).await.is_ok() {
+            self.foreign.push(session);
+        }
+    }
+
+    /// A foreign session that keeps what `sql` locks.
+    async fn hold(&mut self, sql: &str, lasts: Duration) {
+        let mut session = self.database.foreign_session().await;
+        session.execute("SET lock_timeout = '5s'").await.expect("a setting");
+        let mut transaction = session.begin().await.expect("a transaction");
+        match transaction.execute(sql).await {
+            Ok(_) => sleep(lasts).await,
+            // It had to wait for others who waited for it.
+            Err(error) => println!("            (not held: {error})"),
+        }
+        // Ends with its session, if it can't be said.
+        let _ = transaction.rollback().await;
+    }
+}
+
+impl Drop for Stage {
+    /// What stands still can't end.
+    fn drop(&mut self) {
+        self.postgres.thaw();
+        self.nats.thaw();
+    }
+}
+
+async fn stock_up(server: &Daybook) {
+    let admin = server.by(Role::Admin);
+    until("the first server answers", async || {
+        let ready = admin.try_send(admin.request(reqwest::Method::GET, "/readyz")).await;
+        ready.is_ok_and(|reply| reply.status == 200)
+    })
+    .await;
+    let scarce = (0..SCARCE).map(|number| (scarce(number), SCARCE_PIECES));
+    let plenty = (0..PLENTY).map(|number| (plenty(number), PLENTY_PIECES));
+    let stocked = scarce.chain(plenty).map(|(sku, pieces)| {
+        let admin = &admin;
+        async move {
+            let product = json!({"sku": sku, "name": sku, "price": {"amount": 499, "currency": "EUR"}});
+            admin.post("/v1/products", product).await.expect(201);
+            admin.post(&format!("/v1/products/{sku}/publication"), json!({})).await.expect(200);
+            let receipt = json!({ "quantity": pieces });
+            admin.post(&format!("/v1/stock/{sku}/receipts"), receipt).await.expect(200);
+        }
+    });
+    futures::future::join_all(stocked).await;
+}

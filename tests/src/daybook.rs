@@ -1,0 +1,176 @@
+//! The server as people run it: the built program, as a process of its own.
+
+use std::{
+    fmt::Display,
+    net::{SocketAddr, TcpStream},
+    path::{Path, PathBuf},
+    process::{Command, ExitStatus},
+    sync::Arc,
+    time::Duration,
+};
+
+use daybook_api::{
+    Config,
+    auth::{Grant, SigningKey},
+    entropy::Clock,
+};
+use daybook_domain::policy::Role;
+use url::Url;
+
+use crate::{
+    Client,
+    server::{Folder, Server, Signal, free_port},
+    shop::new_id,
+};
+
+/// What the processes of one installation share: keys, the folder for mails, the name of the stream.
+pub struct Home {
+    folder: Folder,
+    config: Config,
+    key: SigningKey,
+    stream: String,
+}
+
+/// One process. Killed with the test.
+pub struct Daybook {
+    process: Option<Server>,
+    home: Arc<Home>,
+    log: PathBuf,
+    settings: Vec<(String, String)>,
+    pub api: SocketAddr,
+    pub admin: SocketAddr,
+    pub telemetry: SocketAddr,
+}
+
+impl Home {
+    pub fn new() -> Arc<Self> {
+        let folder = Folder::new("daybook-home", None);
+        let config = Config { home: folder.path().into(), ..Config::default() };
+        let key = SigningKey::load(&config).expect("a development key can be made").expect("it is our own");
+        Arc::new(Self { folder, config, key, stream: format!("s_{}", new_id().simple()) })
+    }
+
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Good for two hours.
+    pub fn token(&self, subject: &str, roles: &[Role]) -> String {
+        let grant = Grant { subject, roles, ttl: Duration::from_secs(7_200) };
+        let Config { token_issuer, token_audience, .. } = &self.config;
+        self.key.mint(token_issuer, token_audience, Clock::System.now(), &grant)
+    }
+}
+
+impl Daybook {
+    /// Not started yet. `name` is that of its log in the home.
+    pub fn new(home: &Arc<Home>, name: &str, database: &Url, nats_url: &str) -> Self {
+        let address = || SocketAddr::from(([127, 0, 0, 1], free_port()));
+        let (api, admin, telemetry) = (address(), address(), address());
+        let log = home.path().join(format!("{name}.log"));
+        let (home, settings) = (Arc::clone(home), vec![]);
+        let (folder, stream) = (home.path().display().to_string(), home.stream.clone());
+        let daybook = Self { process: None, home, log, settings, api, admin, telemetry };
+        daybook
+            .with("home", folder)
+            .with("database_url", database)
+            .with("nats_url", nats_url)
+            .with("stream_name", &stream)
+            .with("subject_prefix", &stream)
+            .with("api_listen", api)
+            .with("admin_listen", admin)
+            .with("telemetry_listen", telemetry)
+            // A line for each request is more than anybody reads here.
+            .with("log_filter", "info,daybook_api::http::observe=off")
+    }
+
+    /// With this setting, called as in `daybook config`.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Display) -> Self {
+        self.settings.push((format!("DAYBOOK_{}", name.to_uppercase()), value.to_string()));
+        self
+    }
+
+    /// Where it writes what it has to say.
+    #[must_use]
+    pub fn logging_to(mut self, log: PathBuf) -> Self {
+        self.log = log;
+        self
+    }
+
+    /// Returns when it listens.
+    pub fn start(&mut self) {
+        let api = self.api;
+        let mut command = self.command(&["serve"]);
+        self.process = Some(Server::start(&mut command, &self.log, || TcpStream::connect(api).is_ok()));
+    }
+
+    /// The program with other arguments, and the same settings.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(program());
+        command.args(arguments).envs(self.settings.iter().map(|(name, value)| (name, value)));
+        command
+    }
+
+    fn process(&self) -> &Server {
+        self.process.as_ref().expect("it was started")
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.process().pid()
+    }
+
+    /// How it has ended, if it has.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.process.as_mut().expect("it was started").ended()
+    }
+
+    /// `kill -9`.
+    pub fn kill(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            process.kill();
+        }
+    }
+
+    /// SIGTERM, which this doesn't wait for.
+    pub fn terminate(&self) {
+        self.process().signal(Signal::Terminate);
+    }
+
+    pub fn freeze(&self) {
+        self.process().signal(Signal::Stop);
+    }
+
+    pub fn thaw(&self) {
+        self.process().signal(Signal::Continue);
+    }
+
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// Of `client`, at this process.
+    pub fn api(&self, client: &Client) -> Client {
+        client.at(format!("http://{}", self.api))
+    }
+
+    /// Somebody who has this role, at this process.
+    pub fn by(&self, role: Role) -> Client {
+        let client = Client::new(format!("http://{}", self.api));
+        client.with_token(self.home.token(role.as_str(), &[role]))
+    }
+}
+
+impl Drop for Daybook {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// Beside the programs of the tests: a test itself lies one folder deeper.
+fn program() -> PathBuf {
+    let own = std::env::current_exe().expect("a running program has a path");
+    let beside = own.ancestors().skip(1).take(2).map(|folder| folder.join("daybook"));
+    let found = beside.into_iter().find(|program| program.is_file());
+    found.unwrap_or_else(|| panic!("daybook is not built beside {}: run ./dev test", own.display()))
+}

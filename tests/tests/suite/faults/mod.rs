@@ -1,0 +1,3 @@
+//! Real processes, killed, stopped and cut off.
+
+mod chaos;
