@@ -74,10 +74,17 @@ impl Writer {
         let ended = match appended {
             Ok(Ok(appended)) => Ended::Appended(fresh.batch, appended),
             Ok(Err(error)) => match classify(&error) {
-                ErrorClass::Data | ErrorClass::Conflict => {
+                class @ (ErrorClass::Data | ErrorClass::Conflict) => {
                     done.answers.append(&mut fresh.answered);
                     group.submissions.extend(fresh.batch.into_submissions());
-                    return split(group, &error, groups, done);
+                    if group.submissions.len() > 1 {
+                        tracing::debug!(%error, "halves are tried alone");
+                        return split(group, groups);
+                    }
+                    return match class {
+                        ErrorClass::Data => refuse_data(group, &error, done),
+                        _ => try_again(group, groups, done),
+                    };
                 }
                 ErrorClass::Gone => self.resolve(fresh.batch, &error.to_string()).await,
                 ErrorClass::Busy => Ended::Failed(fresh.batch, Failure::Unavailable),
@@ -95,14 +102,10 @@ impl Writer {
                 fresh.set.drain_into(&mut done.set);
                 accept(batch, appended, done);
             }
-            Ended::Outdated(batch) if group.tries < MAX_TRIES => {
+            Ended::Outdated(batch) => {
                 done.connection_lost = true;
                 group.submissions.extend(batch.into_submissions());
-                groups.push(Group { tries: group.tries + 1, ..group });
-            }
-            Ended::Outdated(batch) => {
-                group.submissions.extend(batch.into_submissions());
-                fail(group.submissions, Failure::Unavailable, done);
+                try_again(group, groups, done);
             }
             Ended::Failed(batch, failure) => {
                 done.connection_lost = true;
@@ -249,15 +252,26 @@ fn fail(submissions: Vec<Submission>, failure: Failure, done: &mut Redecided) {
     done.answers.extend(submissions.into_iter().map(|submission| (submission, Err(failure.into()))));
 }
 
-/// The database refuses some command's data: each half is tried alone, the first one first.
-fn split(mut group: Group, error: &sqlx::Error, groups: &mut Vec<Group>, done: &mut Redecided) {
-    if group.submissions.len() <= 1 {
-        tracing::warn!(%error, "a command's data was refused by the database");
-        let refusal = Refusal::new(RefusalKind::Invalid, "validation_failed", "this can't be stored");
-        done.answers.extend(group.submissions.into_iter().map(|s| (s, Err(refusal.clone().into()))));
-        return;
+/// Nothing was appended, and nobody is to blame: the connection was lost, or the database chose this
+/// transaction to end a deadlock.
+fn try_again(group: Group, groups: &mut Vec<Group>, done: &mut Redecided) {
+    if group.tries < MAX_TRIES {
+        groups.push(Group { tries: group.tries + 1, ..group });
+    } else {
+        fail(group.submissions, Failure::Unavailable, done);
     }
+}
+
+/// Some command may be to blame: each half is tried alone, the first one first.
+fn split(mut group: Group, groups: &mut Vec<Group>) {
     let second = group.submissions.split_off(group.submissions.len() / 2);
     groups.push(Group { submissions: second, wanted: group.wanted.clone(), tries: group.tries });
     groups.push(group);
+}
+
+/// It stands alone now.
+fn refuse_data(group: Group, error: &sqlx::Error, done: &mut Redecided) {
+    tracing::warn!(%error, "a command's data was refused by the database");
+    let refusal = Refusal::new(RefusalKind::Invalid, "validation_failed", "this can't be stored");
+    done.answers.extend(group.submissions.into_iter().map(|s| (s, Err(refusal.clone().into()))));
 }

@@ -14,7 +14,7 @@ use daybook_tests::{
     shop::{Answer, by, failed, keyed, order, order_id},
     until,
 };
-use sqlx::PgConnection;
+use sqlx::{Executor, PgConnection};
 use tokio::task::JoinSet;
 
 /// What became of an order, as its client was told.
@@ -267,6 +267,34 @@ async fn a_foreign_transaction_that_never_ends_holds_up_nobody() {
     sqlx::query("ROLLBACK").execute(&mut foreign).await.unwrap();
     shop.close().await;
     Log::check(&database.superuser).await;
+}
+
+/// The database ends a deadlock with a foreign session at the expense of a command that is decided again.
+/// Catches: a refusal of its data, which was what it got for every kind of conflict.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deadlock_is_not_the_commands_fault() {
+    let database = TestDatabase::new().await;
+    let a = a_shop_with_teapots(&database, "a").await;
+    let b = Shop::open(&database.app_url(), "b");
+    b.buy("TEAPOT", 1).await.unwrap();
+    // b's batch will be outdated, so it will be decided again under the append lock.
+    a.receive("TEAPOT", 1).await.unwrap();
+    let mut foreign = database.foreign_session().await;
+    // The other side looks for the deadlock first, and gives way.
+    for sql in ["SET deadlock_timeout = '30s'", "BEGIN", "LOCK TABLE events IN SHARE MODE"] {
+        foreign.execute(sql).await.unwrap();
+    }
+    let commands = b.commands.clone();
+    let mut buyer = JoinSet::new();
+    let context = keyed(by(Role::Customer), "K", 1);
+    buyer.spawn(async move { commands.orders().place(context, order(&[("TEAPOT", 1)])).await });
+    until("it waits for the log", async || database.waiting_for_lock("b").await == 1).await;
+    foreign.execute("LOCK TABLE idempotency_keys IN SHARE MODE").await.unwrap();
+    foreign.execute("ROLLBACK").await.unwrap();
+    let placed = buyer.join_next().await.unwrap().unwrap().unwrap();
+    a.close().await;
+    b.close().await;
+    assert_eq!(Log::check(&database.superuser).await.times_placed(order_id(&placed)), 1);
 }
 
 /// The database refuses a value that the domain let through: the commands beside it don't suffer.
