@@ -2,7 +2,7 @@
 
 use std::{
     fmt::Display,
-    net::{SocketAddr, TcpStream},
+    net::SocketAddr,
     path::{Path, PathBuf},
     process::{Command, ExitStatus},
     sync::Arc,
@@ -15,6 +15,7 @@ use daybook_api::{
     entropy::Clock,
 };
 use daybook_domain::policy::Role;
+use sqlx::PgConnection;
 use url::Url;
 
 use crate::{
@@ -22,6 +23,11 @@ use crate::{
     server::{Folder, Server, Signal, free_port},
     shop::new_id,
 };
+
+/// A session that has stood in its transaction for so long waits for a process that stands still.
+const STANDS_MS: u64 = 30;
+/// Not long, so that it is somewhere else by then.
+const LOOK_AGAIN_MS: u64 = 3;
 
 /// What the processes of one installation share: keys, the folder for mails, the name of the stream.
 pub struct Home {
@@ -98,11 +104,14 @@ impl Daybook {
         self
     }
 
-    /// Returns when it listens.
+    /// Returns when it says that it listens: somebody else may answer at its address.
     pub fn start(&mut self) {
-        let api = self.api;
         let mut command = self.command(&["serve"]);
-        self.process = Some(Server::start(&mut command, &self.log, || TcpStream::connect(api).is_ok()));
+        let starts = |log: &str| log.matches("telemetry on http://").count();
+        let before = starts(&self.log());
+        let is_up = || starts(&self.log()) > before;
+        let process = Server::start(&mut command, &self.log, is_up);
+        self.process = Some(process);
     }
 
     /// The program with other arguments, and the same settings.
@@ -141,6 +150,27 @@ impl Daybook {
         self.process().signal(Signal::Stop);
     }
 
+    /// Stops it between two statements of the transaction in which it decides again: there it holds the
+    /// append lock. Comes to an end only under load, and from two processes. `session` is a superuser's.
+    pub async fn freeze_with_lock(&self, session: &mut PgConnection) {
+        let stands = format!(
+            "SELECT EXISTS (
+                SELECT FROM pg_locks JOIN pg_stat_activity USING (pid)
+                 WHERE locktype = 'advisory' AND granted AND state = 'idle in transaction'
+                   AND datname = current_database()
+                   AND clock_timestamp() - state_change > interval '{STANDS_MS} ms')"
+        );
+        loop {
+            self.freeze();
+            tokio::time::sleep(Duration::from_millis(2 * STANDS_MS)).await;
+            if let Ok(true) = sqlx::query_scalar(&stands).fetch_one(&mut *session).await {
+                return;
+            }
+            self.thaw();
+            tokio::time::sleep(Duration::from_millis(LOOK_AGAIN_MS)).await;
+        }
+    }
+
     pub fn thaw(&self) {
         self.process().signal(Signal::Continue);
     }
@@ -154,10 +184,8 @@ impl Daybook {
         client.at(format!("http://{}", self.api))
     }
 
-    /// Somebody who has this role, at this process.
-    pub fn by(&self, role: Role) -> Client {
-        let client = Client::new(format!("http://{}", self.api));
-        client.with_token(self.home.token(role.as_str(), &[role]))
+    pub fn token(&self, subject: &str, role: Role) -> String {
+        self.home.token(subject, &[role])
     }
 }
 

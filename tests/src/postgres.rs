@@ -57,6 +57,11 @@ impl OwnPostgres {
         format!("postgres://postgres@127.0.0.1:{}/postgres", self.port).parse().expect("a URL")
     }
 
+    /// What it has to say.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("data.log")).unwrap_or_default()
+    }
+
     /// `kill -9`, to the last child.
     pub fn kill(&mut self) {
         self.server.kill();

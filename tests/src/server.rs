@@ -1,6 +1,7 @@
 //! Servers of a test's own, that may be killed, stopped and started again.
 
 use std::{
+    fs::File,
     net::TcpListener,
     os::unix::{
         fs::{PermissionsExt, chown},
@@ -8,6 +9,7 @@ use std::{
     },
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
+    sync::Mutex,
 };
 
 use crate::{shop::new_id, until::until_blocking};
@@ -31,7 +33,7 @@ pub enum Signal {
 impl Server {
     /// Returns when `is_ready` says so.
     pub fn start(command: &mut Command, log: &Path, is_ready: impl Fn() -> bool) -> Self {
-        let log_file = || std::fs::File::options().create(true).append(true).open(log).expect("a log file");
+        let log_file = || File::options().create(true).append(true).open(log).expect("a log file");
         command.stdin(Stdio::null()).stdout(log_file()).stderr(log_file());
         let child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
         let mut server = Self { child };
@@ -117,13 +119,21 @@ fn processes() -> Vec<Process> {
     text.lines().filter_map(process).collect()
 }
 
-/// A port that was free a moment ago. Below those that kernels hand out to outgoing connections, so that
-/// a server that was killed finds it free again.
+/// A port that is this process's among all of the run. Below those that kernels hand out to outgoing
+/// connections, so that a server that was killed finds it free again.
 pub fn free_port() -> u16 {
-    (0..100)
-        .map(|_| rand::random_range(20_000..32_000))
-        .find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
-        .expect("a free port")
+    /// Locked as long as the process lives.
+    static TAKEN: Mutex<Vec<File>> = Mutex::new(Vec::new());
+    let take = |port: &u16| {
+        let path = std::env::temp_dir().join(format!("daybook-port-{port}"));
+        let file = File::create(path).expect("a lock file");
+        let is_mine = file.try_lock().is_ok() && TcpListener::bind(("127.0.0.1", *port)).is_ok();
+        if is_mine {
+            TAKEN.lock().expect("nobody panics with it").push(file);
+        }
+        is_mine
+    };
+    (0..100).map(|_| rand::random_range(20_000..32_000)).find(take).expect("a free port")
 }
 
 /// A folder that is removed with its owner.
@@ -191,14 +201,15 @@ impl User {
 
 /// Where a program is that may not be on the PATH.
 pub fn find_program(name: &str) -> PathBuf {
+    look_for_program(name)
+        .unwrap_or_else(|| panic!("{name} is not installed: run ./dev test, which does that"))
+}
+
+pub fn look_for_program(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let mut versioned: Vec<PathBuf> = versions.map(|version| version.path().join("bin")).collect();
     versioned.sort();
     let also = versioned.into_iter().rev().chain(["/usr/sbin".into(), "/opt/homebrew/bin".into()]);
-    std::env::split_paths(&path)
-        .chain(also)
-        .map(|folder| folder.join(name))
-        .find(|program| program.is_file())
-        .unwrap_or_else(|| panic!("{name} is not installed: run ./dev test, which does that"))
+    std::env::split_paths(&path).chain(also).map(|folder| folder.join(name)).find(|program| program.is_file())
 }

@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -17,8 +17,8 @@ use tokio::{
     time::{Instant, MissedTickBehavior, interval, sleep},
 };
 
-use super::stage::{PLENTY, SCARCE, Stage, plenty, scarce};
-use crate::{Client, Reply, shop::new_id};
+use super::stage::{PLENTY, SCARCE, plenty, scarce};
+use crate::{Client, Daybook, Reply, shop::new_id, until};
 
 pub const CLIENTS: u64 = 16;
 /// The most that a client asks for: a machine that is all busy with load shows fewer faults.
@@ -96,20 +96,29 @@ impl Kind {
 /// Clients at work.
 pub struct Load {
     clients: JoinSet<Vec<Told>>,
+    acknowledged: Arc<AtomicU64>,
     enough: Arc<AtomicBool>,
 }
 
 impl Load {
-    pub fn start(stage: &Stage, seed: u64) -> Self {
-        let enough = Arc::new(AtomicBool::new(false));
+    /// Half of the clients usually ask one server, half the other.
+    pub fn start(client: &Client, servers: [&Daybook; 2], seed: u64) -> Self {
+        let (acknowledged, enough) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
         let mut clients = JoinSet::new();
         for number in 0..CLIENTS {
-            let desk = Desk::new(stage, number);
+            let desk = Desk::new(client, servers, number);
             let rng = StdRng::seed_from_u64(seed ^ (number << 32));
-            let one = Buyer { number, desk, rng, orders: vec![] };
+            let acknowledged = Arc::clone(&acknowledged);
+            let one = Buyer { number, desk, rng, orders: vec![], acknowledged };
             clients.spawn(one.run(Arc::clone(&enough)));
         }
-        Self { clients, enough }
+        Self { clients, acknowledged, enough }
+    }
+
+    /// Until so many more have been acknowledged.
+    pub async fn progress(&self, more: u64) {
+        let before = self.acknowledged.load(Ordering::Relaxed);
+        until("there is progress", async || self.acknowledged.load(Ordering::Relaxed) >= before + more).await;
     }
 
     /// When every client knows, or has given up.
@@ -127,14 +136,13 @@ pub struct Desk {
 }
 
 impl Desk {
-    pub fn new(stage: &Stage, number: u64) -> Self {
-        let client = |kind: Kind| {
-            let subject = format!("{}-{number}", kind.role().as_str());
-            let client = stage.client.with_token(stage.home.token(&subject, &[kind.role()]));
-            (kind, [stage.servers[0].api(&client), stage.servers[1].api(&client)])
+    pub fn new(client: &Client, servers: [&Daybook; 2], number: u64) -> Self {
+        let at_both = |kind: Kind| {
+            let token = servers[0].token(&format!("{}-{number}", kind.role().as_str()), kind.role());
+            (kind, servers.map(|server| server.api(client).with_token(&token)))
         };
         let kinds = [Kind::Place, Kind::Cancel, Kind::Confirm, Kind::Receive];
-        Self { clients: kinds.map(client).into(), usual: usize::from(number % 2 == 1) }
+        Self { clients: kinds.map(at_both).into(), usual: usize::from(number % 2 == 1) }
     }
 
     /// At the usual server, or the other one.
@@ -158,6 +166,7 @@ struct Buyer {
     rng: StdRng,
     /// Placed and known to be.
     orders: Vec<String>,
+    acknowledged: Arc<AtomicU64>,
 }
 
 impl Buyer {
@@ -239,6 +248,8 @@ impl Buyer {
     }
 
     fn remember(&mut self, told: &Told) {
+        let is_done = matches!(told.outcome, Outcome::Done { .. });
+        self.acknowledged.fetch_add(u64::from(is_done), Ordering::Relaxed);
         if let (Kind::Place, Outcome::Done { body, .. }) = (told.command.kind, &told.outcome) {
             let receipt: Value = serde_json::from_slice(body).unwrap_or_default();
             self.orders.extend(receipt["id"].as_str().map(str::to_owned));

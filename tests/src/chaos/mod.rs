@@ -12,8 +12,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use self::{load::Load, stage::Stage};
-pub use check::Findings;
+use self::stage::Stage;
+pub use check::{Findings, compare};
+pub use load::{Load, Told};
+pub use stage::stock_up;
 
 /// Before the first fault, so that there is something to lose.
 const CALM: Duration = Duration::from_millis(500);
@@ -32,7 +34,7 @@ pub async fn run(settings: &Settings) -> Findings {
     let Settings { seed, seconds, .. } = *settings;
     println!("seed {seed}, {seconds} s");
     let mut stage = Stage::set(seed, settings.logs.as_deref()).await;
-    let load = Load::start(&stage, seed);
+    let load = Load::start(&stage.client, stage.both(), seed);
     let began = Instant::now();
     tokio::time::sleep(CALM).await;
     let mut faults = 0;

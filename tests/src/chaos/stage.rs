@@ -1,12 +1,12 @@
 //! All the servers, and how each fault is done to them.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{path::Path, time::Duration};
 
 use daybook_domain::policy::Role;
 use rand::{SeedableRng, rngs::StdRng, seq::IndexedRandom};
 use serde_json::json;
 use sqlx::{Connection, Executor, PgConnection};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::fault::{Fault, Kind};
 use crate::{
@@ -19,13 +19,11 @@ use crate::{
 /// So few pieces that they are sold out again and again.
 pub const SCARCE: usize = 4;
 /// Of these there is enough.
-pub const PLENTY: usize = 200;
+pub const PLENTY: usize = 60;
 const SCARCE_PIECES: i64 = 30;
 const PLENTY_PIECES: i64 = 100_000;
 /// How long a process is looked for at the one moment at which it is to be stopped.
 const HUNT: Duration = Duration::from_secs(3);
-/// A session that has stood in its transaction for so long waits for a process that stands still.
-const STANDS_MS: u64 = 30;
 /// The grace time of the servers, and what they may take beyond it to be gone, s.
 const GRACE_S: u64 = 10;
 const BEYOND_GRACE_S: u64 = 3;
@@ -34,7 +32,6 @@ pub struct Stage {
     pub servers: [Daybook; 2],
     proxies: [Proxy; 2],
     nats: OwnNats,
-    pub home: Arc<Home>,
     /// Of nobody, at no server. One for all: it is expensive to make.
     pub client: Client,
     /// Held open on purpose.
@@ -75,10 +72,15 @@ impl Stage {
         };
         let mut servers = [server(0), server(1)];
         servers.iter_mut().for_each(Daybook::start);
-        stock_up(&servers[0]).await;
-        let (client, foreign, surprises) = (Client::new(String::new()), vec![], vec![]);
+        let client = Client::new(String::new());
+        stock_up(&client, &servers[0]).await;
+        let (foreign, surprises) = (vec![], vec![]);
         let dice = StdRng::seed_from_u64(seed);
-        Self { servers, proxies, nats, home, client, foreign, dice, surprises, database, postgres }
+        Self { servers, proxies, nats, client, foreign, dice, surprises, database, postgres }
+    }
+
+    pub fn both(&self) -> [&Daybook; 2] {
+        self.servers.each_ref()
     }
 
     /// Returns when it is over, but for what goes on meanwhile.
@@ -171,26 +173,13 @@ impl Stage {
     }
 
     /// Stops the server between two statements of the transaction in which it decides again, if it comes
-    /// to that.
+    /// to that in time.
     async fn freeze_lock_holder(&mut self, number: usize) {
         let mut session = self.database.foreign_session().await;
-        let deadline = Instant::now() + HUNT;
-        while Instant::now() < deadline {
-            self.servers[number].freeze();
-            sleep(Duration::from_millis(2 * STANDS_MS)).await;
-            let stands = format!(
-                "SELECT EXISTS (
-                    SELECT FROM pg_locks JOIN pg_stat_activity USING (pid)
-                     WHERE locktype = 'advisory' AND granted AND state = 'idle in transaction'
-                       AND clock_timestamp() - state_change > interval '{STANDS_MS} ms')"
-            );
-            match sqlx::query_scalar(&stands).fetch_one(&mut session).await {
-                Ok(true) => return println!("            (it holds the lock)"),
-                _ => self.servers[number].thaw(),
-            }
-            sleep(Duration::from_millis(3)).await;
+        match timeout(HUNT, self.servers[number].freeze_with_lock(&mut session)).await {
+            Ok(()) => println!("            (it holds the lock)"),
+            Err(_) => self.servers[number].freeze(),
         }
-        self.servers[number].freeze();
     }
 
     /// The processes of about half of the servers' sessions.
@@ -248,8 +237,9 @@ impl Drop for Stage {
     }
 }
 
-async fn stock_up(server: &Daybook) {
-    let admin = server.by(Role::Admin);
+/// Puts on sale what the load buys.
+pub async fn stock_up(client: &Client, server: &Daybook) {
+    let admin = server.api(client).with_token(server.token("admin", Role::Admin));
     until("the first server answers", async || {
         let ready = admin.try_send(admin.request(reqwest::Method::GET, "/readyz")).await;
         ready.is_ok_and(|reply| reply.status == 200)

@@ -1,3 +1,86 @@
-//! Real processes, killed, stopped and cut off.
+//! Real processes of the server, killed, stopped, cut off and asked too much.
 
 mod chaos;
+mod disk;
+mod kills;
+mod overload;
+mod stops;
+
+use std::sync::Arc;
+
+use daybook_domain::policy::Role;
+use daybook_tests::{Client, Daybook, Home, Log, OwnNats, TestDatabase, until};
+use serde_json::{Value, json};
+use sqlx::PgConnection;
+use url::Url;
+
+/// A database, a broker, and what the servers on them share.
+pub struct House {
+    pub client: Client,
+    pub home: Arc<Home>,
+    pub nats: OwnNats,
+    pub database: TestDatabase,
+}
+
+impl House {
+    pub async fn new() -> Self {
+        Self::on(TestDatabase::new().await)
+    }
+
+    pub fn on(database: TestDatabase) -> Self {
+        let (nats, home) = (OwnNats::start(), Home::new());
+        Self { client: Client::new(String::new()), home, nats, database }
+    }
+
+    /// Not started yet.
+    pub fn server(&self, name: &str) -> Daybook {
+        self.server_by_way_of(name, &self.database.app_url())
+    }
+
+    pub fn server_by_way_of(&self, name: &str, database: &Url) -> Daybook {
+        Daybook::new(&self.home, name, database, &self.nats.url())
+    }
+
+    pub fn started(&self, name: &str) -> Daybook {
+        let mut server = self.server(name);
+        server.start();
+        server
+    }
+
+    pub fn by(&self, server: &Daybook, subject: &str, role: Role) -> Client {
+        server.api(&self.client).with_token(server.token(subject, role))
+    }
+
+    pub fn alice(&self, server: &Daybook) -> Client {
+        self.by(server, "alice", Role::Customer)
+    }
+
+    /// A teapot is for sale, and so many of it.
+    pub async fn sell(&self, server: &Daybook, pieces: i64) {
+        let admin = self.by(server, "admin", Role::Admin);
+        let product =
+            json!({"sku": "TEAPOT", "name": "Teapot", "price": {"amount": 1999, "currency": "EUR"}});
+        admin.post("/v1/products", product).await.expect(201);
+        admin.post("/v1/products/TEAPOT/publication", json!({})).await.expect(200);
+        admin.post("/v1/stock/TEAPOT/receipts", json!({"quantity": pieces})).await.expect(200);
+    }
+
+    pub async fn log(&self) -> Log {
+        Log::check(&self.database.superuser).await
+    }
+
+    /// Its sessions can't append while this is held.
+    pub async fn take_append_lock(&self) -> PgConnection {
+        let mut foreign = self.database.foreign_session().await;
+        sqlx::query("SELECT pg_advisory_lock(log_lock())").execute(&mut foreign).await.unwrap();
+        foreign
+    }
+
+    pub async fn append_waits(&self) {
+        until("the append waits", async || self.database.waiting_for_lock("daybook").await > 0).await;
+    }
+}
+
+pub fn teapots(pieces: i64) -> Value {
+    json!({"lines": [{"sku": "TEAPOT", "quantity": pieces}], "currency": "EUR"})
+}

@@ -1,0 +1,118 @@
+use std::time::{Duration, Instant};
+
+use daybook_domain::policy::Role;
+use daybook_tests::{Client, Reply};
+use tokio::task::JoinSet;
+
+use super::{House, teapots};
+
+/// The slowest but one of a hundred, while everything else has to wait.
+async fn p99_of_healthz(nobody: &Client) -> Duration {
+    let mut took = Vec::new();
+    for _ in 0..100 {
+        let asked = Instant::now();
+        nobody.get("/healthz").await.expect(200);
+        took.push(asked.elapsed());
+    }
+    took.sort();
+    took[98]
+}
+
+/// Every pool is exhausted by queries that wait for a locked table.
+/// Catches: no_acquire_timeout.
+#[tokio::test(flavor = "multi_thread")]
+async fn fault_an_exhausted_pool_sheds_what_needs_it_and_nothing_else() {
+    let house = House::new().await;
+    let mut a = house
+        .server("a")
+        .with("query_connections", 2)
+        .with("request_timeout_ms", 6_000)
+        .with("acquire_timeout_ms", 500);
+    a.start();
+    house.sell(&a, 10).await;
+    let mut foreign = house.database.foreign_session().await;
+    let lock = "BEGIN; LOCK TABLE checkpoints, events";
+    sqlx::Executor::execute(&mut foreign, lock).await.unwrap();
+    let mut readers = JoinSet::new();
+    for number in 0..12 {
+        let reader = house.by(&a, &format!("reader-{number}"), Role::Customer);
+        readers.spawn(async move {
+            let asked = Instant::now();
+            (reader.get("/v1/orders").await, asked.elapsed())
+        });
+    }
+    let p99 = p99_of_healthz(&a.api(&house.client)).await;
+    assert!(p99 < Duration::from_millis(300), "{p99:?}");
+    let (mut shed, mut late) = (0, 0);
+    for (reply, took) in readers.join_all().await {
+        assert!(took < Duration::from_secs(8), "{took:?}: {}", reply.text());
+        match reply.refusal().as_str() {
+            "503 unavailable" => {
+                assert!(reply.header("retry-after").is_some());
+                assert!(took < Duration::from_secs(4), "{took:?}");
+                shed += 1;
+            }
+            "504 deadline_exceeded" => late += 1,
+            other => panic!("{other}"),
+        }
+    }
+    assert!(shed >= 10 && late <= 2, "{shed} were shed, {late} were late");
+    drop(foreign);
+    house.alice(&a).get("/v1/orders").await.expect(200);
+}
+
+/// Ten times what it takes at a time, again and again: it sheds, stays reachable and doesn't grow.
+/// Catches: a max_in_flight of a million.
+#[tokio::test(flavor = "multi_thread")]
+async fn fault_ten_times_the_load_is_shed_in_bounded_memory() {
+    const IN_FLIGHT: usize = 24;
+    let house = House::new().await;
+    let mut a = house.server("a").with("max_in_flight", IN_FLIGHT);
+    a.start();
+    house.sell(&a, 100_000).await;
+    // Takes part in the first round, so that what is made once is made.
+    storm(&house, &a, 10 * IN_FLIGHT).await;
+    let before = memory_kb(a.pid());
+    let mut done = 0;
+    for _ in 0..4 {
+        let foreign = house.take_append_lock().await;
+        let buyers = async {
+            let replies = storm(&house, &a, 10 * IN_FLIGHT).await;
+            let accepted = replies.iter().filter(|reply| reply.status == 201).count();
+            assert!(accepted >= IN_FLIGHT, "{accepted}");
+            for reply in replies.iter().filter(|reply| reply.status != 201) {
+                assert_eq!(reply.refusal(), "503 overloaded");
+                assert!(reply.header("retry-after").is_some());
+            }
+            accepted
+        };
+        let probe = async {
+            house.append_waits().await;
+            let p99 = p99_of_healthz(&a.api(&house.client)).await;
+            drop(foreign);
+            p99
+        };
+        let (accepted, p99) = tokio::join!(buyers, probe);
+        assert!(p99 < Duration::from_secs(1), "{p99:?}");
+        done += accepted;
+    }
+    let after = memory_kb(a.pid());
+    assert!(after < before + 64 * 1024, "{before} kB before, {after} kB after");
+    assert!(house.log().await.orders().len() >= done);
+}
+
+async fn storm(house: &House, server: &daybook_tests::Daybook, buyers: usize) -> Vec<Reply> {
+    let mut storm = JoinSet::new();
+    for number in 0..buyers {
+        let buyer = house.by(server, &format!("buyer-{number}"), Role::Customer);
+        storm.spawn(async move { buyer.post("/v1/orders", teapots(1)).await });
+    }
+    storm.join_all().await
+}
+
+/// What it has in memory.
+fn memory_kb(pid: u32) -> u64 {
+    let listed = std::process::Command::new("ps").args(["-o", "rss=", "-p", &pid.to_string()]).output();
+    let text = String::from_utf8(listed.unwrap().stdout).unwrap();
+    text.trim().parse().unwrap()
+}
