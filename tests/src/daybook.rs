@@ -20,6 +20,7 @@ use url::Url;
 
 use crate::{
     Client,
+    plant::{NO_ACQUIRE_TIMEOUT, planted},
     server::{Folder, Server, Signal, free_port},
     shop::new_id,
 };
@@ -118,6 +119,9 @@ impl Daybook {
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(program());
         command.args(arguments).envs(self.settings.iter().map(|(name, value)| (name, value)));
+        if planted().as_deref() == Some(NO_ACQUIRE_TIMEOUT) {
+            command.env("DAYBOOK_ACQUIRE_TIMEOUT_MS", "60000");
+        }
         command
     }
 

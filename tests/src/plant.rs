@@ -1,5 +1,5 @@
 //! Planted bugs: `PLANTED_BUG=no_lock ./dev test -E "test(committer)"` runs the tests on
-//! databases that have this bug. A promise is tested if its tests fail then; their comments say which
+//! databases (or servers) that have this bug. A promise is tested if its tests fail then; their comments say which
 //! bugs they catch. Nothing is planted without that variable.
 
 use sqlx::PgPool;
@@ -37,6 +37,21 @@ const BUGS: &[Bug] = &[
         &[("IF stale IS NOT NULL OR taken IS", "taken := NULL; IF stale IS")],
     ),
     in_append("keys_not_stored", &[("WHERE x.receipt IS NOT NULL", "WHERE false")]),
+    // In a transaction of their own, which is there to stay before the events are.
+    Bug {
+        name: "keys_stored_apart",
+        replace: &[(
+            "INSERT INTO idempotency_keys (scope, key, fingerprint, receipt, position, created_at)
+    SELECT x.scope, x.key, x.fingerprint, x.receipt, base + x.events, append_batch.recorded_at",
+            "PERFORM dblink_exec(planted_session(), format(
+                    'INSERT INTO idempotency_keys VALUES (%L, %L, %L, %L, %s, %L)', x.scope, x.key,
+                    x.fingerprint, x.receipt, base + x.events, append_batch.recorded_at))",
+        )],
+        also: "CREATE EXTENSION dblink;
+            CREATE FUNCTION planted_session() RETURNS text LANGUAGE sql AS $$
+                SELECT format('host=127.0.0.1 port=%s dbname=%s user=daybook_owner password=of-the-tests',
+                              current_setting('port'), current_database()) $$",
+    },
     // What an identity column does: numbers are given before the commit, and not given back.
     Bug {
         name: "numbered_before_the_commit",
@@ -50,6 +65,9 @@ const BUGS: &[Bug] = &[
         ],
         also: "CREATE SEQUENCE planted; GRANT ALL ON SEQUENCE planted TO daybook_owner",
     },
+    in_schema("unique_constraint_dropped", "ALTER TABLE events DROP CONSTRAINT events_pkey"),
+    // Nothing of the database's: see `Daybook`.
+    in_schema(NO_ACQUIRE_TIMEOUT, ""),
     in_schema("log_can_be_changed", "GRANT INSERT, UPDATE, DELETE ON events TO daybook_app"),
     in_schema("append_for_everybody", "GRANT EXECUTE ON FUNCTION append_batch TO PUBLIC"),
     in_schema(
@@ -58,12 +76,20 @@ const BUGS: &[Bug] = &[
     ),
 ];
 
+/// A process waits for a connection as long as a setting can say.
+pub const NO_ACQUIRE_TIMEOUT: &str = "no_acquire_timeout";
+
 const HEAD_KNOWN: (&str, &str) = (" AND head_event_id IS NOT DISTINCT FROM known_head_event_id", "");
 const NO_LOCK: (&str, &str) = ("PERFORM pg_advisory_xact_lock(log_lock());", "");
 
+/// The bug that is wanted.
+pub fn planted() -> Option<String> {
+    std::env::var("PLANTED_BUG").ok()
+}
+
 /// Plants what `PLANTED_BUG` names.
 pub async fn plant(superuser: &PgPool) {
-    let Ok(wanted) = std::env::var("PLANTED_BUG") else { return };
+    let Some(wanted) = planted() else { return };
     let names = || BUGS.iter().map(|bug| bug.name).collect::<Vec<_>>();
     let bug = BUGS.iter().find(|bug| bug.name == wanted);
     let bug = bug.unwrap_or_else(|| panic!("no bug is called {wanted}; there are {:?}", names()));

@@ -46,6 +46,26 @@ async fn the_running_server_cannot_change_the_log() {
     assert_eq!(database.count("SELECT count(*) FROM events").await, 2);
 }
 
+/// Whatever wrote it, and with all rights. Catches: unique_constraint_dropped.
+#[tokio::test]
+async fn two_events_cannot_have_one_place() {
+    const TAKEN: &str = "23505";
+    let database = TestDatabase::new().await;
+    let shop = Shop::open(&database.app_url(), "shop");
+    shop.sell("TEAPOT", 1999).await;
+    shop.close().await;
+    let mut owner = PgConnection::connect(database.owner_url().as_str()).await.unwrap();
+    for (id, position) in [("aggregate_id", "position + 100"), ("'ELSEWHERE'", "position")] {
+        let copy = format!(
+            "INSERT INTO events
+             SELECT aggregate_type, {id}, sequence, event_type, event_version, payload, metadata, {position},
+                    gen_random_uuid(), recorded_at
+               FROM events"
+        );
+        refused_with(&mut owner, &copy, TAKEN).await;
+    }
+}
+
 /// Catches: append_for_everybody.
 #[tokio::test]
 async fn nobody_else_can_append() {

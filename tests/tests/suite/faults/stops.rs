@@ -61,7 +61,7 @@ async fn fault_after_sigterm_what_is_in_work_is_finished_and_nothing_else_begun(
     assert_eq!(house.log().await.orders().len(), 20);
 }
 
-/// Catches: nothing that could be planted in the database; see the test above.
+/// One server after the other, as when a new release is rolled out.
 #[tokio::test(flavor = "multi_thread")]
 async fn fault_a_rolling_restart_under_load_loses_nothing_and_ends_in_time() {
     let house = House::new().await;
