@@ -9,8 +9,10 @@ use daybook_commands::Commands;
 use daybook_domain::{Position, policy::Role};
 use daybook_tests::{
     Log, Shop, TestDatabase,
-    shop::{by, member, order, quantity, refused, sku},
+    shop::{by, keyed, member, order, quantity, refused, sku},
+    until,
 };
+use sqlx::Executor;
 use tokio::task::JoinSet;
 
 /// Two processes on one database.
@@ -58,7 +60,7 @@ async fn thirty_two_writers_on_one_stream_leave_no_gap() {
     assert_eq!(two.close().await.stock("TEAPOT").on_hand, 640);
 }
 
-/// Catches: numbered_before_the_commit.
+/// A storm, in addition to the chosen moment of the next test.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reader_who_follows_the_log_misses_nothing() {
     let two = Two::new().await;
@@ -90,6 +92,39 @@ async fn a_reader_who_follows_the_log_misses_nothing() {
     for stream in 0..32 {
         assert_eq!(log.stock(&format!("P{stream}")).on_hand, 20);
     }
+}
+
+/// An append stands still between its number and its commit: whoever comes later is numbered after it.
+/// Catches: numbered_before_the_commit.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_appears_before_what_was_seen() {
+    let two = Two::new().await;
+    two.a.sell("TEAPOT", 1999).await;
+    two.a.sell("CUP", 450).await;
+    // Somebody who may or may not have stored this key.
+    let mut foreign = two.database.foreign_session().await;
+    let key = "BEGIN; INSERT INTO idempotency_keys VALUES ('warehouse', 'K', '', '', 1, now())";
+    foreign.execute(key).await.unwrap();
+    let mut receipts = JoinSet::new();
+    let receive = |shop: &Shop, context, code| {
+        let commands = shop.commands.clone();
+        async move { commands.stock().receive(context, sku(code), quantity(1), None).await }
+    };
+    let head = Log::read(&two.database.superuser).await.head();
+    receipts.spawn(receive(&two.a, keyed(by(Role::Warehouse), "K", 1), "TEAPOT"));
+    until("the first append waits", async || two.database.waiting_for_lock("a").await == 1).await;
+    receipts.spawn(receive(&two.b, by(Role::Warehouse), "CUP"));
+    until("the second one waits or is done", async || {
+        two.database.waiting_for_lock("b").await == 1
+            || Log::read(&two.database.superuser).await.head() > head
+    })
+    .await;
+    let seen = Log::read(&two.database.superuser).await;
+    foreign.execute("ROLLBACK").await.unwrap();
+    assert!(receipts.join_all().await.iter().all(Result::is_ok));
+    let log = two.close().await;
+    let before = log.records.iter().filter(|record| record.position <= seen.head()).count();
+    assert_eq!(before, seen.records.len(), "nothing appears before what was seen");
 }
 
 /// Catches: nothing_arbitrates.
