@@ -110,12 +110,15 @@ impl Findings {
         }
         for Told { command, outcome, replays, changed, .. } in told {
             self.replays += replays;
-            self.changed += changed;
             let times = times.get(&(command.key.as_str(), command.kind.event())).copied().unwrap_or(0);
             let what = |wrong: &str| format!("{} {:?} {}: {wrong}", command.key, command.kind, command.path);
             if times > 1 {
                 self.duplicated += times - 1;
                 self.example(what(&format!("{times} times in the log")));
+            }
+            for other in changed {
+                self.changed += 1;
+                self.example(what(&format!("another answer than before: {other}")));
             }
             match outcome {
                 Outcome::Done { position, .. } => {

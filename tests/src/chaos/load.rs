@@ -36,9 +36,9 @@ pub struct Told {
     pub client: u64,
     pub command: Command,
     pub outcome: Outcome,
-    /// How often the key was repeated after the answer, and how often that brought another answer.
+    /// How often the key was repeated after the answer, and what else came then.
     pub replays: u64,
-    pub changed: u64,
+    pub changed: Vec<String>,
 }
 
 #[derive(Clone)]
@@ -178,7 +178,7 @@ impl Buyer {
             pace.tick().await;
             let command = self.next_command();
             let outcome = self.find_out(&command).await;
-            let mut one = Told { client: self.number, command, outcome, replays: 0, changed: 0 };
+            let mut one = Told { client: self.number, command, outcome, replays: 0, changed: vec![] };
             self.remember(&one);
             if self.rng.random_bool(0.1) {
                 let elsewhere = self.rng.random();
@@ -292,11 +292,14 @@ impl Told {
     pub async fn ask_again(&mut self, desk: &Desk, elsewhere: bool) {
         let Outcome::Done { status, body, .. } = &self.outcome else { return };
         let Ok(reply) = desk.ask(&self.command, elsewhere).await else { return };
-        match reply.status {
-            503 | 504 => {}
-            again => {
+        let (same, text) = (reply.status == *status && reply.body == *body, reply.text());
+        match (same, heard(reply)) {
+            (true, _) => self.replays += 1,
+            // Also where an earlier try of the same command is still waiting.
+            (false, Heard::TurnedAway | Heard::Nothing) => {}
+            (false, Heard::Outcome(_)) => {
                 self.replays += 1;
-                self.changed += u64::from(again != *status || reply.body != *body);
+                self.changed.push(text);
             }
         }
     }

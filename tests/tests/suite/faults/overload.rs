@@ -1,21 +1,20 @@
-use std::time::{Duration, Instant};
-
 use daybook_domain::policy::Role;
 use daybook_tests::{Client, Reply};
 use tokio::task::JoinSet;
 
 use super::{House, teapots};
 
-/// The slowest but one of a hundred, while everything else has to wait.
-async fn p99_of_healthz(nobody: &Client) -> Duration {
-    let mut took = Vec::new();
-    for _ in 0..100 {
-        let asked = Instant::now();
-        nobody.get("/healthz").await.expect(200);
-        took.push(asked.elapsed());
+/// How often it is answered while the others wait for theirs.
+async fn health_beside<T>(nobody: &Client, others: impl Future<Output = T>) -> (u32, T) {
+    let mut answered = 0;
+    tokio::pin!(others);
+    loop {
+        tokio::select! {
+            all = &mut others => return (answered, all),
+            reply = nobody.get("/healthz") => drop(reply.expect(200)),
+        }
+        answered += 1;
     }
-    took.sort();
-    took[98]
 }
 
 /// Every pool is exhausted by queries that wait for a locked table.
@@ -27,7 +26,7 @@ async fn fault_an_exhausted_pool_sheds_what_needs_it_and_nothing_else() {
         .server("a")
         .with("query_connections", 2)
         .with("request_timeout_ms", 6_000)
-        .with("acquire_timeout_ms", 500);
+        .with("acquire_timeout_ms", 2_000);
     a.start();
     house.sell(&a, 10).await;
     let mut foreign = house.database.foreign_session().await;
@@ -36,20 +35,15 @@ async fn fault_an_exhausted_pool_sheds_what_needs_it_and_nothing_else() {
     let mut readers = JoinSet::new();
     for number in 0..12 {
         let reader = house.by(&a, &format!("reader-{number}"), Role::Customer);
-        readers.spawn(async move {
-            let asked = Instant::now();
-            (reader.get("/v1/orders").await, asked.elapsed())
-        });
+        readers.spawn(async move { reader.get("/v1/orders").await });
     }
-    let p99 = p99_of_healthz(&a.api(&house.client)).await;
-    assert!(p99 < Duration::from_millis(300), "{p99:?}");
+    let (healthy, replies) = health_beside(&a.api(&house.client), readers.join_all()).await;
+    assert!(healthy >= 50, "/healthz was answered {healthy} times while the others waited");
     let (mut shed, mut late) = (0, 0);
-    for (reply, took) in readers.join_all().await {
-        assert!(took < Duration::from_secs(8), "{took:?}: {}", reply.text());
+    for reply in replies {
         match reply.refusal().as_str() {
             "503 unavailable" => {
                 assert!(reply.header("retry-after").is_some());
-                assert!(took < Duration::from_secs(4), "{took:?}");
                 shed += 1;
             }
             "504 deadline_exceeded" => late += 1,
@@ -88,12 +82,11 @@ async fn fault_ten_times_the_load_is_shed_in_bounded_memory() {
         };
         let probe = async {
             house.append_waits().await;
-            let p99 = p99_of_healthz(&a.api(&house.client)).await;
+            // While nobody's command can be done.
+            a.api(&house.client).get("/healthz").await.expect(200);
             drop(foreign);
-            p99
         };
-        let (accepted, p99) = tokio::join!(buyers, probe);
-        assert!(p99 < Duration::from_secs(1), "{p99:?}");
+        let (accepted, ()) = tokio::join!(buyers, probe);
         done += accepted;
     }
     let after = memory_kb(a.pid());
