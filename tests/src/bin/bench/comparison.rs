@@ -4,7 +4,7 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use cqrs_es::{Aggregate, DomainEvent, event_sink::EventSink};
 use daybook_api::{
     auth::{Grant, KeySet, SigningKey, Verifier, caller::presented_token, token::Presented},
@@ -18,13 +18,13 @@ use daybook_domain::{
     quantity::Quantity,
     sku::Sku,
 };
-use daybook_tests::{TestDatabase, server::free_port, shop::new_id};
+use daybook_tests::{TestDatabase, shop::new_id};
 use postgres_es::PostgresCqrs;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     generator::{self, Load, Make},
-    server::SUBJECTS,
+    server::{SUBJECTS, serve},
 };
 
 const TABLES: &str = "CREATE SCHEMA usual;
@@ -108,17 +108,9 @@ impl Comparison {
             cqrs: postgres_es::postgres_cqrs(pool, vec![], ()),
             verifier: Verifier::new("daybook", "daybook", KeySet::new([&key.jwk]), clock.clone()),
         });
-        let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
-        let server = HttpServer::new(move || {
-            App::new().app_data(usual.clone()).route("/v1/orders", web::post().to(place))
-        })
-        .workers(2)
-        .bind(address)
-        .expect("a free port")
-        .disable_signals()
-        .run();
-        #[allow(clippy::disallowed_methods, reason = "runs as long as the bench")]
-        tokio::spawn(server);
+        let address = serve(move |routes| {
+            routes.app_data(usual.clone()).route("/v1/orders", web::post().to(place));
+        });
         let tokens: Vec<String> = (0..SUBJECTS)
             .map(|subject| {
                 let subject = format!("customer-{subject}");

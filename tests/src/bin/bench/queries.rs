@@ -2,15 +2,15 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use actix_web::{App, HttpResponse, HttpServer, web};
+use actix_web::{HttpResponse, web};
 use daybook_domain::policy::Role;
-use daybook_tests::{TestDatabase, server::free_port};
+use daybook_tests::TestDatabase;
 
 use crate::{
     generator::{self, Make},
     orders::{orders, stock_up},
     report::Report,
-    server::{Daybook, SUBJECTS},
+    server::{Daybook, SUBJECTS, serve},
 };
 
 const ROUNDS: usize = 5;
@@ -42,20 +42,19 @@ pub async fn run() -> Report {
             get(request, "/v1/products?limit=20", &tokens[(number % SUBJECTS) as usize])
         })
     };
-    let bare_item = Bare::start(body_of(daybook.api, &item).await);
-    let bare_page = Bare::start(body_of(daybook.api, &page).await);
-    for (ours, bare, name) in [(&item, &bare_item, "item"), (&page, &bare_page, "page")] {
+    let bare_item = bare(generator::first_body(daybook.api, &item).await);
+    let bare_page = bare(generator::first_body(daybook.api, &page).await);
+    for (ours, bare, name) in [(&item, bare_item, "item"), (&page, bare_page, "page")] {
         let (mut our_rounds, mut bare_rounds, mut p99_ms) = (vec![], vec![], vec![]);
         // Every order is asked for once, so that all are in the cache.
         generator::run_count(daybook.api, CONNECTIONS, ORDERS, ours.clone()).await;
-        generator::run(bare.address, CONNECTIONS, Duration::from_secs(1), 0, ours.clone()).await;
+        generator::run(bare, CONNECTIONS, Duration::from_secs(1), 0, ours.clone()).await;
         for _ in 0..ROUNDS {
             let load = generator::run(daybook.api, CONNECTIONS, SLICE, 0, ours.clone()).await;
             assert_eq!(load.bad, 0, "every query is answered");
             our_rounds.push(load.per_second);
             p99_ms.push(load.p99_ms);
-            bare_rounds
-                .push(generator::run(bare.address, CONNECTIONS, SLICE, 0, ours.clone()).await.per_second);
+            bare_rounds.push(generator::run(bare, CONNECTIONS, SLICE, 0, ours.clone()).await.per_second);
         }
         let ours = report.figure(&format!("{name}_queries_per_second"), &our_rounds);
         let bare = report.figure(&format!("bare_{name}_answers_per_second"), &bare_rounds);
@@ -104,32 +103,14 @@ fn get(request: &mut Vec<u8>, path: &str, token: &str) {
         .expect("a Vec takes everything");
 }
 
-async fn body_of(address: SocketAddr, make: &Make) -> Vec<u8> {
-    generator::first_body(address, make).await
-}
-
-struct Bare {
-    address: SocketAddr,
-}
-
-impl Bare {
-    fn start(body: Vec<u8>) -> Self {
-        let body = web::Bytes::from(body);
-        let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
-        let server = HttpServer::new(move || {
+/// A handler that does nothing but answer these bytes.
+fn bare(body: Vec<u8>) -> SocketAddr {
+    let body = web::Bytes::from(body);
+    serve(move |routes| {
+        let body = body.clone();
+        routes.default_service(web::to(move || {
             let body = body.clone();
-            App::new().default_service(web::to(move || {
-                let body = body.clone();
-                async move { HttpResponse::Ok().content_type("application/json").body(body) }
-            }))
-        })
-        .workers(2)
-        .bind(address)
-        .expect("a free port")
-        .disable_signals()
-        .run();
-        #[allow(clippy::disallowed_methods, reason = "runs as long as the bench")]
-        tokio::spawn(server);
-        Self { address }
-    }
+            async move { HttpResponse::Ok().content_type("application/json").body(body) }
+        }));
+    })
 }

@@ -2,8 +2,9 @@
 
 use std::net::{SocketAddr, TcpStream};
 
+use actix_web::{App, HttpServer, web::ServiceConfig};
 use daybook_domain::policy::Role;
-use daybook_tests::{Home, TestDatabase};
+use daybook_tests::{Home, TestDatabase, server::free_port};
 
 /// Callers that take turns, so that no rate limit is met.
 pub const SUBJECTS: u64 = 1_000;
@@ -40,4 +41,18 @@ impl Daybook {
         let of_it = |line: &&str| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(['{', ' ']));
         text.lines().filter(of_it).filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
     }
+}
+
+/// Serves what Daybook is compared with, from this process, for as long as it runs.
+pub fn serve(routes: impl Fn(&mut ServiceConfig) + Clone + Send + 'static) -> SocketAddr {
+    let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
+    let server = HttpServer::new(move || App::new().configure(routes.clone()))
+        .workers(2)
+        .bind(address)
+        .expect("a free port")
+        .disable_signals()
+        .run();
+    #[allow(clippy::disallowed_methods, reason = "runs as long as the bench")]
+    tokio::spawn(server);
+    address
 }
