@@ -94,7 +94,8 @@ pub async fn revoke(pool: &PgPool, verifier: &Verifier, revoked: Revoked) -> Res
     sqlx::query(
         "INSERT INTO revocations (kind, value, issued_until) VALUES ($1, $2, $3)
              ON CONFLICT (kind, value)
-             DO UPDATE SET issued_until = excluded.issued_until, recorded_at = clock_timestamp()",
+             DO UPDATE SET issued_until = greatest(revocations.issued_until, excluded.issued_until),
+                           recorded_at = clock_timestamp()",
     )
     .bind(revoked.kind())
     .bind(revoked.value())

@@ -40,19 +40,19 @@ pub async fn load(pool: PgPool, wanted: Vec<Wanted>) -> Loaded {
 /// default. A snapshot that can't be decoded is a reason to read the stream from its beginning.
 pub async fn load_streams(connection: &mut PgConnection, wanted: &[Wanted]) -> Result<Streams, sqlx::Error> {
     metrics::STREAMS_LOADED.inc_by(wanted.len() as u64);
-    let mut read = read(connection, wanted, Snapshots::Used).await?;
+    let mut read = read(connection, wanted, Start::Snapshot).await?;
     if !read.undecodable.is_empty() {
         metrics::SNAPSHOTS.with_label_values(&["undecodable"]).inc_by(read.undecodable.len() as u64);
-        let again = self::read(connection, &read.undecodable, Snapshots::Ignored).await?;
+        let again = self::read(connection, &read.undecodable, Start::Beginning).await?;
         read.streams.extend(again.streams);
     }
     Ok(read.streams)
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Snapshots {
-    Used,
-    Ignored,
+enum Start {
+    Snapshot,
+    Beginning,
 }
 
 /// What one query found.
@@ -104,14 +104,10 @@ const STREAMS: &str = "
 /// No state has it.
 const NO_SHAPE: i32 = -1;
 
-async fn read(
-    connection: &mut PgConnection,
-    wanted: &[Wanted],
-    snapshots: Snapshots,
-) -> Result<Read, sqlx::Error> {
+async fn read(connection: &mut PgConnection, wanted: &[Wanted], start: Start) -> Result<Read, sqlx::Error> {
     let kinds: Vec<&str> = wanted.iter().map(|wanted| wanted.stream.kind).collect();
     let ids: Vec<&str> = wanted.iter().map(|wanted| &*wanted.stream.id).collect();
-    let shape = |wanted: &Wanted| if snapshots == Snapshots::Used { wanted.shape } else { NO_SHAPE };
+    let shape = |wanted: &Wanted| if start == Start::Snapshot { wanted.shape } else { NO_SHAPE };
     let shapes: Vec<i32> = wanted.iter().map(shape).collect();
     let mut rows = sqlx::query(STREAMS).bind(&kinds).bind(&ids).bind(&shapes).fetch(connection);
     let mut foldings: Vec<Folding> = wanted.iter().map(Folding::begin).collect();
