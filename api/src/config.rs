@@ -5,10 +5,12 @@ mod secret;
 
 use std::{
     net::SocketAddr,
+    num::NonZeroUsize,
     path::{Path, PathBuf},
     time::Duration,
 };
 
+use daybook_commands::CommitterSettings;
 use figment::{
     Figment,
     providers::{Env, Format, Serialized, Toml},
@@ -97,6 +99,24 @@ pub struct Config {
     pub shutdown_grace_s: u64,
     /// Ready-made answers kept in memory.
     pub cache_bytes: u64,
+    /// Commands that wait for their answer; beyond that they are turned away.
+    pub max_queued_commands: usize,
+    pub max_queued_bytes: usize,
+    /// Commands that are appended together.
+    pub max_batch_commands: usize,
+    pub max_batch_events: usize,
+    /// States of streams kept in memory, and their size.
+    pub working_set_streams: NonZeroUsize,
+    pub working_set_bytes: usize,
+    /// After which the connection of an append is given up, and how long its outcome is looked for then.
+    pub append_timeout_ms: u64,
+    pub resolve_timeout_ms: u64,
+    /// Events that a projection applies together, and the least time between two such batches.
+    pub projection_batch_events: usize,
+    pub projection_batch_interval_ms: u64,
+    /// The pause between two looks of the auditor, and the rows that it compares at a look.
+    pub audit_interval_ms: u64,
+    pub audit_rows: usize,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -149,6 +169,7 @@ impl From<figment::Error> for ConfigError {
 
 impl Default for Config {
     fn default() -> Self {
+        let committer = CommitterSettings::default();
         Self {
             environment: Environment::Development,
             home: ".daybook".into(),
@@ -192,6 +213,18 @@ impl Default for Config {
             start_timeout_s: 30,
             shutdown_grace_s: 20,
             cache_bytes: 256 << 20,
+            max_queued_commands: committer.max_queued_commands,
+            max_queued_bytes: committer.max_queued_bytes,
+            max_batch_commands: committer.max_batch_commands,
+            max_batch_events: committer.max_batch_events,
+            working_set_streams: committer.working_set_streams,
+            working_set_bytes: committer.working_set_bytes,
+            append_timeout_ms: committer.append_timeout_ms,
+            resolve_timeout_ms: committer.resolve_timeout_ms,
+            projection_batch_events: 1_000,
+            projection_batch_interval_ms: 5,
+            audit_interval_ms: 5_000,
+            audit_rows: 5_000,
         }
     }
 }
@@ -243,6 +276,19 @@ impl Config {
         Duration::from_millis(self.acquire_timeout_ms)
     }
 
+    pub fn committer_settings(&self) -> CommitterSettings {
+        CommitterSettings {
+            max_queued_commands: self.max_queued_commands,
+            max_queued_bytes: self.max_queued_bytes,
+            max_batch_commands: self.max_batch_commands,
+            max_batch_events: self.max_batch_events,
+            working_set_streams: self.working_set_streams,
+            working_set_bytes: self.working_set_bytes,
+            append_timeout_ms: self.append_timeout_ms,
+            resolve_timeout_ms: self.resolve_timeout_ms,
+        }
+    }
+
     fn check(&self) -> Result<(), ConfigError> {
         self.check_bounds()?;
         let name_of_stream = |text: &str| {
@@ -289,7 +335,24 @@ impl Config {
         bounded("acquire_timeout_ms", self.acquire_timeout_ms, 10, 60_000)?;
         bounded("start_timeout_s", self.start_timeout_s, 0, 3_600)?;
         bounded("shutdown_grace_s", self.shutdown_grace_s, 0, 600)?;
-        bounded("cache_bytes", self.cache_bytes, 0, 1 << 40)
+        bounded("cache_bytes", self.cache_bytes, 0, 1 << 40)?;
+        self.check_batches()
+    }
+
+    fn check_batches(&self) -> Result<(), ConfigError> {
+        bounded("max_queued_commands", self.max_queued_commands, 1, 1_000_000)?;
+        // One request of the largest size must find room.
+        bounded("max_queued_bytes", self.max_queued_bytes, 4 * self.max_body_bytes, 16 << 30)?;
+        bounded("max_batch_commands", self.max_batch_commands, 1, 10_000)?;
+        bounded("max_batch_events", self.max_batch_events, 1, 100_000)?;
+        bounded("working_set_streams", self.working_set_streams.get(), 1_000, 100_000_000)?;
+        bounded("working_set_bytes", self.working_set_bytes, 1 << 20, 1 << 40)?;
+        bounded("append_timeout_ms", self.append_timeout_ms, 100, 300_000)?;
+        bounded("resolve_timeout_ms", self.resolve_timeout_ms, 100, 300_000)?;
+        bounded("projection_batch_events", self.projection_batch_events, 1, 10_000)?;
+        bounded("projection_batch_interval_ms", self.projection_batch_interval_ms, 0, 10_000)?;
+        bounded("audit_interval_ms", self.audit_interval_ms, 10, 3_600_000)?;
+        bounded("audit_rows", self.audit_rows, 1, 100_000)
     }
 }
 
@@ -345,6 +408,14 @@ mod tests {
     #[test]
     fn a_name_that_nobody_knows_is_refused_and_named() {
         assert!(refusal("databse_url = 'x'").contains("databse_url"));
+    }
+
+    #[test]
+    fn the_committer_is_set_like_everything_else() {
+        let config = from_toml("max_batch_commands = 64\nappend_timeout_ms = 2000").expect("valid");
+        let settings = config.committer_settings();
+        assert_eq!((settings.max_batch_commands, settings.append_timeout_ms), (64, 2_000));
+        assert!(refusal("max_queued_bytes = 2000000").contains("max_queued_bytes"), "less than four bodies");
     }
 
     #[test]

@@ -4,7 +4,7 @@
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use actix_web::web::Data;
-use daybook_commands::{Commands, CommitterSettings, CommitterTask};
+use daybook_commands::{Commands, CommitterTask};
 use daybook_migrations::MigrateError;
 use daybook_projections::{Downstream, Log, Operators, Roles, Settings};
 use sqlx::{PgPool, postgres::PgConnectOptions};
@@ -96,7 +96,7 @@ pub async fn start(config: &Config, clock: Clock) -> Result<Running, StartError>
     let command_pool = pool(config.command_connections);
     let (commands, committer) = config
         .has(Part::Api)
-        .then(|| Commands::start(CommitterSettings::default(), connect.clone(), command_pool.clone()))
+        .then(|| Commands::start(config.committer_settings(), connect.clone(), command_pool.clone()))
         .unzip();
 
     let published_key = signing_key.map(|key| key.jwk);
@@ -204,6 +204,10 @@ fn downstream_settings(config: &Config) -> Settings {
         subject_prefix: config.subject_prefix.clone(),
         max_connections: config.downstream_connections,
         cache_bytes: config.cache_bytes,
+        batch_events: config.projection_batch_events,
+        batch_interval: Duration::from_millis(config.projection_batch_interval_ms),
+        audit_interval: Duration::from_millis(config.audit_interval_ms),
+        audit_rows: config.audit_rows,
         ..Settings::default()
     }
 }

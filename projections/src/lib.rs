@@ -12,10 +12,12 @@ pub mod reactor;
 pub mod read_models;
 pub mod status;
 
+mod audit;
 mod cache;
 mod checkpoint;
 mod lease;
 mod metrics;
+mod proof;
 mod rebuild;
 mod settings;
 mod signals;
@@ -25,7 +27,10 @@ mod tasks;
 use std::{sync::Arc, time::Duration};
 
 use daybook_domain::Position;
-use sqlx::{PgPool, postgres::PgConnectOptions};
+use sqlx::{
+    PgPool,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
 use tokio::sync::watch;
 
 pub use cursor::{BadCursor, Cursor};
@@ -75,7 +80,16 @@ impl Downstream {
         signals::start(&tasks, &signals, &cache, connect.clone());
 
         if roles.relay || roles.projections || roles.reactor {
+            let relaxed = connect.clone().options([("synchronous_commit", "off")]);
             let works = Works {
+                relaxed: PgPoolOptions::new()
+                    // Two generations of each read model, and the reactor.
+                    .max_connections(u32::try_from(2 * READ_MODELS.len() + 1).unwrap_or(u32::MAX))
+                    .acquire_timeout(Duration::from_secs(5))
+                    .idle_timeout(Duration::from_secs(300))
+                    // A broken one shows in its statement, which is then tried again.
+                    .test_before_acquire(false)
+                    .connect_lazy_with(relaxed),
                 pool: daybook_migrations::pool(
                     connect.clone(),
                     settings.max_connections,
@@ -122,6 +136,7 @@ fn start_work(tasks: &Tasks, works: &Works, roles: Roles, performer: Arc<dyn Per
             rebuild::start(tasks, works, definition);
         }
         status::start(tasks, works);
+        audit::start(tasks, works);
     }
     if roles.reactor {
         reactor::start(tasks, works, &feed, performer);

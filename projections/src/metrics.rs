@@ -42,6 +42,14 @@ metrics! {
         "daybook_projection_state", "1 for the state that the projection is in.", &["projection", "state"]);
     APPLIED: IntCounterVec = register_int_counter_vec(
         "daybook_projection_applied_total", "Events applied by this process.", &["projection", "source"]);
+    PROVED_POSITION: IntGaugeVec = register_int_gauge_vec(
+        "daybook_projection_proved_position", "Up to here exactly the log's events are known to be applied.",
+        &["projection"]);
+    AUDITED_ROWS: IntCounterVec = register_int_counter_vec(
+        "daybook_audited_rows_total", "Rows that were compared with the log.", &["projection"]);
+    AUDIT_FINDINGS: IntCounterVec = register_int_counter_vec(
+        "daybook_audit_findings_total", "Differences from the log that were found: events, rows.",
+        &["projection", "what"]);
     PARKED: IntCounterVec = register_int_counter_vec(
         "daybook_projection_stopped_total", "Times that a projection was parked or found diverged.",
         &["projection", "state"]);

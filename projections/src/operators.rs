@@ -84,7 +84,7 @@ impl Operators {
     pub async fn log(&self) -> Result<LogState, OperatorError> {
         let relay = Consumer { name: "relay", generation: 0 }.read(&self.pool).await?;
         let head = log::head(&self.pool).await?.0;
-        Ok(LogState { head, relay_position: relay.map(|checkpoint| checkpoint.position.0) })
+        Ok(LogState { head, relay_position: relay.map(|checkpoint| checkpoint.at.position.0) })
     }
 
     pub async fn list(&self) -> Result<Vec<ProjectionStatus>, OperatorError> {
@@ -191,7 +191,7 @@ impl Operators {
         let consumer = Consumer { name: definition.name, generation };
         let checkpoint = consumer.read(&mut *transaction).await?.ok_or(OperatorError::NotFound)?;
         let model = definition.name.to_owned();
-        let notice = Notice::Live { model, generation, position: checkpoint.position };
+        let notice = Notice::Live { model, generation, position: checkpoint.at.position };
         signals::notify(&mut *transaction, READ, &notice.payload()).await?;
         transaction.commit().await?;
         Ok(())

@@ -21,6 +21,10 @@ pub struct Settings {
     /// The least time between the starts of two batches of a projection: under load they become
     /// larger instead of more.
     pub batch_interval: Duration,
+    /// The pause between two looks of the auditor.
+    pub audit_interval: Duration,
+    /// Rows of each generation that it compares with the log at a look.
+    pub audit_rows: usize,
     /// Connections of all that runs in the background.
     pub max_connections: u32,
     pub cache_bytes: u64,
@@ -47,6 +51,8 @@ impl Default for Settings {
             poll_interval: Duration::from_secs(1),
             batch_events: 1_000,
             batch_interval: Duration::from_millis(5),
+            audit_interval: Duration::from_secs(5),
+            audit_rows: 5_000,
             max_connections: 16,
             cache_bytes: 64 << 20,
             cache_ttl: Duration::from_secs(60),

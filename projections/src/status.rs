@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 use sqlx::{FromRow, PgPool};
 use tokio::time::sleep;
@@ -22,7 +23,8 @@ pub enum ProjectionState {
     /// In front of an event that can't be applied: see the dead letters.
     Parked,
     Paused,
-    /// The log has another history than the one that was applied.
+    /// The log says otherwise: it has another history than the one that was applied, or the auditor
+    /// found something.
     Diverged,
     Rebuilding,
     /// There is something to apply, and nobody does.
@@ -42,6 +44,12 @@ pub struct ProjectionStatus {
     /// Why it is parked or diverged.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// Up to here it is known to have applied exactly the log's events. Of a read model.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub proved_position: Option<i64>,
+    /// When all its rows had last been compared with the log.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rows_compared_at: Option<DateTime<Utc>>,
 }
 
 #[derive(FromRow)]
@@ -55,6 +63,9 @@ struct Found {
     idle_seconds: f64,
     lag_seconds: f64,
     rebuilding: bool,
+    finding: Option<String>,
+    proved_position: Option<i64>,
+    rows_compared_at: Option<DateTime<Utc>>,
 }
 
 impl ProjectionState {
@@ -87,6 +98,7 @@ impl From<Found> for ProjectionStatus {
             "parked" => ProjectionState::Parked,
             "paused" => ProjectionState::Paused,
             "diverged" => ProjectionState::Diverged,
+            _ if found.finding.is_some() => ProjectionState::Diverged,
             _ if found.lag_seconds.min(found.idle_seconds) > STALLED_SECONDS => ProjectionState::Stalled,
             _ if found.rebuilding => ProjectionState::Rebuilding,
             _ if found.lag_seconds > CATCHING_UP_SECONDS => ProjectionState::CatchingUp,
@@ -100,7 +112,9 @@ impl From<Found> for ProjectionStatus {
             head: found.head,
             lag_events: (found.head - found.position).max(0),
             lag_seconds: found.lag_seconds,
-            reason: found.reason,
+            reason: found.reason.or(found.finding),
+            proved_position: found.proved_position,
+            rows_compared_at: found.rows_compared_at,
         }
     }
 }
@@ -113,9 +127,11 @@ pub(crate) async fn list(pool: &PgPool) -> Result<Vec<ProjectionStatus>, sqlx::E
                 greatest(coalesce(extract(epoch FROM clock_timestamp() - next.recorded_at), 0), 0)::float8
                     AS lag_seconds,
                 EXISTS (SELECT 1 FROM rebuilds r WHERE r.projection = c.name AND r.state IN
-                        ('building', 'catching_up', 'verifying', 'swapping')) AS rebuilding
+                        ('building', 'catching_up', 'verifying', 'swapping')) AS rebuilding,
+                coalesce(a.wrong_row, a.wrong_events) AS finding, a.proved_position, a.rows_compared_at
            FROM checkpoints c
            LEFT JOIN read_models m ON m.name = c.name
+           LEFT JOIN audits a ON a.name = c.name AND a.generation = c.generation
            LEFT JOIN events next ON next.position = c.position + 1
           CROSS JOIN (SELECT coalesce(max(position), 0) AS position FROM events) head
           WHERE c.generation = m.live_generation OR c.name = $1

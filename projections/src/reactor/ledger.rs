@@ -2,7 +2,7 @@
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
+    sync::{Arc, LazyLock},
     time::Duration,
 };
 
@@ -11,12 +11,12 @@ use daybook_domain::{
     Position, Record,
     reactions::{Effect, REACTIONS, Reaction},
 };
-use sqlx::{Executor, PgConnection, PgPool};
+use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
 use super::NAME;
 use crate::{
-    checkpoint::{Consumer, Works},
+    checkpoint::{At, Consumer, FENCE, Works},
     stream::subscriber::{HandleError, Handler},
     tasks::{Backoff, panic_text},
 };
@@ -50,7 +50,6 @@ pub(crate) async fn register(pool: &PgPool) -> Result<(), sqlx::Error> {
 }
 
 pub(crate) struct Ledger {
-    works: Works,
     reactions: Vec<(&'static Reaction, Position)>,
 }
 
@@ -80,7 +79,7 @@ impl Ledger {
             let (_, since) = since.iter().find(|(name, _)| name == reaction.name)?;
             Some((reaction, Position(*since)))
         });
-        Ok(Self { works: works.clone(), reactions: reactions.collect() })
+        Ok(Self { reactions: reactions.collect() })
     }
 
     fn react(&self, record: &Record) -> Result<Vec<Effect>, String> {
@@ -99,11 +98,13 @@ impl Ledger {
 
 #[async_trait]
 impl Handler for Ledger {
-    async fn handle(
+    async fn commit(
         &self,
-        transaction: &mut PgConnection,
+        works: &Works,
+        from: At,
         records: &[Arc<Record>],
-    ) -> Result<(), HandleError> {
+    ) -> Result<Option<At>, HandleError> {
+        let Some(last) = records.last() else { return Ok(Some(from)) };
         let (mut events, mut positions, mut kinds, mut targets) = (vec![], vec![], vec![], vec![]);
         for (index, record) in records.iter().enumerate() {
             let effects = self.react(record).map_err(|reason| HandleError::Poison { index, reason })?;
@@ -114,27 +115,31 @@ impl Handler for Ledger {
                 targets.push(effect.target);
             }
         }
-        if events.is_empty() {
-            return Ok(());
-        }
+        let proposed = !events.is_empty();
         // On the disk before anything is done about it: else a crash would forget what was done.
-        transaction.execute("SET LOCAL synchronous_commit = on").await?;
-        sqlx::query(
-            "INSERT INTO effects (event_id, position, kind, target)
-             SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[]) ON CONFLICT DO NOTHING",
-        )
-        .bind(events)
-        .bind(positions)
-        .bind(kinds)
-        .bind(targets)
-        .execute(transaction)
-        .await?;
-        Ok(())
-    }
-
-    /// Wakes the performers. Not in the transaction: it waits for the disk, and a notifying one would
-    /// make whoever appends wait with it.
-    async fn committed(&self) {
-        self.works.signals.effects.notify_one();
+        let pool = if proposed { &works.pool } else { &works.relaxed };
+        let moved = consumer()
+            .fenced(&PROPOSE, from, last, None)
+            .bind(events)
+            .bind(positions)
+            .bind(kinds)
+            .bind(targets)
+            .fetch_optional(pool)
+            .await?;
+        if proposed {
+            // Not by the statement: it waits for the disk, and a notifying one would make whoever
+            // appends wait with it.
+            works.signals.effects.notify_one();
+        }
+        Ok(moved.map(|_| At { position: last.position, proof: None }))
     }
 }
+
+static PROPOSE: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "{FENCE}, proposed AS (INSERT INTO effects (event_id, position, kind, target)
+         SELECT x.* FROM fence, unnest($8::uuid[], $9::bigint[], $10::text[], $11::text[]) AS x
+         ON CONFLICT DO NOTHING)
+         SELECT 1 FROM fence"
+    )
+});

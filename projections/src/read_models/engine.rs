@@ -1,17 +1,27 @@
-//! Applies events to the table of a read model: many events folded, each touched row written once.
+//! Applies events to the table of a read model: many events folded, each touched row written once, all
+//! in one statement with the checkpoint.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    mem,
+    sync::{Arc, LazyLock, Mutex, PoisonError},
+};
 
 use async_trait::async_trait;
 use daybook_domain::{Position, Record};
-use sqlx::PgConnection;
+use lru::LruCache;
+use sqlx::{PgConnection, Postgres, postgres::PgArguments, query::Query};
 use uuid::Uuid;
 
 use super::{Definition, Fold, table};
 use crate::{
-    signals::{self, Keys, Notice},
+    checkpoint::{At, Consumer, FENCE, Works},
+    signals::{Keys, Notice},
     stream::subscriber::{HandleError, Handler},
 };
+
+/// What the documents of rows that are kept in memory may come to.
+const MAX_KEPT_BYTES: usize = 16 << 20;
 
 /// One generation of a read model.
 pub(crate) struct Engine {
@@ -21,14 +31,24 @@ pub(crate) struct Engine {
     upsert_sql: String,
     /// Events that an operator said to leave out.
     skipped: Vec<Uuid>,
+    /// Rows as they were last written here. As long as the fence lets this engine through, nobody else
+    /// has written them; whenever it doesn't, or anything fails, they are forgotten.
+    kept: Mutex<Kept>,
 }
 
-/// A row that this batch touches.
-struct Touched {
+/// A row that is being changed.
+struct Row {
     fold: Box<dyn Fold>,
+    /// The sequence of the last event that was applied; 0 if there is no row.
     version: i64,
     position: Position,
+    /// Size of its id and document, as they were last written.
+    bytes: usize,
 }
+
+/// What is written where no row changes.
+static MOVE_AND_NOTIFY: LazyLock<String> =
+    LazyLock::new(|| format!("{FENCE} SELECT pg_notify('daybook_read', $8) FROM fence"));
 
 impl Engine {
     pub fn new(definition: &'static Definition, generation: i32, skipped: Vec<Uuid>) -> Self {
@@ -36,98 +56,190 @@ impl Engine {
         Self {
             definition,
             generation,
-            load_sql: format!("SELECT id, doc::text FROM {table} WHERE id = ANY($1)"),
+            load_sql: format!("SELECT id, version, doc::text FROM {table} WHERE id = ANY($1)"),
             upsert_sql: definition.upsert_sql(generation),
             skipped,
+            kept: Mutex::default(),
         }
     }
 
+    pub fn consumer(&self) -> Consumer {
+        Consumer { name: self.definition.name, generation: self.generation }
+    }
+
+    /// Moves the checkpoint from `from` behind `records` and writes what they change. `None`: the fence
+    /// refused. Must be dropped with its transaction, if `connection` has one and that isn't committed.
+    pub async fn apply(
+        &self,
+        connection: &mut PgConnection,
+        from: At,
+        records: &[Arc<Record>],
+    ) -> Result<Option<At>, HandleError> {
+        let Some(last) = records.last() else { return Ok(Some(from)) };
+        let own: Vec<(usize, &Record)> = records
+            .iter()
+            .enumerate()
+            .map(|(index, record)| (index, &**record))
+            .filter(|(_, record)| record.aggregate_type == self.definition.kind)
+            .filter(|(_, record)| !self.skipped.contains(&record.event_id))
+            .collect();
+        // Taken out, and put back when all went well: a failure anywhere forgets them.
+        let mut kept = mem::take(&mut *self.kept.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut rows = self.load(connection, &mut kept, &own).await?;
+        let mut proof = from.proof;
+        for (index, record) in own {
+            let row = rows.get_mut(&record.aggregate_id).expect("every id of the batch was loaded");
+            row.fold.apply(record).map_err(|reason| HandleError::Poison { index, reason })?;
+            if let Some(proof) = &mut proof {
+                proof.add(record.event_id, record.position, row.version);
+            }
+            row.version = if row.fold.is_there() { record.sequence } else { 0 };
+            row.position = record.position;
+        }
+        let batch = Batch::of(self.definition, &mut rows);
+        let keys = Keys::These(batch.ids.clone());
+        let (model, generation) = (self.definition.name.to_owned(), self.generation);
+        let notice = Notice::Touched { model, generation, position: last.position, keys }.payload();
+        // With nothing to write, too: whoever waits for this position may read now.
+        let sql = if batch.ids.is_empty() { &*MOVE_AND_NOTIFY } else { &self.upsert_sql };
+        let mut query = self.consumer().fenced(sql, from, last, proof).bind(notice);
+        if !batch.ids.is_empty() {
+            query = batch.bind(query);
+        }
+        if query.fetch_optional(connection).await?.is_none() {
+            return Ok(None);
+        }
+        for (id, row) in rows {
+            kept.put(id, row);
+        }
+        *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = kept;
+        Ok(Some(At { position: last.position, proof }))
+    }
+
+    /// The rows that `records` touch: as they were kept, else as they are stored.
     async fn load(
         &self,
-        transaction: &mut PgConnection,
-        records: &[(usize, &Arc<Record>)],
-    ) -> Result<BTreeMap<String, Touched>, HandleError> {
-        let mut ids: Vec<&str> = records.iter().map(|(_, record)| record.aggregate_id.as_str()).collect();
-        ids.sort_unstable();
-        ids.dedup();
-        // What begins in this batch has no row yet.
-        let stored: Vec<(String, String)> =
-            sqlx::query_as(&self.load_sql).bind(&ids).fetch_all(transaction).await?;
-        let stored: BTreeMap<String, String> = stored.into_iter().collect();
+        connection: &mut PgConnection,
+        kept: &mut Kept,
+        records: &[(usize, &Record)],
+    ) -> Result<BTreeMap<String, Row>, HandleError> {
         let mut rows = BTreeMap::new();
-        for id in ids {
-            let fold = (self.definition.begin)(stored.get(id).map(String::as_str)).map_err(|error| {
-                let first = records.iter().find(|(_, record)| record.aggregate_id == id);
-                let index = first.map_or(0, |(index, _)| *index);
-                HandleError::Poison {
-                    index,
-                    reason: format!("the stored row of {id} can't be read: {error}"),
-                }
-            })?;
-            rows.insert(id.to_owned(), Touched { fold, version: 0, position: Position::START });
+        let mut wanted: BTreeMap<&str, usize> = BTreeMap::new();
+        for (index, record) in records {
+            let id = record.aggregate_id.as_str();
+            if rows.contains_key(id) || wanted.contains_key(id) {
+                continue;
+            }
+            if let Some(row) = kept.take(id) {
+                rows.insert(id.to_owned(), row);
+            } else if record.sequence == 1 {
+                // Its stream begins here, so there is no row yet.
+                rows.insert(id.to_owned(), self.begin(id, None, *index)?);
+            } else {
+                wanted.insert(id, *index);
+            }
+        }
+        if wanted.is_empty() {
+            return Ok(rows);
+        }
+        let ids: Vec<&str> = wanted.keys().copied().collect();
+        let stored: Vec<(String, i64, String)> =
+            sqlx::query_as(&self.load_sql).bind(&ids).fetch_all(connection).await?;
+        let mut stored: HashMap<String, (i64, String)> =
+            stored.into_iter().map(|(id, version, doc)| (id, (version, doc))).collect();
+        for (id, index) in wanted {
+            rows.insert(id.to_owned(), self.begin(id, stored.remove(id), index)?);
         }
         Ok(rows)
     }
 
-    async fn write(
-        &self,
-        transaction: &mut PgConnection,
-        rows: BTreeMap<String, Touched>,
-        notice: String,
-    ) -> Result<(), sqlx::Error> {
-        let (mut ids, mut versions, mut positions, mut docs) = (vec![], vec![], vec![], vec![]);
-        let mut columns = vec![Vec::new(); self.definition.columns.len()];
-        for (id, row) in rows {
-            let Some(written) = row.fold.written() else { continue };
-            ids.push(id);
-            versions.push(row.version);
-            positions.push(row.position.0);
-            docs.push(written.doc);
-            for (column, value) in columns.iter_mut().zip(written.columns) {
-                column.push(value);
-            }
-        }
-        let mut query = sqlx::query(&self.upsert_sql).bind(notice).bind(ids).bind(versions).bind(positions);
-        for column in columns {
-            query = query.bind(column);
-        }
-        query.bind(docs).execute(transaction).await?;
-        Ok(())
+    fn begin(&self, id: &str, stored: Option<(i64, String)>, index: usize) -> Result<Row, HandleError> {
+        let (version, doc) = stored.unzip();
+        let fold = (self.definition.begin)(doc.as_deref()).map_err(|error| HandleError::Poison {
+            index,
+            reason: format!("the stored row of {id} can't be read: {error}"),
+        })?;
+        Ok(Row { fold, version: version.unwrap_or(0), position: Position::START, bytes: 0 })
     }
 }
 
 #[async_trait]
 impl Handler for Engine {
-    async fn handle(
+    async fn commit(
         &self,
-        transaction: &mut PgConnection,
+        works: &Works,
+        from: At,
         records: &[Arc<Record>],
-    ) -> Result<(), HandleError> {
-        let Some(last) = records.last() else { return Ok(()) };
-        let own: Vec<(usize, &Arc<Record>)> = records
-            .iter()
-            .enumerate()
-            .filter(|(_, record)| record.aggregate_type == self.definition.kind)
-            .filter(|(_, record)| !self.skipped.contains(&record.event_id))
-            .collect();
-        let notice = |keys| {
-            let (model, generation) = (self.definition.name.to_owned(), self.generation);
-            Notice::Touched { model, generation, position: last.position, keys }.payload()
-        };
-        if own.is_empty() {
-            // Whoever waits for this position may read now.
-            signals::notify(transaction, signals::READ, &notice(Keys::These(vec![]))).await?;
-            return Ok(());
+    ) -> Result<Option<At>, HandleError> {
+        // Rows and checkpoint are lost together or not at all, so nothing is gained by waiting for the
+        // disk; and a statement that notifies holds a lock of the whole database until its commit ends,
+        // so a slow disk would hold up whoever appends to the log.
+        let mut connection = works.relaxed.acquire().await?;
+        self.apply(&mut connection, from, records).await
+    }
+}
+
+/// Rows to be written, an array for each column.
+#[derive(Default)]
+struct Batch {
+    ids: Vec<String>,
+    versions: Vec<i64>,
+    positions: Vec<i64>,
+    columns: Vec<Vec<Option<String>>>,
+    docs: Vec<String>,
+}
+
+impl Batch {
+    fn of(definition: &Definition, rows: &mut BTreeMap<String, Row>) -> Self {
+        let mut batch = Self { columns: vec![Vec::new(); definition.columns.len()], ..Self::default() };
+        for (id, row) in rows {
+            let Some(written) = row.fold.written() else { continue };
+            row.bytes = id.len() + written.doc.len();
+            batch.ids.push(id.clone());
+            batch.versions.push(row.version);
+            batch.positions.push(row.position.0);
+            batch.docs.push(written.doc);
+            for (column, value) in batch.columns.iter_mut().zip(written.columns) {
+                column.push(value);
+            }
         }
-        let mut rows = self.load(transaction, &own).await?;
-        for (index, record) in own {
-            let row = rows.get_mut(&record.aggregate_id).expect("every id of the batch was loaded");
-            row.fold.apply(record).map_err(|reason| HandleError::Poison { index, reason })?;
-            row.version = record.sequence;
-            row.position = record.position;
+        batch
+    }
+
+    fn bind(self, mut query: Query<'_, Postgres, PgArguments>) -> Query<'_, Postgres, PgArguments> {
+        query = query.bind(self.ids).bind(self.versions).bind(self.positions);
+        for column in self.columns {
+            query = query.bind(column);
         }
-        let keys = Keys::These(rows.keys().cloned().collect());
-        self.write(transaction, rows, notice(keys)).await?;
-        Ok(())
+        query.bind(self.docs)
+    }
+}
+
+/// Rows that were used last, bounded by the size of their documents.
+struct Kept {
+    rows: LruCache<String, Row>,
+    bytes: usize,
+}
+
+impl Default for Kept {
+    fn default() -> Self {
+        Self { rows: LruCache::unbounded(), bytes: 0 }
+    }
+}
+
+impl Kept {
+    fn take(&mut self, id: &str) -> Option<Row> {
+        let row = self.rows.pop(id)?;
+        self.bytes -= row.bytes;
+        Some(row)
+    }
+
+    fn put(&mut self, id: String, row: Row) {
+        self.bytes += row.bytes;
+        self.rows.put(id, row);
+        while self.bytes > MAX_KEPT_BYTES {
+            let Some((_, row)) = self.rows.pop_lru() else { break };
+            self.bytes -= row.bytes;
+        }
     }
 }

@@ -68,6 +68,7 @@ pub(crate) type Begin = fn(Option<&str>) -> Result<Box<dyn Fold>, serde_json::Er
 pub(crate) trait Fold: Send {
     /// After an error the row is gone: begin again.
     fn apply(&mut self, record: &Record) -> Result<(), String>;
+    fn is_there(&self) -> bool;
     fn written(&self) -> Option<Written>;
 }
 
@@ -108,6 +109,10 @@ impl<M: ReadModel> Fold for FoldOf<M> {
             .map_err(|panic| crate::tasks::panic_text(&*panic))?
             .map_err(|error| error.to_string())?;
         Ok(())
+    }
+
+    fn is_there(&self) -> bool {
+        self.0.is_some()
     }
 
     fn written(&self) -> Option<Written> {

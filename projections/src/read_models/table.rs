@@ -3,6 +3,7 @@
 use sqlx::PgConnection;
 
 use super::Definition;
+use crate::checkpoint::FENCE;
 
 /// Names come from [`Definition`]s, never from outside.
 pub(crate) fn name(model: &str, generation: i32) -> String {
@@ -51,15 +52,15 @@ impl Definition {
         format!("id, version, position, {own}doc")
     }
 
-    /// Writes rows that come as one array for each column, and notifies ($1: the payload): one round
-    /// trip for both.
+    /// Moves the checkpoint ([`FENCE`]), writes rows that come as one array for each column (from $9 on)
+    /// and notifies ($8: the payload), in one round trip. Yields a row if the fence let it through.
     pub fn upsert_sql(&self, generation: i32) -> String {
         let types = ["text", "bigint", "bigint"]
             .into_iter()
             .chain(self.columns.iter().map(|column| column.sql_type))
             .chain(["json"]);
         // Extra columns arrive as text and are cast, so that one kind of array serves all types.
-        let arrays = (2..).zip(0..self.columns.len() + 4).map(|(n, place)| match place {
+        let arrays = (9..).zip(0..self.columns.len() + 4).map(|(n, place)| match place {
             1 | 2 => format!("${n}::bigint[]"),
             _ => format!("${n}::text[]"),
         });
@@ -70,9 +71,10 @@ impl Definition {
             .chain(self.columns.iter().map(|column| column.name))
             .map(|name| format!("{name} = excluded.{name}"));
         format!(
-            "WITH written AS (INSERT INTO {table} ({columns}) SELECT {casts} FROM unnest({arrays}) AS x({names})
+            "{FENCE}, written AS (INSERT INTO {table} ({columns})
+             SELECT {casts} FROM fence, unnest({arrays}) AS x({names})
              ON CONFLICT (id) DO UPDATE SET {changes})
-             SELECT pg_notify('daybook_read', $1)",
+             SELECT pg_notify('daybook_read', $8) FROM fence",
             table = name(self.name, generation),
             columns = self.column_list(),
             casts = join(casts),
@@ -89,20 +91,21 @@ fn join(parts: impl Iterator<Item = String>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use crate::read_models::Definition;
+    use super::*;
 
     #[test]
-    fn an_upsert_writes_every_column() {
+    fn an_upsert_writes_every_column_if_the_checkpoint_moves() {
         let sql = Definition::named("products").expect("it is in the list").upsert_sql(3);
-        let expected = "WITH written AS (INSERT INTO read.products_g3 (id, version, position, status, search, doc) \
+        let expected = ", written AS (INSERT INTO read.products_g3 (id, version, position, status, search, doc) \
              SELECT c0::text, c1::bigint, c2::bigint, c3::text, c4::text, c5::json \
-             FROM unnest($2::text[], $3::bigint[], $4::bigint[], $5::text[], $6::text[], $7::text[]) \
+             FROM fence, unnest($9::text[], $10::bigint[], $11::bigint[], $12::text[], $13::text[], $14::text[]) \
              AS x(c0, c1, c2, c3, c4, c5) \
              ON CONFLICT (id) DO UPDATE SET version = excluded.version, position = excluded.position, \
              doc = excluded.doc, status = excluded.status, search = excluded.search) \
-             SELECT pg_notify('daybook_read', $1)";
+             SELECT pg_notify('daybook_read', $8) FROM fence";
+        let rest = sql.strip_prefix(FENCE).expect("the fence comes first");
         assert_eq!(
-            sql.split_whitespace().collect::<Vec<_>>(),
+            rest.split_whitespace().collect::<Vec<_>>(),
             expected.split_whitespace().collect::<Vec<_>>()
         );
     }

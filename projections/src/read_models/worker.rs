@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Definition, READ_MODELS, engine::Engine};
 use crate::{
-    checkpoint::{Consumer, Works},
+    checkpoint::Works,
     reactor::dead_letters,
     signals::{self, Notice},
     stream::{feed::Feed, subscriber::Subscriber},
@@ -55,7 +55,7 @@ async fn ensure(pool: &PgPool, definition: &Definition) -> Result<(), sqlx::Erro
         .await?;
     definition.create_table(&mut transaction, 1).await?;
     definition.create_indexes(&mut transaction, 1).await?;
-    sqlx::query("INSERT INTO checkpoints (name, generation) VALUES ($1, 1) ON CONFLICT DO NOTHING")
+    sqlx::query("INSERT INTO checkpoints (name, generation, applied, digest) VALUES ($1, 1, 0, 0) ON CONFLICT DO NOTHING")
         .bind(definition.name)
         .execute(&mut *transaction)
         .await?;
@@ -113,8 +113,7 @@ async fn fold_generations(
             let changed = changed.clone();
             let engine = Engine::new(definition, generation, skipped.clone());
             async move {
-                let consumer = Consumer { name: definition.name, generation };
-                Subscriber { works, feed, consumer, handler: &engine }.run(&changed).await;
+                Subscriber { works, feed, consumer: engine.consumer(), handler: &engine }.run(&changed).await;
             }
         });
     let watch = async {

@@ -14,6 +14,7 @@ use uuid::Uuid;
 use super::{Ended, Job, PROGRESS_INTERVAL, Turns, long_session};
 use crate::{
     log,
+    proof::Proof,
     read_models::{Definition, Fold, table},
 };
 
@@ -40,13 +41,15 @@ pub(super) async fn load(job: &Job<'_>, skipped: &[Uuid]) -> Result<(), Ended> {
 
     let mut transaction = writer.begin().await?;
     definition.create_table(&mut transaction, generation).await?;
-    copy(job, &mut reader, &mut transaction, skipped).await?;
+    let (applied, digest) = copy(job, &mut reader, &mut transaction, skipped).await?.as_stored();
     definition.create_indexes(&mut transaction, generation).await?;
-    sqlx::query("INSERT INTO checkpoints (name, generation, position, event_id) VALUES ($1, $2, $3, $4)")
+    sqlx::query("INSERT INTO checkpoints (name, generation, position, event_id, applied, digest) VALUES ($1, $2, $3, $4, $5, $6)")
         .bind(definition.name)
         .bind(generation)
         .bind(head.0)
         .bind(event_id)
+        .bind(applied)
+        .bind(digest)
         .execute(&mut *transaction)
         .await?;
     transaction.commit().await?;
@@ -61,7 +64,7 @@ async fn copy(
     reader: &mut PgConnection,
     writer: &mut PgConnection,
     skipped: &[Uuid],
-) -> Result<(), Ended> {
+) -> Result<Proof, Ended> {
     let definition = job.definition;
     let estimate = estimate(reader, definition).await?;
     let sql = format!(
@@ -76,7 +79,12 @@ async fn copy(
             definition.column_list()
         ))
         .await?;
-    let mut rows = Rows { definition, current: None, text: Vec::with_capacity(2 * PIECE_BYTES) };
+    let mut rows = Rows {
+        definition,
+        current: None,
+        text: Vec::with_capacity(2 * PIECE_BYTES),
+        proof: Proof::default(),
+    };
     let (mut done, mut reported, mut turns) = (0, Instant::now(), Turns(0));
     while let Some(row) = events.try_next().await? {
         turns.next().await;
@@ -97,7 +105,8 @@ async fn copy(
     rows.end_stream();
     copy.send(rows.text.as_slice()).await?;
     copy.finish().await?;
-    job.progress(done, done).await
+    job.progress(done, done).await?;
+    Ok(rows.proof)
 }
 
 /// How many events there are to fold, as the planner thinks: counting takes as long as loading.
@@ -113,6 +122,7 @@ struct Rows {
     definition: &'static Definition,
     current: Option<Stream>,
     text: Vec<u8>,
+    proof: Proof,
 }
 
 struct Stream {
@@ -132,7 +142,9 @@ impl Rows {
         }
         let stream = self.current.as_mut().expect("it was just begun");
         let failed = |reason| format!("event {} at position {}: {reason}", record.event_id, record.position);
+        let version = if stream.fold.is_there() { stream.sequence } else { 0 };
         stream.fold.apply(record).map_err(failed)?;
+        self.proof.add(record.event_id, record.position, version);
         stream.sequence = record.sequence;
         stream.position = record.position;
         Ok(())
@@ -190,7 +202,7 @@ mod tests {
     #[test]
     fn each_stream_becomes_one_line() {
         let definition = Definition::named("stock").expect("it is in the list");
-        let mut rows = Rows { definition, current: None, text: vec![] };
+        let mut rows = Rows { definition, current: None, text: vec![], proof: Proof::default() };
         for (id, sequence) in [("A", 1), ("A", 2), ("B", 1)] {
             let event = Event::Received { quantity: 5, reference: None };
             rows.add(&record("stock", id, sequence, &event)).expect("readable");

@@ -22,7 +22,7 @@ use crate::{
     log,
     reactor::dead_letters,
     read_models::{Definition, engine::Engine},
-    stream::subscriber::{HandleError, NotCommitted, commit},
+    stream::subscriber::{HandleError, Handler},
     tasks::{Backoff, Tasks},
 };
 
@@ -47,12 +47,11 @@ impl From<sqlx::Error> for Ended {
     }
 }
 
-impl From<NotCommitted> for Ended {
-    fn from(error: NotCommitted) -> Self {
+impl From<HandleError> for Ended {
+    fn from(error: HandleError) -> Self {
         match error {
-            NotCommitted::Fenced => Self::NotOurs,
-            NotCommitted::Handle(HandleError::Database(error)) => Self::Database(error),
-            NotCommitted::Handle(HandleError::Poison { reason, .. }) => Self::failure(&reason),
+            HandleError::Database(error) => Self::Database(error),
+            HandleError::Poison { reason, .. } => Self::failure(&reason),
         }
     }
 }
@@ -193,14 +192,11 @@ impl<'a> Job<'a> {
     async fn catch_up(&self, engine: &Engine) -> Result<(), Ended> {
         let pool = &self.works.pool;
         let checkpoint = self.consumer().read(pool).await?.ok_or(Ended::NotOurs)?;
-        let mut at = checkpoint.position;
+        let mut at = checkpoint.at;
         loop {
-            let page = log::page(pool, at, PAGE_EVENTS).await?;
+            let page = log::page(pool, at.position, PAGE_EVENTS).await?;
             let records: Vec<_> = page.records.into_iter().map(Arc::new).collect();
-            if let Some(last) = records.last() {
-                commit(self.works, &self.consumer(), engine, at, &records).await?;
-                at = last.position;
-            }
+            at = engine.commit(self.works, at, &records).await?.ok_or(Ended::NotOurs)?;
             if !page.more {
                 return Ok(());
             }

@@ -11,7 +11,6 @@ use crate::{
     log,
     read_models::{Definition, engine::Engine, table},
     signals::{self, Notice, READ},
-    stream::subscriber::{HandleError, Handler},
 };
 
 /// The most that is applied while the live generation waits.
@@ -72,26 +71,23 @@ async fn bring_up_to(
     transaction: &mut PgConnection,
     goal: Position,
 ) -> Result<Position, Ended> {
-    let consumer = job.consumer();
-    let checkpoint = consumer.read(&mut *transaction).await?.ok_or(Ended::NotOurs)?;
-    let mut at = checkpoint.position;
+    let checkpoint = job.consumer().read(&mut *transaction).await?.ok_or(Ended::NotOurs)?;
+    let mut at = checkpoint.at;
     for _ in 0..MAX_PAGES {
-        if at >= goal {
-            return Ok(at);
+        if at.position >= goal {
+            return Ok(at.position);
         }
-        let page = log::page(&mut *transaction, at, PAGE_EVENTS).await?;
+        let page = log::page(&mut *transaction, at.position, PAGE_EVENTS).await?;
+        if page.records.is_empty() {
+            break;
+        }
         let records: Vec<_> = page.records.into_iter().map(Arc::new).collect();
-        let Some(last) = records.last() else { break };
-        if !consumer.advance(transaction, at, last).await? {
-            return Err(Ended::NotOurs);
-        }
-        engine.handle(transaction, &records).await.map_err(|error| match error {
-            HandleError::Database(error) => Ended::Database(error),
-            HandleError::Poison { reason, .. } => Ended::failure(&reason),
-        })?;
-        at = last.position;
+        at = engine.apply(transaction, at, &records).await?.ok_or(Ended::NotOurs)?;
     }
-    if at >= goal { Ok(at) } else { Err(Ended::failure("the live generation moved faster than the new one")) }
+    if at.position >= goal {
+        return Ok(at.position);
+    }
+    Err(Ended::failure("the live generation moved faster than the new one"))
 }
 
 /// Drops the generations that are neither in service nor the one before. Their workers notice by the
@@ -112,6 +108,11 @@ pub(super) async fn drop_unused(works: &Works, definition: &Definition) -> Resul
     for generation in unused {
         let sql = format!("DROP TABLE IF EXISTS {}", table::name(definition.name, generation));
         sqlx::query(&sql).execute(&mut *transaction).await?;
+        sqlx::query("DELETE FROM audits WHERE name = $1 AND generation = $2")
+            .bind(definition.name)
+            .bind(generation)
+            .execute(&mut *transaction)
+            .await?;
     }
     transaction.commit().await
 }

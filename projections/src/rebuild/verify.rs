@@ -67,22 +67,10 @@ pub(crate) async fn verify(
 ) -> Result<Verification, sqlx::Error> {
     let mut connection = long_session(connect).await?;
     connection.execute(SNAPSHOT).await?;
-    let consumer = Consumer { name: definition.name, generation };
-    let checkpoint = consumer.read(&mut connection).await?.ok_or(sqlx::Error::RowNotFound)?;
-    let skipped = dead_letters::skipped(&mut connection, definition.name).await?;
-    let found = Verification {
-        read_model: definition.name.to_owned(),
-        generation,
-        position: checkpoint.position.0,
-        rows: 0,
-        events: 0,
-        differences: 0,
-        first_difference: None,
-    };
-    let mut comparison = Comparison { definition, skipped, found };
+    let mut comparison = Comparison::begin(&mut connection, definition, generation).await?;
     let mut after = String::new();
     loop {
-        let (page, more) = comparison.rows(&mut connection, &after).await?;
+        let (page, more) = comparison.rows(&mut connection, &after, PAGE_ROWS).await?;
         // Behind the last row there may still be streams that have none.
         let until = page.last().map(|(id, _)| id.clone()).filter(|_| more);
         comparison.compare(&mut connection, page, &after, until.as_deref()).await?;
@@ -93,6 +81,24 @@ pub(crate) async fn verify(
     }
 }
 
+/// The same for the next rows behind `after`, at most `rows`, and the streams between them. Says behind
+/// which id to go on; `None` at the end.
+pub(crate) async fn verify_page(
+    connect: &PgConnectOptions,
+    definition: &'static Definition,
+    generation: i32,
+    after: &str,
+    rows: usize,
+) -> Result<(Verification, Option<String>), sqlx::Error> {
+    let mut connection = long_session(connect).await?;
+    connection.execute(SNAPSHOT).await?;
+    let mut comparison = Comparison::begin(&mut connection, definition, generation).await?;
+    let (page, more) = comparison.rows(&mut connection, after, rows).await?;
+    let until = page.last().map(|(id, _)| id.clone()).filter(|_| more);
+    comparison.compare(&mut connection, page, after, until.as_deref()).await?;
+    Ok((comparison.found, until))
+}
+
 struct Comparison {
     definition: &'static Definition,
     skipped: Vec<Uuid>,
@@ -100,11 +106,32 @@ struct Comparison {
 }
 
 impl Comparison {
+    async fn begin(
+        connection: &mut PgConnection,
+        definition: &'static Definition,
+        generation: i32,
+    ) -> Result<Self, sqlx::Error> {
+        let consumer = Consumer { name: definition.name, generation };
+        let checkpoint = consumer.read(&mut *connection).await?.ok_or(sqlx::Error::RowNotFound)?;
+        let skipped = dead_letters::skipped(&mut *connection, definition.name).await?;
+        let found = Verification {
+            read_model: definition.name.to_owned(),
+            generation,
+            position: checkpoint.at.position.0,
+            rows: 0,
+            events: 0,
+            differences: 0,
+            first_difference: None,
+        };
+        Ok(Self { definition, skipped, found })
+    }
+
     /// The next rows behind `after`, and whether there may be more.
     async fn rows(
         &self,
         connection: &mut PgConnection,
         after: &str,
+        most: usize,
     ) -> Result<(Vec<(String, Stored)>, bool), sqlx::Error> {
         let columns: String =
             self.definition.columns.iter().map(|column| format!("{}::text, ", column.name)).collect();
@@ -112,7 +139,7 @@ impl Comparison {
             "SELECT id, version, position, {columns}doc::text FROM {} WHERE id > $1 ORDER BY id LIMIT $2",
             table::name(self.definition.name, self.found.generation)
         );
-        let limit = i64::try_from(PAGE_ROWS).unwrap_or(i64::MAX);
+        let limit = i64::try_from(most).unwrap_or(i64::MAX);
         let mut found = sqlx::query(&sql).bind(after).bind(limit).fetch(connection);
         let (mut rows, mut bytes) = (Vec::new(), 0);
         while bytes < PAGE_BYTES {
@@ -121,7 +148,7 @@ impl Comparison {
             bytes += row.1.written.doc.len();
             rows.push(row);
         }
-        let more = bytes >= PAGE_BYTES || rows.len() == PAGE_ROWS;
+        let more = bytes >= PAGE_BYTES || rows.len() == most;
         Ok((rows, more))
     }
 

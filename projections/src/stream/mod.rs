@@ -66,12 +66,7 @@ impl Nats {
         let mut client = self.client.subscribe();
         let client = client.wait_for(Option::is_some).await.expect("self holds the sender").clone();
         let client = client.expect("this was waited for");
-        jetstream::ContextBuilder::new()
-            .timeout(ANSWER_TIMEOUT)
-            .ack_timeout(ANSWER_TIMEOUT)
-            .max_ack_inflight(relay::WINDOW)
-            .backpressure_on_inflight(true)
-            .build(client)
+        jetstream::ContextBuilder::new().timeout(ANSWER_TIMEOUT).ack_timeout(ANSWER_TIMEOUT).build(client)
     }
 }
 

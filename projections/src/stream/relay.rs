@@ -4,19 +4,18 @@
 //! the stream in order and whole, even if two relays should believe in their lease at the same time
 //! or a message that was given up is still sent by the client.
 
-use std::{
-    future::IntoFuture,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
-use async_nats::jetstream::{
-    Context,
-    context::PublishAckFuture,
-    message::PublishMessage,
-    stream::{Config, DiscardPolicy, RetentionPolicy, StorageType, Stream},
+use async_nats::{
+    HeaderMap,
+    header::{NATS_EXPECTED_LAST_SEQUENCE, NATS_MESSAGE_ID},
+    jetstream::{
+        Context,
+        context::PublishAckFuture,
+        stream::{Config, DiscardPolicy, RetentionPolicy, StorageType, Stream},
+    },
 };
 use daybook_domain::{Position, Record};
-use futures::future::try_join_all;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
@@ -28,9 +27,7 @@ use crate::{
     tasks::{Backoff, Tasks},
 };
 
-/// How many messages may wait for their acknowledgement.
-pub(crate) const WINDOW: usize = 4_096;
-/// Events that are read and published at a time; two pages are under way.
+/// Events that are read and published at a time: while one page is on its way, the next one is read.
 const PAGE: usize = 1_000;
 /// Bodies above this are left out, and whoever wants them reads the log: it keeps messages below the
 /// server's limit and the memory of whoever receives them bounded.
@@ -115,11 +112,11 @@ impl Relay<'_> {
                 page = self.page(end).await?;
                 continue;
             }
-            let (acks, published) = self.send(&context, end, &page).await?;
+            let (ack, published) = self.send(&context, end, &page).await?;
             // While the server writes this page, the next one is read.
-            let (acks, next) = tokio::join!(confirm(acks, published), self.page(published));
+            let (confirmed, next) = tokio::join!(confirm(ack, published), self.page(published));
+            confirmed?;
             metrics::RELAY_PUBLISHED.inc_by(published.sequence - end.sequence);
-            acks?;
             end = published;
             page = next?;
             backoff.reset();
@@ -163,7 +160,7 @@ impl Relay<'_> {
         }
         let last = stream.get_raw_message(state.last_sequence).await?;
         let position = last.headers.get(POSITION).and_then(|position| position.as_str().parse().ok());
-        let event_id = last.headers.get(async_nats::header::NATS_MESSAGE_ID).map(ToString::to_string);
+        let event_id = last.headers.get(NATS_MESSAGE_ID).map(ToString::to_string);
         if let Some(position) = position.map(Position) {
             let stored = self.log.event_id(position).await?;
             if stored.map(|id| id.to_string()) == event_id && event_id.is_some() {
@@ -188,32 +185,36 @@ impl Relay<'_> {
         Ok(log::page(&self.works.pool, end.position, PAGE).await?.records)
     }
 
-    /// Hands all records to the client, in order.
+    /// Hands all records to the client, in order. Only the last one is acknowledged: since each names
+    /// the one in front of it, the server can't have stored it without all the others.
     async fn send(
         &self,
         context: &Context,
         end: End,
         records: &[Record],
-    ) -> Result<(Vec<PublishAckFuture>, End), Failure> {
-        let mut acks = Vec::with_capacity(records.len());
-        let mut sequence = end.sequence;
-        let mut position = end.position;
-        for record in records {
+    ) -> Result<(Option<PublishAckFuture>, End), Failure> {
+        let prefix = &self.works.settings.subject_prefix;
+        let client = context.client();
+        let mut published = end;
+        let mut ack = None;
+        for (left, record) in (0..records.len()).rev().zip(records) {
             let mut body = serde_json::to_vec(record)?;
             if body.len() > MAX_BODY_BYTES {
                 body.clear();
             }
-            let message = PublishMessage::build()
-                .message_id(record.event_id.to_string())
-                .header(POSITION, record.position.to_string())
-                .expected_last_sequence(sequence)
-                .payload(body.into());
-            let subject = subject::subject(&self.works.settings.subject_prefix, record);
-            acks.push(context.send_publish(subject, message).await?);
-            sequence += 1;
-            position = record.position;
+            let mut headers = HeaderMap::new();
+            headers.insert(NATS_MESSAGE_ID, record.event_id.to_string());
+            headers.insert(NATS_EXPECTED_LAST_SEQUENCE, published.sequence.to_string());
+            headers.insert(POSITION, record.position.to_string());
+            let subject = subject::subject(prefix, record);
+            if left == 0 {
+                ack = Some(context.publish_with_headers(subject, headers, body.into()).await?);
+            } else {
+                client.publish_with_headers(subject, headers, body.into()).await?;
+            }
+            published = End { position: record.position, sequence: published.sequence + 1 };
         }
-        Ok((acks, End { position, sequence }))
+        Ok((ack, published))
     }
 
     async fn report(&self, position: Position) -> Result<(), Failure> {
@@ -232,13 +233,12 @@ impl Relay<'_> {
     }
 }
 
-/// Waits until the server has them all, the last one under the expected number.
-async fn confirm(acks: Vec<PublishAckFuture>, published: End) -> Result<(), Failure> {
-    let acks = try_join_all(acks.into_iter().map(IntoFuture::into_future)).await?;
-    match acks.last() {
-        Some(last) if last.sequence != published.sequence => {
-            Err(format!("acknowledged as {}, expected {}", last.sequence, published.sequence).into())
-        }
-        _ => Ok(()),
+/// Waits until the server has the last one, under the expected number.
+async fn confirm(ack: Option<PublishAckFuture>, published: End) -> Result<(), Failure> {
+    let Some(ack) = ack else { return Ok(()) };
+    let last = ack.await?.sequence;
+    if last != published.sequence {
+        return Err(format!("acknowledged as {last}, expected {}", published.sequence).into());
     }
+    Ok(())
 }

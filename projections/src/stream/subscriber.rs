@@ -9,30 +9,32 @@ use std::{
 use async_trait::async_trait;
 use daybook_domain::{Position, Record};
 use daybook_migrations::{ErrorClass, classify};
-use sqlx::PgConnection;
 use tokio::{sync::watch, time::sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::{feed::Feed, source::Source};
 use crate::{
-    checkpoint::{Consumer, Works},
+    checkpoint::{At, Consumer, Works},
     metrics,
     reactor::dead_letters,
     tasks::Backoff,
 };
 
+/// How much longer than it worked a consumer rests, and no longer than this.
+const REST: u32 = 2;
+const MAX_REST: Duration = Duration::from_millis(50);
+
 /// What a batch of events comes to.
 #[async_trait]
 pub(crate) trait Handler: Send + Sync {
-    /// Writes what follows from `records`. Nothing of it stays if this fails.
-    async fn handle(
+    /// Moves its checkpoint from `from` behind `records` and writes what follows from them, in one
+    /// transaction. Says where it stands then; `None` if the fence refused. Nothing stays if it fails.
+    async fn commit(
         &self,
-        transaction: &mut PgConnection,
+        works: &Works,
+        from: At,
         records: &[Arc<Record>],
-    ) -> Result<(), HandleError>;
-
-    /// The transaction is committed.
-    async fn committed(&self) {}
+    ) -> Result<Option<At>, HandleError>;
 }
 
 pub(crate) enum HandleError {
@@ -48,41 +50,6 @@ impl From<sqlx::Error> for HandleError {
     fn from(error: sqlx::Error) -> Self {
         Self::Database(error)
     }
-}
-
-/// Why a batch was not committed.
-pub(crate) enum NotCommitted {
-    Handle(HandleError),
-    /// The checkpoint is not where it was left, or may not move.
-    Fenced,
-}
-
-impl<E: Into<HandleError>> From<E> for NotCommitted {
-    fn from(error: E) -> Self {
-        Self::Handle(error.into())
-    }
-}
-
-/// Moves `consumer` from `from` behind `records`, and writes what follows from them.
-pub(crate) async fn commit(
-    works: &Works,
-    consumer: &Consumer,
-    handler: &dyn Handler,
-    from: Position,
-    records: &[Arc<Record>],
-) -> Result<(), NotCommitted> {
-    let Some(last) = records.last() else { return Ok(()) };
-    // Rows and checkpoint are lost together or not at all, so nothing is gained by waiting for the
-    // disk; and a transaction that notifies holds a lock of the whole database until its commit ends,
-    // so a slow disk would hold up whoever appends to the log.
-    let mut transaction = works.pool.begin_with("BEGIN; SET LOCAL synchronous_commit = off").await?;
-    if !consumer.advance(&mut transaction, from, last).await? {
-        return Err(NotCommitted::Fenced);
-    }
-    handler.handle(&mut transaction, records).await?;
-    transaction.commit().await?;
-    handler.committed().await;
-    Ok(())
 }
 
 pub(crate) struct Subscriber<'a> {
@@ -138,37 +105,36 @@ impl Subscriber<'_> {
             return Ok(Next::Wait);
         }
         if !self.consumer.shares_history(pool, &checkpoint).await? {
-            return self.diverged(checkpoint.position).await;
+            return self.diverged(checkpoint.at.position).await;
         }
         let settings = &self.works.settings;
-        let mut at = checkpoint.position;
-        let mut source = Source::new(self.works, self.feed, at);
+        let mut at = checkpoint.at;
+        let mut source = Source::new(self.works, self.feed, at.position);
         loop {
             let batch = tokio::select! {
                 batch = source.next(settings.batch_events) => batch?,
                 () = stop.cancelled() => return Ok(Next::StartOver),
             };
-            let Some(last) = batch.records.last() else { continue };
             let begun = Instant::now();
-            match self.commit(at, &batch.records).await {
-                Ok(()) => {}
-                Err(NotCommitted::Fenced) => return self.after_fence(at).await,
-                Err(NotCommitted::Handle(HandleError::Database(error)))
-                    if classify(&error) == ErrorClass::Data =>
-                {
+            match self.handler.commit(self.works, at, &batch.records).await {
+                Ok(Some(moved)) => at = moved,
+                Ok(None) => return self.after_fence(at.position).await,
+                Err(HandleError::Database(error)) if classify(&error) == ErrorClass::Data => {
                     return self.one_by_one(at, &batch.records).await;
                 }
-                Err(NotCommitted::Handle(HandleError::Database(error))) => return Err(error),
-                Err(NotCommitted::Handle(HandleError::Poison { index, reason })) => {
+                Err(HandleError::Database(error)) => return Err(error),
+                Err(HandleError::Poison { index, reason }) => {
                     return self.up_to_poison(at, &batch.records, index, &reason).await;
                 }
             }
-            at = last.position;
             backoff.reset();
             self.measure(batch.records.len(), batch.from, begun);
             if batch.records.len() < settings.batch_events {
+                // Under load it rests longer than it worked: batches become larger instead of more.
+                let worked = begun.elapsed();
+                let rest = settings.batch_interval.saturating_sub(worked).max(worked * REST);
                 tokio::select! {
-                    () = sleep(settings.batch_interval.saturating_sub(begun.elapsed())) => {}
+                    () = sleep(rest.min(MAX_REST)) => {}
                     () = stop.cancelled() => return Ok(Next::StartOver),
                 }
             }
@@ -182,45 +148,37 @@ impl Subscriber<'_> {
         metrics::BATCH_SECONDS.with_label_values(&[name]).observe(begun.elapsed().as_secs_f64());
     }
 
-    async fn commit(&self, from: Position, records: &[Arc<Record>]) -> Result<(), NotCommitted> {
-        commit(self.works, &self.consumer, self.handler, from, records).await
-    }
-
     /// Everything in front of the poison is applied, then the consumer is parked.
     async fn up_to_poison(
         &self,
-        at: Position,
+        at: At,
         records: &[Arc<Record>],
         index: usize,
         reason: &str,
     ) -> Result<Next, sqlx::Error> {
-        match self.commit(at, &records[..index]).await {
-            Ok(()) => {}
-            Err(NotCommitted::Handle(HandleError::Database(error))) => return Err(error),
-            Err(NotCommitted::Fenced | NotCommitted::Handle(HandleError::Poison { .. })) => {
-                return Ok(Next::StartOver);
-            }
+        match self.handler.commit(self.works, at, &records[..index]).await {
+            Ok(Some(at)) => self.park(at.position, &records[index], reason).await,
+            Err(HandleError::Database(error)) => Err(error),
+            Ok(None) | Err(HandleError::Poison { .. }) => Ok(Next::StartOver),
         }
-        let at = index.checked_sub(1).map_or(at, |before| records[before].position);
-        self.park(at, &records[index], reason).await
     }
 
     /// The database refuses something of this batch, for good: which event is it?
-    async fn one_by_one(&self, mut at: Position, records: &[Arc<Record>]) -> Result<Next, sqlx::Error> {
+    async fn one_by_one(&self, mut at: At, records: &[Arc<Record>]) -> Result<Next, sqlx::Error> {
         for record in records {
-            let reason = match self.commit(at, std::slice::from_ref(record)).await {
-                Ok(()) => {
-                    at = record.position;
+            let reason = match self.handler.commit(self.works, at, std::slice::from_ref(record)).await {
+                Ok(Some(moved)) => {
+                    at = moved;
                     continue;
                 }
-                Err(NotCommitted::Fenced) => return self.after_fence(at).await,
-                Err(NotCommitted::Handle(HandleError::Poison { reason, .. })) => reason,
-                Err(NotCommitted::Handle(HandleError::Database(error))) => match classify(&error) {
+                Ok(None) => return self.after_fence(at.position).await,
+                Err(HandleError::Poison { reason, .. }) => reason,
+                Err(HandleError::Database(error)) => match classify(&error) {
                     ErrorClass::Data => error.to_string(),
                     _ => return Err(error),
                 },
             };
-            return self.park(at, record, &reason).await;
+            return self.park(at.position, record, &reason).await;
         }
         Ok(Next::StartOver)
     }
@@ -260,7 +218,7 @@ impl Subscriber<'_> {
     /// busy loop.
     async fn after_fence(&self, at: Position) -> Result<Next, sqlx::Error> {
         let checkpoint = self.consumer.read(&self.works.pool).await?;
-        if checkpoint.is_some_and(|found| found.position == at && found.state == "running") {
+        if checkpoint.is_some_and(|found| found.at.position == at && found.state == "running") {
             tracing::warn!(projection = self.consumer.name, position = %at, "JetStream brought what the log doesn't hold");
             return Ok(Next::Wait);
         }

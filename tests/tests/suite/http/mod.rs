@@ -1,6 +1,7 @@
 //! Journeys through the API of the whole server: HTTP in, HTTP out, everything real in between.
 
 mod about;
+mod audits;
 mod conditions;
 mod downstream;
 mod events;

@@ -16,7 +16,7 @@ use super::{
     orders::{order, place},
 };
 
-async fn rebuilt(app: &TestApp, location: &str) -> Value {
+pub async fn rebuilt(app: &TestApp, location: &str) -> Value {
     let operator = app.operator();
     until("the rebuild is over", async || {
         let state = operator.get(location).await.expect(200).json();
