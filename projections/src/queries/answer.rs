@@ -45,15 +45,18 @@ impl Queries {
             if let Some((served, position)) = self.cache.get(&key, asked.view) {
                 return Ok(Some(Answer { served, position }));
             }
-            let read = self
-                .read(M::NAME, asked, |query, table| {
-                    query.push(format!(", r.doc::text AS doc FROM c LEFT JOIN {table} r ON r.id = "));
-                    query.push_bind(id.to_owned());
-                })
-                .await?;
-            let Some(row) = decode::<M>(&read.rows)?.pop() else { return Ok(None) };
-            let rendering = render(row).await.map_err(QueryError::Rendering)?;
-            Ok(Some(self.keep(key.clone(), asked, &read, rendering)))
+            let read = async {
+                let read = self
+                    .read(M::NAME, asked, |query, table| {
+                        query.push(format!(", r.doc::text AS doc FROM c LEFT JOIN {table} r ON r.id = "));
+                        query.push_bind(id.to_owned());
+                    })
+                    .await?;
+                let Some(row) = decode::<M>(&read.rows)?.pop() else { return Ok(None) };
+                let rendering = render(row).await.map_err(QueryError::Rendering)?;
+                Ok(Some(self.keep(key.clone(), asked, &read, rendering)))
+            };
+            self.flights.share((key.clone(), asked.view), |answer| asked.accepts(answer), read).await
         };
         self.in_time(M::NAME, asked, answer).await
     }
@@ -75,22 +78,27 @@ impl Queries {
                 return Ok(Answer { served, position });
             }
             let order = list.order;
-            let read = self
-                .read(M::NAME, asked, |query, table| {
-                    query.push(format!(
-                        ", r.doc::text AS doc FROM c LEFT JOIN LATERAL (SELECT * FROM {table} WHERE true"
-                    ));
-                    conditions(query);
-                    query.push(format!(" ORDER BY {order} LIMIT ")).push_bind(i64::from(list.limit) + 1);
-                    query.push(format!(") r ON true ORDER BY r.{order}"));
-                })
-                .await?;
-            let mut rows = decode::<M>(&read.rows)?;
-            let more = rows.len() > usize::from(list.limit);
-            rows.truncate(list.limit.into());
-            let next = rows.last().filter(|_| more).map(|row| Cursor::behind((list.key)(row)));
-            let rendering = render(Page { rows, next }).await.map_err(QueryError::Rendering)?;
-            Ok(self.keep(key.clone(), asked, &read, rendering))
+            let read = async {
+                let read = self
+                    .read(M::NAME, asked, |query, table| {
+                        query.push(format!(
+                            ", r.doc::text AS doc FROM c LEFT JOIN LATERAL (SELECT * FROM {table} WHERE true"
+                        ));
+                        conditions(query);
+                        query.push(format!(" ORDER BY {order} LIMIT ")).push_bind(i64::from(list.limit) + 1);
+                        query.push(format!(") r ON true ORDER BY r.{order}"));
+                    })
+                    .await?;
+                let mut rows = decode::<M>(&read.rows)?;
+                let more = rows.len() > usize::from(list.limit);
+                rows.truncate(list.limit.into());
+                let next = rows.last().filter(|_| more).map(|row| Cursor::behind((list.key)(row)));
+                let rendering = render(Page { rows, next }).await.map_err(QueryError::Rendering)?;
+                Ok(Some(self.keep(key.clone(), asked, &read, rendering)))
+            };
+            let shared = self.flights.share((key.clone(), asked.view), |answer| asked.accepts(answer), read);
+            // A page is always there, though it may be empty.
+            shared.await?.ok_or(QueryError::NotReady)
         };
         self.in_time(M::NAME, asked, answer).await
     }
@@ -193,6 +201,13 @@ impl Queries {
         let served = Arc::new(Served { body: rendering.body, etag, owner: rendering.owner });
         self.cache.put(key, asked.view, (read.epoch, read.generation, read.position), &served);
         Answer { served, position: read.position }
+    }
+}
+
+impl Asked {
+    /// Whether an answer that was read for somebody else will do.
+    fn accepts(&self, answer: &Option<Answer>) -> bool {
+        self.min_position.is_none_or(|least| answer.as_ref().is_some_and(|answer| answer.position >= least))
     }
 }
 

@@ -4,6 +4,7 @@
 //! an answer always knows at which position it was true.
 
 mod answer;
+mod flights;
 
 use std::{future::Future, sync::Arc, time::Instant};
 
@@ -12,6 +13,7 @@ use daybook_domain::Position;
 use sqlx::{PgPool, Postgres, QueryBuilder};
 
 use answer::List;
+use flights::Flights;
 
 use crate::{
     cache::Cache,
@@ -26,6 +28,7 @@ const MAX_PAGE: u16 = 100;
 pub struct Queries {
     pool: PgPool,
     cache: Arc<Cache>,
+    flights: Arc<Flights>,
 }
 
 /// How a question is asked.
@@ -95,7 +98,7 @@ type Rendered = Result<Rendering, RenderError>;
 
 impl Queries {
     pub(crate) fn new(pool: PgPool, cache: Arc<Cache>) -> Self {
-        Self { pool, cache }
+        Self { pool, cache, flights: Arc::default() }
     }
 
     pub async fn order<F>(

@@ -13,6 +13,8 @@ use tokio::{
     task::LocalSet,
 };
 
+use crate::report::quantile;
+
 /// Writes the request of that number.
 pub type Make = Arc<dyn Fn(u64, &mut Vec<u8>) + Send + Sync>;
 
@@ -32,17 +34,33 @@ struct Plan {
     end: u64,
     until: Option<Instant>,
     connections: u64,
+    /// From one request of a connection to its next one; as fast as it is answered, if `None`.
+    every: Option<Duration>,
 }
 
 /// Sends requests numbered from `first` over `connections` for `duration`.
 pub async fn run(address: SocketAddr, connections: u64, duration: Duration, first: u64, make: Make) -> Load {
     let until = Some(Instant::now() + duration);
-    drive(address, Plan { first, end: u64::MAX, until, connections }, make).await
+    drive(address, Plan { first, end: u64::MAX, until, connections, every: None }, make).await
+}
+
+/// The same at `rate` requests per second, if they are answered fast enough.
+pub async fn run_at(
+    address: SocketAddr,
+    connections: u64,
+    rate: f64,
+    duration: Duration,
+    first: u64,
+    make: Make,
+) -> Load {
+    let until = Some(Instant::now() + duration);
+    let every = Some(Duration::from_secs_f64(connections as f64 / rate));
+    drive(address, Plan { first, end: u64::MAX, until, connections, every }, make).await
 }
 
 /// Sends the requests 0 to `count` - 1.
 pub async fn run_count(address: SocketAddr, connections: u64, count: u64, make: Make) -> Load {
-    drive(address, Plan { first: 0, end: count, until: None, connections }, make).await
+    drive(address, Plan { first: 0, end: count, until: None, connections, every: None }, make).await
 }
 
 async fn drive(address: SocketAddr, plan: Plan, make: Make) -> Load {
@@ -70,12 +88,15 @@ async fn talk_all(address: SocketAddr, plan: Plan, make: Make) -> Load {
     }
     let seconds = begun.elapsed().as_secs_f64();
     latencies.sort_unstable();
-    let quantile = |part: f64| {
-        let index = (latencies.len() as f64 * part) as usize;
-        latencies.get(index.min(latencies.len().saturating_sub(1))).map_or(0.0, |us| f64::from(*us) / 1_000.0)
-    };
+    let latencies: Vec<f64> = latencies.into_iter().map(|us| f64::from(us) / 1_000.0).collect();
     let good = latencies.len() as u64;
-    Load { per_second: good as f64 / seconds, p50_ms: quantile(0.5), p99_ms: quantile(0.99), good, bad }
+    Load {
+        per_second: good as f64 / seconds,
+        p50_ms: quantile(&latencies, 0.5),
+        p99_ms: quantile(&latencies, 0.99),
+        good,
+        bad,
+    }
 }
 
 struct Talked {
@@ -88,7 +109,14 @@ async fn talk(address: SocketAddr, plan: Plan, mut number: u64, make: &Make) -> 
     let mut stream = TcpStream::connect(address).await.expect("the server listens");
     stream.set_nodelay(true).expect("a TCP socket");
     let (mut request, mut answer) = (Vec::with_capacity(2_048), Vec::with_capacity(4_096));
+    // Connections take turns from the beginning on.
+    let share = ((number - plan.first) as f64) / plan.connections as f64;
+    let mut due = Instant::now() + plan.every.unwrap_or_default().mul_f64(share);
     while number < plan.end && plan.until.is_none_or(|until| Instant::now() < until) {
+        if let Some(every) = plan.every {
+            tokio::time::sleep_until(due.into()).await;
+            due += every;
+        }
         request.clear();
         make(number, &mut request);
         number += plan.connections;

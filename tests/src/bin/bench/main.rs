@@ -17,6 +17,7 @@ mod fill;
 mod generator;
 mod growth;
 mod hot;
+mod lag;
 mod orders;
 mod pgbench;
 mod queries;
@@ -26,7 +27,7 @@ mod server;
 use std::process::ExitCode;
 
 /// Every benchmark, in the order in which they run.
-const BENCHMARKS: [&str; 4] = ["commands", "hot", "queries", "growth"];
+const BENCHMARKS: [&str; 5] = ["commands", "hot", "queries", "lag", "growth"];
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -52,6 +53,7 @@ async fn main() -> ExitCode {
             "commands" => commands::run().await,
             "hot" => hot::run().await,
             "queries" => queries::run().await,
+            "lag" => lag::run().await,
             _ => growth::run(events).await,
         };
         report.print();

@@ -70,6 +70,12 @@ pub fn median(rounds: &[f64]) -> f64 {
     sorted[sorted.len() / 2]
 }
 
+/// Of values in their order; 0 of none.
+pub fn quantile(values: &[f64], part: f64) -> f64 {
+    let index = (values.len() as f64 * part) as usize;
+    values.get(index.min(values.len().saturating_sub(1))).copied().unwrap_or(0.0)
+}
+
 fn rounded(number: f64) -> f64 {
     (number * 1_000.0).round() / 1_000.0
 }

@@ -2,6 +2,7 @@
 
 mod about;
 mod audits;
+mod cache;
 mod conditions;
 mod downstream;
 mod events;

@@ -1,0 +1,41 @@
+//! What queries cost the database.
+
+use daybook_tests::{TestApp, until};
+use sqlx::Executor;
+use tokio::task::JoinSet;
+
+use super::orders::{order, place};
+
+/// Catches: each who asks reads on their own, so that a hundred who miss take all connections.
+#[tokio::test(flavor = "multi_thread")]
+async fn many_who_ask_for_the_same_at_once_cause_one_read() {
+    let app = TestApp::start().await;
+    app.sell("TEA-1", 1999, 100).await;
+    let id = place(&app.customer("alice"), order(&[("TEA-1", 1)])).await;
+    app.settle().await;
+    let mut reader = app.database.foreign_session().await;
+    reader.execute("BEGIN; LOCK TABLE read.orders_g1 IN ACCESS EXCLUSIVE MODE").await.unwrap();
+
+    let mut asking = JoinSet::new();
+    // Those who came in the first round wait in the database, long before all of the second round missed.
+    for round in 1..=2 {
+        for path in [format!("/v1/orders/{id}"), "/v1/orders".to_owned()] {
+            for _ in 0..20 {
+                let (alice, path) = (app.customer("alice"), path.clone());
+                asking.spawn(async move { alice.get(&path).await.status });
+            }
+        }
+        until("all of them miss", async || misses(&app).await >= 40 * round).await;
+        until("somebody reads each", async || app.database.waiting_for_lock("daybook").await >= 2).await;
+    }
+    assert_eq!(app.database.waiting_for_lock("daybook").await, 2);
+    reader.execute("ROLLBACK").await.unwrap();
+    assert_eq!(asking.join_all().await, [200; 80]);
+}
+
+async fn misses(app: &TestApp) -> u64 {
+    let metrics = app.telemetry.get("/metrics").await.expect(200).text();
+    let line =
+        metrics.lines().find_map(|line| line.strip_prefix("daybook_cache_misses_total{model=\"orders\"} "));
+    line.map_or(0, |count| count.parse().unwrap())
+}
