@@ -50,9 +50,16 @@ impl From<QueryError> for Problem {
         match error {
             QueryError::Behind { .. } => Self::read_model_behind(),
             QueryError::NotReady => Self::unavailable(),
+            QueryError::Beyond { head } => {
+                Self::malformed(format!("as_of_position is beyond the head of the log, which is {head}"))
+            }
             QueryError::DeadlineExceeded => Self::deadline_exceeded(),
             QueryError::BadCursor(error) => error.into(),
             QueryError::Unavailable(error) => error.into(),
+            QueryError::Unreadable(error) => {
+                error!(%error, "cannot read a stored event");
+                Self::internal()
+            }
             QueryError::Rendering(error) => match error.downcast::<VaultError>() {
                 Ok(error) => (*error).into(),
                 Err(error) => {

@@ -40,7 +40,8 @@ impl Cursor {
         &self.0
     }
 
-    pub(crate) fn position(&self) -> Result<i64, BadCursor> {
+    /// The key, where it is a position or a sequence.
+    pub fn number(&self) -> Result<i64, BadCursor> {
         self.0.parse().map_err(|_| BadCursor)
     }
 }
@@ -60,6 +61,6 @@ mod tests {
         for bad in ["", "!", "AA", "AQ", "AQA", &"A".repeat(1_000)] {
             assert!(Cursor::decode(bad).is_err(), "{bad}");
         }
-        assert!(Cursor::behind("TEA").position().is_err());
+        assert!(Cursor::behind("TEA").number().is_err());
     }
 }

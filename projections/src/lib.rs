@@ -34,11 +34,10 @@ use sqlx::{
 use tokio::sync::watch;
 
 pub use cursor::{BadCursor, Cursor};
-pub use log::{Log, Selection};
+pub use log::{Log, Look, Selection, StreamPage};
 pub use operators::{LogState, OperatorError, Operators, Rebuild, RebuildState};
-pub use queries::{Answer, Asked, Queries, QueryError, RenderError, Rendering, Served};
+pub use queries::{Answer, Asked, Moment, Queries, QueryError, RenderError, Rendering, Served};
 pub use reactor::{ClaimedEffect, DeadLetter, EffectError, Performer};
-pub use read_models::fold_stream;
 pub use rebuild::{verify::Verification, verify_log::LogVerification};
 pub use settings::{Roles, Settings};
 pub use status::{ProjectionState, ProjectionStatus};

@@ -1,5 +1,6 @@
 //! Reads the log: pages by position to catch up, one stream by sequence, and exports of any size.
 
+use chrono::{DateTime, Utc};
 use daybook_domain::{Position, Record};
 use daybook_migrations::{RECORD_COLUMNS, record};
 use futures::{Stream, StreamExt, TryStreamExt, stream};
@@ -12,6 +13,8 @@ pub const MAX_STREAM_EVENTS: i64 = 100_000;
 /// doesn't make one statement read the whole log.
 const WINDOW: i64 = 50_000;
 const EXPORT_PAGE: i64 = 200;
+/// A page of one look ends when its payloads come to this much: whoever reads slowly holds one.
+const LOOK_BYTES: usize = 256 << 10;
 /// A page ends when its payloads come to this much: a thousand large orders would not fit anywhere.
 pub(crate) const PAGE_BYTES: usize = 16 << 20;
 
@@ -32,6 +35,22 @@ pub struct Selection {
     /// Kind and id of one stream.
     pub stream: Option<(String, String)>,
     pub limit: i64,
+}
+
+/// What one statement found.
+#[derive(Debug)]
+pub struct Look {
+    pub records: Vec<Record>,
+    /// Nothing that matches lies before or at this place, except `records`.
+    pub through: Position,
+}
+
+/// A part of one stream.
+#[derive(Debug)]
+pub struct StreamPage {
+    pub records: Vec<Record>,
+    /// The stream goes on behind it.
+    pub more: bool,
 }
 
 impl Log {
@@ -86,22 +105,115 @@ impl Log {
         records(&rows)
     }
 
+    /// The next records of one stream behind `sequence`, none of them behind `up_to`: at most `limit`, and
+    /// fewer if they are large.
+    pub async fn stream_page(
+        &self,
+        kind: &str,
+        id: &str,
+        sequence: i64,
+        up_to: Position,
+        limit: usize,
+    ) -> Result<StreamPage, sqlx::Error> {
+        // The position is looked at here: as a condition, the database would read the rest of a long
+        // stream in search of more.
+        let sql = format!(
+            "SELECT {RECORD_COLUMNS} FROM events
+              WHERE aggregate_type = $1 AND aggregate_id = $2 AND sequence > $3
+              ORDER BY sequence LIMIT $4"
+        );
+        let one_more = i64::try_from(limit).unwrap_or(i64::MAX - 1) + 1;
+        let query = sqlx::query(&sql).bind(kind).bind(id).bind(sequence).bind(one_more);
+        let mut rows = query.fetch(&self.pool);
+        let (mut records, mut bytes) = (Vec::new(), 0);
+        while let Some(row) = rows.try_next().await? {
+            let record = record(&row)?;
+            if record.position > up_to {
+                break;
+            }
+            if records.len() == limit || bytes >= LOOK_BYTES {
+                return Ok(StreamPage { records, more: true });
+            }
+            bytes += record.payload.get().len();
+            records.push(record);
+        }
+        Ok(StreamPage { records, more: false })
+    }
+
+    /// The place of the last event that was recorded at `time` or before. Times never go back from one
+    /// place to the next, so halving finds it: thirty places of a thousand million are looked at.
+    pub async fn position_at(&self, time: DateTime<Utc>) -> Result<Position, sqlx::Error> {
+        sqlx::query_scalar(
+            "WITH RECURSIVE search(low, high) AS (
+                 SELECT 0::bigint, (SELECT coalesce(max(position), 0) FROM events)
+                 UNION ALL
+                 SELECT CASE WHEN happened THEN middle ELSE low END,
+                        CASE WHEN happened THEN high ELSE middle - 1 END
+                   FROM (SELECT low, high, middle,
+                                (SELECT recorded_at <= $1 FROM events WHERE position = middle) AS happened
+                           FROM (SELECT low, high, low + (high - low + 1) / 2 AS middle
+                                   FROM search WHERE low < high) halves) halved)
+             SELECT low FROM search WHERE low >= high",
+        )
+        .bind(time)
+        .fetch_one(&self.pool)
+        .await
+        .map(Position)
+    }
+
     /// The first `selection.limit` records that match, by position.
     pub async fn select(&self, selection: &Selection) -> Result<Vec<Record>, sqlx::Error> {
         let head = self.head().await?;
         let end = selection.until.map_or(head, |until| until.min(head));
+        let mut rest = selection.clone();
         let mut found = Vec::new();
-        let mut after = selection.after;
-        loop {
-            let left = selection.limit - i64::try_from(found.len()).unwrap_or(i64::MAX);
-            if left <= 0 || after >= end {
-                return Ok(found);
-            }
-            // One stream is found by its key, so the whole of it is one window.
-            let window = if selection.stream.is_some() { end } else { end.min(Position(after.0 + WINDOW)) };
-            found.extend(self.window(selection, after, window, left).await?);
-            after = window;
+        while rest.limit > 0 && rest.after < end {
+            let look = self.look(&rest, end).await?;
+            rest.after = look.through;
+            rest.limit -= i64::try_from(look.records.len()).unwrap_or(i64::MAX);
+            found.extend(look.records);
         }
+        Ok(found)
+    }
+
+    /// What the next places of the log have that matches: at most `selection.limit` records, and fewer
+    /// if they are large. `end` is not behind the head of the log.
+    pub async fn look(&self, selection: &Selection, end: Position) -> Result<Look, sqlx::Error> {
+        // One stream is found by its key, so the whole of it is one window.
+        let window = match selection.stream {
+            Some(_) => end,
+            None => end.min(Position(selection.after.0.saturating_add(WINDOW))),
+        };
+        let of_stream =
+            if selection.stream.is_some() { "AND aggregate_type = $5 AND aggregate_id = $6" } else { "" };
+        let sql = format!(
+            "SELECT {RECORD_COLUMNS} FROM events
+              WHERE position > $1 AND position <= $2
+                AND (cardinality($3::text[]) = 0 OR event_type = ANY($3)) {of_stream}
+              ORDER BY position LIMIT $4"
+        );
+        let limit = selection.limit.max(0);
+        let mut query =
+            sqlx::query(&sql).bind(selection.after.0).bind(window.0).bind(&selection.types).bind(limit);
+        if let Some((kind, id)) = &selection.stream {
+            query = query.bind(kind).bind(id);
+        }
+        let mut rows = query.fetch(&self.pool);
+        let (mut records, mut bytes) = (Vec::new(), 0);
+        while let Some(row) = rows.try_next().await? {
+            let record = record(&row)?;
+            bytes += record.payload.get().len();
+            records.push(record);
+            if bytes >= LOOK_BYTES {
+                break;
+            }
+        }
+        let is_full = bytes >= LOOK_BYTES || i64::try_from(records.len()).is_ok_and(|count| count >= limit);
+        let through = match records.last() {
+            Some(last) if is_full => last.position,
+            _ => window,
+        };
+        Ok(Look { records, through })
     }
 
     /// All records that match, page after page: no transaction stays open meanwhile. `limit` bounds
@@ -119,29 +231,6 @@ impl Log {
             Ok(Some((stream::iter(records).map(Ok), (log, selection))))
         });
         pages.try_flatten()
-    }
-
-    async fn window(
-        &self,
-        selection: &Selection,
-        after: Position,
-        until: Position,
-        limit: i64,
-    ) -> Result<Vec<Record>, sqlx::Error> {
-        let of_stream =
-            if selection.stream.is_some() { "AND aggregate_type = $5 AND aggregate_id = $6" } else { "" };
-        let sql = format!(
-            "SELECT {RECORD_COLUMNS} FROM events
-              WHERE position > $1 AND position <= $2
-                AND (cardinality($3::text[]) = 0 OR event_type = ANY($3)) {of_stream}
-              ORDER BY position LIMIT $4"
-        );
-        let mut query =
-            sqlx::query(&sql).bind(after.0).bind(until.0).bind(&selection.types).bind(limit.max(0));
-        if let Some((kind, id)) = &selection.stream {
-            query = query.bind(kind).bind(id);
-        }
-        records(&query.fetch_all(&self.pool).await?)
     }
 }
 

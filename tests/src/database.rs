@@ -75,6 +75,22 @@ impl TestDatabase {
         counted.unwrap_or_else(|error| panic!("{sql}: {error}"))
     }
 
+    /// So many receipts of one piece, put into the log behind the committer's back.
+    pub async fn lengthen(&self, code: &str, events: i64) {
+        self.execute(&format!(
+            "INSERT INTO events (aggregate_type, aggregate_id, sequence, event_type, event_version, payload,
+                                 metadata, position, event_id, recorded_at)
+             SELECT 'stock', '{code}', s.last + n, 'StockReceived', '1', '{{\"quantity\":1}}', '{{}}', l.head + n,
+                    gen_random_uuid(), l.time
+               FROM generate_series(1, {events}) AS n,
+                    (SELECT coalesce(max(sequence), 0) AS last FROM events
+                      WHERE aggregate_type = 'stock' AND aggregate_id = '{code}') s,
+                    (SELECT coalesce(max(position), 0) AS head, coalesce(max(recorded_at), now()) AS time
+                       FROM events) l"
+        ))
+        .await;
+    }
+
     /// Ends the sessions whose `application_name` this is, and says how many there were.
     pub async fn kill_sessions(&self, application_name: &str) -> i64 {
         sqlx::query_scalar(

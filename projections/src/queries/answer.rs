@@ -39,6 +39,9 @@ impl Queries {
             // The database takes no NUL, and no id has one.
             return Ok(None);
         }
+        if let Some(moment) = asked.as_of {
+            return self.in_time(M::NAME, asked, self.item_as_of::<M, F>(id, moment, render)).await;
+        }
         let key = Key::Item(M::NAME, id.to_owned());
         let answer = async {
             self.wait_for(M::NAME, asked.min_position).await?;
@@ -197,8 +200,7 @@ impl Queries {
     }
 
     fn keep(&self, key: Key, asked: &Asked, read: &Read, rendering: Rendering) -> Answer {
-        let etag = rendering.etag.unwrap_or_else(|| digest(&rendering.body));
-        let served = Arc::new(Served { body: rendering.body, etag, owner: rendering.owner });
+        let served = Arc::new(Served::from(rendering));
         self.cache.put(key, asked.view, (read.epoch, read.generation, read.position), &served);
         Answer { served, position: read.position }
     }
@@ -208,6 +210,13 @@ impl Asked {
     /// Whether an answer that was read for somebody else will do.
     fn accepts(&self, answer: &Option<Answer>) -> bool {
         self.min_position.is_none_or(|least| answer.as_ref().is_some_and(|answer| answer.position >= least))
+    }
+}
+
+impl From<Rendering> for Served {
+    fn from(Rendering { body, owner, etag }: Rendering) -> Self {
+        let etag = etag.unwrap_or_else(|| digest(&body));
+        Self { body, etag, owner }
     }
 }
 

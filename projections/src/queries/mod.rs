@@ -4,12 +4,14 @@
 //! an answer always knows at which position it was true.
 
 mod answer;
+mod as_of;
 mod flights;
 
 use std::{future::Future, sync::Arc, time::Instant};
 
 use bytes::Bytes;
-use daybook_domain::Position;
+use chrono::{DateTime, Utc};
+use daybook_domain::{Position, stored::Unreadable};
 use sqlx::{PgPool, Postgres, QueryBuilder};
 
 use answer::List;
@@ -39,6 +41,17 @@ pub struct Asked {
     pub deadline: Instant,
     /// Names the rendering: two of them must not share a name.
     pub view: &'static str,
+    /// Of an item: how it was then, as the log says. Lists are of today only.
+    pub as_of: Option<Moment>,
+}
+
+/// A moment of the log, its last event included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Moment {
+    /// When it had come to this place.
+    Position(Position),
+    /// What had been recorded at this time.
+    Time(DateTime<Utc>),
 }
 
 /// What a caller makes of rows.
@@ -83,12 +96,18 @@ pub enum QueryError {
     /// The read model has no table yet.
     #[error("the read model is being made")]
     NotReady,
+    /// The asked moment is not there yet, so what is true then isn't known.
+    #[error("the log is at {head}")]
+    Beyond { head: Position },
     #[error("the deadline passed")]
     DeadlineExceeded,
     #[error(transparent)]
     BadCursor(#[from] BadCursor),
     #[error(transparent)]
     Unavailable(#[from] sqlx::Error),
+    /// A stored event is of a shape that this release doesn't know.
+    #[error(transparent)]
+    Unreadable(#[from] Unreadable),
     /// The caller could not make bytes of the rows.
     #[error(transparent)]
     Rendering(RenderError),
@@ -146,7 +165,7 @@ impl Queries {
     where
         F: Future<Output = Rendered>,
     {
-        let before = filter.after.as_ref().map(Cursor::position).transpose()?;
+        let before = filter.after.as_ref().map(Cursor::number).transpose()?;
         let limit = filter.limit.clamp(1, MAX_PAGE);
         let list = List {
             name: format!("{filter:?}"),

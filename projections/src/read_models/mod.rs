@@ -47,11 +47,6 @@ pub struct Column {
     pub sql_type: &'static str,
 }
 
-/// The row of `M` that `records` of one stream make: how it was at the last of them.
-pub fn fold_stream<M: ReadModel>(records: &[Record]) -> Result<Option<M::Row>, Unreadable> {
-    records.iter().try_fold(None, M::fold)
-}
-
 /// A read model without its types, so that what moves rows around is written once.
 pub(crate) struct Definition {
     pub name: &'static str,
@@ -130,12 +125,12 @@ pub(crate) mod testing {
     use daybook_domain::{Event, Position, Record, stored::encode};
     use serde_json::value::RawValue;
 
-    use super::{ReadModel, fold_stream};
+    use super::ReadModel;
 
     pub fn given<M: ReadModel, E: Event>(id: &str, events: impl IntoIterator<Item = E>) -> Given<M> {
         let records: Vec<Record> =
             (1..).zip(events).map(|(n, event)| record(M::KIND, id, n, &event)).collect();
-        Given { row: fold_stream::<M>(&records).expect("readable events") }
+        Given { row: records.iter().try_fold(None, M::fold).expect("readable events") }
     }
 
     pub fn record<E: Event>(kind: &str, id: &str, sequence: i64, event: &E) -> Record {

@@ -31,23 +31,6 @@ async fn selling(codes: &[&str]) -> TestDatabase {
     database
 }
 
-/// So many receipts of one piece, put into the log behind the committer's back.
-async fn lengthen(database: &TestDatabase, code: &str, events: i64) {
-    database
-        .execute(&format!(
-            "INSERT INTO events (aggregate_type, aggregate_id, sequence, event_type, event_version, payload,
-                                 metadata, position, event_id, recorded_at)
-             SELECT 'stock', '{code}', s.last + n, 'StockReceived', '1', '{{\"quantity\":1}}', '{{}}', l.head + n,
-                    gen_random_uuid(), l.time
-               FROM generate_series(1, {events}) AS n,
-                    (SELECT coalesce(max(sequence), 0) AS last FROM events
-                      WHERE aggregate_type = 'stock' AND aggregate_id = '{code}') s,
-                    (SELECT coalesce(max(position), 0) AS head, coalesce(max(recorded_at), now()) AS time
-                       FROM events) l"
-        ))
-        .await;
-}
-
 /// How many events a process that knows nothing reads for its first receipt: of the stock, and the two of
 /// its product.
 async fn events_read_by_a_new_process(database: &TestDatabase, code: &str) -> f64 {
@@ -84,8 +67,8 @@ async fn check_snapshots(database: &TestDatabase) -> usize {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stream_of_many_thousand_events_is_loaded_by_folding_few() {
     let database = selling(&["TEAPOT", "CUP"]).await;
-    lengthen(&database, "TEAPOT", 20_000).await;
-    lengthen(&database, "CUP", 10).await;
+    database.lengthen("TEAPOT", 20_000).await;
+    database.lengthen("CUP", 10).await;
     assert!(events_read_by_a_new_process(&database, "TEAPOT").await >= 20_000.0);
     assert_eq!(events_read_by_a_new_process(&database, "TEAPOT").await, 3.0);
     assert_eq!(events_read_by_a_new_process(&database, "CUP").await, 12.0, "too short for a snapshot");
@@ -128,7 +111,7 @@ async fn receive_many(commands: &Commands, count: usize) {
 /// A snapshot of 3,000 events is spoilt by `sql`; the next load folds them all, and writes it anew.
 async fn is_ignored_and_rewritten(sql: &str) {
     let database = selling(&["TEAPOT"]).await;
-    lengthen(&database, "TEAPOT", 3_000).await;
+    database.lengthen("TEAPOT", 3_000).await;
     events_read_by_a_new_process(&database, "TEAPOT").await;
     database.execute(sql).await;
     assert!(events_read_by_a_new_process(&database, "TEAPOT").await > 3_002.0, "{sql}");
@@ -164,7 +147,7 @@ async fn a_snapshot_that_is_garbage_is_ignored_and_rewritten() {
 #[tokio::test(flavor = "multi_thread")]
 async fn without_its_snapshots_a_process_answers_the_same() {
     let database = selling(&["TEAPOT"]).await;
-    lengthen(&database, "TEAPOT", 2_000).await;
+    database.lengthen("TEAPOT", 2_000).await;
     let warm = Shop::open(&database.app_url(), "warm");
     for round in 0..3 {
         let cold = Shop::open(&database.app_url(), "cold");

@@ -59,10 +59,12 @@ async fn the_openapi_document_describes_every_route() {
     for (path, methods) in [
         ("/v1/products", vec!["get", "post"]),
         ("/v1/products/{sku}", vec!["get", "patch"]),
+        ("/v1/products/{sku}/history", vec!["get"]),
         ("/v1/products/{sku}/price", vec!["put"]),
         ("/v1/products/{sku}/publication", vec!["post", "delete"]),
         ("/v1/products/{sku}/archival", vec!["post"]),
         ("/v1/stock/{sku}", vec!["get"]),
+        ("/v1/stock/{sku}/history", vec!["get"]),
         ("/v1/stock/{sku}/receipts", vec!["post"]),
         ("/v1/stock/{sku}/adjustments", vec!["post"]),
         ("/v1/orders", vec!["get", "post"]),

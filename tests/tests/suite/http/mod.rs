@@ -1,11 +1,13 @@
 //! Journeys through the API of the whole server: HTTP in, HTTP out, everything real in between.
 
 mod about;
+mod as_of;
 mod audits;
 mod cache;
 mod conditions;
 mod downstream;
 mod events;
+mod history;
 mod idempotency;
 mod limits;
 mod mails;

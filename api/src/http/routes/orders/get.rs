@@ -8,16 +8,16 @@ use crate::{
     auth::Caller,
     http::{
         answer::{self, Answer},
-        params::{NoParams, Params},
+        params::{AsOf, AsOfParameters, Params},
         problem::Problem,
         schema,
     },
 };
 
-/// One order.
+/// One order, today or as it was.
 #[utoipa::path(
     get, path = "/v1/orders/{id}", tag = "orders",
-    params(("id" = schema::OrderId, Path)),
+    params(("id" = schema::OrderId, Path), AsOfParameters),
     responses(
         (status = 200, description = "The order", body = View),
     ),
@@ -25,13 +25,13 @@ use crate::{
 pub async fn handle(
     app: web::Data<App>,
     request: HttpRequest,
-    query: Params<NoParams>,
+    query: Params<AsOf>,
     caller: Caller,
     id: web::Path<OrderId>,
 ) -> Answer {
     // Whoever reads no orders at all learns nothing of which there are.
     caller.authorize(Action::ReadOrder, Some(&caller.0.subject))?;
-    let (id, asked) = (id.to_string(), query.asked("item"));
+    let (id, asked) = (id.to_string(), query.asked_of_item("item"));
     let found = app.queries.order(&id, &asked, |row| {
         let vault = app.vault.clone();
         async move {

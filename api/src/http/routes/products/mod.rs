@@ -4,6 +4,7 @@ pub mod archive;
 pub mod create;
 pub mod describe;
 pub mod get;
+pub mod history;
 pub mod list;
 pub mod price;
 pub mod publish;

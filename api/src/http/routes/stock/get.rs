@@ -9,7 +9,7 @@ use crate::{
     auth::Caller,
     http::{
         answer::{self, Answer},
-        params::{NoParams, Params},
+        params::{AsOf, AsOfParameters, Params},
         problem::Problem,
         schema,
     },
@@ -30,10 +30,10 @@ pub struct View<'a> {
     version: i64,
 }
 
-/// How much there is of a SKU.
+/// How much there is of a SKU, or was.
 #[utoipa::path(
     get, path = "/v1/stock/{sku}", tag = "stock",
-    params(("sku" = schema::Sku, Path)),
+    params(("sku" = schema::Sku, Path), AsOfParameters),
     responses(
         (status = 200, description = "The stock", body = View),
     ),
@@ -41,12 +41,12 @@ pub struct View<'a> {
 pub async fn handle(
     app: web::Data<App>,
     request: HttpRequest,
-    query: Params<NoParams>,
+    query: Params<AsOf>,
     caller: Caller,
     sku: web::Path<Sku>,
 ) -> Answer {
     caller.authorize(Action::ReadStock, None)?;
-    let asked = query.asked("item");
+    let asked = query.asked_of_item("item");
     let found = app.queries.stock(sku.as_str(), &asked, |row| async move {
         let view = View {
             sku: &row.sku,
