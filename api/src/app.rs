@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -11,12 +11,13 @@ use std::{
 use daybook_commands::Commands;
 use daybook_projections::{Log, Operators, Queries};
 use sqlx::PgPool;
+use tokio::sync::watch;
 
 use crate::{
     audit::Audit,
     auth::{Verifier, keys::Jwk},
     config::Config,
-    http::limits::RateLimits,
+    http::{limits::RateLimits, live::Live},
     metrics,
     vault::Vault,
 };
@@ -34,6 +35,7 @@ pub struct App {
     /// What is published under `/.well-known/jwks.json`.
     pub published_key: Option<Jwk>,
     pub rates: RateLimits,
+    pub live: Live,
     pub limits: Limits,
     pub pool: PgPool,
     pub command_pool: PgPool,
@@ -77,7 +79,7 @@ pub struct Traffic(Arc<Counts>);
 #[derive(Debug, Default)]
 struct Counts {
     in_flight: AtomicUsize,
-    draining: AtomicBool,
+    draining: watch::Sender<bool>,
 }
 
 /// One request in work, until it is dropped.
@@ -97,11 +99,16 @@ impl Traffic {
 
     /// From now on nothing new is taken.
     pub fn drain(&self) {
-        self.0.draining.store(true, Ordering::Relaxed);
+        self.0.draining.send_replace(true);
     }
 
     pub fn is_draining(&self) -> bool {
-        self.0.draining.load(Ordering::Relaxed)
+        *self.0.draining.borrow()
+    }
+
+    /// Wakes what would go on for ever.
+    pub fn draining(&self) -> watch::Receiver<bool> {
+        self.0.draining.subscribe()
     }
 }
 

@@ -71,6 +71,11 @@ pub struct Config {
     pub max_connections: usize,
     /// Requests in work at the same time; more are turned away.
     pub max_in_flight: usize,
+    /// Clients that follow the log at the same time; more are turned away.
+    pub max_live_streams: usize,
+    pub max_live_streams_per_subject: usize,
+    /// After so long without an event, a sign of life.
+    pub live_heartbeat_ms: u64,
     /// How long a client may take to send the head of a request, and then its body.
     pub client_timeout_ms: u64,
     pub keep_alive_s: u64,
@@ -196,6 +201,9 @@ impl Default for Config {
             max_body_bytes: 1 << 20,
             max_connections: 10_000,
             max_in_flight: 4_096,
+            max_live_streams: 256,
+            max_live_streams_per_subject: 16,
+            live_heartbeat_ms: 15_000,
             client_timeout_ms: 10_000,
             keep_alive_s: 75,
             request_timeout_ms: 10_000,
@@ -319,6 +327,9 @@ impl Config {
         bounded("max_body_bytes", self.max_body_bytes, 1_024, 16 << 20)?;
         bounded("max_connections", self.max_connections, 1, 1_000_000)?;
         bounded("max_in_flight", self.max_in_flight, 1, 1_000_000)?;
+        bounded("max_live_streams", self.max_live_streams, 1, 100_000)?;
+        bounded("max_live_streams_per_subject", self.max_live_streams_per_subject, 1, 100_000)?;
+        bounded("live_heartbeat_ms", self.live_heartbeat_ms, 100, 60_000)?;
         bounded("client_timeout_ms", self.client_timeout_ms, 100, 120_000)?;
         bounded("keep_alive_s", self.keep_alive_s, 1, 3_600)?;
         bounded("max_request_timeout_ms", self.max_request_timeout_ms, 100, 300_000)?;

@@ -24,6 +24,18 @@ pub static IN_FLIGHT: LazyLock<IntGauge> = LazyLock::new(|| {
     register_int_gauge!(opts!("daybook_http_requests_in_flight", "Requests in work")).expect(REGISTERED)
 });
 
+pub static LIVE_STREAMS: LazyLock<IntGauge> = LazyLock::new(|| {
+    register_int_gauge!(opts!("daybook_live_streams", "Clients that follow the log")).expect(REGISTERED)
+});
+
+pub static LIVE_UNREAD: LazyLock<IntCounter> = LazyLock::new(|| {
+    let options = opts!(
+        "daybook_live_unread_total",
+        "Times that the log could not be read for a client that follows it"
+    );
+    register_int_counter!(options).expect(REGISTERED)
+});
+
 /// Turned away before they were looked at, by why.
 pub static TURNED_AWAY: LazyLock<IntCounterVec> = LazyLock::new(|| {
     let options =

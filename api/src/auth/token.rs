@@ -195,6 +195,11 @@ impl Verifier {
         Ok(actor)
     }
 
+    /// Whether it is valid now, for what goes on for longer than a request.
+    pub fn is_good(&self, presented: &Presented) -> bool {
+        self.remembered(presented).is_some() || self.verify(presented).is_ok()
+    }
+
     fn is_revoked(&self, token: &Valid) -> bool {
         let Valid { actor, id, key, issued_at, .. } = token;
         let marks = Marks { id, subject: &actor.subject, key, issued_at: *issued_at };

@@ -23,6 +23,7 @@ pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 pub const REQUEST_TIMEOUT_MS: HeaderName = HeaderName::from_static("request-timeout-ms");
 pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 pub const DAYBOOK_MIN_POSITION: HeaderName = HeaderName::from_static("daybook-min-position");
+pub const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 const MAX_REQUEST_ID: usize = 128;
 const MAX_KEY: usize = 255;
@@ -163,6 +164,15 @@ pub fn min_position(headers: &HeaderMap) -> Result<Option<Position>, Problem> {
     match text.parse::<i64>() {
         Ok(position) if position >= 0 => Ok(Some(Position(position))),
         _ => Err(Problem::malformed("Daybook-Min-Position is a position as it was received")),
+    }
+}
+
+/// Where a client that followed the log was when its connection ended (WHATWG HTML, section 9.2).
+pub fn last_event_id(headers: &HeaderMap) -> Result<Option<Position>, Problem> {
+    let Some(text) = single(headers, &LAST_EVENT_ID)? else { return Ok(None) };
+    match text.parse::<i64>() {
+        Ok(position) if position >= 0 => Ok(Some(Position(position))),
+        _ => Err(Problem::malformed("Last-Event-ID is the id of an event as it was received")),
     }
 }
 

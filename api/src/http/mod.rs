@@ -11,6 +11,7 @@ pub mod health;
 pub mod history;
 pub mod incoming;
 pub mod limits;
+pub mod live;
 pub mod observe;
 pub mod openapi;
 pub mod params;

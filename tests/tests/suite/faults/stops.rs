@@ -2,7 +2,7 @@ use std::time::{Duration, Instant};
 
 use daybook_domain::policy::Role;
 use daybook_tests::{
-    Daybook, Log,
+    Daybook, Live, Log,
     chaos::{Load, compare, stock_up},
     until,
     until::until_blocking,
@@ -59,6 +59,29 @@ async fn fault_after_sigterm_what_is_in_work_is_finished_and_nothing_else_begun(
     }
     ends_well(&mut a, terminated);
     assert_eq!(house.log().await.orders().len(), 20);
+}
+
+/// Catches: a live stream that counts as work, which would be waited for until the grace time is over, and
+/// one that isn't told of the end, but cut off.
+#[tokio::test(flavor = "multi_thread")]
+async fn fault_after_sigterm_a_live_stream_ends_and_holds_up_nothing() {
+    let house = House::new().await;
+    let mut a = house.server("a").with("shutdown_grace_s", GRACE_S);
+    a.start();
+    house.sell(&a, 100).await;
+    let analyst = house.by(&a, "analyst", Role::Analyst);
+    let mut live = Live::open(&analyst, "", None).await;
+    live.events(3).await;
+    // Nobody reads from this one, and there is more than fits between two sockets.
+    house.database.lengthen("TEAPOT", 40_000).await;
+    let _stuck = Live::open(&analyst, "", None).await;
+    // They take turns at the log, so that one has come as far as it can.
+    live.events(40_000).await;
+    let terminated = Instant::now();
+    a.terminate();
+    live.end().await;
+    ends_well(&mut a, terminated);
+    assert!(terminated.elapsed() < Duration::from_secs(GRACE_S / 2), "{:?}", terminated.elapsed());
 }
 
 /// One server after the other, as when a new release is rolled out.

@@ -10,6 +10,7 @@ mod events;
 mod history;
 mod idempotency;
 mod limits;
+mod live;
 mod mails;
 mod operators;
 mod orders;

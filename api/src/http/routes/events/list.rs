@@ -15,7 +15,7 @@ use crate::{
     event_line::EventLine,
     http::{
         answer::{self, Answer},
-        context,
+        context, live,
         params::{self, Limit},
         problem::Problem,
         schema,
@@ -33,7 +33,7 @@ pub struct Page {
     #[serde(default)]
     #[param(minimum = 0)]
     after: i64,
-    /// Of a JSON page; a stream of NDJSON has no limit unless one is named.
+    /// Of a JSON page; a stream has no limit unless one is named.
     #[param(value_type = Option<u16>, minimum = 1, maximum = 100, default = 20)]
     limit: Option<Limit>,
     /// Names of events, with commas between them.
@@ -71,22 +71,34 @@ pub struct Event {
     pub recorded_at: chrono::DateTime<chrono::Utc>,
 }
 
-/// Events by position: a page as JSON, all of them as `application/x-ndjson`.
+/// Events by position: a page as JSON, all of them as `application/x-ndjson`, or live.
+///
+/// `text/event-stream` begins behind `after` and then follows the log (Server-Sent Events): `id` is the
+/// position, `event` the type, `data` the line of NDJSON. Whoever comes back with `Last-Event-ID` goes on
+/// there, without loss or repetition. Comments are signs of life; an `id` alone says that nothing up to
+/// there was chosen. It ends with the token, and when the server goes down. A caller who follows too
+/// often at the same time gets `rate_limited`, and `overloaded` when too many do.
 #[utoipa::path(
-    get, path = "/v1/events", tag = "events", params(Page),
-    responses((status = 200, description = "A page, or a stream of one event a line", content(
-        (View = "application/json"), (Event = "application/x-ndjson"),
+    get, path = "/v1/events", tag = "events",
+    params(Page, ("Last-Event-ID" = Option<i64>, Header,
+        description = "Of a live stream: the id of the last event that was received; over `after`")),
+    responses((status = 200, description = "A page, a stream of one event a line, or a live stream", content(
+        (View = "application/json"), (Event = "application/x-ndjson"), (Event = "text/event-stream"),
     ))),
 )]
 pub async fn handle(app: web::Data<App>, request: HttpRequest, caller: Caller) -> Answer {
-    let form =
-        answer::preferred(&request, &["application/json", NDJSON]).ok_or_else(Problem::not_acceptable)?;
+    let form = answer::preferred(&request, &["application/json", NDJSON, live::MEDIA_TYPE])
+        .ok_or_else(Problem::not_acceptable)?;
     caller.authorize(Action::ReadEvents, None)?;
     let page: Page = params::query(request.query_string())?;
     let selection = page.selection()?;
-    if form == NDJSON {
+    if form != "application/json" {
         let limit = page.limit.map_or(i64::MAX, |limit| limit.get().into());
-        return stream(&app, Selection { limit, ..selection }).await;
+        let selection = Selection { limit, ..selection };
+        return match form {
+            NDJSON => stream(&app, selection).await,
+            _ => live::follow(app, &request, &caller, selection).await,
+        };
     }
     let limit = page.limit.unwrap_or_default().get();
     // One more tells whether there are more.

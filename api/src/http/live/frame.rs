@@ -1,0 +1,35 @@
+//! How events are written in `text/event-stream`.
+
+use bytes::Bytes;
+use daybook_domain::{Position, Record};
+
+use crate::event_line::EventLine;
+
+/// How long a client waits before it comes back.
+const RETRY_MS: u32 = 2_000;
+
+/// Before everything else; it also makes the head of the answer leave at once.
+pub fn greeting() -> Bytes {
+    format!("retry: {RETRY_MS}\n: events follow as they are appended\n\n").into()
+}
+
+/// Its id is what the client comes back with.
+pub fn event(record: &Record) -> Bytes {
+    let mut frame = format!("id: {}\nevent: {}\ndata: ", record.position, record.event_type).into_bytes();
+    frame.extend(EventLine::from(record).to_ndjson());
+    frame.push(b'\n');
+    frame.into()
+}
+
+/// No event, but a sign of life; with a position, the client comes back with that from now on.
+pub fn heartbeat(position: Option<Position>) -> Bytes {
+    match position {
+        Some(position) => format!(": so far nothing else\nid: {position}\n\n").into(),
+        None => Bytes::from_static(b": still here\n\n"),
+    }
+}
+
+/// For whoever reads along; clients come back by themselves.
+pub fn farewell(why: &str) -> Bytes {
+    format!(": {why}\n\n").into()
+}

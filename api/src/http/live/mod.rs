@@ -1,0 +1,97 @@
+//! The log followed live, as Server-Sent Events (WHATWG HTML, section 9.2). Begins with what lies behind
+//! the client's position and goes on with what is appended, until the client leaves, its token ends, or
+//! the process does. A follower has read one page of the log ahead of its client, and no more.
+
+mod follower;
+mod frame;
+mod places;
+
+use std::time::Duration;
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::{
+        Method,
+        header::{self, HeaderName, HeaderValue},
+    },
+    web,
+};
+use daybook_domain::Position;
+use daybook_projections::Selection;
+use futures::stream;
+use tokio::sync::{Semaphore, watch};
+
+use self::{follower::Follower, places::Places};
+use super::{
+    answer::{self, Answer},
+    context,
+    problem::Problem,
+};
+use crate::{
+    app::App,
+    auth::{Caller, caller::presented_token},
+    config::Config,
+};
+
+pub const MEDIA_TYPE: &str = "text/event-stream";
+
+/// So that proxies in front of us pass events on as they come.
+const NOT_BUFFERED: (HeaderName, HeaderValue) =
+    (HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
+/// How many followers read the log at the same time: however many there are, queries keep connections.
+const READERS: usize = 2;
+
+/// What all followers of this process share.
+pub struct Live {
+    /// The newest head of the log that this process heard of. Only a reason to look: it may be late.
+    head: watch::Receiver<Position>,
+    places: Places,
+    readers: Semaphore,
+    heartbeat: Duration,
+}
+
+impl Live {
+    pub fn new(config: &Config, head: watch::Receiver<Position>) -> Self {
+        Self {
+            head,
+            places: Places::new(config.max_live_streams, config.max_live_streams_per_subject),
+            readers: Semaphore::new(READERS),
+            heartbeat: Duration::from_millis(config.live_heartbeat_ms),
+        }
+    }
+}
+
+/// Answers with what `selection` chooses. `Last-Event-ID` is over its `after`: a client that comes back
+/// repeats the address that it began with.
+pub async fn follow(
+    app: web::Data<App>,
+    request: &HttpRequest,
+    caller: &Caller,
+    mut selection: Selection,
+) -> Answer {
+    if let Some(last) = context::last_event_id(request.headers())? {
+        selection.after = last;
+    }
+    let head = tokio::time::timeout_at(context::of(request).deadline.into(), app.log.head())
+        .await
+        .map_err(|_| Problem::deadline_exceeded())??;
+    if selection.after > head {
+        return Err(Problem::malformed(format!("the log has not come so far: its head is {head}")));
+    }
+    let mut response = HttpResponse::Ok();
+    response
+        .insert_header((header::CONTENT_TYPE, MEDIA_TYPE))
+        .insert_header(NOT_BUFFERED)
+        .insert_header((answer::DAYBOOK_POSITION, head.0));
+    if request.method() == Method::HEAD {
+        return Ok(response.finish());
+    }
+    let token = presented_token(request.headers())?.ok_or_else(Problem::unauthenticated)?.to_owned();
+    let place = app.live.places.take(&caller.0.subject)?;
+    let follower = Follower::new(app, token, selection, place);
+    let events = stream::unfold(follower, |mut follower| async {
+        let next = follower.next().await?;
+        Some((next, follower))
+    });
+    Ok(response.streaming(Box::pin(events)))
+}
