@@ -20,10 +20,6 @@ use crate::{
     tasks::Backoff,
 };
 
-/// How much longer than it worked a consumer rests, and no longer than this.
-const REST: u32 = 2;
-const MAX_REST: Duration = Duration::from_millis(50);
-
 /// What a batch of events comes to.
 #[async_trait]
 pub(crate) trait Handler: Send + Sync {
@@ -130,11 +126,8 @@ impl Subscriber<'_> {
             backoff.reset();
             self.measure(batch.records.len(), batch.from, begun);
             if batch.records.len() < settings.batch_events {
-                // Under load it rests longer than it worked: batches become larger instead of more.
-                let worked = begun.elapsed();
-                let rest = settings.batch_interval.saturating_sub(worked).max(worked * REST);
                 tokio::select! {
-                    () = sleep(rest.min(MAX_REST)) => {}
+                    () = sleep(settings.batch_interval.saturating_sub(begun.elapsed())) => {}
                     () = stop.cancelled() => return Ok(Next::StartOver),
                 }
             }
