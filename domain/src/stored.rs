@@ -5,6 +5,10 @@ mod tests;
 
 use std::cmp::Ordering;
 
+use serde::de::{
+    DeserializeSeed, EnumAccess, Error as _, IntoDeserializer, VariantAccess, Visitor,
+    value::EnumAccessDeserializer,
+};
 use serde_json::value::RawValue;
 
 use crate::{decider::Event, upcast::upcast};
@@ -52,11 +56,56 @@ pub fn decode<E: Event>(kind: &str, name: &str, version: &str, payload: &RawValu
     let number: u16 = version.parse().map_err(|_| unreadable("the version is not a number".into()))?;
     let upcast = upcast(E::STEPS, name, number, payload.get());
     let (reached, today) = upcast.map_err(|error| unreadable(error.to_string()))?;
-    let tagged = format!("{{\"{name}\":{today}}}");
-    let event: E = serde_json::from_str(&tagged).map_err(|error| unreadable(error.to_string()))?;
+    let tagged = EnumAccessDeserializer::new(Tagged { name, object: &today });
+    let event = E::deserialize(tagged).map_err(|error| unreadable(error.to_string()))?;
     match reached.cmp(&event.version()) {
         Ordering::Equal => Ok(event),
         Ordering::Greater => Err(unreadable("written by a newer release".into())),
         Ordering::Less => Err(unreadable("no step leads to today's version".into())),
+    }
+}
+
+/// A stored event, to be read as if its object stood behind its name: `{"OrderConfirmed":{…}}`. To write
+/// that down first would be another copy of each event that is ever folded.
+struct Tagged<'a> {
+    name: &'a str,
+    object: &'a str,
+}
+
+impl<'a> EnumAccess<'a> for Tagged<'a> {
+    type Error = serde_json::Error;
+    type Variant = Self;
+
+    fn variant_seed<V: DeserializeSeed<'a>>(self, seed: V) -> Result<(V::Value, Self), Self::Error> {
+        Ok((seed.deserialize(self.name.into_deserializer())?, self))
+    }
+}
+
+/// Variants have named fields, or one value that has them.
+impl<'a> VariantAccess<'a> for Tagged<'a> {
+    type Error = serde_json::Error;
+
+    fn unit_variant(self) -> Result<(), Self::Error> {
+        Err(Self::Error::custom("an event has fields"))
+    }
+
+    fn newtype_variant_seed<T: DeserializeSeed<'a>>(self, seed: T) -> Result<T::Value, Self::Error> {
+        let mut object = serde_json::Deserializer::from_str(self.object);
+        let value = seed.deserialize(&mut object)?;
+        object.end().map(|()| value)
+    }
+
+    fn tuple_variant<V: Visitor<'a>>(self, _: usize, _: V) -> Result<V::Value, Self::Error> {
+        Err(Self::Error::custom("an event's fields have names"))
+    }
+
+    fn struct_variant<V: Visitor<'a>>(
+        self,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Self::Error> {
+        let mut object = serde_json::Deserializer::from_str(self.object);
+        let value = serde::Deserializer::deserialize_struct(&mut object, "", fields, visitor)?;
+        object.end().map(|()| value)
     }
 }
