@@ -232,7 +232,7 @@ impl Default for Config {
             projection_batch_events: 1_000,
             projection_batch_interval_ms: 5,
             audit_interval_ms: 5_000,
-            audit_rows: 5_000,
+            audit_rows: 2_000,
         }
     }
 }

@@ -60,6 +60,11 @@ metrics! {
         "daybook_projection_batch_seconds", "Time to apply one batch.", &["projection"],
         exponential_buckets(0.000_5, 2.0, 14).expect("a positive start"));
 
+    REBUILD_PHASE_SECONDS: GaugeVec = register_gauge_vec(
+        "daybook_rebuild_phase_seconds",
+        "Time that each part of the last rebuild took: load, catch_up, verify, swap, and index, which goes beside verify.",
+        &["projection", "phase"]);
+
     CACHE_HITS: IntCounterVec =
         register_int_counter_vec("daybook_cache_hits_total", "Answers given from the cache.", &["model"]);
     CACHE_MISSES: IntCounterVec =

@@ -22,6 +22,11 @@ impl Proof {
         self.digest = self.digest.wrapping_add(summand(event_id, position, row_version));
     }
 
+    /// What two have applied, each of them other streams.
+    pub fn plus(self, other: Self) -> Self {
+        Self { applied: self.applied + other.applied, digest: self.digest.wrapping_add(other.digest) }
+    }
+
     pub fn stored(applied: Option<i64>, digest: Option<i64>) -> Option<Self> {
         Some(Self { applied: applied?, digest: digest?.cast_unsigned() })
     }
@@ -57,7 +62,7 @@ mod tests {
     #[test]
     fn streams_may_be_folded_in_any_order() {
         let by_position = of(&[(1, 1, 0), (2, 2, 0), (3, 3, 1)]);
-        assert_eq!(by_position, of(&[(1, 1, 0), (3, 3, 1), (2, 2, 0)]));
+        assert_eq!(by_position, of(&[(1, 1, 0), (3, 3, 1)]).plus(of(&[(2, 2, 0)])));
     }
 
     #[test]

@@ -52,7 +52,7 @@ impl Default for Settings {
             batch_events: 1_000,
             batch_interval: Duration::from_millis(5),
             audit_interval: Duration::from_secs(5),
-            audit_rows: 5_000,
+            audit_rows: 2_000,
             max_connections: 16,
             cache_bytes: 64 << 20,
             cache_ttl: Duration::from_secs(60),

@@ -4,7 +4,10 @@
 use std::{any::Any, future::Future, panic::AssertUnwindSafe, time::Duration};
 
 use futures::FutureExt;
-use tokio::time::{sleep, timeout};
+use tokio::{
+    runtime::Builder,
+    time::{sleep, timeout},
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::metrics;
@@ -56,6 +59,38 @@ impl Tasks {
             self.abort.cancel();
             self.tracker.wait().await;
         }
+    }
+}
+
+/// Runs what keeps a core busy for long on a thread and a runtime of its own, so that whoever answers
+/// requests isn't held up. What is made in there, connections too, stays in there. When this future is
+/// dropped, `work` ends at its next wait.
+pub(crate) async fn apart<T, W, F>(work: W) -> T
+where
+    T: Send + 'static,
+    W: FnOnce() -> F + Send + 'static,
+    F: Future<Output = T>,
+{
+    let dropped = CancellationToken::new();
+    let _guard = dropped.clone().drop_guard();
+    let thread = tokio::task::spawn_blocking(move || {
+        let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime can be made");
+        runtime.block_on(async {
+            tokio::select! {
+                biased;
+                () = dropped.cancelled() => None,
+                done = work() => Some(done),
+            }
+        })
+    });
+    match thread.await {
+        Ok(done) => done.expect("it is dropped only by who waits here"),
+        // As if it had happened here.
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // The runtime is shutting down, and so is whoever waits here.
+            Err(_) => std::future::pending().await,
+        },
     }
 }
 

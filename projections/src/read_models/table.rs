@@ -11,7 +11,7 @@ pub(crate) fn name(model: &str, generation: i32) -> String {
 }
 
 impl Definition {
-    /// Makes the table without its indexes, if it isn't there.
+    /// Makes the table without its indexes, not even that of its key, if it isn't there.
     pub async fn create_table(
         &self,
         connection: &mut PgConnection,
@@ -22,7 +22,7 @@ impl Definition {
         // No collation of its own: ids must sort here as they do in the log.
         // Room on each page keeps the new version of a row beside the old one (HOT).
         let sql = format!(
-            "CREATE TABLE IF NOT EXISTS {} (id text PRIMARY KEY, version bigint NOT NULL,
+            "CREATE TABLE IF NOT EXISTS {} (id text NOT NULL, version bigint NOT NULL,
              position bigint NOT NULL{columns}, doc json NOT NULL) WITH (fillfactor = 80)",
             name(self.name, generation)
         );
@@ -30,6 +30,22 @@ impl Definition {
         Ok(())
     }
 
+    /// Makes the index of its key, without which nothing can be applied to it.
+    pub async fn create_key(
+        &self,
+        connection: &mut PgConnection,
+        generation: i32,
+    ) -> Result<(), sqlx::Error> {
+        let sql = format!(
+            "CREATE UNIQUE INDEX IF NOT EXISTS {}_g{generation}_key ON {} (id)",
+            self.name,
+            name(self.name, generation)
+        );
+        sqlx::query(&sql).execute(connection).await?;
+        Ok(())
+    }
+
+    /// Makes the indexes that queries need.
     pub async fn create_indexes(
         &self,
         connection: &mut PgConnection,

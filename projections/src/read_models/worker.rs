@@ -54,6 +54,7 @@ async fn ensure(pool: &PgPool, definition: &Definition) -> Result<(), sqlx::Erro
         .execute(&mut *transaction)
         .await?;
     definition.create_table(&mut transaction, 1).await?;
+    definition.create_key(&mut transaction, 1).await?;
     definition.create_indexes(&mut transaction, 1).await?;
     sqlx::query("INSERT INTO checkpoints (name, generation, applied, digest) VALUES ($1, 1, 0, 0) ON CONFLICT DO NOTHING")
         .bind(definition.name)

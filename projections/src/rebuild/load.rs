@@ -1,127 +1,201 @@
 //! Fills a new generation from one snapshot of the log: stream after stream is folded, and each row is
-//! written once, by COPY.
+//! written once, by COPY. Several threads fold, each a range of streams; one session writes.
 //!
-//! The table is made in the transaction that fills it, so a load that dies leaves nothing behind.
+//! The table is made in the transaction that fills it, so a load that dies leaves nothing behind, and the
+//! rows are frozen as they are written. Indexes come later: to sort once is faster than to keep sorted.
 
-use std::time::Instant;
+use std::sync::{
+    Arc,
+    atomic::{AtomicI64, Ordering},
+};
 
 use daybook_domain::{Position, Record};
-use daybook_migrations::record;
-use futures::TryStreamExt;
-use sqlx::{Connection, Executor, PgConnection, Row};
+use futures::future::try_join_all;
+use sqlx::{Connection, Executor, PgConnection};
+use tokio::{sync::mpsc, time::interval};
 use uuid::Uuid;
 
-use super::{Ended, Job, PROGRESS_INTERVAL, Turns, long_session};
+use super::{
+    Ended, Job, PROGRESS_INTERVAL, Turns,
+    binary::{Malformed, Piece},
+    phases::Phases,
+    streams::{Events, Range, Shared, Snapshot, long_session},
+};
 use crate::{
     log,
     proof::Proof,
-    read_models::{Definition, Fold, table},
+    read_models::{Column, Definition, Fold, table},
+    tasks::apart,
 };
 
 /// COPY is fed in pieces of about this size.
 const PIECE_BYTES: usize = 256 << 10;
-
-/// Begins a transaction in which every statement sees the same state of the database.
-pub(super) const SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
-
-/// Events of one kind, stream after stream. Folds don't look at metadata, so it isn't carried.
-pub(super) const STREAM_COLUMNS: &str = "aggregate_type, aggregate_id, sequence, event_type, event_version, \
-     payload, '{}'::json AS metadata, position, event_id, recorded_at";
+/// Pieces that may wait to be written.
+const WAITING_PIECES: usize = 8;
+/// Events after which a thread tells that it has folded them.
+const COUNTED_EVENTS: i64 = 256;
 
 pub(super) async fn load(job: &Job<'_>, skipped: &[Uuid]) -> Result<(), Ended> {
     let (definition, generation) = (job.definition, job.generation);
-    let mut reader = long_session(&job.works.connect).await?;
-    let mut writer = long_session(&job.works.connect).await?;
-    reader.execute(SNAPSHOT).await?;
-    let head = log::head(&mut reader).await?;
+    let mut snapshot = Snapshot::take(&job.works.connect).await?;
+    let head = log::head(&mut snapshot.connection).await?;
     let event_id: Option<Uuid> = sqlx::query_scalar("SELECT event_id FROM events WHERE position = $1")
         .bind(head.0)
-        .fetch_optional(&mut reader)
+        .fetch_optional(&mut snapshot.connection)
         .await?;
 
+    let mut writer = long_session(&job.works.connect).await?;
     let mut transaction = writer.begin().await?;
     definition.create_table(&mut transaction, generation).await?;
-    let (applied, digest) = copy(job, &mut reader, &mut transaction, skipped).await?.as_stored();
-    definition.create_indexes(&mut transaction, generation).await?;
-    sqlx::query("INSERT INTO checkpoints (name, generation, position, event_id, applied, digest) VALUES ($1, $2, $3, $4, $5, $6)")
-        .bind(definition.name)
-        .bind(generation)
-        .bind(head.0)
-        .bind(event_id)
-        .bind(applied)
-        .bind(digest)
-        .execute(&mut *transaction)
-        .await?;
+    let (applied, digest) = copy(job, &mut snapshot, &mut transaction, head, skipped).await?.as_stored();
+    definition.create_key(&mut transaction, generation).await?;
+    sqlx::query(
+        "INSERT INTO checkpoints (name, generation, position, event_id, applied, digest)
+         VALUES ($1, $2, $3, $4, $5, $6)",
+    )
+    .bind(definition.name)
+    .bind(generation)
+    .bind(head.0)
+    .bind(event_id)
+    .bind(applied)
+    .bind(digest)
+    .execute(&mut *transaction)
+    .await?;
     transaction.commit().await?;
-    let analyze = format!("ANALYZE {}", table::name(definition.name, generation));
-    sqlx::query(&analyze).execute(&mut writer).await?;
     Ok(())
 }
 
-/// Reads, folds and writes, each row as soon as its stream ends.
+/// Makes ready for queries what so far was only written. One core does so, while others have work, too.
+pub(super) async fn index(job: &Job<'_>) -> Result<(), sqlx::Error> {
+    let (definition, generation) = (job.definition, job.generation);
+    let mut phase = Phases::of(definition.name);
+    let mut session = long_session(&job.works.connect).await?;
+    session.execute("SET max_parallel_maintenance_workers = 0").await?;
+    definition.create_indexes(&mut session, generation).await?;
+    session.execute(format!("ANALYZE {}", table::name(definition.name, generation)).as_str()).await?;
+    phase.ended("index");
+    Ok(())
+}
+
+/// Reads, folds and writes, each row as soon as its stream ends. Accounts for what was applied.
 async fn copy(
     job: &Job<'_>,
-    reader: &mut PgConnection,
+    snapshot: &mut Snapshot,
     writer: &mut PgConnection,
+    head: Position,
     skipped: &[Uuid],
 ) -> Result<Proof, Ended> {
-    let definition = job.definition;
-    let estimate = estimate(reader, definition).await?;
-    let sql = format!(
-        "SELECT {STREAM_COLUMNS} FROM events WHERE aggregate_type = $1 ORDER BY aggregate_id, sequence"
-    );
-    let mut events = sqlx::query(&sql).bind(definition.kind).fetch(reader);
+    let estimate = snapshot.estimate(job.definition.kind).await?;
+    let done = Arc::new(AtomicI64::new(0));
+    let (pieces, written) = mpsc::channel(WAITING_PIECES);
+    let folding = snapshot.ranges(job.definition.kind).await?.into_iter().map(|range| {
+        let share = Share {
+            definition: job.definition,
+            shared: snapshot.share(),
+            range,
+            head,
+            skipped: skipped.to_vec(),
+            pieces: pieces.clone(),
+            done: Arc::clone(&done),
+        };
+        apart(move || share.fold())
+    });
+    let folding = try_join_all(folding.collect::<Vec<_>>());
+    // The channel ends with the last thread that folds.
+    drop(pieces);
+    let writing = write(job, writer, written);
+    let work = async { tokio::try_join!(folding, writing) };
+    let report = async {
+        let mut ticks = interval(PROGRESS_INTERVAL);
+        loop {
+            ticks.tick().await;
+            let done = done.load(Ordering::Relaxed);
+            if let Err(ended) = job.progress(done, estimate.max(done)).await {
+                return ended;
+            }
+        }
+    };
+    let proofs = tokio::select! {
+        worked = work => worked?.0,
+        ended = report => return Err(ended),
+    };
+    let done = done.load(Ordering::Relaxed);
+    job.progress(done, done).await?;
+    Ok(proofs.into_iter().fold(Proof::default(), Proof::plus))
+}
+
+async fn write(
+    job: &Job<'_>,
+    writer: &mut PgConnection,
+    mut pieces: mpsc::Receiver<Piece>,
+) -> Result<(), Ended> {
     // FREEZE: nobody can see the table before the commit, so its rows need no second look later.
     let mut copy = writer
         .copy_in_raw(&format!(
-            "COPY {} ({}) FROM STDIN WITH (FREEZE)",
-            table::name(definition.name, job.generation),
-            definition.column_list()
+            "COPY {} ({}) FROM STDIN WITH (FORMAT binary, FREEZE)",
+            table::name(job.definition.name, job.generation),
+            job.definition.column_list()
         ))
         .await?;
-    let mut rows = Rows {
-        definition,
-        current: None,
-        text: Vec::with_capacity(2 * PIECE_BYTES),
-        proof: Proof::default(),
-    };
-    let (mut done, mut reported, mut turns) = (0, Instant::now(), Turns(0));
-    while let Some(row) = events.try_next().await? {
-        turns.next().await;
-        let record = record(&row)?;
-        done += 1;
-        if !skipped.contains(&record.event_id) {
-            rows.add(&record).map_err(|reason| Ended::failure(&reason))?;
-        }
-        if rows.text.len() >= PIECE_BYTES {
-            copy.send(rows.text.as_slice()).await?;
-            rows.text.clear();
-        }
-        if reported.elapsed() >= PROGRESS_INTERVAL {
-            job.progress(done, estimate.max(done)).await?;
-            reported = Instant::now();
-        }
+    copy.send(Piece::header().0).await?;
+    while let Some(piece) = pieces.recv().await {
+        copy.send(piece.0).await?;
     }
-    rows.end_stream();
-    copy.send(rows.text.as_slice()).await?;
+    copy.send(Piece::trailer().0).await?;
     copy.finish().await?;
-    job.progress(done, done).await?;
-    Ok(rows.proof)
+    Ok(())
 }
 
-/// How many events there are to fold, as the planner thinks: counting takes as long as loading.
-async fn estimate(reader: &mut PgConnection, definition: &Definition) -> Result<i64, sqlx::Error> {
-    let sql =
-        format!("EXPLAIN (FORMAT JSON) SELECT 1 FROM events WHERE aggregate_type = '{}'", definition.kind);
-    let plan: serde_json::Value = sqlx::query(&sql).fetch_one(reader).await?.try_get(0)?;
-    Ok(plan[0]["Plan"]["Plan Rows"].as_i64().unwrap_or(0))
+/// What one thread folds.
+struct Share {
+    definition: &'static Definition,
+    shared: Shared,
+    range: Range,
+    head: Position,
+    skipped: Vec<Uuid>,
+    pieces: mpsc::Sender<Piece>,
+    /// Events of all shares that were folded.
+    done: Arc<AtomicI64>,
+}
+
+impl Share {
+    async fn fold(self) -> Result<Proof, Ended> {
+        let mut session = self.shared.session().await?;
+        let mut events = Events::of(&mut session, self.definition.kind, &self.range, self.head).await?;
+        let mut rows = TableRows::of(self.definition);
+        let (mut turns, mut counted) = (Turns(0), 0);
+        while let Some(record) = events.next().await? {
+            if !self.skipped.contains(&record.event_id) {
+                rows.add(record).map_err(|reason| Ended::failure(&reason))?;
+            }
+            counted += 1;
+            if counted == COUNTED_EVENTS {
+                self.done.fetch_add(std::mem::take(&mut counted), Ordering::Relaxed);
+            }
+            if rows.piece.0.len() >= PIECE_BYTES {
+                self.send(rows.take()).await;
+            }
+            turns.next().await;
+        }
+        rows.end_stream().map_err(|reason| Ended::failure(&reason))?;
+        self.done.fetch_add(counted, Ordering::Relaxed);
+        self.send(rows.take()).await;
+        Ok(rows.proof)
+    }
+
+    /// If nobody takes it any more, whoever waited for this knows why, and drops it.
+    async fn send(&self, piece: Piece) {
+        if self.pieces.send(piece).await.is_err() {
+            std::future::pending().await
+        }
+    }
 }
 
 /// Rows as COPY takes them.
-struct Rows {
+struct TableRows {
     definition: &'static Definition,
     current: Option<Stream>,
-    text: Vec<u8>,
+    piece: Piece,
     proof: Proof,
 }
 
@@ -132,10 +206,18 @@ struct Stream {
     position: Position,
 }
 
-impl Rows {
+impl TableRows {
+    fn of(definition: &'static Definition) -> Self {
+        Self { definition, current: None, piece: Piece::default(), proof: Proof::default() }
+    }
+
+    fn take(&mut self) -> Piece {
+        std::mem::replace(&mut self.piece, Piece(Vec::with_capacity(PIECE_BYTES + PIECE_BYTES / 4)))
+    }
+
     fn add(&mut self, record: &Record) -> Result<(), String> {
         if self.current.as_ref().is_none_or(|stream| stream.id != record.aggregate_id) {
-            self.end_stream();
+            self.end_stream()?;
             let fold = (self.definition.begin)(None).map_err(|error| error.to_string())?;
             let id = record.aggregate_id.clone();
             self.current = Some(Stream { id, fold, sequence: 0, position: Position::START });
@@ -150,68 +232,77 @@ impl Rows {
         Ok(())
     }
 
-    fn end_stream(&mut self) {
-        let Some(stream) = self.current.take() else { return };
-        let Some(written) = stream.fold.written() else { return };
-        let text = &mut self.text;
-        escape(&stream.id, text);
-        text.extend(format!("\t{}\t{}\t", stream.sequence, stream.position).bytes());
-        for column in &written.columns {
-            match column {
-                Some(value) => escape(value, text),
-                None => text.extend(br"\N"),
+    fn end_stream(&mut self) -> Result<(), String> {
+        let Some(stream) = self.current.take() else { return Ok(()) };
+        let Some(written) = stream.fold.written() else { return Ok(()) };
+        let piece = &mut self.piece;
+        let mut row = || -> Result<(), Malformed> {
+            piece.begin_row(4 + written.columns.len())?;
+            piece.text(&stream.id)?;
+            piece.bigint(stream.sequence);
+            piece.bigint(stream.position.0);
+            for (column, value) in self.definition.columns.iter().zip(&written.columns) {
+                put(piece, column, value.as_deref())?;
             }
-            text.push(b'\t');
-        }
-        escape(&written.doc, text);
-        text.push(b'\n');
+            piece.text(&written.doc)
+        };
+        row().map_err(|error| format!("the row of {}: {error}", stream.id))
     }
 }
 
-/// A value in COPY's text format.
-fn escape(value: &str, text: &mut Vec<u8>) {
-    for byte in value.bytes() {
-        match byte {
-            b'\\' => text.extend(br"\\"),
-            b'\n' => text.extend(br"\n"),
-            b'\r' => text.extend(br"\r"),
-            b'\t' => text.extend(br"\t"),
-            byte => text.push(byte),
+/// A value of a column, which comes as text, as its type is sent.
+fn put(piece: &mut Piece, column: &Column, value: Option<&str>) -> Result<(), Malformed> {
+    let Some(value) = value else {
+        piece.null();
+        return Ok(());
+    };
+    match column.sql_type {
+        "text" => piece.text(value),
+        "bigint" => {
+            piece.bigint(value.parse().map_err(|_| Malformed("a column of numbers holds something else"))?);
+            Ok(())
         }
+        _ => Err(Malformed("a column has a type that can't be copied")),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::read_models::testing::record;
+    use crate::{
+        read_models::{READ_MODELS, testing::record},
+        rebuild::binary::Fields,
+    };
     use daybook_domain::stock::Event;
 
-    fn escaped(value: &str) -> String {
-        let mut text = Vec::new();
-        escape(value, &mut text);
-        String::from_utf8(text).expect("UTF-8 in, UTF-8 out")
-    }
-
     #[test]
-    fn what_means_something_to_copy_is_escaped() {
-        assert_eq!(escaped("a\tb\\N\r\nÆ"), r"a\tb\\N\r\nÆ");
-        assert_eq!(escaped(r"\."), r"\\.");
-    }
-
-    #[test]
-    fn each_stream_becomes_one_line() {
+    fn each_stream_becomes_one_row() {
         let definition = Definition::named("stock").expect("it is in the list");
-        let mut rows = Rows { definition, current: None, text: vec![], proof: Proof::default() };
+        let mut rows = TableRows::of(definition);
         for (id, sequence) in [("A", 1), ("A", 2), ("B", 1)] {
             let event = Event::Received { quantity: 5, reference: None };
             rows.add(&record("stock", id, sequence, &event)).expect("readable");
         }
-        rows.end_stream();
-        let text = String::from_utf8(rows.text).expect("UTF-8");
-        let lines: Vec<&str> = text.lines().collect();
-        assert_eq!(lines.len(), 2);
-        assert!(lines[0].starts_with("A\t2\t2\t{") && lines[0].contains("\"on_hand\":10"));
-        assert!(lines[1].starts_with("B\t1\t1\t{"));
+        rows.end_stream().expect("it fits");
+        let bytes = rows.piece.0;
+        let second = bytes.windows(3).rposition(|window| window == [0, 1, b'B']).expect("a row of B") - 4;
+        for (row, id, sequence, on_hand) in
+            [(&bytes[..second], "A", 2, "\"on_hand\":10"), (&bytes[second..], "B", 1, "\"on_hand\":5")]
+        {
+            let mut fields = Fields::of(row, 4).expect("a row");
+            assert_eq!(fields.text(), Ok(id));
+            assert_eq!((fields.bigint(), fields.bigint()), (Ok(sequence), Ok(sequence)));
+            assert!(fields.text().expect("a document").contains(on_hand));
+            assert_eq!(fields.end(), Ok(()));
+        }
+    }
+
+    #[test]
+    fn columns_of_every_read_model_can_be_copied() {
+        for column in READ_MODELS.iter().flat_map(|definition| definition.columns) {
+            assert_eq!(put(&mut Piece::default(), column, Some("7")), Ok(()), "{column:?}");
+        }
+        let number = Column { name: "n", sql_type: "bigint" };
+        assert!(put(&mut Piece::default(), &number, Some("seven")).is_err());
     }
 }

@@ -4,19 +4,22 @@
 //! A rebuild is a row; whoever holds its lease works on it. A worker that takes it over begins with a
 //! generation of its own, so that one which only seemed dead can't get in its way, nor it in theirs.
 
+mod binary;
 mod load;
+mod phases;
 mod second_look;
+mod streams;
 mod swap;
 pub(crate) mod verify;
 pub(crate) mod verify_log;
 
 use std::{sync::Arc, time::Duration};
 
-use sqlx::{ConnectOptions, Executor, PgConnection, postgres::PgConnectOptions};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use self::phases::Phases;
 use crate::{
     checkpoint::{Consumer, Works},
     log,
@@ -77,9 +80,19 @@ pub(crate) fn start(tasks: &Tasks, works: &Works, definition: &'static Definitio
         async move {
             let mut backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(10));
             let mut operators = works.signals.operators();
+            let mut is_tidy = false;
             while !stop.is_cancelled() {
                 operators.mark_unchanged();
-                match look(&works, definition, &stop).await {
+                let work = async {
+                    if !is_tidy {
+                        // Left by a process that was killed, of a rebuild that was given up before anybody
+                        // took it over.
+                        swap::drop_unused(&works, definition).await?;
+                        is_tidy = true;
+                    }
+                    look(&works, definition, &stop).await
+                };
+                match work.await {
                     Ok(()) => backoff.reset(),
                     Err(error) => {
                         if backoff.is_first() {
@@ -162,17 +175,26 @@ impl<'a> Job<'a> {
     }
 
     async fn run(&self) -> Result<(), Ended> {
+        let mut phases = Phases::of(self.definition.name);
         let skipped = dead_letters::skipped(&self.works.pool, self.definition.name).await?;
         let engine = Engine::new(self.definition, self.generation, skipped.clone());
-        load::load(self, &skipped).await?;
+        tokio::select! {
+            loaded = load::load(self, &skipped) => loaded?,
+            ended = self.watch() => return Err(ended),
+        }
+        phases.ended("load");
         self.enter("catching_up").await?;
         self.catch_up(&engine).await?;
+        phases.ended("catch_up");
         self.enter("verifying").await?;
+        // Verification needs no index but the key's.
         let verifying = verify::verify(&self.works.connect, self.definition, self.generation);
-        let verification = tokio::select! {
-            verification = verifying => verification?,
+        let verifying = async { tokio::try_join!(verifying, load::index(self)) };
+        let (verification, ()) = tokio::select! {
+            verified = verifying => verified?,
             ended = self.watch() => return Err(ended),
         };
+        phases.ended("verify");
         let differences = verification.differences;
         let verification =
             serde_json::to_value(verification).map_err(|error| sqlx::Error::Decode(error.into()))?;
@@ -181,7 +203,9 @@ impl<'a> Job<'a> {
         }
         self.catch_up(&engine).await?;
         self.enter("swapping").await?;
-        swap::swap(self, &engine, &verification).await
+        swap::swap(self, &engine, &verification).await?;
+        phases.ended("swap");
+        Ok(())
     }
 
     fn consumer(&self) -> Consumer {
@@ -276,15 +300,4 @@ impl Turns {
             tokio::task::yield_now().await;
         }
     }
-}
-
-/// A session that may take its time, for reading or writing all of a read model.
-async fn long_session(connect: &PgConnectOptions) -> Result<PgConnection, sqlx::Error> {
-    // Slow by design: not worth a warning each time.
-    let connect = connect.clone().application_name("daybook rebuild").disable_statement_logging();
-    let mut connection = connect.connect().await?;
-    connection
-        .execute("SET statement_timeout = 0; SET idle_in_transaction_session_timeout = '10min'; SET work_mem = '64MB'")
-        .await?;
-    Ok(connection)
 }

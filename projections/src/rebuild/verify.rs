@@ -1,32 +1,25 @@
 //! Is a read model equal to the log? Compares every row with a second fold, in one snapshot, while
-//! everything goes on. Memory is bounded: a page of rows at a time.
+//! everything goes on: a merge of rows and streams, both in the order of their ids, so that memory holds
+//! one of each. Several threads do so, each with a range of ids.
 
-use std::collections::HashMap;
-
-use daybook_domain::Record;
-use daybook_migrations::record;
-use futures::TryStreamExt;
+use bytes::Bytes;
+use daybook_domain::{Position, Record};
+use futures::future::try_join_all;
 use serde::Serialize;
-use sqlx::{
-    Executor, PgConnection, Row,
-    postgres::{PgConnectOptions, PgRow},
-};
+use sqlx::{PgConnection, postgres::PgConnectOptions};
 use uuid::Uuid;
 
 use super::{
     Turns,
-    load::{SNAPSHOT, STREAM_COLUMNS},
-    long_session,
+    binary::{Fields, Rows},
+    streams::{Events, Range, Shared, Snapshot},
 };
 use crate::{
     checkpoint::Consumer,
-    log::PAGE_BYTES,
     reactor::dead_letters,
     read_models::{Definition, Fold, Written, table},
+    tasks::apart,
 };
-
-/// Rows that are held at a time.
-const PAGE_ROWS: usize = 5_000;
 
 #[derive(Debug, Clone, Serialize)]
 pub struct Verification {
@@ -42,11 +35,234 @@ pub struct Verification {
     pub first_difference: Option<String>,
 }
 
-/// A row as it is stored.
-struct Stored {
+pub(crate) async fn verify(
+    connect: &PgConnectOptions,
+    definition: &'static Definition,
+    generation: i32,
+) -> Result<Verification, sqlx::Error> {
+    let mut snapshot = Snapshot::take(connect).await?;
+    let comparison = Comparison::begin(&mut snapshot.connection, definition, generation).await?;
+    let comparing = snapshot.ranges(definition.kind).await?.into_iter().map(|range| {
+        let (comparison, shared) = (comparison.clone(), snapshot.share());
+        apart(move || comparison.compare(shared, range))
+    });
+    let found = try_join_all(comparing.collect::<Vec<_>>()).await?;
+    Ok(comparison.verification(found))
+}
+
+/// The same for the next rows behind `after`, `most` of them, and for the streams between them. Says
+/// behind which id to go on; `None` at the end.
+pub(crate) async fn verify_page(
+    connect: &PgConnectOptions,
+    definition: &'static Definition,
+    generation: i32,
+    after: &str,
+    most: usize,
+) -> Result<(Verification, Option<String>), sqlx::Error> {
+    let mut snapshot = Snapshot::take(connect).await?;
+    let comparison = Comparison::begin(&mut snapshot.connection, definition, generation).await?;
+    let last = format!(
+        "SELECT id FROM {} WHERE id > $1 ORDER BY id OFFSET $2 LIMIT 1",
+        table::name(definition.name, generation)
+    );
+    let last: Option<String> = sqlx::query_scalar(&last)
+        .bind(after)
+        .bind(i64::try_from(most.saturating_sub(1)).unwrap_or(i64::MAX))
+        .fetch_optional(&mut snapshot.connection)
+        .await?;
+    let range = Range::between(after, last.as_deref());
+    let (comparing, shared) = (comparison.clone(), snapshot.share());
+    let found = apart(move || comparing.compare(shared, range)).await?;
+    Ok((comparison.verification(vec![found]), last))
+}
+
+/// In one range.
+#[derive(Clone, Default)]
+struct Found {
+    rows: i64,
+    events: i64,
+    differences: i64,
+    first_difference: Option<String>,
+}
+
+#[derive(Clone)]
+struct Comparison {
+    definition: &'static Definition,
+    generation: i32,
+    position: Position,
+    skipped: Vec<Uuid>,
+    found: Found,
+}
+
+impl Comparison {
+    async fn begin(
+        connection: &mut PgConnection,
+        definition: &'static Definition,
+        generation: i32,
+    ) -> Result<Self, sqlx::Error> {
+        let consumer = Consumer { name: definition.name, generation };
+        let checkpoint = consumer.read(&mut *connection).await?.ok_or(sqlx::Error::RowNotFound)?;
+        let skipped = dead_letters::skipped(connection, definition.name).await?;
+        let position = checkpoint.at.position;
+        Ok(Self { definition, generation, position, skipped, found: Found::default() })
+    }
+
+    fn verification(&self, found: Vec<Found>) -> Verification {
+        Verification {
+            read_model: self.definition.name.to_owned(),
+            generation: self.generation,
+            position: self.position.0,
+            rows: found.iter().map(|found| found.rows).sum(),
+            events: found.iter().map(|found| found.events).sum(),
+            differences: found.iter().map(|found| found.differences).sum(),
+            first_difference: found.into_iter().find_map(|found| found.first_difference),
+        }
+    }
+
+    async fn compare(mut self, shared: Shared, range: Range) -> Result<Found, sqlx::Error> {
+        let (mut of_rows, mut of_events) = tokio::try_join!(shared.session(), shared.session())?;
+        let mut rows = Stored::of(&mut of_rows, self.definition, self.generation, &range).await?;
+        let mut events = Events::of(&mut of_events, self.definition.kind, &range, self.position).await?;
+        let mut order = Order { shared, connection: None };
+        rows.advance().await?;
+        let mut current: Option<Folding> = None;
+        let mut turns = Turns(0);
+        while let Some(record) = events.next().await? {
+            turns.next().await;
+            self.found.events += 1;
+            if current.as_ref().is_none_or(|folding| folding.id != record.aggregate_id) {
+                self.close(current.take(), &mut rows, &mut order).await?;
+            }
+            let folding =
+                current.get_or_insert_with(|| Folding::begin(self.definition, &record.aggregate_id));
+            folding.add(record, self.skipped.contains(&record.event_id));
+        }
+        self.close(current, &mut rows, &mut order).await?;
+        while let Some(row) = rows.current()? {
+            self.surplus(row.id);
+            rows.advance().await?;
+        }
+        self.found.rows = rows.count;
+        Ok(self.found)
+    }
+
+    /// A stream has come to its end, and all rows of streams in front of it are gone.
+    async fn close(
+        &mut self,
+        folding: Option<Folding>,
+        rows: &mut Stored<'_>,
+        order: &mut Order,
+    ) -> Result<(), sqlx::Error> {
+        let Some(folding) = folding else { return Ok(()) };
+        let written = folding.fold.as_ref().map(|fold| fold.written());
+        while let Some(row) = rows.current()? {
+            if row.id == folding.id {
+                if let Some(how) = folding.difference(&row, &written) {
+                    self.differs(row.id, &how);
+                }
+                return rows.advance().await;
+            }
+            // A stream without a row is nothing to wonder about, and a row that is too much will meet
+            // the next one.
+            if matches!(written, Ok(None)) {
+                return Ok(());
+            }
+            if !order.is_in_front(row.id, &folding.id).await? {
+                break;
+            }
+            self.surplus(row.id);
+            rows.advance().await?;
+        }
+        match written {
+            Ok(None) => {}
+            Ok(Some(_)) => self.differs(&folding.id, "the row is missing"),
+            Err(reason) => self.differs(&folding.id, reason),
+        }
+        Ok(())
+    }
+
+    fn surplus(&mut self, id: &str) {
+        self.differs(id, "there is a row, but no event of it in the log");
+    }
+
+    fn differs(&mut self, id: &str, how: &str) {
+        self.found.differences += 1;
+        self.found.first_difference.get_or_insert_with(|| format!("{id}: {how}"));
+    }
+}
+
+/// The rows of a range as they are stored, by id.
+struct Stored<'c> {
+    rows: Rows<'c>,
+    columns: usize,
+    current: Option<Bytes>,
+    /// That were read.
+    count: i64,
+}
+
+/// One of them.
+struct StoredRow<'a> {
+    id: &'a str,
     version: i64,
     position: i64,
-    written: Written,
+    columns: Vec<Option<&'a str>>,
+    doc: &'a str,
+}
+
+impl<'c> Stored<'c> {
+    async fn of(
+        connection: &'c mut PgConnection,
+        definition: &Definition,
+        generation: i32,
+        range: &Range,
+    ) -> Result<Self, sqlx::Error> {
+        let columns: String =
+            definition.columns.iter().map(|column| format!("{}::text, ", column.name)).collect();
+        let query = format!(
+            "SELECT id, version, position, {columns}doc FROM {} WHERE true{} ORDER BY id",
+            table::name(definition.name, generation),
+            range.condition("id")
+        );
+        let rows = Rows::of(connection, &query).await?;
+        Ok(Self { rows, columns: definition.columns.len(), current: None, count: 0 })
+    }
+
+    async fn advance(&mut self) -> Result<(), sqlx::Error> {
+        self.current = self.rows.next().await?;
+        self.count += i64::from(self.current.is_some());
+        Ok(())
+    }
+
+    fn current(&self) -> Result<Option<StoredRow<'_>>, sqlx::Error> {
+        let Some(row) = &self.current else { return Ok(None) };
+        let mut fields = Fields::of(row, 4 + self.columns)?;
+        let row = StoredRow {
+            id: fields.text()?,
+            version: fields.bigint()?,
+            position: fields.bigint()?,
+            columns: (0..self.columns).map(|_| fields.nullable_text()).collect::<Result<_, _>>()?,
+            doc: fields.text()?,
+        };
+        fields.end()?;
+        Ok(Some(row))
+    }
+}
+
+/// Which of two ids comes first is for the database to say, whose collation it is. It is asked only where
+/// something differs.
+struct Order {
+    shared: Shared,
+    connection: Option<PgConnection>,
+}
+
+impl Order {
+    async fn is_in_front(&mut self, id: &str, of: &str) -> Result<bool, sqlx::Error> {
+        if self.connection.is_none() {
+            self.connection = Some(self.shared.free_session().await?);
+        }
+        let connection = self.connection.as_mut().expect("it was just made");
+        sqlx::query_scalar("SELECT $1::text < $2::text").bind(id).bind(of).fetch_one(connection).await
+    }
 }
 
 /// A row as the log has it.
@@ -58,182 +274,6 @@ struct Folding {
     /// Of the last event that was applied.
     version: i64,
     position: i64,
-}
-
-pub(crate) async fn verify(
-    connect: &PgConnectOptions,
-    definition: &'static Definition,
-    generation: i32,
-) -> Result<Verification, sqlx::Error> {
-    let mut connection = long_session(connect).await?;
-    connection.execute(SNAPSHOT).await?;
-    let mut comparison = Comparison::begin(&mut connection, definition, generation).await?;
-    let mut after = String::new();
-    loop {
-        let (page, more) = comparison.rows(&mut connection, &after, PAGE_ROWS).await?;
-        // Behind the last row there may still be streams that have none.
-        let until = page.last().map(|(id, _)| id.clone()).filter(|_| more);
-        comparison.compare(&mut connection, page, &after, until.as_deref()).await?;
-        match until {
-            Some(until) => after = until,
-            None => return Ok(comparison.found),
-        }
-    }
-}
-
-/// The same for the next rows behind `after`, at most `rows`, and the streams between them. Says behind
-/// which id to go on; `None` at the end.
-pub(crate) async fn verify_page(
-    connect: &PgConnectOptions,
-    definition: &'static Definition,
-    generation: i32,
-    after: &str,
-    rows: usize,
-) -> Result<(Verification, Option<String>), sqlx::Error> {
-    let mut connection = long_session(connect).await?;
-    connection.execute(SNAPSHOT).await?;
-    let mut comparison = Comparison::begin(&mut connection, definition, generation).await?;
-    let (page, more) = comparison.rows(&mut connection, after, rows).await?;
-    let until = page.last().map(|(id, _)| id.clone()).filter(|_| more);
-    comparison.compare(&mut connection, page, after, until.as_deref()).await?;
-    Ok((comparison.found, until))
-}
-
-struct Comparison {
-    definition: &'static Definition,
-    skipped: Vec<Uuid>,
-    found: Verification,
-}
-
-impl Comparison {
-    async fn begin(
-        connection: &mut PgConnection,
-        definition: &'static Definition,
-        generation: i32,
-    ) -> Result<Self, sqlx::Error> {
-        let consumer = Consumer { name: definition.name, generation };
-        let checkpoint = consumer.read(&mut *connection).await?.ok_or(sqlx::Error::RowNotFound)?;
-        let skipped = dead_letters::skipped(&mut *connection, definition.name).await?;
-        let found = Verification {
-            read_model: definition.name.to_owned(),
-            generation,
-            position: checkpoint.at.position.0,
-            rows: 0,
-            events: 0,
-            differences: 0,
-            first_difference: None,
-        };
-        Ok(Self { definition, skipped, found })
-    }
-
-    /// The next rows behind `after`, and whether there may be more.
-    async fn rows(
-        &self,
-        connection: &mut PgConnection,
-        after: &str,
-        most: usize,
-    ) -> Result<(Vec<(String, Stored)>, bool), sqlx::Error> {
-        let columns: String =
-            self.definition.columns.iter().map(|column| format!("{}::text, ", column.name)).collect();
-        let sql = format!(
-            "SELECT id, version, position, {columns}doc::text FROM {} WHERE id > $1 ORDER BY id LIMIT $2",
-            table::name(self.definition.name, self.found.generation)
-        );
-        let limit = i64::try_from(most).unwrap_or(i64::MAX);
-        let mut found = sqlx::query(&sql).bind(after).bind(limit).fetch(connection);
-        let (mut rows, mut bytes) = (Vec::new(), 0);
-        while bytes < PAGE_BYTES {
-            let Some(row) = found.try_next().await? else { break };
-            let row = self.stored(&row)?;
-            bytes += row.1.written.doc.len();
-            rows.push(row);
-        }
-        let more = bytes >= PAGE_BYTES || rows.len() == most;
-        Ok((rows, more))
-    }
-
-    fn stored(&self, row: &PgRow) -> Result<(String, Stored), sqlx::Error> {
-        let count = self.definition.columns.len();
-        let columns = (0..count).map(|n| row.try_get(3 + n)).collect::<Result<_, _>>()?;
-        let written = Written { columns, doc: row.try_get(3 + count)? };
-        Ok((row.try_get(0)?, Stored { version: row.try_get(1)?, position: row.try_get(2)?, written }))
-    }
-
-    /// Folds the streams behind `after`, up to `until`, and compares each with its row.
-    ///
-    /// Both sides are cut by the database and matched by equality, so its collation doesn't matter.
-    async fn compare(
-        &mut self,
-        connection: &mut PgConnection,
-        page: Vec<(String, Stored)>,
-        after: &str,
-        until: Option<&str>,
-    ) -> Result<(), sqlx::Error> {
-        self.found.rows += i64::try_from(page.len()).unwrap_or(i64::MAX);
-        let mut rows: HashMap<String, Stored> = page.into_iter().collect();
-        let upper = if until.is_some() { "AND aggregate_id <= $4" } else { "" };
-        let sql = format!(
-            "SELECT {STREAM_COLUMNS} FROM events
-              WHERE aggregate_type = $1 AND position <= $2 AND aggregate_id > $3 {upper}
-              ORDER BY aggregate_id, sequence"
-        );
-        let mut query = sqlx::query(&sql).bind(self.definition.kind).bind(self.found.position).bind(after);
-        if let Some(until) = until {
-            query = query.bind(until);
-        }
-        let mut events = query.fetch(connection);
-        let mut current: Option<Folding> = None;
-        let mut turns = Turns(0);
-        while let Some(row) = events.try_next().await? {
-            turns.next().await;
-            let record = record(&row)?;
-            self.found.events += 1;
-            if current.as_ref().is_none_or(|folding| folding.id != record.aggregate_id) {
-                self.close(current.take(), &mut rows);
-            }
-            let folding =
-                current.get_or_insert_with(|| Folding::begin(self.definition, &record.aggregate_id));
-            folding.add(&record, self.skipped.contains(&record.event_id));
-        }
-        self.close(current, &mut rows);
-        for (id, _) in rows {
-            self.differs(&id, "there is a row, but no event of it in the log");
-        }
-        Ok(())
-    }
-
-    fn close(&mut self, folding: Option<Folding>, rows: &mut HashMap<String, Stored>) {
-        let Some(folding) = folding else { return };
-        let stored = rows.remove(&folding.id);
-        let fold = match folding.fold {
-            Ok(fold) => fold,
-            Err(reason) => return self.differs(&folding.id, &reason),
-        };
-        match (stored, fold.written()) {
-            (None, None) => {}
-            (None, Some(_)) => self.differs(&folding.id, "the row is missing"),
-            (Some(_), None) => self.differs(&folding.id, "there is a row, but the fold has none"),
-            (Some(stored), Some(written)) => {
-                let same = stored.written == written;
-                if (stored.version, stored.position) != (folding.version, folding.position) {
-                    self.differs(
-                        &folding.id,
-                        &format!(
-                            "version {} at position {}, the log says {} at {}",
-                            stored.version, stored.position, folding.version, folding.position
-                        ),
-                    );
-                } else if !same {
-                    self.differs(&folding.id, "the row's content differs from the fold");
-                }
-            }
-        }
-    }
-
-    fn differs(&mut self, id: &str, how: &str) {
-        self.found.differences += 1;
-        self.found.first_difference.get_or_insert_with(|| format!("{id}: {how}"));
-    }
 }
 
 impl Folding {
@@ -259,5 +299,23 @@ impl Folding {
             }
             Err(reason) => self.fold = Err(format!("event {}: {reason}", record.event_id)),
         }
+    }
+
+    /// How its stored row differs from it.
+    fn difference(&self, row: &StoredRow<'_>, written: &Result<Option<Written>, &String>) -> Option<String> {
+        let written = match written {
+            Err(reason) => return Some((*reason).clone()),
+            Ok(None) => return Some("there is a row, but the fold has none".into()),
+            Ok(Some(written)) => written,
+        };
+        if (row.version, row.position) != (self.version, self.position) {
+            return Some(format!(
+                "version {} at position {}, the log says {} at {}",
+                row.version, row.position, self.version, self.position
+            ));
+        }
+        let same = row.doc == written.doc
+            && row.columns.iter().copied().eq(written.columns.iter().map(Option::as_deref));
+        (!same).then(|| "the row's content differs from the fold".into())
     }
 }

@@ -4,21 +4,18 @@
 use std::collections::BTreeMap;
 
 use daybook_domain::{
-    Decider,
+    Decider, Position,
     order::{Order, Status, pieces_by_sku},
     sku::Sku,
     stock::Stock,
 };
-use daybook_migrations::record;
-use futures::TryStreamExt;
 use serde::Serialize;
 use sqlx::{Executor, PgConnection, PgPool, postgres::PgConnectOptions};
 
 use super::{
     Turns,
-    load::{SNAPSHOT, STREAM_COLUMNS},
-    long_session,
     second_look::Sample,
+    streams::{Events, Range, SNAPSHOT, long_session},
 };
 
 #[derive(Debug, Clone, Default, Serialize)]
@@ -117,10 +114,7 @@ async fn fold_streams<D: Decider + PartialEq>(
     found: &mut LogVerification,
     mut look: impl FnMut(&str, &D) -> Option<String> + Send,
 ) -> Result<(), sqlx::Error> {
-    let sql = format!(
-        "SELECT {STREAM_COLUMNS} FROM events WHERE aggregate_type = $1 ORDER BY aggregate_id, sequence"
-    );
-    let mut events = sqlx::query(&sql).bind(D::KIND).fetch(connection);
+    let mut events = Events::of(connection, D::KIND, &Range::default(), Position(i64::MAX)).await?;
     let mut sample = Sample::new();
     let mut end = |found: &mut LogVerification, stream: Option<Stream<D>>| {
         let Some(stream) = stream else { return };
@@ -138,9 +132,8 @@ async fn fold_streams<D: Decider + PartialEq>(
     };
     let mut current: Option<Stream<D>> = None;
     let mut turns = Turns(0);
-    while let Some(row) = events.try_next().await? {
+    while let Some(record) = events.next().await? {
         turns.next().await;
-        let record = record(&row)?;
         if current.as_ref().is_none_or(|stream| stream.id != record.aggregate_id) {
             end(found, current.take());
         }
