@@ -4,6 +4,7 @@ mod chaos;
 mod disk;
 mod kills;
 mod overload;
+mod rebuilds;
 mod stops;
 
 use std::sync::Arc;

@@ -18,6 +18,7 @@ mod paging;
 mod permissions;
 mod privacy;
 mod products;
+pub mod rebuilds;
 mod stock;
 mod tokens;
 mod validation;

@@ -131,6 +131,8 @@ async fn a_rebuild_under_load_sends_nothing_and_equals_the_log() {
     load.join_all().await;
     verified(&app).await;
     assert_eq!(app.mails().len(), 5, "nobody heard of it");
+    // Nor was anything tried a second time, which would be the same mail with the same name.
+    assert_eq!(app.database.count("SELECT sum(attempts)::bigint FROM effects").await, 5);
     let generation = app.operator().get("/admin/projections/orders").await.json()["generation"].clone();
     app.operator().post("/admin/projections/orders/rollback", json!({})).await.expect(200);
     let before = app.operator().get("/admin/projections/orders").await.json()["generation"].clone();
