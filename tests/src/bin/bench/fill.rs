@@ -1,13 +1,14 @@
 //! Fills a log as if a server had taken orders for a long time: the same events, through the same
 //! function, thousands a call.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 use daybook_domain::{
     Decider,
     decider::Event,
+    ids::OrderId,
     money::Currency,
-    order::{self, Line, Order, Placement, total},
+    order::{self, Line, Order, Parcel, Placement, total},
     product::{self, Product},
     stock::{self, Stock},
     stored::encode,
@@ -45,9 +46,61 @@ pub async fn fill(database: &TestDatabase, events: u64) {
             std::mem::take(&mut batch).append(database).await;
         }
     }
-    // As the autovacuum would have done by the time that a log has come to this size.
+    settle(database).await;
+}
+
+/// As the autovacuum would have done by the time that a log has come to this size.
+async fn settle(database: &TestDatabase) {
     database.execute("VACUUM (ANALYZE) events").await;
     database.execute("CHECKPOINT").await;
+}
+
+/// Orders that are open at a time, so that the events of one lie among those of others.
+const OPEN: u64 = 1_000;
+
+/// Brings an empty log to `events` events of orders, from one end of their lives to the other. Their stock
+/// is left out.
+pub async fn fill_with_lives(database: &TestDatabase, events: u64) {
+    let mut batch = Batch::default();
+    let mut open: VecDeque<(OrderId, u64, i64)> = VecDeque::new();
+    let mut placed = 0;
+    for _ in 0..events {
+        // In turn, until each has come to its end; then the next one is placed.
+        let (id, number, done) = if (open.len() as u64) < OPEN {
+            placed += 1;
+            (new_order_id(), placed, 0)
+        } else {
+            open.pop_front().expect("there are many")
+        };
+        let (event, is_last) = life(number, done);
+        let sequence = done + 1;
+        batch.push_at(New::of::<Order>(id.to_string(), &event), sequence);
+        if !is_last {
+            open.push_back((id, number, sequence));
+        }
+        if batch.ids.len() >= CALL_EVENTS {
+            std::mem::take(&mut batch).append(database).await;
+        }
+    }
+    batch.append(database).await;
+    settle(database).await;
+}
+
+/// What happens to an order to which `done` things have happened, and whether it is the last of them.
+fn life(number: u64, done: i64) -> (order::Event, bool) {
+    match (done, number % 10) {
+        (0, _) => (order::Event::Placed(Box::new(placement(number))), false),
+        (1, 0) => {
+            (order::Event::Cancelled { reason: Some("changed my mind".parse().expect("a reason")) }, true)
+        }
+        (1, _) => (order::Event::Confirmed {}, false),
+        (2, _) => {
+            let parcels = vec![Parcel { line: 0, sku: sku(&code(number)), quantity: 1 }];
+            let tracking = Some(format!("TRACK-{number}").parse().expect("a reference"));
+            (order::Event::Shipped { parcels, tracking, complete: true }, false)
+        }
+        _ => (order::Event::Delivered {}, true),
+    }
 }
 
 /// An event of some stream, as it is stored.
@@ -98,7 +151,19 @@ fn catalogue(code: &str) -> Vec<New> {
 }
 
 fn order(number: u64) -> [New; 2] {
-    let code = format!("SKU-{}", number % SKUS);
+    let order = new_order_id();
+    [
+        New::of::<Order>(order.to_string(), &order::Event::Placed(Box::new(placement(number)))),
+        New::of::<Stock>(code(number), &stock::Event::Held { order, quantity: 1 }),
+    ]
+}
+
+fn code(number: u64) -> String {
+    format!("SKU-{}", number % SKUS)
+}
+
+fn placement(number: u64) -> Placement {
+    let code = code(number);
     let lines = vec![Line {
         sku: sku(&code),
         name: format!("Product {code}").parse().expect("a name"),
@@ -106,7 +171,7 @@ fn order(number: u64) -> [New; 2] {
         unit_price: euros(499),
         list_price: None,
     }];
-    let placement = Placement {
+    Placement {
         customer: Some(format!("customer-{}", number % SUBJECTS).parse().expect("a customer")),
         total: total(&lines, Currency::EUR).expect("a small number"),
         lines,
@@ -116,12 +181,7 @@ fn order(number: u64) -> [New; 2] {
         ship_to: None,
         external_id: None,
         metadata: Metadata::default(),
-    };
-    let order = new_order_id();
-    [
-        New::of::<Order>(order.to_string(), &order::Event::Placed(Box::new(placement))),
-        New::of::<Stock>(code, &stock::Event::Held { order, quantity: 1 }),
-    ]
+    }
 }
 
 /// Columns, as the append function takes them.
@@ -138,15 +198,19 @@ struct Batch {
 
 impl Batch {
     fn push(&mut self, event: New, sequences: &mut HashMap<(&'static str, String), i64>) {
-        let New { kind, id, name, version, payload } = event;
         // An order has no second event here, and there are millions of them.
-        let sequence = if kind == Order::KIND {
+        let sequence = if event.kind == Order::KIND {
             1
         } else {
-            let last = sequences.entry((kind, id.clone())).or_default();
+            let last = sequences.entry((event.kind, event.id.clone())).or_default();
             *last += 1;
             *last
         };
+        self.push_at(event, sequence);
+    }
+
+    fn push_at(&mut self, event: New, sequence: i64) {
+        let New { kind, id, name, version, payload } = event;
         self.types.push(kind);
         self.stream_ids.push(id);
         self.sequences.push(sequence);

@@ -21,13 +21,14 @@ mod lag;
 mod orders;
 mod pgbench;
 mod queries;
+mod rebuild;
 mod report;
 mod server;
 
 use std::process::ExitCode;
 
 /// Every benchmark, in the order in which they run.
-const BENCHMARKS: [&str; 5] = ["commands", "hot", "queries", "lag", "growth"];
+const BENCHMARKS: [&str; 6] = ["commands", "hot", "queries", "lag", "rebuild", "growth"];
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -54,6 +55,7 @@ async fn main() -> ExitCode {
             "hot" => hot::run().await,
             "queries" => queries::run().await,
             "lag" => lag::run().await,
+            "rebuild" => rebuild::run().await,
             _ => growth::run(events).await,
         };
         report.print();

@@ -4,7 +4,7 @@ use std::net::{SocketAddr, TcpStream};
 
 use actix_web::{App, HttpServer, web::ServiceConfig};
 use daybook_domain::policy::Role;
-use daybook_tests::{Home, TestDatabase, server::free_port};
+use daybook_tests::{Client, Home, TestDatabase, server::free_port};
 
 /// Callers that take turns, so that no rate limit is met.
 pub const SUBJECTS: u64 = 1_000;
@@ -31,7 +31,13 @@ impl Daybook {
         (0..SUBJECTS).map(|number| self.process.token(&format!("{}-{number}", role.as_str()), role)).collect()
     }
 
-    /// A gauge or counter of `/metrics`, all its labels summed.
+    /// At the admin listener, as an operator.
+    pub fn operator(&self) -> Client {
+        let token = self.process.token("operator", Role::Operator);
+        Client::new(format!("http://{}", self.process.admin)).with_token(token)
+    }
+
+    /// A gauge or counter of `/metrics`: one, if its labels are named, else all of them summed.
     pub fn metric(&self, name: &str) -> f64 {
         use std::io::{Read, Write};
         let mut stream = TcpStream::connect(self.telemetry).expect("the telemetry listener");
