@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -79,7 +79,9 @@ pub struct Traffic(Arc<Counts>);
 #[derive(Debug, Default)]
 struct Counts {
     in_flight: AtomicUsize,
-    draining: watch::Sender<bool>,
+    draining: AtomicBool,
+    /// Tells who would not look.
+    drained: watch::Sender<bool>,
 }
 
 /// One request in work, until it is dropped.
@@ -99,16 +101,17 @@ impl Traffic {
 
     /// From now on nothing new is taken.
     pub fn drain(&self) {
-        self.0.draining.send_replace(true);
+        self.0.draining.store(true, Ordering::Relaxed);
+        self.0.drained.send_replace(true);
     }
 
     pub fn is_draining(&self) -> bool {
-        *self.0.draining.borrow()
+        self.0.draining.load(Ordering::Relaxed)
     }
 
     /// Wakes what would go on for ever.
     pub fn draining(&self) -> watch::Receiver<bool> {
-        self.0.draining.subscribe()
+        self.0.drained.subscribe()
     }
 }
 

@@ -124,7 +124,7 @@ impl Live {
 }
 
 impl Key {
-    fn model(&self) -> &'static str {
+    pub fn model(&self) -> &'static str {
         match self {
             Self::Item(model, _) | Self::List(model, _) => model,
         }

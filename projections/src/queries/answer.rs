@@ -40,13 +40,15 @@ impl Queries {
             return Ok(None);
         }
         if let Some(moment) = asked.as_of {
-            return self.in_time(M::NAME, asked, self.item_as_of::<M, F>(id, moment, render)).await;
+            return self.in_time(M::NAME, asked, Box::pin(self.item_as_of::<M, F>(id, moment, render))).await;
         }
         let key = Key::Item(M::NAME, id.to_owned());
+        if let Some(answer) = self.at_once(&key, asked) {
+            return Ok(Some(answer));
+        }
         let answer = async {
-            self.wait_for(M::NAME, asked.min_position).await?;
-            if let Some((served, position)) = self.cache.get(&key, asked.view) {
-                return Ok(Some(Answer { served, position }));
+            if let Some(answer) = self.in_a_while(&key, asked).await? {
+                return Ok(Some(answer));
             }
             let read = async {
                 let read = self
@@ -61,7 +63,7 @@ impl Queries {
             };
             self.flights.share((key.clone(), asked.view), |answer| asked.accepts(answer), read).await
         };
-        self.in_time(M::NAME, asked, answer).await
+        self.in_time(M::NAME, asked, Box::pin(answer)).await
     }
 
     pub(super) async fn list<M: ReadModel, F>(
@@ -75,10 +77,12 @@ impl Queries {
         F: Future<Output = Rendered>,
     {
         let key = Key::List(M::NAME, list.name.clone());
+        if let Some(answer) = self.at_once(&key, asked) {
+            return Ok(answer);
+        }
         let answer = async {
-            self.wait_for(M::NAME, asked.min_position).await?;
-            if let Some((served, position)) = self.cache.get(&key, asked.view) {
-                return Ok(Answer { served, position });
+            if let Some(answer) = self.in_a_while(&key, asked).await? {
+                return Ok(answer);
             }
             let order = list.order;
             let read = async {
@@ -103,7 +107,23 @@ impl Queries {
             // A page is always there, though it may be empty.
             shared.await?.ok_or(QueryError::NotReady)
         };
-        self.in_time(M::NAME, asked, answer).await
+        self.in_time(M::NAME, asked, Box::pin(answer)).await
+    }
+
+    /// What is kept ready, for who needn't wait. Whatever takes longer is boxed, so that this stays small.
+    fn at_once(&self, key: &Key, asked: &Asked) -> Option<Answer> {
+        let (served, position) = match asked.min_position {
+            None => self.cache.get(key, asked.view)?,
+            Some(_) => return None,
+        };
+        Some(Answer { served, position })
+    }
+
+    /// The same for who asked for a position, when it is reached.
+    async fn in_a_while(&self, key: &Key, asked: &Asked) -> Result<Option<Answer>, QueryError> {
+        let Some(position) = asked.min_position else { return Ok(None) };
+        self.wait_for(key.model(), position).await?;
+        Ok(self.cache.get(key, asked.view).map(|(served, position)| Answer { served, position }))
     }
 
     async fn in_time<T>(
@@ -123,8 +143,7 @@ impl Queries {
     }
 
     /// Returns when the read model has come as far as `position`. The caller sets the time limit.
-    async fn wait_for(&self, model: &str, position: Option<Position>) -> Result<(), QueryError> {
-        let Some(position) = position else { return Ok(()) };
+    async fn wait_for(&self, model: &str, position: Position) -> Result<(), QueryError> {
         let mut seen = self.cache.seen(model);
         loop {
             let now = *seen.borrow_and_update();

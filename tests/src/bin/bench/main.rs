@@ -22,6 +22,7 @@ mod orders;
 mod pgbench;
 mod queries;
 mod rebuild;
+mod rebuild_live;
 mod report;
 mod server;
 

@@ -11,12 +11,13 @@ use serde_json::{Value, json};
 
 use crate::{
     fill::{fill, fill_with_lives},
+    rebuild_live,
     report::Report,
     server::Daybook,
 };
 
 const ROUNDS: usize = 5;
-const EVENTS: u64 = 1_000_000;
+pub const EVENTS: u64 = 1_000_000;
 const PHASES: [&str; 5] = ["load", "index", "catch_up", "verify", "swap"];
 const POLL: Duration = Duration::from_millis(10);
 
@@ -35,6 +36,7 @@ pub async fn run() -> Report {
             fill(database, EVENTS).await
         });
     placed.await.measure(&mut report, "placed_").await;
+    rebuild_live::measure(&mut report).await;
     report
 }
 
@@ -61,7 +63,7 @@ impl Log {
         // The first generation, which comes on event by event, is not waited for: two rebuilds, and it is gone.
         log.rebuild().await;
         log.rebuild().await;
-        log.until_quiet().await;
+        until_quiet(&log.database).await;
         log
     }
 
@@ -96,20 +98,8 @@ impl Log {
     /// Seconds from the request to `done`, all rows verified.
     async fn rebuild(&self) -> f64 {
         let begun = Instant::now();
-        let asked = self.operator.post("/admin/projections/orders/rebuilds", json!({})).await.expect(202);
-        let location = asked.header("location").expect("where to look").to_owned();
-        let done = loop {
-            let state = self.operator.get(&location).await.expect(200).json();
-            if !["building", "catching_up", "verifying", "swapping"]
-                .iter()
-                .any(|name| state["state"] == *name)
-            {
-                break state;
-            }
-            tokio::time::sleep(POLL).await;
-        };
+        let done = rebuilt(&self.operator).await;
         let seconds = begun.elapsed().as_secs_f64();
-        assert_eq!(done["state"], "done", "{done}");
         let expected = [("differences", 0), ("rows", self.orders), ("events", self.events)];
         for (member, value) in expected {
             assert_eq!(done["verification"][member], Value::from(value), "{done}");
@@ -126,15 +116,33 @@ impl Log {
         assert!(status.success(), "{}", self.copy);
         begun.elapsed().as_secs_f64()
     }
+}
 
-    /// The other read models, and the generations of this one, have come to the head of the log.
-    async fn until_quiet(&self) {
-        let behind = "SELECT coalesce(sum(greatest(0, head - position)), 0)::bigint
-                        FROM checkpoints, (SELECT max(position) AS head FROM events) e";
-        let mut left = i64::MAX;
-        while left > 0 {
-            until("what is downstream comes on", async || self.database.count(behind).await < left).await;
-            left = self.database.count(behind).await;
+/// Asks for a rebuild and waits for it. How it ended.
+pub async fn rebuilt(operator: &Client) -> Value {
+    let asked = operator.post("/admin/projections/orders/rebuilds", json!({})).await.expect(202);
+    let location = asked.header("location").expect("where to look").to_owned();
+    until_done(operator, &location).await
+}
+
+pub async fn until_done(operator: &Client, location: &str) -> Value {
+    loop {
+        let state = operator.get(location).await.expect(200).json();
+        if !["building", "catching_up", "verifying", "swapping"].iter().any(|name| state["state"] == *name) {
+            assert_eq!(state["state"], "done", "{state}");
+            return state;
         }
+        tokio::time::sleep(POLL).await;
+    }
+}
+
+/// The other read models, and the generations of this one, have come to the head of the log.
+pub async fn until_quiet(database: &TestDatabase) {
+    let behind = "SELECT coalesce(sum(greatest(0, head - position)), 0)::bigint
+                    FROM checkpoints, (SELECT max(position) AS head FROM events) e";
+    let mut left = i64::MAX;
+    while left > 0 {
+        until("what is downstream comes on", async || database.count(behind).await < left).await;
+        left = database.count(behind).await;
     }
 }

@@ -31,6 +31,12 @@ impl Daybook {
         (0..SUBJECTS).map(|number| self.process.token(&format!("{}-{number}", role.as_str()), role)).collect()
     }
 
+    /// `kill -9`, and on the same addresses again.
+    pub fn kill_and_start(&mut self) {
+        self.process.kill();
+        self.process.start();
+    }
+
     /// At the admin listener, as an operator.
     pub fn operator(&self) -> Client {
         let token = self.process.token("operator", Role::Operator);
