@@ -91,7 +91,8 @@ async fn the_admin_listener_is_for_operators() {
     assert_eq!(app.database.count("SELECT count(*) FROM rebuilds").await, 0);
 }
 
-/// Catches: an effect inside a projection; a checkpoint in another transaction than the rows.
+/// Catches: a load that asks for effects again; a checkpoint in another transaction than the rows. An effect that a
+/// projection proposes anew would be the same row of the ledger, and nothing would follow from it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rebuild_under_load_sends_nothing_and_equals_the_log() {
     let app = Arc::new(TestApp::start().await);
