@@ -3,9 +3,10 @@
 use std::{future::Future, sync::Arc};
 
 use daybook_domain::Position;
+use uuid::Uuid;
 
 use super::{Answer, Moment, Queries, QueryError, Rendered, Served};
-use crate::{log::Log, read_models::ReadModel};
+use crate::{log::Log, reactor::dead_letters, read_models::ReadModel};
 
 /// How many events of a stream are in memory at a time.
 const PAGE: usize = 1_000;
@@ -23,7 +24,9 @@ impl Queries {
     {
         let log = Log::new(self.pool.clone());
         let position = locate(&log, moment).await?;
-        let Some(row) = fold_up_to::<M>(&log, id, position).await? else { return Ok(None) };
+        // Left out of the past, too: else it couldn't be told, or would end in another row than today's.
+        let skipped = dead_letters::skipped(&self.pool, M::NAME).await?;
+        let Some(row) = fold_up_to::<M>(&log, id, position, &skipped).await? else { return Ok(None) };
         let rendering = render(row).await.map_err(QueryError::Rendering)?;
         Ok(Some(Answer { served: Arc::new(Served::from(rendering)), position }))
     }
@@ -45,13 +48,16 @@ async fn fold_up_to<M: ReadModel>(
     log: &Log,
     id: &str,
     position: Position,
+    skipped: &[Uuid],
 ) -> Result<Option<M::Row>, QueryError> {
     let (mut row, mut sequence) = (None, 0);
     loop {
         let page = log.stream_page(M::KIND, id, sequence, position, PAGE).await?;
         for record in &page.records {
-            row = M::fold(row, record)?;
             sequence = record.sequence;
+            if !skipped.contains(&record.event_id) {
+                row = M::fold(row, record)?;
+            }
         }
         if !page.more {
             return Ok(row);
