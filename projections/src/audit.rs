@@ -13,6 +13,7 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    answered::answered_within,
     checkpoint::{At, Consumer, Works},
     metrics,
     proof::Proof,
@@ -23,6 +24,8 @@ use crate::{
 
 /// Events whose digests are summed up at a time.
 const MAX_EVENTS: i64 = 100_000;
+/// What a look at everything may take: much more than it does, unless the database is cut off.
+const LOOK_TIMEOUT: Duration = Duration::from_secs(120);
 
 pub(crate) fn start(tasks: &Tasks, works: &Works) {
     let works = works.clone();
@@ -38,7 +41,7 @@ async fn run(works: &Works, stop: &CancellationToken) {
     let mut backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(30));
     while !stop.is_cancelled() {
         let audited = tokio::select! {
-            audited = audit_all(works) => audited,
+            audited = answered_within(LOOK_TIMEOUT, audit_all(works)) => audited,
             () = stop.cancelled() => return,
         };
         if let Err(error) = audited {

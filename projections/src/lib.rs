@@ -12,6 +12,7 @@ pub mod reactor;
 pub mod read_models;
 pub mod status;
 
+mod answered;
 mod audit;
 mod cache;
 mod checkpoint;
@@ -81,7 +82,7 @@ impl Downstream {
         if roles.relay || roles.projections || roles.reactor {
             let relaxed = connect.clone().options([("synchronous_commit", "off")]);
             let works = Works {
-                relaxed: PgPoolOptions::new()
+                relaxed: answered::closing_unanswered(PgPoolOptions::new())
                     // Two generations of each read model, and the reactor.
                     .max_connections(u32::try_from(2 * READ_MODELS.len() + 1).unwrap_or(u32::MAX))
                     .acquire_timeout(Duration::from_secs(5))
@@ -89,11 +90,11 @@ impl Downstream {
                     // A broken one shows in its statement, which is then tried again.
                     .test_before_acquire(false)
                     .connect_lazy_with(relaxed),
-                pool: daybook_migrations::pool(
-                    connect.clone(),
-                    settings.max_connections,
-                    Duration::from_secs(5),
-                ),
+                pool: answered::closing_unanswered(PgPoolOptions::new())
+                    .max_connections(settings.max_connections)
+                    .acquire_timeout(Duration::from_secs(5))
+                    .idle_timeout(Duration::from_secs(300))
+                    .connect_lazy_with(connect.clone()),
                 connect,
                 leases: Leases::new(settings.lease_term),
                 signals: signals.clone(),

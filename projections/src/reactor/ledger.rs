@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::NAME;
 use crate::{
+    answered::answered,
     checkpoint::{At, Consumer, FENCE, Works},
     stream::subscriber::{HandleError, Handler},
     tasks::{Backoff, panic_text},
@@ -58,7 +59,7 @@ impl Ledger {
     pub async fn open(works: &Works, stop: &CancellationToken) -> Option<Self> {
         let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
         while !stop.is_cancelled() {
-            match Self::read(works).await {
+            match answered(Self::read(works)).await {
                 Ok(ledger) => return Some(ledger),
                 Err(error) => {
                     if backoff.is_first() {
@@ -143,3 +144,24 @@ static PROPOSE: LazyLock<String> = LazyLock::new(|| {
          SELECT 1 FROM fence"
     )
 });
+
+#[cfg(test)]
+mod tests {
+    use daybook_domain::stock::Event;
+
+    use super::*;
+    use crate::read_models::testing::record;
+
+    /// Catches: a panic that ends the reactor's task, which would start again and meet it again, for ever.
+    #[test]
+    fn a_panic_in_a_reaction_is_the_fault_of_its_record() {
+        static PANICS: Reaction = Reaction { name: "panics", react: |_| panic!("it can't be") };
+        let ledger = Ledger { reactions: vec![(&PANICS, Position(1))] };
+        let at = |position| {
+            let received = Event::Received { quantity: 1, reference: None };
+            Record { position: Position(position), ..record("stock", "TEA", 1, &received) }
+        };
+        assert_eq!(ledger.react(&at(1)), Ok(vec![]), "it reacts to what came later");
+        assert_eq!(ledger.react(&at(2)), Err("panic: it can't be".to_owned()));
+    }
+}

@@ -17,6 +17,7 @@ use uuid::Uuid;
 
 use super::{NAME, dead_letters};
 use crate::{
+    answered::answered,
     checkpoint::Works,
     metrics,
     tasks::{Backoff, Tasks, panic_text},
@@ -93,7 +94,7 @@ impl Performers<'_> {
         let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
         let woken = &self.works.signals.effects;
         while !stop.is_cancelled() {
-            match self.claim().await {
+            match answered(self.claim()).await {
                 Ok(Some(claim)) => {
                     backoff.reset();
                     // Where one was due there may be more, for another lane.
@@ -169,11 +170,11 @@ impl Performers<'_> {
         let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
         for _ in 0..MARK_ATTEMPTS {
             let marked = match &outcome {
-                Ok(()) => self.done(effect).await,
+                Ok(()) => answered(self.done(effect)).await,
                 Err(EffectError::Retry(error)) if effect.attempt < self.works.settings.effect_attempts => {
-                    self.again(effect, error).await
+                    answered(self.again(effect, error)).await
                 }
-                Err(error) => self.dead(effect, &error.to_string()).await,
+                Err(error) => answered(self.dead(effect, &error.to_string())).await,
             };
             let Err(error) = marked else { return };
             tracing::warn!(event = %effect.event_id, kind = effect.kind.as_str(), %error, "cannot mark an effect");

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Definition, READ_MODELS, engine::Engine};
 use crate::{
+    answered::answered,
     checkpoint::Works,
     reactor::dead_letters,
     signals::{self, Notice},
@@ -105,9 +106,11 @@ async fn fold_generations(
     definition: &'static Definition,
     stop: &CancellationToken,
 ) -> Result<(), sqlx::Error> {
-    ensure(&works.pool, definition).await?;
-    let Some(generations) = Generations::of(&works.pool, definition.name).await? else { return Ok(()) };
-    let skipped = dead_letters::skipped(&works.pool, definition.name).await?;
+    answered(ensure(&works.pool, definition)).await?;
+    let Some(generations) = answered(Generations::of(&works.pool, definition.name)).await? else {
+        return Ok(());
+    };
+    let skipped = answered(dead_letters::skipped(&works.pool, definition.name)).await?;
     let changed = stop.child_token();
     let subscribers =
         [Some(generations.live), generations.previous].into_iter().flatten().map(|generation| {
@@ -139,7 +142,7 @@ async fn wait_for_others(
             () = stop.cancelled() => return,
         }
         // A database that doesn't answer has not changed them either.
-        match Generations::of(&works.pool, definition.name).await {
+        match answered(Generations::of(&works.pool, definition.name)).await {
             Ok(found) if found != Some(known) => return,
             _ => {}
         }

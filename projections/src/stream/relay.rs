@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Failure, Nats, POSITION, subject};
 use crate::{
+    answered::answered,
     checkpoint::Works,
     log::{self, Log},
     metrics,
@@ -99,7 +100,7 @@ impl Relay<'_> {
         let mut page = self.page(end).await?;
         loop {
             if reported.is_none_or(|at: Instant| at.elapsed() >= REPORT_INTERVAL) {
-                self.report(end.position).await?;
+                answered(self.report(end.position)).await?;
                 reported = Some(Instant::now());
             }
             if page.is_empty() {
@@ -156,20 +157,20 @@ impl Relay<'_> {
         let state = stream.get_info().await?.state;
         let end = |position| End { position, sequence: state.last_sequence };
         if state.messages == 0 {
-            return Ok(end(self.log.head().await?));
+            return Ok(end(answered(self.log.head()).await?));
         }
         let last = stream.get_raw_message(state.last_sequence).await?;
         let position = last.headers.get(POSITION).and_then(|position| position.as_str().parse().ok());
         let event_id = last.headers.get(NATS_MESSAGE_ID).map(ToString::to_string);
         if let Some(position) = position.map(Position) {
-            let stored = self.log.event_id(position).await?;
+            let stored = answered(self.log.event_id(position)).await?;
             if stored.map(|id| id.to_string()) == event_id && event_id.is_some() {
                 return Ok(end(position));
             }
         }
         tracing::error!(?position, ?event_id, "the stream's last message is not in the log; emptying it");
         stream.purge().await?;
-        Ok(end(self.log.head().await?))
+        Ok(end(answered(self.log.head()).await?))
     }
 
     /// Fails if the stream isn't as the relay left it: deleted, made anew, written to by others.
@@ -182,7 +183,7 @@ impl Relay<'_> {
     }
 
     async fn page(&self, end: End) -> Result<Vec<Record>, sqlx::Error> {
-        Ok(log::page(&self.works.pool, end.position, PAGE).await?.records)
+        Ok(answered(log::page(&self.works.pool, end.position, PAGE)).await?.records)
     }
 
     /// Hands all records to the client, in order. Only the last one is acknowledged: since each names

@@ -14,7 +14,7 @@ use tokio::{
 };
 
 use super::feed::{Feed, Item};
-use crate::{checkpoint::Works, log};
+use crate::{answered::answered, checkpoint::Works, log};
 
 /// How long a feed that works may take to deliver what is in the log.
 const SILENCE: Duration = Duration::from_millis(200);
@@ -63,7 +63,7 @@ impl Source {
         let mut records = Vec::new();
         loop {
             if self.behind {
-                let page = log::page(&self.pool, self.at, limit).await?;
+                let page = answered(log::page(&self.pool, self.at, limit)).await?;
                 self.behind = page.more;
                 if !page.records.is_empty() {
                     return Ok(self.batch(page.records.into_iter().map(Arc::new).collect(), "log"));

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{feed::Feed, source::Source};
 use crate::{
+    answered::answered,
     checkpoint::{At, Consumer, Works},
     metrics,
     reactor::dead_letters,
@@ -96,12 +97,12 @@ impl Subscriber<'_> {
 
     async fn follow(&self, stop: &CancellationToken, backoff: &mut Backoff) -> Result<Next, sqlx::Error> {
         let pool = &self.works.pool;
-        let Some(checkpoint) = self.consumer.read(pool).await? else { return Ok(Next::Gone) };
+        let Some(checkpoint) = answered(self.consumer.read(pool)).await? else { return Ok(Next::Gone) };
         if checkpoint.state != "running" {
             return Ok(Next::Wait);
         }
-        if !self.consumer.shares_history(pool, &checkpoint).await? {
-            return self.diverged(checkpoint.at.position).await;
+        if !answered(self.consumer.shares_history(pool, &checkpoint)).await? {
+            return answered(self.diverged(checkpoint.at.position)).await;
         }
         let settings = &self.works.settings;
         let mut at = checkpoint.at;
@@ -112,7 +113,7 @@ impl Subscriber<'_> {
                 () = stop.cancelled() => return Ok(Next::StartOver),
             };
             let begun = Instant::now();
-            match self.handler.commit(self.works, at, &batch.records).await {
+            match self.commit(at, &batch.records).await {
                 Ok(Some(moved)) => at = moved,
                 Ok(None) => return self.after_fence(at.position).await,
                 Err(HandleError::Database(error)) if classify(&error) == ErrorClass::Data => {
@@ -134,6 +135,10 @@ impl Subscriber<'_> {
         }
     }
 
+    async fn commit(&self, from: At, records: &[Arc<Record>]) -> Result<Option<At>, HandleError> {
+        answered(self.handler.commit(self.works, from, records)).await
+    }
+
     fn measure(&self, events: usize, from: &str, begun: Instant) {
         let name = self.consumer.name;
         metrics::APPLIED.with_label_values(&[name, from]).inc_by(events as u64);
@@ -149,8 +154,8 @@ impl Subscriber<'_> {
         index: usize,
         reason: &str,
     ) -> Result<Next, sqlx::Error> {
-        match self.handler.commit(self.works, at, &records[..index]).await {
-            Ok(Some(at)) => self.park(at.position, &records[index], reason).await,
+        match self.commit(at, &records[..index]).await {
+            Ok(Some(at)) => answered(self.park(at.position, &records[index], reason)).await,
             Err(HandleError::Database(error)) => Err(error),
             Ok(None) | Err(HandleError::Poison { .. }) => Ok(Next::StartOver),
         }
@@ -159,7 +164,7 @@ impl Subscriber<'_> {
     /// The database refuses something of this batch, for good: which event is it?
     async fn one_by_one(&self, mut at: At, records: &[Arc<Record>]) -> Result<Next, sqlx::Error> {
         for record in records {
-            let reason = match self.handler.commit(self.works, at, std::slice::from_ref(record)).await {
+            let reason = match self.commit(at, std::slice::from_ref(record)).await {
                 Ok(Some(moved)) => {
                     at = moved;
                     continue;
@@ -171,7 +176,7 @@ impl Subscriber<'_> {
                     _ => return Err(error),
                 },
             };
-            return self.park(at.position, record, &reason).await;
+            return answered(self.park(at.position, record, &reason)).await;
         }
         Ok(Next::StartOver)
     }
@@ -210,7 +215,7 @@ impl Subscriber<'_> {
     /// If nothing changed, what the feed brought is not in the log: a rest keeps that from becoming a
     /// busy loop.
     async fn after_fence(&self, at: Position) -> Result<Next, sqlx::Error> {
-        let checkpoint = self.consumer.read(&self.works.pool).await?;
+        let checkpoint = answered(self.consumer.read(&self.works.pool)).await?;
         if checkpoint.is_some_and(|found| found.at.position == at && found.state == "running") {
             tracing::warn!(projection = self.consumer.name, position = %at, "JetStream brought what the log doesn't hold");
             return Ok(Next::Wait);

@@ -1,0 +1,40 @@
+//! A database that was cut off doesn't say so: whoever asks it waits for so long, and no longer.
+
+use std::{future::Future, io, time::Duration};
+
+use sqlx::{Connection, Postgres, pool::PoolOptions};
+use tokio::time::timeout;
+
+/// Longer than a statement waits for a lock, so that the database itself says that it does.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(12);
+/// What a connection may take to be ready again, after a statement that nobody waits for any more.
+const READY_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// The answer, or an error that leaves open whether it was done.
+pub(crate) async fn answered<T, E: From<sqlx::Error>>(
+    asked: impl Future<Output = Result<T, E>>,
+) -> Result<T, E> {
+    answered_within(ANSWER_TIMEOUT, asked).await
+}
+
+pub(crate) async fn answered_within<T, E: From<sqlx::Error>>(
+    limit: Duration,
+    asked: impl Future<Output = Result<T, E>>,
+) -> Result<T, E> {
+    match timeout(limit, asked).await {
+        Ok(answer) => answer,
+        Err(_) => Err(sqlx::Error::Io(io::Error::new(
+            io::ErrorKind::TimedOut,
+            format!("no answer from the database within {} s", limit.as_secs()),
+        ))
+        .into()),
+    }
+}
+
+/// Without it, connections that were given up in the middle of a statement would take up the pool's
+/// places for as long as they don't answer.
+pub(crate) fn closing_unanswered(pool: PoolOptions<Postgres>) -> PoolOptions<Postgres> {
+    pool.after_release(|connection, _| {
+        Box::pin(async move { answered_within(READY_TIMEOUT, connection.ping()).await.map(|()| true) })
+    })
+}
