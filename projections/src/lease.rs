@@ -36,8 +36,8 @@ impl Leases {
         work: impl Future<Output = T>,
     ) -> Option<T> {
         while self.take(pool, name).await != Some(true) {
-            // Half a term, give or take, so that waiters don't ask in step.
-            let pause = self.term.mul_f64(rand::random_range(0.25..0.5));
+            // Soon after the end of a dead one's; not always the same, so that waiters don't ask in step.
+            let pause = self.term.mul_f64(rand::random_range(0.1..0.2));
             tokio::select! { () = sleep(pause) => {} () = stop.cancelled() => return None }
         }
         let done = tokio::select! {

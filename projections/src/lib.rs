@@ -100,7 +100,10 @@ impl Downstream {
                 signals: signals.clone(),
                 settings: Arc::new(settings),
             };
+            status::start(&tasks, works.pool.clone());
             start_work(&tasks, &works, roles, performer);
+        } else {
+            status::start(&tasks, pool.clone());
         }
         Self { tasks, signals, queries: Queries::new(pool, cache) }
     }
@@ -135,7 +138,6 @@ fn start_work(tasks: &Tasks, works: &Works, roles: Roles, performer: Arc<dyn Per
             read_models::worker::start(tasks, works, &feed, definition);
             rebuild::start(tasks, works, definition);
         }
-        status::start(tasks, works);
         audit::start(tasks, works);
     }
     if roles.reactor {

@@ -7,13 +7,16 @@ use serde::Serialize;
 use sqlx::{FromRow, PgPool};
 use tokio::time::sleep;
 
-use crate::{checkpoint::Works, metrics, reactor, tasks::Tasks};
+use crate::{answered::answered_within, metrics, reactor, tasks::Tasks};
 
-/// An unapplied event of this age, and no progress for as long, means that nobody works.
-const STALLED_SECONDS: f64 = 10.0;
+/// An unapplied event of this age, and no progress for as long, means that nobody works. More than a
+/// worker takes to follow one that died, whose lease must run out first: that is catching up.
+const STALLED_SECONDS: f64 = 7.0;
 /// An unapplied event of this age means that there is something to catch up with.
 const CATCHING_UP_SECONDS: f64 = 3.0;
-const MEASURE_INTERVAL: Duration = Duration::from_secs(2);
+const MEASURE_INTERVAL: Duration = Duration::from_secs(1);
+/// What is not measured within this time isn't known.
+const MEASURE_TIMEOUT: Duration = Duration::from_secs(3);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -143,14 +146,17 @@ pub(crate) async fn list(pool: &PgPool) -> Result<Vec<ProjectionStatus>, sqlx::E
     Ok(found.into_iter().map(Into::into).collect())
 }
 
-/// Keeps the gauges up to date.
-pub(crate) fn start(tasks: &Tasks, works: &Works) {
-    let pool = works.pool.clone();
+/// Keeps the gauges up to date, in every process: one that doesn't project sees that nobody does.
+pub(crate) fn start(tasks: &Tasks, pool: PgPool) {
     tasks.keep("status", move |stop| {
         let pool = pool.clone();
         async move {
-            if let Err(error) = measure(&pool).await {
+            if let Err(error) = answered_within(MEASURE_TIMEOUT, measure(&pool)).await {
                 tracing::debug!(%error, "cannot measure the projections");
+                // What was true before may not be so any more.
+                metrics::PROJECTION_STATE.reset();
+                metrics::PROJECTION_LAG_EVENTS.reset();
+                metrics::PROJECTION_LAG_SECONDS.reset();
             }
             tokio::select! { () = sleep(MEASURE_INTERVAL) => {} () = stop.cancelled() => {} }
         }
