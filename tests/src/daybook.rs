@@ -61,6 +61,11 @@ impl Home {
         self.folder.path()
     }
 
+    /// The name of the stream.
+    pub fn stream(&self) -> &str {
+        &self.stream
+    }
+
     /// Good for two hours.
     pub fn token(&self, subject: &str, roles: &[Role]) -> String {
         let grant = Grant { subject, roles, ttl: Duration::from_secs(7_200) };

@@ -23,6 +23,9 @@ pub enum Weather {
     Blackhole,
     /// Fair until a request contains these bytes; it and all that follow are lost, both ways.
     BlackholeFrom(&'static str),
+    /// Fair until a request contains these bytes; it and all that follow are held back, both ways, and
+    /// arrive when the weather changes.
+    HeldFrom(&'static str),
     /// New connections are closed at once.
     Away,
 }
@@ -31,7 +34,7 @@ pub enum Weather {
 pub struct Proxy {
     port: u16,
     weather: watch::Sender<Weather>,
-    /// How often a `BlackholeFrom` has struck.
+    /// How often a `BlackholeFrom` or `HeldFrom` has struck.
     swallowed: watch::Receiver<u32>,
     /// How often all connections were closed.
     cuts: watch::Sender<u32>,
@@ -81,7 +84,7 @@ impl Proxy {
         self.cuts.send_modify(|times| *times += 1);
     }
 
-    /// Until a `BlackholeFrom` has struck.
+    /// Until a `BlackholeFrom` or `HeldFrom` has struck.
     pub async fn struck(&mut self) {
         self.swallowed.wait_for(|count| *count > 0).await.expect("the proxy lives");
     }
@@ -115,7 +118,7 @@ async fn carry(
     direction: Direction,
     mut from: OwnedReadHalf,
     mut to: OwnedWriteHalf,
-    forecast: watch::Receiver<Weather>,
+    mut forecast: watch::Receiver<Weather>,
     swallow: Arc<watch::Sender<u32>>,
 ) {
     let mut buffer = vec![0; 64 * 1024];
@@ -126,12 +129,14 @@ async fn carry(
             Weather::Fair | Weather::Away => false,
             Weather::AnswersLost => direction == Direction::Answers,
             Weather::Blackhole => true,
-            Weather::BlackholeFrom(pattern) => {
-                let found = buffer[..count].windows(pattern.len()).any(|window| window == pattern.as_bytes());
-                if found && direction == Direction::Requests {
-                    swallow.send_modify(|times| *times += 1);
+            Weather::BlackholeFrom(pattern) => strikes(pattern, direction, &buffer[..count], &swallow),
+            Weather::HeldFrom(pattern) => {
+                if strikes(pattern, direction, &buffer[..count], &swallow)
+                    && forecast.wait_for(|now| *now != weather).await.is_err()
+                {
+                    return;
                 }
-                *swallow.borrow() > 0
+                false
             }
         };
         if lost {
@@ -145,4 +150,13 @@ async fn carry(
             return;
         }
     }
+}
+
+/// Whether the pattern was met, here or earlier elsewhere.
+fn strikes(pattern: &str, direction: Direction, bytes: &[u8], swallow: &watch::Sender<u32>) -> bool {
+    let found = bytes.windows(pattern.len()).any(|window| window == pattern.as_bytes());
+    if found && direction == Direction::Requests {
+        swallow.send_modify(|times| *times += 1);
+    }
+    *swallow.borrow() > 0
 }

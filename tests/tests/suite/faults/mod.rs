@@ -1,16 +1,20 @@
 //! Real processes of the server, killed, stopped, cut off and asked too much.
 
+mod brokers;
 mod chaos;
 mod disk;
 mod kills;
 mod overload;
+mod partitions;
 mod rebuilds;
 mod stops;
+mod watch;
+mod workers;
 
 use std::sync::Arc;
 
 use daybook_domain::policy::Role;
-use daybook_tests::{Client, Daybook, Home, Log, OwnNats, TestDatabase, until};
+use daybook_tests::{Client, Daybook, Home, Log, OwnNats, TestDatabase, app::BEHIND, until};
 use serde_json::{Value, json};
 use sqlx::PgConnection;
 use url::Url;
@@ -54,6 +58,38 @@ impl House {
 
     pub fn alice(&self, server: &Daybook) -> Client {
         self.by(server, "alice", Role::Customer)
+    }
+
+    /// At the admin listener.
+    pub fn operator(&self, server: &Daybook) -> Client {
+        self.client
+            .at(format!("http://{}", server.admin))
+            .with_token(server.token("operator", Role::Operator))
+    }
+
+    /// Until everything has seen the whole log.
+    pub async fn caught_up(&self) {
+        until("everything has come to the head", async || self.database.count(BEHIND).await == 0).await;
+    }
+
+    /// Every read model is what the log says, as a verification finds and as the auditor proves.
+    pub async fn proved(&self, server: &Daybook) {
+        self.caught_up().await;
+        let operator = self.operator(server);
+        let found = operator.post("/admin/verifications", json!({})).await.expect(200).json();
+        for model in found["read_models"].as_array().unwrap() {
+            assert_eq!(model["differences"], 0, "{model}");
+        }
+        assert_eq!(found["log"]["differences"], 0, "{found}");
+        until("the auditor has proved everything", async || {
+            let all = operator.get("/admin/projections").await.expect(200).json();
+            all.as_array().unwrap().iter().all(|one| {
+                let proved = one.get("proved_position").is_none_or(|proved| *proved == one["head"]);
+                assert_ne!(one["status"], "diverged", "{one}");
+                one["status"] == "running" && proved
+            })
+        })
+        .await;
     }
 
     /// A teapot is for sale, and so many of it.

@@ -1,5 +1,8 @@
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use daybook_domain::policy::Role;
-use daybook_tests::{Client, Reply};
+use daybook_tests::{Client, Daybook, Reply, until};
+use futures::future::join_all;
 use tokio::task::JoinSet;
 
 use super::{House, teapots};
@@ -70,10 +73,11 @@ async fn fault_ten_times_the_load_is_shed_in_bounded_memory() {
     let mut done = 0;
     for _ in 0..4 {
         let foreign = house.take_append_lock().await;
+        let shed = AtomicUsize::new(0);
         let buyers = async {
-            let replies = storm(&house, &a, 10 * IN_FLIGHT).await;
+            let replies = counted_storm(&house, &a, 10 * IN_FLIGHT, &shed).await;
             let accepted = replies.iter().filter(|reply| reply.status == 201).count();
-            assert!(accepted >= IN_FLIGHT, "{accepted}");
+            assert_eq!(accepted, IN_FLIGHT);
             for reply in replies.iter().filter(|reply| reply.status != 201) {
                 assert_eq!(reply.refusal(), "503 overloaded");
                 assert!(reply.header("retry-after").is_some());
@@ -83,6 +87,7 @@ async fn fault_ten_times_the_load_is_shed_in_bounded_memory() {
         let probe = async {
             house.append_waits().await;
             // While nobody's command can be done.
+            until("what is too much is shed", async || shed.load(Ordering::Relaxed) == 9 * IN_FLIGHT).await;
             a.api(&house.client).get("/healthz").await.expect(200);
             drop(foreign);
         };
@@ -94,13 +99,23 @@ async fn fault_ten_times_the_load_is_shed_in_bounded_memory() {
     assert!(house.log().await.orders().len() >= done);
 }
 
-async fn storm(house: &House, server: &daybook_tests::Daybook, buyers: usize) -> Vec<Reply> {
-    let mut storm = JoinSet::new();
-    for number in 0..buyers {
+async fn storm(house: &House, server: &Daybook, buyers: usize) -> Vec<Reply> {
+    counted_storm(house, server, buyers, &AtomicUsize::new(0)).await
+}
+
+/// Counts those who were turned away, as soon as they are.
+async fn counted_storm(house: &House, server: &Daybook, buyers: usize, shed: &AtomicUsize) -> Vec<Reply> {
+    let buyers = (0..buyers).map(|number| {
         let buyer = house.by(server, &format!("buyer-{number}"), Role::Customer);
-        storm.spawn(async move { buyer.post("/v1/orders", teapots(1)).await });
-    }
-    storm.join_all().await
+        async move {
+            let reply = buyer.post("/v1/orders", teapots(1)).await;
+            if reply.status == 503 {
+                shed.fetch_add(1, Ordering::Relaxed);
+            }
+            reply
+        }
+    });
+    join_all(buyers).await
 }
 
 /// What it has in memory.

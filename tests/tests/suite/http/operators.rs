@@ -165,33 +165,6 @@ async fn a_projection_can_be_paused_and_goes_on_where_it_was() {
     verified(&app).await;
 }
 
-/// Catches: endless retries of an event that can't be read.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_poison_event_stops_one_consumer_loudly() {
-    let app = TestApp::start().await;
-    app.sell("TEA-1", 1999, 100).await;
-    app.settle().await;
-    app.database
-        .execute(
-            "INSERT INTO events SELECT 'stock', 'TEA-1', 2, 'StockTeleported', '1', '{}', '{}',
-                    max(position) + 1, gen_random_uuid(), clock_timestamp() FROM events;
-             SELECT pg_notify('daybook_log', (SELECT max(position) FROM events)::text)",
-        )
-        .await;
-    let operator = app.operator();
-    until("a dead letter says so", async || {
-        let letters = operator.get("/admin/dead-letters").await.expect(200).json();
-        letters.as_array().unwrap().iter().any(|letter| letter["consumer"] == "stock")
-    })
-    .await;
-    // Whoever doesn't need it goes on.
-    let merchandiser = app.by(Role::Merchandiser);
-    merchandiser.patch("/v1/products/TEA-1", json!({"name": "Other"})).await.expect(200);
-    assert_eq!(app.anonymous.get("/v1/products/TEA-1").await.expect(200).json()["name"], "Other");
-    let metrics = app.telemetry.get("/metrics").await.expect(200).text();
-    assert!(metrics.contains("daybook_"), "{metrics}");
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn every_deed_is_noted_with_its_reason() {
     let app = TestApp::start().await;

@@ -1,0 +1,88 @@
+//! JetStream is stopped, emptied, short of memory and repeats itself.
+
+use async_nats::{HeaderMap, header::NATS_MESSAGE_ID, jetstream};
+use daybook_tests::{
+    Log,
+    chaos::{Load, compare, stock_up},
+    until,
+};
+
+use super::{House, watch::Watch};
+
+/// So few that whoever looks away for a moment misses some.
+const KEPT_MESSAGES: i64 = 10;
+
+async fn jetstream_of(house: &House) -> jetstream::Context {
+    let client = async_nats::connect(house.nats.url()).await.expect("a broker");
+    jetstream::new(client)
+}
+
+async fn keep_few(house: &House) {
+    let context = jetstream_of(house).await;
+    let mut stream = context.get_stream(house.home.stream()).await.expect("the relay's stream");
+    let mut config = stream.info().await.expect("it is there").config.clone();
+    config.max_messages = KEPT_MESSAGES;
+    context.update_stream(config).await.expect("an operator may limit it");
+}
+
+/// Sends what the stream has once more, as if it were new.
+async fn repeat(house: &House) {
+    let context = jetstream_of(house).await;
+    let mut stream = context.get_stream(house.home.stream()).await.expect("the relay's stream");
+    let state = stream.info().await.expect("it is there").state.clone();
+    for sequence in state.first_sequence..=state.last_sequence {
+        // The oldest ones may be gone by now.
+        let Ok(message) = stream.get_raw_message(sequence).await else { continue };
+        let mut headers = HeaderMap::new();
+        for (name, values) in
+            message.headers.iter().filter(|(name, _)| name.to_string() == "Daybook-Position")
+        {
+            values.iter().for_each(|value| headers.append(name.clone(), value.clone()));
+        }
+        headers.insert(NATS_MESSAGE_ID, daybook_tests::shop::new_id().to_string());
+        let subject = message.subject.to_string();
+        context.publish_with_headers(subject, headers, message.payload.clone()).await.expect("published");
+    }
+}
+
+/// Catches: a feed whose gaps are not looked for (a consumer that trusts its own place in the stream), and
+/// events that are applied as often as they are delivered.
+#[tokio::test(flavor = "multi_thread")]
+async fn fault_a_stream_that_is_stopped_wiped_cut_short_and_repeats_itself_is_no_more_than_a_delay() {
+    let mut house = House::new().await;
+    let mut api = house.server("api").with("roles", "api,relay");
+    let mut worker = house.server("worker").with("roles", "projections,reactor");
+    worker = worker.with("audit_interval_ms", 50);
+    api.start();
+    worker.start();
+    stock_up(&house.client, &api).await;
+    let watch = Watch::start(house.operator(&api));
+    let load = Load::start(&house.client, [&api, &api], 12);
+    load.progress(50).await;
+    keep_few(&house).await;
+    for _ in 0..3 {
+        // For less than its lease: it is still the one who projects, and the feed goes on behind a gap.
+        worker.freeze();
+        load.progress(60).await;
+        worker.thaw();
+        load.progress(30).await;
+        repeat(&house).await;
+        load.progress(30).await;
+    }
+    house.nats.kill();
+    load.progress(200).await;
+    house.nats.wipe();
+    house.nats.restart();
+    load.progress(200).await;
+    let told = load.end().await;
+    house.proved(&worker).await;
+    watch.end().await;
+    let findings = compare(&Log::read(&house.database.superuser).await, &told);
+    assert!(findings.is_good() && findings.unknown == 0, "{findings}\n{}", findings.examples.join("\n"));
+    let operator = house.operator(&api);
+    until("the relay has published everything", async || {
+        let log = operator.get("/admin/log").await.expect(200).json();
+        log["relay_position"] == log["head"]
+    })
+    .await;
+}

@@ -1,0 +1,111 @@
+//! Whoever projects is killed or stopped, and others go on with it.
+
+use std::time::{Duration, Instant};
+
+use daybook_domain::policy::Role;
+use daybook_tests::{
+    Log, Proxy,
+    chaos::{Load, compare, stock_up},
+    proxy::Weather,
+    until,
+};
+use serde_json::json;
+use sqlx::Executor;
+
+use super::{House, watch::Watch};
+
+/// A batch stands between its checkpoint and its rows.
+const MIDWAY: &str = "SELECT count(*) FROM pg_stat_activity
+    WHERE datname = current_database() AND application_name = 'daybook'
+      AND wait_event_type = 'Lock' AND wait_event IN ('transactionid', 'tuple')";
+/// As the death of its process makes it, where the kernel notices.
+const END_MIDWAY: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE datname = current_database() AND application_name = 'daybook'
+      AND wait_event_type = 'Lock' AND wait_event IN ('transactionid', 'tuple')";
+/// A lease runs out, and whoever waits for it notices. The rest is for a busy machine.
+const HANDED_OVER: Duration = Duration::from_secs(10);
+
+/// Catches: a checkpoint in another transaction than its rows.
+#[tokio::test(flavor = "multi_thread")]
+async fn fault_workers_that_are_killed_in_the_middle_of_a_batch_leave_all_of_it_or_nothing() {
+    let house = House::new().await;
+    let mut api = house.server("api").with("roles", "api");
+    let mut worker = house.server("worker").with("roles", "relay,projections,reactor");
+    worker = worker.with("audit_interval_ms", 50);
+    api.start();
+    worker.start();
+    stock_up(&house.client, &api).await;
+    let watch = Watch::start(house.operator(&api));
+    let load = Load::start(&house.client, [&api, &api], 4);
+    for round in 0..6 {
+        load.progress(40).await;
+        let mut foreign = house.database.foreign_session().await;
+        foreign.execute("BEGIN; SELECT FROM read.stock_g1 FOR UPDATE").await.unwrap();
+        until("a batch waits for its rows", async || house.database.count(MIDWAY).await > 0).await;
+        worker.kill();
+        if round % 2 == 0 {
+            house.database.execute(END_MIDWAY).await;
+        }
+        // In the other rounds, the database goes on with what nobody waits for any more.
+        drop(foreign);
+        // As if their time had run out.
+        house.database.execute("DELETE FROM leases").await;
+        worker.start();
+    }
+    load.progress(40).await;
+    let told = load.end().await;
+    house.proved(&worker).await;
+    watch.end().await;
+    let findings = compare(&Log::read(&house.database.superuser).await, &told);
+    assert!(findings.is_good() && findings.unknown == 0, "{findings}\n{}", findings.examples.join("\n"));
+}
+
+/// Its last batch is on its way when the process is stopped, and arrives when another has long gone on.
+/// Catches: the fence removed.
+#[tokio::test(flavor = "multi_thread")]
+async fn fault_a_worker_that_sleeps_over_its_lease_changes_nothing_when_it_wakes() {
+    let house = House::new().await;
+    let mut proxy = Proxy::to(&house.database.app_url()).await;
+    let a = house.server_by_way_of("a", &proxy.url(&house.database.app_url()));
+    let mut a = a.with("audit_interval_ms", 50);
+    a.start();
+    let leads = "SELECT count(*) FROM leases WHERE name LIKE 'projection/%'";
+    until("it has all the work", async || house.database.count(leads).await == 4).await;
+    let mut b = house.server("b").with("audit_interval_ms", 50);
+    b.start();
+    house.sell(&b, 100).await;
+    house.caught_up().await;
+    let watch = Watch::start(house.operator(&b));
+
+    let admin = house.by(&b, "admin", Role::Admin);
+    let rename = async |admin: &daybook_tests::Client, name: &str| {
+        admin.patch("/v1/products/LATE", json!({ "name": name })).await.expect(200);
+    };
+    proxy.set(Weather::HeldFrom("LATE"));
+    let product = json!({"sku": "LATE", "name": "first", "price": {"amount": 1999, "currency": "EUR"}});
+    admin.post("/v1/products", product).await.expect(201);
+    proxy.struck().await;
+    a.freeze();
+    let frozen = Instant::now();
+    rename(&admin, "second").await;
+    house.caught_up().await;
+    assert!(frozen.elapsed() < HANDED_OVER, "handed over after {:?}", frozen.elapsed());
+    rename(&admin, "third").await;
+    house.caught_up().await;
+    proxy.set(Weather::Fair);
+    a.thaw();
+    let nobody = a.api(&house.client);
+    until("it is itself again", async || nobody.get("/readyz").await.status == 200).await;
+    house.proved(&b).await;
+    watch.end().await;
+
+    b.kill();
+    let killed = Instant::now();
+    let admin = house.by(&a, "admin", Role::Admin);
+    admin.post("/v1/stock/LATE/receipts", json!({"quantity": 5})).await.expect(200);
+    house.caught_up().await;
+    assert!(killed.elapsed() < HANDED_OVER, "handed over after {:?}", killed.elapsed());
+    house.proved(&a).await;
+    let shown = admin.get("/v1/products/LATE").await.expect(200).json();
+    assert_eq!(shown["name"], "third");
+}
