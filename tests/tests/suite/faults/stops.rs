@@ -52,6 +52,8 @@ async fn fault_after_sigterm_what_is_in_work_is_finished_and_nothing_else_begun(
     let late = house.alice(&a).post("/v1/orders", teapots(1)).await;
     assert_eq!(late.refusal(), "503 unavailable");
     assert!(late.header("retry-after").is_some());
+    // Longer than it lingers when there is nothing to be finished.
+    tokio::time::sleep(Duration::from_secs(1)).await;
     assert!(a.ended().is_none(), "it waits for its work");
     drop(foreign);
     for reply in buyers.join_all().await {
