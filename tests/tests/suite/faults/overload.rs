@@ -32,6 +32,8 @@ async fn fault_an_exhausted_pool_sheds_what_needs_it_and_nothing_else() {
         .with("acquire_timeout_ms", 2_000);
     a.start();
     house.sell(&a, 10).await;
+    // Clients ask for what they have seen: a read model that is behind would be another answer.
+    house.caught_up().await;
     let mut foreign = house.database.foreign_session().await;
     let lock = "BEGIN; LOCK TABLE checkpoints, events";
     sqlx::Executor::execute(&mut foreign, lock).await.unwrap();
