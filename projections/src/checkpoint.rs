@@ -16,9 +16,9 @@ use crate::{lease::Leases, proof::Proof, settings::Settings, signals::Signals};
 #[derive(Clone)]
 pub(crate) struct Works {
     pub pool: PgPool,
-    /// Sessions whose commits don't wait for the disk: for what is lost or kept together with the
-    /// checkpoint that says how to make it again.
-    pub relaxed: PgPool,
+    /// For sessions whose commits don't wait for the disk: what they write is lost or kept together with
+    /// the checkpoint that says how to make it again.
+    pub relaxed: PgConnectOptions,
     /// For sessions with limits of their own.
     pub connect: PgConnectOptions,
     pub leases: Leases,

@@ -20,6 +20,7 @@ mod lease;
 mod metrics;
 mod proof;
 mod rebuild;
+mod session;
 mod settings;
 mod signals;
 mod stream;
@@ -80,16 +81,8 @@ impl Downstream {
         signals::start(&tasks, &signals, &cache, connect.clone());
 
         if roles.relay || roles.projections || roles.reactor {
-            let relaxed = connect.clone().options([("synchronous_commit", "off")]);
             let works = Works {
-                relaxed: answered::closing_unanswered(PgPoolOptions::new())
-                    // Two generations of each read model, and the reactor.
-                    .max_connections(u32::try_from(2 * READ_MODELS.len() + 1).unwrap_or(u32::MAX))
-                    .acquire_timeout(Duration::from_secs(5))
-                    .idle_timeout(Duration::from_secs(300))
-                    // A broken one shows in its statement, which is then tried again.
-                    .test_before_acquire(false)
-                    .connect_lazy_with(relaxed),
+                relaxed: connect.clone().options([("synchronous_commit", "off")]),
                 pool: answered::closing_unanswered(PgPoolOptions::new())
                     .max_connections(settings.max_connections)
                     .acquire_timeout(Duration::from_secs(5))

@@ -18,6 +18,7 @@ use super::NAME;
 use crate::{
     answered::answered,
     checkpoint::{At, Consumer, FENCE, Works},
+    session::Session,
     stream::subscriber::{HandleError, Handler},
     tasks::{Backoff, panic_text},
 };
@@ -52,6 +53,8 @@ pub(crate) async fn register(pool: &PgPool) -> Result<(), sqlx::Error> {
 
 pub(crate) struct Ledger {
     reactions: Vec<(&'static Reaction, Position)>,
+    durable: Session,
+    relaxed: Session,
 }
 
 impl Ledger {
@@ -80,7 +83,11 @@ impl Ledger {
             let (_, since) = since.iter().find(|(name, _)| name == reaction.name)?;
             Some((reaction, Position(*since)))
         });
-        Ok(Self { reactions: reactions.collect() })
+        Ok(Self::of(reactions.collect()))
+    }
+
+    fn of(reactions: Vec<(&'static Reaction, Position)>) -> Self {
+        Self { reactions, durable: Session::default(), relaxed: Session::default() }
     }
 
     fn react(&self, record: &Record) -> Result<Vec<Effect>, String> {
@@ -118,15 +125,18 @@ impl Handler for Ledger {
         }
         let proposed = !events.is_empty();
         // On the disk before anything is done about it: else a crash would forget what was done.
-        let pool = if proposed { &works.pool } else { &works.relaxed };
+        let (session, connect) =
+            if proposed { (&self.durable, &works.connect) } else { (&self.relaxed, &works.relaxed) };
+        let mut connection = session.take(connect).await?;
         let moved = consumer()
             .fenced(&PROPOSE, from, last, None)
             .bind(events)
             .bind(positions)
             .bind(kinds)
             .bind(targets)
-            .fetch_optional(pool)
+            .fetch_optional(&mut connection)
             .await?;
+        session.give_back(connection);
         if proposed {
             // Not by the statement: it waits for the disk, and a notifying one would make whoever
             // appends wait with it.
@@ -156,7 +166,7 @@ mod tests {
     #[test]
     fn a_panic_in_a_reaction_is_the_fault_of_its_record() {
         static PANICS: Reaction = Reaction { name: "panics", react: |_| panic!("it can't be") };
-        let ledger = Ledger { reactions: vec![(&PANICS, Position(1))] };
+        let ledger = Ledger::of(vec![(&PANICS, Position(1))]);
         let at = |position| {
             let received = Event::Received { quantity: 1, reference: None };
             Record { position: Position(position), ..record("stock", "TEA", 1, &received) }

@@ -16,6 +16,7 @@ use uuid::Uuid;
 use super::{Definition, Fold, table};
 use crate::{
     checkpoint::{At, Consumer, FENCE, Works},
+    session::Session,
     signals::{Keys, Notice},
     stream::subscriber::{HandleError, Handler},
 };
@@ -34,6 +35,7 @@ pub(crate) struct Engine {
     /// Rows as they were last written here. As long as the fence lets this engine through, nobody else
     /// has written them; whenever it doesn't, or anything fails, they are forgotten.
     kept: Mutex<Kept>,
+    session: Session,
 }
 
 /// A row that is being changed.
@@ -60,6 +62,7 @@ impl Engine {
             upsert_sql: definition.upsert_sql(generation),
             skipped,
             kept: Mutex::default(),
+            session: Session::default(),
         }
     }
 
@@ -174,8 +177,10 @@ impl Handler for Engine {
         // Rows and checkpoint are lost together or not at all, so nothing is gained by waiting for the
         // disk; and a statement that notifies holds a lock of the whole database until its commit ends,
         // so a slow disk would hold up whoever appends to the log.
-        let mut connection = works.relaxed.acquire().await?;
-        self.apply(&mut connection, from, records).await
+        let mut connection = self.session.take(&works.relaxed).await?;
+        let applied = self.apply(&mut connection, from, records).await?;
+        self.session.give_back(connection);
+        Ok(applied)
     }
 }
 

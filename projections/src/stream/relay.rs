@@ -25,6 +25,7 @@ use crate::{
     checkpoint::Works,
     log::{self, Log},
     metrics,
+    session::Session,
     tasks::{Backoff, Tasks},
 };
 
@@ -46,7 +47,12 @@ pub(crate) fn start(tasks: &Tasks, works: &Works, nats: &Nats) {
     tasks.keep("relay", move |stop| {
         let (works, nats) = (works.clone(), nats.clone());
         async move {
-            let relay = Relay { log: Log::new(works.pool.clone()), works: &works, nats: &nats };
+            let relay = Relay {
+                log: Log::new(works.pool.clone()),
+                session: Session::default(),
+                works: &works,
+                nats: &nats,
+            };
             works.leases.hold(&works.pool, "relay", &stop, relay.run(&stop)).await;
             metrics::RELAY_UP.set(0);
         }
@@ -55,6 +61,7 @@ pub(crate) fn start(tasks: &Tasks, works: &Works, nats: &Nats) {
 
 struct Relay<'a> {
     log: Log,
+    session: Session,
     works: &'a Works,
     nats: &'a Nats,
 }
@@ -183,7 +190,13 @@ impl Relay<'_> {
     }
 
     async fn page(&self, end: End) -> Result<Vec<Record>, sqlx::Error> {
-        Ok(answered(log::page(&self.works.pool, end.position, PAGE)).await?.records)
+        let read = async {
+            let mut connection = self.session.take(&self.works.connect).await?;
+            let page = log::page(&mut connection, end.position, PAGE).await?;
+            self.session.give_back(connection);
+            Ok::<_, sqlx::Error>(page.records)
+        };
+        answered(read).await
     }
 
     /// Hands all records to the client, in order. Only the last one is acknowledged: since each names
