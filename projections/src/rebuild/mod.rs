@@ -85,8 +85,8 @@ pub(crate) fn start(tasks: &Tasks, works: &Works, definition: &'static Definitio
                 operators.mark_unchanged();
                 let work = async {
                     if !is_tidy {
-                        // Left by a process that was killed, of a rebuild that was given up before anybody
-                        // took it over.
+                        // Left by a process that was killed or failed at it, of a rebuild that was given up
+                        // before anybody took it over.
                         swap::drop_unused(&works, definition).await?;
                         is_tidy = true;
                     }
@@ -95,6 +95,7 @@ pub(crate) fn start(tasks: &Tasks, works: &Works, definition: &'static Definitio
                 match work.await {
                     Ok(()) => backoff.reset(),
                     Err(error) => {
+                        is_tidy = false;
                         if backoff.is_first() {
                             tracing::error!(projection = definition.name, %error, "cannot work on rebuilds");
                         }

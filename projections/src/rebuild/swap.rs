@@ -9,7 +9,7 @@ use super::{Ended, Job, PAGE_EVENTS};
 use crate::{
     checkpoint::Works,
     log,
-    read_models::{Definition, engine::Engine, table},
+    read_models::{Definition, engine::Engine},
     signals::{self, Notice, READ},
 };
 
@@ -91,28 +91,31 @@ async fn bring_up_to(
 }
 
 /// Drops the generations that are neither in service nor the one before. Their workers notice by the
-/// checkpoint, which goes first.
+/// checkpoint, which goes first: a statement that waits for it holds a lock of its table already.
 pub(super) async fn drop_unused(works: &Works, definition: &Definition) -> Result<(), sqlx::Error> {
-    let mut transaction = works.pool.begin().await?;
-    let unused: Vec<i32> = sqlx::query_scalar(
-        "DELETE FROM checkpoints c USING (SELECT * FROM read_models WHERE name = $1 FOR UPDATE) m
+    sqlx::query(
+        "WITH unused AS (DELETE FROM checkpoints c USING (SELECT * FROM read_models WHERE name = $1 FOR UPDATE) m
           WHERE c.name = m.name AND c.generation <> m.live_generation
             AND c.generation IS DISTINCT FROM m.previous_generation
             AND NOT EXISTS (SELECT 1 FROM rebuilds r WHERE r.projection = $1 AND r.generation = c.generation
                 AND r.state IN ('building', 'catching_up', 'verifying', 'swapping'))
-          RETURNING c.generation",
+          RETURNING c.generation)
+         DELETE FROM audits a USING unused WHERE a.name = $1 AND a.generation = unused.generation",
     )
     .bind(definition.name)
-    .fetch_all(&mut *transaction)
+    .execute(&works.pool)
     .await?;
-    for generation in unused {
-        let sql = format!("DROP TABLE IF EXISTS {}", table::name(definition.name, generation));
-        sqlx::query(&sql).execute(&mut *transaction).await?;
-        sqlx::query("DELETE FROM audits WHERE name = $1 AND generation = $2")
-            .bind(definition.name)
-            .bind(generation)
-            .execute(&mut *transaction)
-            .await?;
+    // A table and its checkpoint are made in one transaction.
+    let tables: Vec<String> = sqlx::query_scalar(
+        "SELECT tablename::text FROM pg_tables
+          WHERE schemaname = 'read' AND tablename ~ ('^' || $1 || '_g[0-9]+$')
+            AND NOT EXISTS (SELECT 1 FROM checkpoints WHERE name = $1 AND tablename = $1 || '_g' || generation)",
+    )
+    .bind(definition.name)
+    .fetch_all(&works.pool)
+    .await?;
+    for table in tables {
+        sqlx::query(&format!("DROP TABLE IF EXISTS read.{table}")).execute(&works.pool).await?;
     }
-    transaction.commit().await
+    Ok(())
 }
