@@ -35,6 +35,10 @@ async fn fault_workers_that_are_killed_in_the_middle_of_a_batch_leave_all_of_it_
     api.start();
     worker.start();
     stock_up(&house.client, &api).await;
+    // A row that isn't there yet can't be waited for.
+    let missing = "SELECT count(DISTINCT aggregate_id) - (SELECT count(*) FROM read.stock_g1)
+                     FROM events WHERE aggregate_type = 'stock'";
+    until("every stock has its row", async || house.database.count(missing).await == 0).await;
     let watch = Watch::start(house.operator(&api));
     let load = Load::start(&house.client, [&api, &api], 4);
     for round in 0..6 {
