@@ -116,6 +116,9 @@ pub struct Config {
     /// After which the connection of an append is given up, and how long its outcome is looked for then.
     pub append_timeout_ms: u64,
     pub resolve_timeout_ms: u64,
+    /// Workers that share the streams of a read model, on as many processes as there are. Counts for what is
+    /// made from now on: a rebuild changes a read model that is there.
+    pub projection_partitions: usize,
     /// Events that a projection applies together, and the least time between two such batches.
     pub projection_batch_events: usize,
     pub projection_batch_interval_ms: u64,
@@ -229,6 +232,7 @@ impl Default for Config {
             working_set_bytes: committer.working_set_bytes,
             append_timeout_ms: committer.append_timeout_ms,
             resolve_timeout_ms: committer.resolve_timeout_ms,
+            projection_partitions: 1,
             projection_batch_events: 1_000,
             projection_batch_interval_ms: 5,
             audit_interval_ms: 5_000,
@@ -360,6 +364,7 @@ impl Config {
         bounded("working_set_bytes", self.working_set_bytes, 1 << 20, 1 << 40)?;
         bounded("append_timeout_ms", self.append_timeout_ms, 100, 300_000)?;
         bounded("resolve_timeout_ms", self.resolve_timeout_ms, 100, 300_000)?;
+        bounded("projection_partitions", self.projection_partitions, 1, 64)?;
         bounded("projection_batch_events", self.projection_batch_events, 1, 10_000)?;
         bounded("projection_batch_interval_ms", self.projection_batch_interval_ms, 0, 10_000)?;
         bounded("audit_interval_ms", self.audit_interval_ms, 10, 3_600_000)?;

@@ -85,9 +85,10 @@ pub async fn start(config: &Config, clock: Clock) -> Result<Running, StartError>
 
     wait_for_database(config, &queries_pool).await?;
     vault.check_master_key().await?;
-    Downstream::prepare(&queries_pool).await?;
+    let settings = downstream_settings(config);
+    Downstream::prepare(&queries_pool, &settings).await?;
     let downstream = Downstream::start(
-        downstream_settings(config),
+        settings,
         roles(config),
         queries_pool.clone(),
         connect.clone(),
@@ -205,6 +206,7 @@ fn downstream_settings(config: &Config) -> Settings {
         subject_prefix: config.subject_prefix.clone(),
         max_connections: config.downstream_connections,
         cache_bytes: config.cache_bytes,
+        partitions: config.projection_partitions,
         batch_events: config.projection_batch_events,
         batch_interval: Duration::from_millis(config.projection_batch_interval_ms),
         audit_interval: Duration::from_millis(config.audit_interval_ms),

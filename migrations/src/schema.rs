@@ -54,7 +54,7 @@ fn grants(role: &str) -> String {
          GRANT SELECT, INSERT ON audit TO {role};
          GRANT SELECT, INSERT, UPDATE, DELETE ON revocations TO {role};
          GRANT SELECT, INSERT, UPDATE, DELETE ON checkpoints, read_models, rebuilds, leases, reactions,
-               effects, dead_letters, audits TO {role};
+               effects, dead_letters, audits, row_audits TO {role};
          GRANT USAGE, CREATE ON SCHEMA read TO {role};"
     )
 }

@@ -5,6 +5,7 @@
 
 use std::{
     collections::{HashMap, VecDeque},
+    mem,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -58,21 +59,23 @@ pub(crate) struct Seen {
     pub live: bool,
     /// The one that is served; 0 if there is none yet.
     pub generation: i32,
-    /// All touches up to here have arrived.
+    /// All touches up to here have arrived, of every partition.
     pub position: Position,
 }
 
-/// A read model's generation in service, and its checkpoint.
+/// A read model's generation in service, and the checkpoint of each of its partitions.
 #[derive(Debug)]
 pub(crate) struct Live {
     pub model: String,
     pub generation: i32,
-    pub position: Position,
+    pub positions: Vec<Position>,
 }
 
 /// The latest touches, and from where on they are all known.
 #[derive(Debug, Default)]
 struct Touches {
+    /// How far each partition is.
+    reached: Vec<Position>,
     by_key: HashMap<String, Position>,
     in_order: VecDeque<(Position, String)>,
     newest: Position,
@@ -94,8 +97,22 @@ impl Touches {
         }
     }
 
+    /// How things stand before anything is touched.
+    fn from(reached: Vec<Position>) -> Self {
+        // What one partition has touched, another may not have reached.
+        let most = reached.iter().copied().max().unwrap_or(Position::START);
+        Self { reached, newest: most, forgotten: most, ..Self::default() }
+    }
+
+    /// Something was touched, up to `position`, and nobody knows what.
     fn any(&mut self, position: Position) {
-        *self = Self { newest: position, forgotten: position, ..Self::default() };
+        let newest = self.newest.max(position);
+        *self = Self { reached: mem::take(&mut self.reached), newest, forgotten: newest, ..Self::default() };
+    }
+
+    /// Up to here all partitions are.
+    fn reached(&self) -> Position {
+        self.reached.iter().copied().min().unwrap_or(Position::START)
     }
 
     /// Whether what was read at `position` still shows the row of `key`.
@@ -110,16 +127,19 @@ impl Touches {
 
 impl Live {
     pub async fn all(executor: impl PgExecutor<'_>) -> Result<Vec<Self>, sqlx::Error> {
-        let rows: Vec<(String, i32, i64)> = sqlx::query_as(
-            "SELECT r.name, r.live_generation, c.position FROM read_models r
-               JOIN checkpoints c ON c.name = r.name AND c.generation = r.live_generation",
+        let rows: Vec<(String, i32, Vec<i64>)> = sqlx::query_as(
+            "SELECT r.name, r.live_generation, array_agg(c.position ORDER BY c.partition) FROM read_models r
+               JOIN checkpoints c ON c.name = r.name AND c.generation = r.live_generation
+              GROUP BY r.name, r.live_generation",
         )
         .fetch_all(executor)
         .await?;
-        Ok(rows
-            .into_iter()
-            .map(|(model, generation, position)| Self { model, generation, position: Position(position) })
-            .collect())
+        let live = |(model, generation, positions): (_, _, Vec<i64>)| Self {
+            model,
+            generation,
+            positions: positions.into_iter().map(Position).collect(),
+        };
+        Ok(rows.into_iter().map(live).collect())
     }
 }
 
@@ -202,7 +222,13 @@ impl Cache {
         drop(touches);
     }
 
-    pub fn touched(&self, model: &str, generation: i32, position: Position, keys: Keys) {
+    pub fn touched(
+        &self,
+        model: &str,
+        generation: i32,
+        (partition, position): (usize, Position),
+        keys: Keys,
+    ) {
         let Some((name, model)) = self.models.get_key_value(model) else { return };
         if model.seen.borrow().generation != generation {
             return;
@@ -220,26 +246,31 @@ impl Cache {
                 model.epoch.fetch_add(1, Ordering::AcqRel);
             }
         }
+        if let Some(reached) = touches.reached.get_mut(partition) {
+            *reached = position.max(*reached);
+        }
+        let reached = touches.reached();
         drop(touches);
-        model.seen.send_modify(|seen| seen.position = seen.position.max(position));
+        model.seen.send_modify(|seen| seen.position = seen.position.max(reached));
     }
 
     /// Another generation is served now.
-    pub fn live(&self, live: &Live) {
+    pub fn live(&self, live: Live) {
         let Some(model) = self.models.get(live.model.as_str()) else { return };
         let mut touches = model.touches();
-        touches.any(live.position);
+        *touches = Touches::from(live.positions);
+        let position = touches.reached();
         model.epoch.fetch_add(1, Ordering::AcqRel);
         drop(touches);
-        model.seen.send_replace(Seen { live: true, generation: live.generation, position: live.position });
+        model.seen.send_replace(Seen { live: true, generation: live.generation, position });
     }
 
     /// Somebody listens, and this is how things stand. A model that is not named has no table yet.
-    pub fn enable(&self, lives: &[Live]) {
+    pub fn enable(&self, mut lives: Vec<Live>) {
         for name in self.models.keys() {
-            let live = lives.iter().find(|live| live.model == *name);
-            let (generation, position) = live.map_or((0, Position::START), |l| (l.generation, l.position));
-            self.live(&Live { model: (*name).to_owned(), generation, position });
+            let at = lives.iter().position(|live| live.model == *name);
+            let none = || Live { model: (*name).to_owned(), generation: 0, positions: vec![] };
+            self.live(at.map_or_else(none, |at| lives.swap_remove(at)));
         }
     }
 
@@ -254,8 +285,7 @@ impl Cache {
     pub fn forget_all(&self) {
         for model in self.models.values() {
             let mut touches = model.touches();
-            let position = model.seen.borrow().position;
-            touches.any(position);
+            touches.any(Position::START);
             model.epoch.fetch_add(1, Ordering::AcqRel);
         }
         self.entries.invalidate_all();
@@ -297,8 +327,12 @@ mod tests {
 
     fn cache_at(position: i64) -> Cache {
         let cache = Cache::new(1 << 20, Duration::from_secs(60));
-        cache.enable(&[Live { model: "orders".into(), generation: 1, position: Position(position) }]);
+        cache.enable(vec![live([position])]);
         cache
+    }
+
+    fn live<const N: usize>(positions: [i64; N]) -> Live {
+        Live { model: "orders".into(), generation: 1, positions: positions.map(Position).into() }
     }
 
     fn put(cache: &Cache, key: Key, generation: i32, position: i64) {
@@ -307,7 +341,7 @@ mod tests {
     }
 
     fn touch(cache: &Cache, id: &str, position: i64) {
-        cache.touched("orders", 1, Position(position), Keys::These(vec![id.into()]));
+        cache.touched("orders", 1, (0, Position(position)), Keys::These(vec![id.into()]));
     }
 
     #[test]
@@ -335,7 +369,7 @@ mod tests {
         let cache = cache_at(10);
         let page = Key::List("orders", "first".into());
         put(&cache, page.clone(), 1, 10);
-        cache.touched("orders", 1, Position(11), Keys::These(vec![]));
+        cache.touched("orders", 1, (0, Position(11)), Keys::These(vec![]));
         assert!(cache.get(&page, "v").is_some());
         touch(&cache, "z", 12);
         assert!(cache.get(&page, "v").is_none());
@@ -360,9 +394,28 @@ mod tests {
         cache.disable();
         put(&cache, item("b"), 1, 10);
         assert!(cache.get(&item("a"), "v").is_none());
-        cache.enable(&[Live { model: "orders".into(), generation: 1, position: Position(11) }]);
+        cache.enable(vec![live([11])]);
         assert!(cache.get(&item("a"), "v").is_none());
         assert!(cache.get(&item("b"), "v").is_none());
+    }
+
+    #[test]
+    fn a_position_is_reached_when_every_partition_has_reached_it() {
+        let cache = cache_at(10);
+        cache.live(live([10, 12]));
+        let seen = || cache.seen("orders").borrow().position;
+        assert_eq!(seen(), Position(10));
+        cache.touched("orders", 1, (1, Position(14)), Keys::These(vec!["b".into()]));
+        // What shows b at 14 was read when the other partition was at 10.
+        put(&cache, Key::List("orders", "first".into()), 1, 10);
+        put(&cache, item("b"), 1, 10);
+        assert!(cache.get(&Key::List("orders", "first".into()), "v").is_none());
+        assert!(cache.get(&item("b"), "v").is_none());
+        assert_eq!(seen(), Position(10));
+        cache.touched("orders", 1, (0, Position(14)), Keys::These(vec![]));
+        assert_eq!(seen(), Position(14));
+        put(&cache, item("b"), 1, 14);
+        assert!(cache.get(&item("b"), "v").is_some());
     }
 
     #[test]

@@ -4,13 +4,20 @@ use std::sync::Arc;
 
 use daybook_domain::{Position, Record};
 use sqlx::{
-    FromRow, PgExecutor, PgPool, Postgres,
+    FromRow, PgConnection, PgExecutor, PgPool, Postgres,
     postgres::{PgArguments, PgConnectOptions},
     query::Query,
 };
 use uuid::Uuid;
 
-use crate::{lease::Leases, proof::Proof, settings::Settings, signals::Signals};
+use crate::{
+    lease::Leases,
+    partition::{Partition, index_of},
+    proof::Proof,
+    settings::Settings,
+    shares::Shares,
+    signals::Signals,
+};
 
 /// What all background work needs.
 #[derive(Clone)]
@@ -22,6 +29,7 @@ pub(crate) struct Works {
     /// For sessions with limits of their own.
     pub connect: PgConnectOptions,
     pub leases: Leases,
+    pub shares: Shares,
     pub signals: Signals,
     pub settings: Arc<Settings>,
 }
@@ -31,6 +39,7 @@ pub(crate) struct Works {
 pub(crate) struct Consumer {
     pub name: &'static str,
     pub generation: i32,
+    pub partition: Partition,
 }
 
 #[derive(Debug, Clone)]
@@ -49,6 +58,10 @@ pub(crate) struct At {
     pub proof: Option<Proof>,
 }
 
+/// Where each partition of a generation stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Reached(Vec<Position>);
+
 #[derive(FromRow)]
 struct Stored {
     position: i64,
@@ -62,20 +75,21 @@ struct Stored {
 /// yields no row: because it isn't there any more, because it may not move now, or because where it
 /// should go is not in the log. JetStream may still deliver what a failover of the database has lost.
 ///
-/// Takes seven parameters, see [`Consumer::fenced`].
+/// Takes eight parameters, see [`Consumer::fenced`].
 pub(crate) const FENCE: &str = "WITH fence AS (UPDATE checkpoints
-    SET position = $4, event_id = $5, applied = $6, digest = $7, updated_at = clock_timestamp()
-  WHERE name = $1 AND generation = $2 AND position = $3 AND state = 'running'
-    AND EXISTS (SELECT 1 FROM events WHERE position = $4 AND event_id = $5) RETURNING 1)";
+    SET position = $5, event_id = $6, applied = $7, digest = $8, updated_at = clock_timestamp()
+  WHERE name = $1 AND generation = $2 AND partition = $3 AND position = $4 AND state = 'running'
+    AND EXISTS (SELECT 1 FROM events WHERE position = $5 AND event_id = $6) RETURNING 1)";
 
 impl Consumer {
     pub async fn read(&self, executor: impl PgExecutor<'_>) -> Result<Option<Checkpoint>, sqlx::Error> {
         let row: Option<Stored> = sqlx::query_as(
             "SELECT position, event_id, state, applied, digest FROM checkpoints
-              WHERE name = $1 AND generation = $2",
+              WHERE name = $1 AND generation = $2 AND partition = $3",
         )
         .bind(self.name)
         .bind(self.generation)
+        .bind(self.partition.number())
         .fetch_optional(executor)
         .await?;
         Ok(row.map(|Stored { position, event_id, state, applied, digest }| {
@@ -85,7 +99,7 @@ impl Consumer {
     }
 
     /// A statement that begins with [`FENCE`] and moves this checkpoint from `from` to `to`, with which
-    /// it then has this proof. Its own parameters begin with $8.
+    /// it then has this proof. Its own parameters begin with $9.
     pub fn fenced<'q>(
         &self,
         sql: &'q str,
@@ -97,6 +111,7 @@ impl Consumer {
         sqlx::query(sql)
             .bind(self.name)
             .bind(self.generation)
+            .bind(self.partition.number())
             .bind(from.position.0)
             .bind(to.position.0)
             .bind(to.event_id)
@@ -126,16 +141,69 @@ impl Consumer {
         reason: &str,
     ) -> Result<bool, sqlx::Error> {
         let stopped = sqlx::query(
-            "UPDATE checkpoints SET state = $4, reason = $5, updated_at = clock_timestamp()
-              WHERE name = $1 AND generation = $2 AND position = $3 AND state = 'running'",
+            "UPDATE checkpoints SET state = $5, reason = $6, updated_at = clock_timestamp()
+              WHERE name = $1 AND generation = $2 AND partition = $3 AND position = $4 AND state = 'running'",
         )
         .bind(self.name)
         .bind(self.generation)
+        .bind(self.partition.number())
         .bind(at.0)
         .bind(state)
         .bind(reason)
         .execute(executor)
         .await?;
         Ok(stopped.rows_affected() == 1)
+    }
+}
+
+impl Reached {
+    /// `None`: there is no such generation.
+    pub async fn of(
+        executor: impl PgExecutor<'_>,
+        name: &str,
+        generation: i32,
+    ) -> Result<Option<Self>, sqlx::Error> {
+        let sql = "SELECT position FROM checkpoints WHERE name = $1 AND generation = $2 ORDER BY partition";
+        Self::found(executor, sql, name, generation).await
+    }
+
+    /// Also keeps them from moving until the transaction ends.
+    pub async fn held(
+        transaction: &mut PgConnection,
+        name: &str,
+        generation: i32,
+    ) -> Result<Option<Self>, sqlx::Error> {
+        let sql = "SELECT position FROM checkpoints WHERE name = $1 AND generation = $2 ORDER BY partition FOR UPDATE";
+        Self::found(transaction, sql, name, generation).await
+    }
+
+    async fn found(
+        executor: impl PgExecutor<'_>,
+        sql: &str,
+        name: &str,
+        generation: i32,
+    ) -> Result<Option<Self>, sqlx::Error> {
+        let positions: Vec<i64> =
+            sqlx::query_scalar(sql).bind(name).bind(generation).fetch_all(executor).await?;
+        Ok((!positions.is_empty()).then(|| Self(positions.into_iter().map(Position).collect())))
+    }
+
+    /// Up to here everything was applied.
+    pub fn least(&self) -> Position {
+        self.0.iter().copied().min().unwrap_or(Position::START)
+    }
+
+    /// Nothing behind this was applied.
+    pub fn most(&self) -> Position {
+        self.0.iter().copied().max().unwrap_or(Position::START)
+    }
+
+    /// Up to where this stream's events were applied.
+    pub fn by(&self, stream: &str) -> Position {
+        self.0[index_of(stream, self.0.len())]
+    }
+
+    pub fn positions(self) -> Vec<Position> {
+        self.0
     }
 }

@@ -6,6 +6,7 @@
 
 use std::{
     future::Future,
+    pin::pin,
     time::{Duration, Instant},
 };
 
@@ -13,6 +14,8 @@ use sqlx::PgPool;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
+
+use crate::shares::Shares;
 
 #[derive(Debug, Clone)]
 pub(crate) struct Leases {
@@ -26,6 +29,14 @@ impl Leases {
         Self { holder: Uuid::from_u128(rand::random()), term }
     }
 
+    pub fn holder(&self) -> Uuid {
+        self.holder
+    }
+
+    pub fn term(&self) -> Duration {
+        self.term
+    }
+
     /// Waits for the lease, then runs `work` until it returns or the lease is lost: then it is dropped
     /// where it stands, which rolls its transaction back. `work` watches `stop` itself.
     pub async fn hold<T>(
@@ -36,10 +47,49 @@ impl Leases {
         work: impl Future<Output = T>,
     ) -> Option<T> {
         while self.take(pool, name).await != Some(true) {
-            // Soon after the end of a dead one's; not always the same, so that waiters don't ask in step.
-            let pause = self.term.mul_f64(rand::random_range(0.1..0.2));
-            tokio::select! { () = sleep(pause) => {} () = stop.cancelled() => return None }
+            self.pause(stop).await?;
         }
+        self.work(pool, name, work).await
+    }
+
+    /// The same for one partition of many: waits until this process has less than its share, too, and
+    /// cancels the token that it gives to `work` as soon as it has more.
+    pub async fn hold_share<T, F: Future<Output = T>>(
+        &self,
+        pool: &PgPool,
+        name: &str,
+        shares: &Shares,
+        stop: &CancellationToken,
+        work: impl FnOnce(CancellationToken) -> F,
+    ) -> Option<T> {
+        let mut permit = loop {
+            if let Some(permit) = shares.permit()
+                && self.take(pool, name).await == Some(true)
+            {
+                break permit;
+            }
+            self.pause(stop).await?;
+        };
+        let enough = stop.child_token();
+        let mut work = pin!(self.work(pool, name, work(enough.clone())));
+        tokio::select! {
+            done = &mut work => return done,
+            () = permit.surplus() => {}
+        }
+        tracing::info!(lease = name, "left to another process");
+        enough.cancel();
+        work.await
+    }
+
+    /// Until it is worth asking again; `None` if it is time to stop.
+    async fn pause(&self, stop: &CancellationToken) -> Option<()> {
+        // Soon after the end of a dead one's; not always the same, so that waiters don't ask in step.
+        let pause = self.term.mul_f64(rand::random_range(0.1..0.2));
+        tokio::select! { () = sleep(pause) => Some(()), () = stop.cancelled() => None }
+    }
+
+    /// What the lease is for, and its end.
+    async fn work<T>(&self, pool: &PgPool, name: &str, work: impl Future<Output = T>) -> Option<T> {
         let done = tokio::select! {
             done = work => Some(done),
             () = self.renew(pool, name) => {

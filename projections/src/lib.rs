@@ -18,10 +18,12 @@ mod cache;
 mod checkpoint;
 mod lease;
 mod metrics;
+mod partition;
 mod proof;
 mod rebuild;
 mod session;
 mod settings;
+mod shares;
 mod signals;
 mod stream;
 mod tasks;
@@ -42,10 +44,11 @@ pub use queries::{Answer, Asked, Moment, Queries, QueryError, RenderError, Rende
 pub use reactor::{ClaimedEffect, DeadLetter, EffectError, Performer};
 pub use rebuild::{verify::Verification, verify_log::LogVerification};
 pub use settings::{Roles, Settings};
-pub use status::{ProjectionState, ProjectionStatus};
+pub use status::{PartitionStatus, ProjectionState, ProjectionStatus};
 
 use crate::{
-    cache::Cache, checkpoint::Works, lease::Leases, read_models::READ_MODELS, signals::Signals, tasks::Tasks,
+    cache::Cache, checkpoint::Works, lease::Leases, read_models::READ_MODELS, shares::Shares,
+    signals::Signals, tasks::Tasks,
 };
 
 /// Everything downstream that runs in this process.
@@ -58,8 +61,8 @@ pub struct Downstream {
 impl Downstream {
     /// Makes what read models are missing, and notes from where on each reaction reacts. To be called
     /// before the first command is taken, by every process; can be repeated.
-    pub async fn prepare(pool: &PgPool) -> Result<(), sqlx::Error> {
-        read_models::worker::ensure_all(pool).await?;
+    pub async fn prepare(pool: &PgPool, settings: &Settings) -> Result<(), sqlx::Error> {
+        read_models::worker::ensure_all(pool, settings.partitions).await?;
         reactor::ledger::register(pool).await
     }
 
@@ -90,6 +93,7 @@ impl Downstream {
                     .connect_lazy_with(connect.clone()),
                 connect,
                 leases: Leases::new(settings.lease_term),
+                shares: Shares::new(),
                 signals: signals.clone(),
                 settings: Arc::new(settings),
             };
@@ -127,6 +131,7 @@ fn start_work(tasks: &Tasks, works: &Works, roles: Roles, performer: Arc<dyn Per
     }
     let feed = stream::feed::start(tasks, works, &nats);
     if roles.projections {
+        shares::start(tasks, works);
         for definition in READ_MODELS {
             read_models::worker::start(tasks, works, &feed, definition);
             rebuild::start(tasks, works, definition);

@@ -5,8 +5,9 @@ use sqlx::{FromRow, PgPool, postgres::PgConnectOptions};
 use uuid::Uuid;
 
 use crate::{
-    checkpoint::Consumer,
+    checkpoint::{Consumer, Reached},
     log,
+    partition::Partition,
     reactor::{
         DeadLetter,
         dead_letters::{self, Resolution},
@@ -82,7 +83,8 @@ impl Operators {
     }
 
     pub async fn log(&self) -> Result<LogState, OperatorError> {
-        let relay = Consumer { name: "relay", generation: 0 }.read(&self.pool).await?;
+        let relay =
+            Consumer { name: "relay", generation: 0, partition: Partition::WHOLE }.read(&self.pool).await?;
         let head = log::head(&self.pool).await?.0;
         Ok(LogState { head, relay_position: relay.map(|checkpoint| checkpoint.at.position.0) })
     }
@@ -188,10 +190,10 @@ impl Operators {
         .fetch_optional(&mut *transaction)
         .await?;
         let generation = live.ok_or(OperatorError::Conflict("there is no previous generation"))?;
-        let consumer = Consumer { name: definition.name, generation };
-        let checkpoint = consumer.read(&mut *transaction).await?.ok_or(OperatorError::NotFound)?;
-        let model = definition.name.to_owned();
-        let notice = Notice::Live { model, generation, position: checkpoint.at.position };
+        // Held, so that nobody hears of a newer position before this one.
+        let reached = Reached::held(&mut transaction, definition.name, generation).await?;
+        let positions = reached.ok_or(OperatorError::NotFound)?.positions();
+        let notice = Notice::Live { model: definition.name.to_owned(), generation, positions };
         signals::notify(&mut *transaction, READ, &notice.payload()).await?;
         transaction.commit().await?;
         Ok(())
@@ -206,7 +208,7 @@ impl Operators {
         let mut found = Vec::new();
         for definition in definitions {
             let generations = Generations::of(&self.pool, definition.name).await?;
-            let live = generations.ok_or(OperatorError::NotFound)?.live;
+            let live = generations.ok_or(OperatorError::NotFound)?.live.number;
             found.push(verify::verify(&self.connect, definition, live).await?);
         }
         Ok(found)

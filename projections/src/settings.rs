@@ -16,6 +16,8 @@ pub struct Settings {
     pub lease_term: Duration,
     /// How often is looked at what should have been announced.
     pub poll_interval: Duration,
+    /// Workers that share the streams of a read model. Counts for generations that are made from now on.
+    pub partitions: usize,
     /// The most events that a projection commits at once.
     pub batch_events: usize,
     /// The least time between the starts of two batches of a projection: under load they become
@@ -49,6 +51,7 @@ impl Default for Settings {
             stream_replicas: 1,
             lease_term: Duration::from_secs(5),
             poll_interval: Duration::from_secs(1),
+            partitions: 1,
             batch_events: 1_000,
             batch_interval: Duration::from_millis(5),
             audit_interval: Duration::from_secs(5),
@@ -64,8 +67,8 @@ impl Default for Settings {
     }
 }
 
-/// Which work this process takes part in. Of each kind of worker one is active at a time, whatever
-/// the number of processes.
+/// Which work this process takes part in. Of each kind of worker, and of each partition's, one is active
+/// at a time, whatever the number of processes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Roles {
     pub relay: bool,

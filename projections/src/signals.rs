@@ -50,10 +50,10 @@ pub(crate) struct Signals {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "what", rename_all = "snake_case")]
 pub(crate) enum Notice {
-    /// A projection came as far as `position` and changed the rows of `keys`.
-    Touched { model: String, generation: i32, position: Position, keys: Keys },
-    /// This generation is served from now on.
-    Live { model: String, generation: i32, position: Position },
+    /// A partition came as far as `position` and changed the rows of `keys`.
+    Touched { model: String, generation: i32, partition: usize, position: Position, keys: Keys },
+    /// This generation is served from now on, and its partitions are there.
+    Live { model: String, generation: i32, positions: Vec<Position> },
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -69,10 +69,10 @@ impl Notice {
     pub fn payload(self) -> String {
         let text = serde_json::to_string(&self).expect("a notice serializes");
         match self {
-            Self::Touched { model, generation, position, keys: Keys::These(_) }
+            Self::Touched { model, generation, partition, position, keys: Keys::These(_) }
                 if text.len() > MAX_PAYLOAD_BYTES =>
             {
-                Self::Touched { model, generation, position, keys: Keys::Any }.payload()
+                Self::Touched { model, generation, partition, position, keys: Keys::Any }.payload()
             }
             _ => text,
         }
@@ -151,7 +151,7 @@ async fn listen(
     listener.eager_reconnect(false);
     listener.listen_all([LOG, READ, EFFECTS, OPERATORS]).await?;
     // Read after LISTEN: what happens from here on is announced.
-    cache.enable(&Live::all(&mut listener).await?);
+    cache.enable(Live::all(&mut listener).await?);
     signals.see_head(log::head(&mut listener).await?);
     if !backoff.is_first() {
         tracing::info!("listening to the database again");
@@ -199,11 +199,11 @@ impl Signals {
                 Err(_) => tracing::warn!(payload, "not a position"),
             },
             READ => match serde_json::from_str(payload) {
-                Ok(Notice::Touched { model, generation, position, keys }) => {
-                    cache.touched(&model, generation, position, keys);
+                Ok(Notice::Touched { model, generation, partition, position, keys }) => {
+                    cache.touched(&model, generation, (partition, position), keys);
                 }
-                Ok(Notice::Live { model, generation, position }) => {
-                    cache.live(&Live { model, generation, position });
+                Ok(Notice::Live { model, generation, positions }) => {
+                    cache.live(Live { model, generation, positions });
                     self.operators.send_modify(|times| *times += 1);
                 }
                 Err(error) => {
@@ -228,6 +228,7 @@ mod tests {
         let notice = Notice::Touched {
             model: "stock".into(),
             generation: 1,
+            partition: 0,
             position: Position(7),
             keys: Keys::These(keys),
         };

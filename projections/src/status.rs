@@ -53,12 +53,26 @@ pub struct ProjectionStatus {
     /// When all its rows had last been compared with the log.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rows_compared_at: Option<DateTime<Utc>>,
+    /// Of a read model whose streams several workers share. Above stand the worst status and the least
+    /// position of them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub partitions: Vec<PartitionStatus>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct PartitionStatus {
+    pub partition: i32,
+    pub status: ProjectionState,
+    pub position: i64,
+    pub lag_events: i64,
+    pub lag_seconds: f64,
 }
 
 #[derive(FromRow)]
 struct Found {
     name: String,
     generation: i32,
+    partition: i32,
     position: i64,
     state: String,
     reason: Option<String>,
@@ -72,15 +86,20 @@ struct Found {
 }
 
 impl ProjectionState {
+    /// The worst comes last.
     const ALL: [Self; 7] = [
         Self::Running,
         Self::CatchingUp,
-        Self::Parked,
-        Self::Paused,
-        Self::Diverged,
         Self::Rebuilding,
+        Self::Paused,
         Self::Stalled,
+        Self::Parked,
+        Self::Diverged,
     ];
+
+    fn severity(self) -> Option<usize> {
+        Self::ALL.iter().position(|state| *state == self)
+    }
 
     pub fn as_str(self) -> &'static str {
         match self {
@@ -118,32 +137,69 @@ impl From<Found> for ProjectionStatus {
             reason: found.reason.or(found.finding),
             proved_position: found.proved_position,
             rows_compared_at: found.rows_compared_at,
+            partitions: vec![PartitionStatus {
+                partition: found.partition,
+                status,
+                position: found.position,
+                lag_events: (found.head - found.position).max(0),
+                lag_seconds: found.lag_seconds,
+            }],
         }
+    }
+}
+
+impl ProjectionStatus {
+    /// The same projection with one more partition.
+    fn with(mut self, other: Self) -> Self {
+        if other.status.severity() > self.status.severity() {
+            self.status = other.status;
+            self.reason = other.reason;
+        }
+        self.position = self.position.min(other.position);
+        self.lag_events = self.lag_events.max(other.lag_events);
+        self.lag_seconds = self.lag_seconds.max(other.lag_seconds);
+        // `None`, the least of all: there is one of which nothing is known.
+        self.proved_position = self.proved_position.min(other.proved_position);
+        self.partitions.extend(other.partitions);
+        self
     }
 }
 
 /// Every read model's generation in service, and the reactor.
 pub(crate) async fn list(pool: &PgPool) -> Result<Vec<ProjectionStatus>, sqlx::Error> {
     let found: Vec<Found> = sqlx::query_as(
-        "SELECT c.name, c.generation, c.position, c.state, c.reason, head.position AS head,
+        "SELECT c.name, c.generation, c.partition, c.position, c.state, c.reason, head.position AS head,
                 extract(epoch FROM clock_timestamp() - c.updated_at)::float8 AS idle_seconds,
                 greatest(coalesce(extract(epoch FROM clock_timestamp() - next.recorded_at), 0), 0)::float8
                     AS lag_seconds,
-                EXISTS (SELECT 1 FROM rebuilds r WHERE r.projection = c.name AND r.state IN
+                EXISTS (SELECT 1 FROM rebuilds b WHERE b.projection = c.name AND b.state IN
                         ('building', 'catching_up', 'verifying', 'swapping')) AS rebuilding,
-                coalesce(a.wrong_row, a.wrong_events) AS finding, a.proved_position, a.rows_compared_at
+                coalesce(r.wrong_row, a.wrong_events) AS finding, a.proved_position, r.rows_compared_at
            FROM checkpoints c
            LEFT JOIN read_models m ON m.name = c.name
-           LEFT JOIN audits a ON a.name = c.name AND a.generation = c.generation
+           LEFT JOIN audits a ON (a.name, a.generation, a.partition) = (c.name, c.generation, c.partition)
+           LEFT JOIN row_audits r ON (r.name, r.generation) = (c.name, c.generation)
            LEFT JOIN events next ON next.position = c.position + 1
           CROSS JOIN (SELECT coalesce(max(position), 0) AS position FROM events) head
           WHERE c.generation = m.live_generation OR c.name = $1
-          ORDER BY c.name",
+          ORDER BY c.name, c.partition",
     )
     .bind(reactor::NAME)
     .fetch_all(pool)
     .await?;
-    Ok(found.into_iter().map(Into::into).collect())
+    let mut all: Vec<ProjectionStatus> = Vec::new();
+    for status in found.into_iter().map(ProjectionStatus::from) {
+        match all.pop_if(|last| last.name == status.name) {
+            Some(last) => all.push(last.with(status)),
+            None => all.push(status),
+        }
+    }
+    for status in &mut all {
+        if status.partitions.len() == 1 {
+            status.partitions.clear();
+        }
+    }
+    Ok(all)
 }
 
 /// Keeps the gauges up to date, in every process: one that doesn't project sees that nobody does.
@@ -171,6 +227,9 @@ async fn measure(pool: &PgPool) -> Result<(), sqlx::Error> {
         let name = projection.name.as_str();
         metrics::PROJECTION_LAG_EVENTS.with_label_values(&[name]).set(projection.lag_events);
         metrics::PROJECTION_LAG_SECONDS.with_label_values(&[name]).set(projection.lag_seconds);
+        if let Some(proved) = projection.proved_position {
+            metrics::PROVED_POSITION.with_label_values(&[name]).set(proved);
+        }
         for state in ProjectionState::ALL {
             let value = i64::from(state == projection.status);
             metrics::PROJECTION_STATE.with_label_values(&[name, state.as_str()]).set(value);
@@ -187,4 +246,43 @@ async fn measure(pool: &PgPool) -> Result<(), sqlx::Error> {
     metrics::EFFECTS_OLDEST.set(oldest);
     metrics::DEAD_LETTERS.set(dead);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn partition(partition: i32, position: i64, state: &str, proved: Option<i64>) -> ProjectionStatus {
+        ProjectionStatus::from(Found {
+            name: "orders".into(),
+            generation: 1,
+            partition,
+            position,
+            state: state.into(),
+            reason: (state != "running").then(|| format!("{partition} is {state}")),
+            head: 10,
+            idle_seconds: 0.0,
+            lag_seconds: 0.0,
+            rebuilding: false,
+            finding: None,
+            proved_position: proved,
+            rows_compared_at: None,
+        })
+    }
+
+    #[test]
+    fn a_projection_is_as_bad_as_its_worst_partition() {
+        let all = partition(0, 10, "running", Some(10))
+            .with(partition(1, 4, "parked", Some(3)))
+            .with(partition(2, 7, "paused", Some(7)));
+        assert_eq!((all.status, all.reason.as_deref()), (ProjectionState::Parked, Some("1 is parked")));
+        assert_eq!((all.position, all.lag_events, all.proved_position), (4, 6, Some(3)));
+        assert_eq!(all.partitions.len(), 3);
+    }
+
+    #[test]
+    fn what_nobody_looked_at_is_not_proved() {
+        let all = partition(0, 10, "running", Some(10)).with(partition(1, 10, "running", None));
+        assert_eq!(all.proved_position, None);
+    }
 }

@@ -6,6 +6,7 @@ use std::{any::Any, future::Future, panic::AssertUnwindSafe, time::Duration};
 use futures::FutureExt;
 use tokio::{
     runtime::Builder,
+    task::JoinSet,
     time::{sleep, timeout},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -58,6 +59,19 @@ impl Tasks {
             tracing::warn!(tasks = self.tracker.len(), "cutting off tasks that did not stop in time");
             self.abort.cancel();
             self.tracker.wait().await;
+        }
+    }
+}
+
+/// Runs all of them, each on whichever thread is free, until they are done. They end with whoever waits
+/// here, and a panic in one is a panic here.
+pub(crate) async fn side_by_side<F: Future<Output = ()> + Send + 'static>(all: impl Iterator<Item = F>) {
+    let mut running: JoinSet<()> = all.collect();
+    while let Some(ended) = running.join_next().await {
+        if let Err(error) = ended
+            && let Ok(panic) = error.try_into_panic()
+        {
+            std::panic::resume_unwind(panic);
         }
     }
 }

@@ -159,12 +159,12 @@ impl Queries {
 
     async fn checkpoint(&self, model: &str) -> Result<Position, QueryError> {
         let position: Option<i64> = sqlx::query_scalar(
-            "SELECT c.position FROM read_models r
+            "SELECT min(c.position) FROM read_models r
                JOIN checkpoints c ON c.name = r.name AND c.generation = r.live_generation
               WHERE r.name = $1",
         )
         .bind(model)
-        .fetch_optional(&self.pool)
+        .fetch_one(&self.pool)
         .await?;
         position.map(Position).ok_or(QueryError::NotReady)
     }
@@ -185,9 +185,12 @@ impl Queries {
                 Some(generation) => generation,
                 None => self.live_generation(model).await?,
             };
-            let mut query = QueryBuilder::new("WITH c AS (SELECT position FROM checkpoints WHERE name = ");
+            let mut query = QueryBuilder::new(
+                "WITH c AS (SELECT min(position) AS position FROM checkpoints WHERE name = ",
+            );
             query.push_bind(model).push(" AND generation = ").push_bind(generation);
-            query.push(") SELECT c.position");
+            // No row at all, if it is gone.
+            query.push(" HAVING count(*) > 0) SELECT c.position");
             select(&mut query, &table::name(model, generation));
             let rows = match query.build().fetch_all(&self.pool).await {
                 // That generation was dropped since we heard of it.

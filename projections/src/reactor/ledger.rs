@@ -18,13 +18,14 @@ use super::NAME;
 use crate::{
     answered::answered,
     checkpoint::{At, Consumer, FENCE, Works},
+    partition::Partition,
     session::Session,
     stream::subscriber::{HandleError, Handler},
     tasks::{Backoff, panic_text},
 };
 
 pub(crate) fn consumer() -> Consumer {
-    Consumer { name: NAME, generation: 0 }
+    Consumer { name: NAME, generation: 0, partition: Partition::WHOLE }
 }
 
 /// Notes for each reaction that is new from where on it reacts: the head of the log, as it is now.
@@ -149,7 +150,7 @@ impl Handler for Ledger {
 static PROPOSE: LazyLock<String> = LazyLock::new(|| {
     format!(
         "{FENCE}, proposed AS (INSERT INTO effects (event_id, position, kind, target)
-         SELECT x.* FROM fence, unnest($8::uuid[], $9::bigint[], $10::text[], $11::text[]) AS x
+         SELECT x.* FROM fence, unnest($9::uuid[], $10::bigint[], $11::text[], $12::text[]) AS x
          ON CONFLICT DO NOTHING)
          SELECT 1 FROM fence"
     )

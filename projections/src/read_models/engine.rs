@@ -16,6 +16,7 @@ use uuid::Uuid;
 use super::{Definition, Fold, table};
 use crate::{
     checkpoint::{At, Consumer, FENCE, Works},
+    partition::Partition,
     session::Session,
     signals::{Keys, Notice},
     stream::subscriber::{HandleError, Handler},
@@ -24,10 +25,11 @@ use crate::{
 /// What the documents of rows that are kept in memory may come to.
 const MAX_KEPT_BYTES: usize = 16 << 20;
 
-/// One generation of a read model.
+/// One partition of a generation of a read model.
 pub(crate) struct Engine {
     definition: &'static Definition,
     generation: i32,
+    partition: Partition,
     load_sql: String,
     upsert_sql: String,
     /// Events that an operator said to leave out.
@@ -50,14 +52,20 @@ struct Row {
 
 /// What is written where no row changes.
 static MOVE_AND_NOTIFY: LazyLock<String> =
-    LazyLock::new(|| format!("{FENCE} SELECT pg_notify('daybook_read', $8) FROM fence"));
+    LazyLock::new(|| format!("{FENCE} SELECT pg_notify('daybook_read', $9) FROM fence"));
 
 impl Engine {
-    pub fn new(definition: &'static Definition, generation: i32, skipped: Vec<Uuid>) -> Self {
+    pub fn new(
+        definition: &'static Definition,
+        generation: i32,
+        partition: Partition,
+        skipped: Vec<Uuid>,
+    ) -> Self {
         let table = table::name(definition.name, generation);
         Self {
             definition,
             generation,
+            partition,
             load_sql: format!("SELECT id, version, doc::text FROM {table} WHERE id = ANY($1)"),
             upsert_sql: definition.upsert_sql(generation),
             skipped,
@@ -67,7 +75,7 @@ impl Engine {
     }
 
     pub fn consumer(&self) -> Consumer {
-        Consumer { name: self.definition.name, generation: self.generation }
+        Consumer { name: self.definition.name, generation: self.generation, partition: self.partition }
     }
 
     /// Moves the checkpoint from `from` behind `records` and writes what they change. `None`: the fence
@@ -84,6 +92,7 @@ impl Engine {
             .enumerate()
             .map(|(index, record)| (index, &**record))
             .filter(|(_, record)| record.aggregate_type == self.definition.kind)
+            .filter(|(_, record)| self.partition.holds(&record.aggregate_id))
             .filter(|(_, record)| !self.skipped.contains(&record.event_id))
             .collect();
         // Taken out, and put back when all went well: a failure anywhere forgets them.
@@ -102,7 +111,9 @@ impl Engine {
         let batch = Batch::of(self.definition, &mut rows);
         let keys = Keys::These(batch.ids.clone());
         let (model, generation) = (self.definition.name.to_owned(), self.generation);
-        let notice = Notice::Touched { model, generation, position: last.position, keys }.payload();
+        let partition = self.partition.index;
+        let notice =
+            Notice::Touched { model, generation, partition, position: last.position, keys }.payload();
         // With nothing to write, too: whoever waits for this position may read now.
         let sql = if batch.ids.is_empty() { &*MOVE_AND_NOTIFY } else { &self.upsert_sql };
         let mut query = self.consumer().fenced(sql, from, last, proof).bind(notice);

@@ -68,15 +68,15 @@ impl Definition {
         format!("id, version, position, {own}doc")
     }
 
-    /// Moves the checkpoint ([`FENCE`]), writes rows that come as one array for each column (from $9 on)
-    /// and notifies ($8: the payload), in one round trip. Yields a row if the fence let it through.
+    /// Moves the checkpoint ([`FENCE`]), writes rows that come as one array for each column (from $10 on)
+    /// and notifies ($9: the payload), in one round trip. Yields a row if the fence let it through.
     pub fn upsert_sql(&self, generation: i32) -> String {
         let types = ["text", "bigint", "bigint"]
             .into_iter()
             .chain(self.columns.iter().map(|column| column.sql_type))
             .chain(["json"]);
         // Extra columns arrive as text and are cast, so that one kind of array serves all types.
-        let arrays = (9..).zip(0..self.columns.len() + 4).map(|(n, place)| match place {
+        let arrays = (10..).zip(0..self.columns.len() + 4).map(|(n, place)| match place {
             1 | 2 => format!("${n}::bigint[]"),
             _ => format!("${n}::text[]"),
         });
@@ -90,7 +90,7 @@ impl Definition {
             "{FENCE}, written AS (INSERT INTO {table} ({columns})
              SELECT {casts} FROM fence, unnest({arrays}) AS x({names})
              ON CONFLICT (id) DO UPDATE SET {changes})
-             SELECT pg_notify('daybook_read', $8) FROM fence",
+             SELECT pg_notify('daybook_read', $9) FROM fence",
             table = name(self.name, generation),
             columns = self.column_list(),
             casts = join(casts),
@@ -114,11 +114,11 @@ mod tests {
         let sql = Definition::named("products").expect("it is in the list").upsert_sql(3);
         let expected = ", written AS (INSERT INTO read.products_g3 (id, version, position, status, search, doc) \
              SELECT c0::text, c1::bigint, c2::bigint, c3::text, c4::text, c5::json \
-             FROM fence, unnest($9::text[], $10::bigint[], $11::bigint[], $12::text[], $13::text[], $14::text[]) \
+             FROM fence, unnest($10::text[], $11::bigint[], $12::bigint[], $13::text[], $14::text[], $15::text[]) \
              AS x(c0, c1, c2, c3, c4, c5) \
              ON CONFLICT (id) DO UPDATE SET version = excluded.version, position = excluded.position, \
              doc = excluded.doc, status = excluded.status, search = excluded.search) \
-             SELECT pg_notify('daybook_read', $8) FROM fence";
+             SELECT pg_notify('daybook_read', $9) FROM fence";
         let rest = sql.strip_prefix(FENCE).expect("the fence comes first");
         assert_eq!(
             rest.split_whitespace().collect::<Vec<_>>(),

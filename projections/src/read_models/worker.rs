@@ -13,39 +13,63 @@ use super::{Definition, READ_MODELS, engine::Engine};
 use crate::{
     answered::answered,
     checkpoint::Works,
+    partition::Partition,
     reactor::dead_letters,
     signals::{self, Notice},
     stream::{feed::Feed, subscriber::Subscriber},
-    tasks::{Backoff, Tasks},
+    tasks::{Backoff, Tasks, side_by_side},
 };
 
 /// The generations that are folded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Generations {
-    pub live: i32,
-    pub previous: Option<i32>,
+    pub live: Generation,
+    pub previous: Option<Generation>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Generation {
+    pub number: i32,
+    /// It was made with so many; 0 if it is gone.
+    pub partitions: usize,
 }
 
 impl Generations {
     pub async fn of(pool: &PgPool, model: &str) -> Result<Option<Self>, sqlx::Error> {
-        let row: Option<(i32, Option<i32>)> =
-            sqlx::query_as("SELECT live_generation, previous_generation FROM read_models WHERE name = $1")
-                .bind(model)
-                .fetch_optional(pool)
-                .await?;
-        Ok(row.map(|(live, previous)| Self { live, previous }))
+        let row: Option<(i32, i64, Option<i32>, i64)> = sqlx::query_as(
+            "SELECT live_generation,
+                    (SELECT count(*) FROM checkpoints c WHERE c.name = r.name AND generation = live_generation),
+                    previous_generation,
+                    (SELECT count(*) FROM checkpoints c WHERE c.name = r.name AND generation = previous_generation)
+               FROM read_models r WHERE name = $1",
+        )
+        .bind(model)
+        .fetch_optional(pool)
+        .await?;
+        let generation = |number, partitions| Generation {
+            number,
+            partitions: usize::try_from(partitions).expect("a count"),
+        };
+        Ok(row.map(|(live, partitions, previous, of_previous)| Self {
+            live: generation(live, partitions),
+            previous: previous.map(|number| generation(number, of_previous)),
+        }))
+    }
+
+    pub fn all(self) -> impl Iterator<Item = Generation> {
+        [Some(self.live), self.previous].into_iter().flatten()
     }
 }
 
 /// Makes the first generation of each read model that has none.
-pub(crate) async fn ensure_all(pool: &PgPool) -> Result<(), sqlx::Error> {
+pub(crate) async fn ensure_all(pool: &PgPool, partitions: usize) -> Result<(), sqlx::Error> {
     for definition in READ_MODELS {
-        ensure(pool, definition).await?;
+        ensure(pool, definition, partitions).await?;
     }
     Ok(())
 }
 
-async fn ensure(pool: &PgPool, definition: &Definition) -> Result<(), sqlx::Error> {
+async fn ensure(pool: &PgPool, definition: &Definition, partitions: usize) -> Result<(), sqlx::Error> {
     if Generations::of(pool, definition.name).await?.is_some() {
         return Ok(());
     }
@@ -57,18 +81,23 @@ async fn ensure(pool: &PgPool, definition: &Definition) -> Result<(), sqlx::Erro
     definition.create_table(&mut transaction, 1).await?;
     definition.create_key(&mut transaction, 1).await?;
     definition.create_indexes(&mut transaction, 1).await?;
-    sqlx::query("INSERT INTO checkpoints (name, generation, applied, digest) VALUES ($1, 1, 0, 0) ON CONFLICT DO NOTHING")
-        .bind(definition.name)
-        .execute(&mut *transaction)
-        .await?;
     let made =
         sqlx::query("INSERT INTO read_models (name, live_generation) VALUES ($1, 1) ON CONFLICT DO NOTHING")
             .bind(definition.name)
             .execute(&mut *transaction)
             .await?;
     if made.rows_affected() == 1 {
+        sqlx::query(
+            "INSERT INTO checkpoints (name, generation, partition, applied, digest)
+             SELECT $1, 1, partition, 0, 0 FROM generate_series(0, $2::int - 1) AS partition",
+        )
+        .bind(definition.name)
+        .bind(i64::try_from(partitions).unwrap_or(1))
+        .execute(&mut *transaction)
+        .await?;
         let model = definition.name.to_owned();
-        let live = Notice::Live { model, generation: 1, position: Position::START };
+        let positions = Partition::all(partitions).map(|_| Position::START).collect();
+        let live = Notice::Live { model, generation: 1, positions };
         signals::notify(&mut *transaction, signals::READ, &live.payload()).await?;
     }
     transaction.commit().await
@@ -78,10 +107,7 @@ pub(crate) fn start(tasks: &Tasks, works: &Works, feed: &Feed, definition: &'sta
     let (works, feed) = (works.clone(), feed.clone());
     tasks.keep(format!("projection/{}", definition.name), move |stop| {
         let (works, feed) = (works.clone(), feed.clone());
-        async move {
-            let lease = format!("projection/{}", definition.name);
-            works.leases.hold(&works.pool, &lease, &stop, run(&works, &feed, definition, &stop)).await;
-        }
+        async move { run(&works, &feed, definition, &stop).await }
     });
 }
 
@@ -106,26 +132,72 @@ async fn fold_generations(
     definition: &'static Definition,
     stop: &CancellationToken,
 ) -> Result<(), sqlx::Error> {
-    answered(ensure(&works.pool, definition)).await?;
+    answered(ensure(&works.pool, definition, works.settings.partitions)).await?;
     let Some(generations) = answered(Generations::of(&works.pool, definition.name)).await? else {
         return Ok(());
     };
-    let skipped = answered(dead_letters::skipped(&works.pool, definition.name)).await?;
+    let most = generations.all().map(|generation| generation.partitions).max().unwrap_or(0);
+    works.shares.set_partitions(definition.name, most);
     let changed = stop.child_token();
-    let subscribers =
-        [Some(generations.live), generations.previous].into_iter().flatten().map(|generation| {
-            let changed = changed.clone();
-            let engine = Engine::new(definition, generation, skipped.clone());
-            async move {
-                Subscriber { works, feed, consumer: engine.consumer(), handler: &engine }.run(&changed).await;
-            }
-        });
+    let folding = (0..most).map(|index| {
+        let share = Share { works: works.clone(), feed: feed.clone(), definition, generations, index };
+        share.fold(changed.clone())
+    });
     let watch = async {
         wait_for_others(works, definition, generations, &changed).await;
         changed.cancel();
     };
-    tokio::join!(join_all(subscribers), watch);
+    tokio::join!(side_by_side(folding), watch);
     Ok(())
+}
+
+/// The partitions with the same index, of each generation that has one.
+struct Share {
+    works: Works,
+    feed: Feed,
+    definition: &'static Definition,
+    generations: Generations,
+    index: usize,
+}
+
+impl Share {
+    /// As long as the generations are these.
+    async fn fold(self, stop: CancellationToken) {
+        let Works { leases, pool, shares, .. } = &self.works;
+        let lease = format!("projection/{}/{}", self.definition.name, self.index);
+        while !stop.is_cancelled() {
+            leases.hold_share(pool, &lease, shares, &stop, |enough| self.follow(enough)).await;
+        }
+    }
+
+    async fn follow(&self, stop: CancellationToken) {
+        let Self { works, feed, definition, .. } = self;
+        let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
+        let skipped = loop {
+            match answered(dead_letters::skipped(&works.pool, definition.name)).await {
+                Ok(skipped) => break skipped,
+                Err(_) if stop.is_cancelled() => return,
+                Err(error) => {
+                    tracing::debug!(projection = definition.name, %error, "cannot read what is skipped");
+                    backoff.wait(&stop).await;
+                }
+            }
+        };
+        let partitions = self.generations.all().filter_map(|generation| {
+            let own =
+                Partition::all(generation.partitions).find(|partition| partition.index == self.index)?;
+            Some(Engine::new(definition, generation.number, own, skipped.clone()))
+        });
+        let subscribers = partitions.map(|engine| {
+            let stop = &stop;
+            async move {
+                Subscriber { works, feed, consumer: engine.consumer(), handler: &engine }.run(stop).await;
+            }
+        });
+        join_all(subscribers.collect::<Vec<_>>()).await;
+        // Without any, there is nothing to do until the generations are others.
+        stop.cancelled().await;
+    }
 }
 
 async fn wait_for_others(

@@ -23,6 +23,7 @@ use super::{
 };
 use crate::{
     log,
+    partition::{self, Partition},
     proof::Proof,
     read_models::{Column, Definition, Fold, table},
     tasks::apart,
@@ -47,18 +48,20 @@ pub(super) async fn load(job: &Job<'_>, skipped: &[Uuid]) -> Result<(), Ended> {
     let mut writer = long_session(&job.works.connect).await?;
     let mut transaction = writer.begin().await?;
     definition.create_table(&mut transaction, generation).await?;
-    let (applied, digest) = copy(job, &mut snapshot, &mut transaction, head, skipped).await?.as_stored();
+    let proofs = copy(job, &mut snapshot, &mut transaction, head, skipped).await?;
+    let (applied, digests): (Vec<_>, Vec<_>) = proofs.into_iter().map(Proof::as_stored).unzip();
     definition.create_key(&mut transaction, generation).await?;
     sqlx::query(
-        "INSERT INTO checkpoints (name, generation, position, event_id, applied, digest)
-         VALUES ($1, $2, $3, $4, $5, $6)",
+        "INSERT INTO checkpoints (name, generation, partition, position, event_id, applied, digest)
+         SELECT $1, $2, x.place - 1, $3, $4, x.applied, x.digest
+           FROM unnest($5::bigint[], $6::bigint[]) WITH ORDINALITY AS x(applied, digest, place)",
     )
     .bind(definition.name)
     .bind(generation)
     .bind(head.0)
     .bind(event_id)
     .bind(applied)
-    .bind(digest)
+    .bind(digests)
     .execute(&mut *transaction)
     .await?;
     transaction.commit().await?;
@@ -77,15 +80,16 @@ pub(super) async fn index(job: &Job<'_>) -> Result<(), sqlx::Error> {
     Ok(())
 }
 
-/// Reads, folds and writes, each row as soon as its stream ends. Accounts for what was applied.
+/// Reads, folds and writes, each row as soon as its stream ends. Accounts for what was applied, by partition.
 async fn copy(
     job: &Job<'_>,
     snapshot: &mut Snapshot,
     writer: &mut PgConnection,
     head: Position,
     skipped: &[Uuid],
-) -> Result<Proof, Ended> {
+) -> Result<Vec<Proof>, Ended> {
     let estimate = snapshot.estimate(job.definition.kind).await?;
+    let partitions = job.works.settings.partitions;
     let done = Arc::new(AtomicI64::new(0));
     let (pieces, written) = mpsc::channel(WAITING_PIECES);
     let folding = snapshot.ranges(job.definition.kind).await?.into_iter().map(|range| {
@@ -95,6 +99,7 @@ async fn copy(
             range,
             head,
             skipped: skipped.to_vec(),
+            partitions,
             pieces: pieces.clone(),
             done: Arc::clone(&done),
         };
@@ -121,7 +126,8 @@ async fn copy(
     };
     let done = done.load(Ordering::Relaxed);
     job.progress(done, done).await?;
-    Ok(proofs.into_iter().fold(Proof::default(), Proof::plus))
+    let whole = |index: usize| proofs.iter().map(|share| share[index]).fold(Proof::default(), Proof::plus);
+    Ok((0..proofs[0].len()).map(whole).collect())
 }
 
 async fn write(
@@ -153,16 +159,17 @@ struct Share {
     range: Range,
     head: Position,
     skipped: Vec<Uuid>,
+    partitions: usize,
     pieces: mpsc::Sender<Piece>,
     /// Events of all shares that were folded.
     done: Arc<AtomicI64>,
 }
 
 impl Share {
-    async fn fold(self) -> Result<Proof, Ended> {
+    async fn fold(self) -> Result<Vec<Proof>, Ended> {
         let mut session = self.shared.session().await?;
         let mut events = Events::of(&mut session, self.definition.kind, &self.range, self.head).await?;
-        let mut rows = TableRows::of(self.definition);
+        let mut rows = TableRows::of(self.definition, self.partitions);
         let (mut turns, mut counted) = (Turns(0), 0);
         while let Some(record) = events.next().await? {
             if !self.skipped.contains(&record.event_id) {
@@ -180,7 +187,7 @@ impl Share {
         rows.end_stream().map_err(|reason| Ended::failure(&reason))?;
         self.done.fetch_add(counted, Ordering::Relaxed);
         self.send(rows.take()).await;
-        Ok(rows.proof)
+        Ok(rows.proofs)
     }
 
     /// If nobody takes it any more, whoever waited for this knows why, and drops it.
@@ -196,19 +203,22 @@ struct TableRows {
     definition: &'static Definition,
     current: Option<Stream>,
     piece: Piece,
-    proof: Proof,
+    /// By partition.
+    proofs: Vec<Proof>,
 }
 
 struct Stream {
     id: String,
     fold: Box<dyn Fold>,
+    partition: usize,
     sequence: i64,
     position: Position,
 }
 
 impl TableRows {
-    fn of(definition: &'static Definition) -> Self {
-        Self { definition, current: None, piece: Piece::default(), proof: Proof::default() }
+    fn of(definition: &'static Definition, partitions: usize) -> Self {
+        let proofs = Partition::all(partitions).map(|_| Proof::default()).collect();
+        Self { definition, current: None, piece: Piece::default(), proofs }
     }
 
     fn take(&mut self) -> Piece {
@@ -220,13 +230,14 @@ impl TableRows {
             self.end_stream()?;
             let fold = (self.definition.begin)(None).map_err(|error| error.to_string())?;
             let id = record.aggregate_id.clone();
-            self.current = Some(Stream { id, fold, sequence: 0, position: Position::START });
+            let partition = partition::index_of(&id, self.proofs.len());
+            self.current = Some(Stream { id, fold, partition, sequence: 0, position: Position::START });
         }
         let stream = self.current.as_mut().expect("it was just begun");
         let failed = |reason| format!("event {} at position {}: {reason}", record.event_id, record.position);
         let version = if stream.fold.is_there() { stream.sequence } else { 0 };
         stream.fold.apply(record).map_err(failed)?;
-        self.proof.add(record.event_id, record.position, version);
+        self.proofs[stream.partition].add(record.event_id, record.position, version);
         stream.sequence = record.sequence;
         stream.position = record.position;
         Ok(())
@@ -278,7 +289,7 @@ mod tests {
     #[test]
     fn each_stream_becomes_one_row() {
         let definition = Definition::named("stock").expect("it is in the list");
-        let mut rows = TableRows::of(definition);
+        let mut rows = TableRows::of(definition, 1);
         for (id, sequence) in [("A", 1), ("A", 2), ("B", 1)] {
             let event = Event::Received { quantity: 5, reference: None };
             rows.add(&record("stock", id, sequence, &event)).expect("readable");

@@ -21,8 +21,9 @@ use uuid::Uuid;
 
 use self::phases::Phases;
 use crate::{
-    checkpoint::{Consumer, Works},
+    checkpoint::Works,
     log,
+    partition::Partition,
     reactor::dead_letters,
     read_models::{Definition, engine::Engine},
     stream::subscriber::{HandleError, Handler},
@@ -178,14 +179,17 @@ impl<'a> Job<'a> {
     async fn run(&self) -> Result<(), Ended> {
         let mut phases = Phases::of(self.definition.name);
         let skipped = dead_letters::skipped(&self.works.pool, self.definition.name).await?;
-        let engine = Engine::new(self.definition, self.generation, skipped.clone());
+        let partitions = Partition::all(self.works.settings.partitions);
+        let engines: Vec<Engine> = partitions
+            .map(|partition| Engine::new(self.definition, self.generation, partition, skipped.clone()))
+            .collect();
         tokio::select! {
             loaded = load::load(self, &skipped) => loaded?,
             ended = self.watch() => return Err(ended),
         }
         phases.ended("load");
         self.enter("catching_up").await?;
-        self.catch_up(&engine).await?;
+        self.catch_up(&engines).await?;
         phases.ended("catch_up");
         self.enter("verifying").await?;
         // Verification needs no index but the key's.
@@ -202,31 +206,30 @@ impl<'a> Job<'a> {
         if differences > 0 {
             return Err(Ended::Failed(verification));
         }
-        self.catch_up(&engine).await?;
+        self.catch_up(&engines).await?;
         self.enter("swapping").await?;
-        swap::swap(self, &engine, &verification).await?;
+        swap::swap(self, &engines, &verification).await?;
         phases.ended("swap");
         Ok(())
     }
 
-    fn consumer(&self) -> Consumer {
-        Consumer { name: self.definition.name, generation: self.generation }
-    }
-
     /// Applies what was appended since, until little is left.
-    async fn catch_up(&self, engine: &Engine) -> Result<(), Ended> {
+    async fn catch_up(&self, engines: &[Engine]) -> Result<(), Ended> {
         let pool = &self.works.pool;
-        let checkpoint = self.consumer().read(pool).await?.ok_or(Ended::NotOurs)?;
-        let mut at = checkpoint.at;
-        loop {
-            let page = log::page(pool, at.position, PAGE_EVENTS).await?;
-            let records: Vec<_> = page.records.into_iter().map(Arc::new).collect();
-            at = engine.commit(self.works, at, &records).await?.ok_or(Ended::NotOurs)?;
-            if !page.more {
-                return Ok(());
+        for engine in engines {
+            let checkpoint = engine.consumer().read(pool).await?.ok_or(Ended::NotOurs)?;
+            let mut at = checkpoint.at;
+            loop {
+                let page = log::page(pool, at.position, PAGE_EVENTS).await?;
+                let records: Vec<_> = page.records.into_iter().map(Arc::new).collect();
+                at = engine.commit(self.works, at, &records).await?.ok_or(Ended::NotOurs)?;
+                if !page.more {
+                    break;
+                }
+                self.still_ours().await?;
             }
-            self.still_ours().await?;
         }
+        Ok(())
     }
 
     async fn enter(&self, state: &str) -> Result<(), Ended> {

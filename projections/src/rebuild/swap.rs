@@ -7,7 +7,7 @@ use sqlx::PgConnection;
 
 use super::{Ended, Job, PAGE_EVENTS};
 use crate::{
-    checkpoint::Works,
+    checkpoint::{Reached, Works},
     log,
     read_models::{Definition, engine::Engine},
     signals::{self, Notice, READ},
@@ -16,11 +16,11 @@ use crate::{
 /// The most that is applied while the live generation waits.
 const MAX_PAGES: usize = 20;
 
-/// While the live checkpoint's row is held, the new generation is brought up to it; so whoever saw a
+/// While the live checkpoints are held, the new generation is brought up to them; so whoever saw a
 /// position before the swap sees at least as much after it.
 pub(super) async fn swap(
     job: &Job<'_>,
-    engine: &Engine,
+    engines: &[Engine],
     verification: &serde_json::Value,
 ) -> Result<(), Ended> {
     let name = job.definition.name;
@@ -29,13 +29,11 @@ pub(super) async fn swap(
         .bind(name)
         .fetch_one(&mut *transaction)
         .await?;
-    let reached: i64 =
-        sqlx::query_scalar("SELECT position FROM checkpoints WHERE name = $1 AND generation = $2 FOR UPDATE")
-            .bind(name)
-            .bind(live)
-            .fetch_one(&mut *transaction)
-            .await?;
-    let position = bring_up_to(job, engine, &mut transaction, Position(reached)).await?;
+    let reached = Reached::held(&mut transaction, name, live).await?.ok_or(Ended::NotOurs)?;
+    let mut positions = Vec::new();
+    for engine in engines {
+        positions.push(bring_up_to(engine, &mut transaction, reached.most()).await?);
+    }
 
     sqlx::query(
         "UPDATE read_models SET live_generation = $2, previous_generation = $3,
@@ -59,19 +57,18 @@ pub(super) async fn swap(
     if done.rows_affected() != 1 {
         return Err(Ended::NotOurs);
     }
-    let notice = Notice::Live { model: name.to_owned(), generation: job.generation, position };
+    let notice = Notice::Live { model: name.to_owned(), generation: job.generation, positions };
     signals::notify(&mut *transaction, READ, &notice.payload()).await?;
     transaction.commit().await?;
     Ok(())
 }
 
 async fn bring_up_to(
-    job: &Job<'_>,
     engine: &Engine,
     transaction: &mut PgConnection,
     goal: Position,
 ) -> Result<Position, Ended> {
-    let checkpoint = job.consumer().read(&mut *transaction).await?.ok_or(Ended::NotOurs)?;
+    let checkpoint = engine.consumer().read(&mut *transaction).await?.ok_or(Ended::NotOurs)?;
     let mut at = checkpoint.at;
     for _ in 0..MAX_PAGES {
         if at.position >= goal {
@@ -99,8 +96,9 @@ pub(super) async fn drop_unused(works: &Works, definition: &Definition) -> Resul
             AND c.generation IS DISTINCT FROM m.previous_generation
             AND NOT EXISTS (SELECT 1 FROM rebuilds r WHERE r.projection = $1 AND r.generation = c.generation
                 AND r.state IN ('building', 'catching_up', 'verifying', 'swapping'))
-          RETURNING c.generation)
-         DELETE FROM audits a USING unused WHERE a.name = $1 AND a.generation = unused.generation",
+          RETURNING c.generation),
+         events AS (DELETE FROM audits a USING unused WHERE a.name = $1 AND a.generation = unused.generation)
+         DELETE FROM row_audits a USING unused WHERE a.name = $1 AND a.generation = unused.generation",
     )
     .bind(definition.name)
     .execute(&works.pool)

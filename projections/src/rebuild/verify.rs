@@ -2,8 +2,10 @@
 //! everything goes on: a merge of rows and streams, both in the order of their ids, so that memory holds
 //! one of each. Several threads do so, each with a range of ids.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
-use daybook_domain::{Position, Record};
+use daybook_domain::Record;
 use futures::future::try_join_all;
 use serde::Serialize;
 use sqlx::{PgConnection, postgres::PgConnectOptions};
@@ -15,7 +17,7 @@ use super::{
     streams::{Events, Range, Shared, Snapshot},
 };
 use crate::{
-    checkpoint::Consumer,
+    checkpoint::Reached,
     reactor::dead_letters,
     read_models::{Definition, Fold, Written, table},
     tasks::apart,
@@ -25,7 +27,7 @@ use crate::{
 pub struct Verification {
     pub read_model: String,
     pub generation: i32,
-    /// Up to where the log was folded: the read model's checkpoint.
+    /// Up to where the log was folded: the read model's checkpoint, or the least of them.
     pub position: i64,
     pub rows: i64,
     /// Events that were folded.
@@ -89,7 +91,7 @@ struct Found {
 struct Comparison {
     definition: &'static Definition,
     generation: i32,
-    position: Position,
+    reached: Arc<Reached>,
     skipped: Vec<Uuid>,
     found: Found,
 }
@@ -100,18 +102,17 @@ impl Comparison {
         definition: &'static Definition,
         generation: i32,
     ) -> Result<Self, sqlx::Error> {
-        let consumer = Consumer { name: definition.name, generation };
-        let checkpoint = consumer.read(&mut *connection).await?.ok_or(sqlx::Error::RowNotFound)?;
+        let reached = Reached::of(&mut *connection, definition.name, generation).await?;
+        let reached = Arc::new(reached.ok_or(sqlx::Error::RowNotFound)?);
         let skipped = dead_letters::skipped(connection, definition.name).await?;
-        let position = checkpoint.at.position;
-        Ok(Self { definition, generation, position, skipped, found: Found::default() })
+        Ok(Self { definition, generation, reached, skipped, found: Found::default() })
     }
 
     fn verification(&self, found: Vec<Found>) -> Verification {
         Verification {
             read_model: self.definition.name.to_owned(),
             generation: self.generation,
-            position: self.position.0,
+            position: self.reached.least().0,
             rows: found.iter().map(|found| found.rows).sum(),
             events: found.iter().map(|found| found.events).sum(),
             differences: found.iter().map(|found| found.differences).sum(),
@@ -122,13 +123,17 @@ impl Comparison {
     async fn compare(mut self, shared: Shared, range: Range) -> Result<Found, sqlx::Error> {
         let (mut of_rows, mut of_events) = tokio::try_join!(shared.session(), shared.session())?;
         let mut rows = Stored::of(&mut of_rows, self.definition, self.generation, &range).await?;
-        let mut events = Events::of(&mut of_events, self.definition.kind, &range, self.position).await?;
+        let mut events =
+            Events::of(&mut of_events, self.definition.kind, &range, self.reached.most()).await?;
         let mut order = Order { shared, connection: None };
         rows.advance().await?;
         let mut current: Option<Folding> = None;
         let mut turns = Turns(0);
         while let Some(record) = events.next().await? {
             turns.next().await;
+            if record.position > self.reached.by(&record.aggregate_id) {
+                continue;
+            }
             self.found.events += 1;
             if current.as_ref().is_none_or(|folding| folding.id != record.aggregate_id) {
                 self.close(current.take(), &mut rows, &mut order).await?;

@@ -236,7 +236,7 @@ impl Relay<'_> {
         metrics::RELAY_LAG.set((head.0 - position.0).max(0));
         sqlx::query(
             "INSERT INTO checkpoints (name, generation, position) VALUES ('relay', 0, $1)
-             ON CONFLICT (name, generation)
+             ON CONFLICT (name, generation, partition)
              DO UPDATE SET position = excluded.position, updated_at = clock_timestamp()
              WHERE checkpoints.position <> excluded.position",
         )

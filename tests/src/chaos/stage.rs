@@ -65,6 +65,7 @@ impl Stage {
             let name = ["a", "b"][number];
             let url = proxies[number].url(&database.app_url());
             let server = Daybook::new(&home, name, &url, &nats.url()).with("shutdown_grace_s", GRACE_S);
+            let server = server.with("projection_partitions", 1 + seed % 3);
             match logs {
                 Some(folder) => server.logging_to(folder.join(format!("{name}.log"))),
                 None => server,

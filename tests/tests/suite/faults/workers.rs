@@ -75,8 +75,10 @@ async fn fault_a_worker_that_sleeps_over_its_lease_changes_nothing_when_it_wakes
     a.start();
     let leads = "SELECT count(*) FROM leases WHERE name LIKE 'projection/%'";
     until("it has all the work", async || house.database.count(leads).await == 4).await;
-    let mut b = house.server("b").with("audit_interval_ms", 50);
+    // No projections yet: it would get its share of them.
+    let mut b = house.server("b").with("roles", "api,relay,reactor");
     b.start();
+    let mut c = house.server("c").with("roles", "projections").with("audit_interval_ms", 50);
     house.sell(&b, 100).await;
     house.caught_up().await;
     let watch = Watch::start(house.operator(&b));
@@ -91,6 +93,7 @@ async fn fault_a_worker_that_sleeps_over_its_lease_changes_nothing_when_it_wakes
     proxy.struck().await;
     a.freeze();
     let frozen = Instant::now();
+    c.start();
     rename(&admin, "second").await;
     house.caught_up().await;
     assert!(frozen.elapsed() < HANDED_OVER, "handed over after {:?}", frozen.elapsed());
@@ -104,6 +107,7 @@ async fn fault_a_worker_that_sleeps_over_its_lease_changes_nothing_when_it_wakes
     watch.end().await;
 
     b.kill();
+    c.kill();
     let killed = Instant::now();
     let admin = house.by(&a, "admin", Role::Admin);
     admin.post("/v1/stock/LATE/receipts", json!({"quantity": 5})).await.expect(200);
@@ -112,4 +116,49 @@ async fn fault_a_worker_that_sleeps_over_its_lease_changes_nothing_when_it_wakes
     house.proved(&a).await;
     let shown = admin.get("/v1/products/LATE").await.expect(200).json();
     assert_eq!(shown["name"], "third");
+}
+
+/// Catches: one process that keeps all the partitions; a partition that nobody takes on.
+#[tokio::test(flavor = "multi_thread")]
+async fn fault_partitions_are_shared_by_the_processes_that_there_are() {
+    let house = House::new().await;
+    let server = |name| house.server(name).with("projection_partitions", 4).with("audit_interval_ms", 50);
+    let (mut a, mut b) = (server("a"), server("b"));
+    // How many of the twelve each process works on, the one with the fewest first.
+    let shares = async || {
+        let held: Vec<i64> = sqlx::query_scalar(
+            "SELECT count(*) FROM leases WHERE name LIKE 'projection/%/%' AND expires_at > clock_timestamp()
+              GROUP BY holder ORDER BY 1",
+        )
+        .fetch_all(&house.database.superuser)
+        .await
+        .unwrap();
+        held
+    };
+    a.start();
+    until("it has all the work", async || shares().await == [12]).await;
+    stock_up(&house.client, &a).await;
+    b.start();
+    let load = Load::start(&house.client, [&a, &b], 5);
+    until("each has its half", async || shares().await == [6, 6]).await;
+    load.progress(40).await;
+
+    a.kill();
+    let killed = Instant::now();
+    until("the other goes on with all of it", async || shares().await == [12]).await;
+    assert!(killed.elapsed() < HANDED_OVER, "handed over after {:?}", killed.elapsed());
+    load.progress(40).await;
+    a.start();
+    until("each has its half again", async || shares().await == [6, 6]).await;
+    load.progress(40).await;
+
+    b.freeze();
+    until("the other goes on with all of it", async || shares().await == [12]).await;
+    b.thaw();
+    until("each has its half once more", async || shares().await == [6, 6]).await;
+    load.progress(40).await;
+    let told = load.end().await;
+    house.proved(&b).await;
+    let findings = compare(&Log::read(&house.database.superuser).await, &told);
+    assert!(findings.is_good() && findings.unknown == 0, "{findings}\n{}", findings.examples.join("\n"));
 }

@@ -15,6 +15,7 @@ mod mails;
 mod operators;
 mod orders;
 mod paging;
+mod partitions;
 mod permissions;
 mod poison;
 mod privacy;

@@ -11,7 +11,7 @@ use super::{
 };
 
 /// Puts an event into the log that no server would. Says at which position.
-async fn append(app: &TestApp, kind: &str, id: &str, event: &str, payload: &str) -> i64 {
+pub async fn append(app: &TestApp, kind: &str, id: &str, event: &str, payload: &str) -> i64 {
     app.database
         .execute(&format!(
             "INSERT INTO events
@@ -24,7 +24,7 @@ async fn append(app: &TestApp, kind: &str, id: &str, event: &str, payload: &str)
 }
 
 /// The open dead letter of this consumer: there is exactly one.
-async fn letter(app: &TestApp, consumer: &str, position: i64) -> String {
+pub async fn letter(app: &TestApp, consumer: &str, position: i64) -> String {
     let all = app.operator().get("/admin/dead-letters").await.expect(200).json();
     let of_consumer = |letter: &&Value| letter["consumer"] == consumer && letter["resolution"].is_null();
     let open: Vec<&Value> = all.as_array().unwrap().iter().filter(of_consumer).collect();
@@ -33,7 +33,7 @@ async fn letter(app: &TestApp, consumer: &str, position: i64) -> String {
     open[0]["id"].as_str().unwrap().to_owned()
 }
 
-async fn resolve(app: &TestApp, letter: &str, how: &str) {
+pub async fn resolve(app: &TestApp, letter: &str, how: &str) {
     let reason = json!({"reason": format!("{how} it")});
     app.operator().post(&format!("/admin/dead-letters/{letter}/{how}"), reason).await.expect(200);
     let noted = format!(
@@ -44,7 +44,7 @@ async fn resolve(app: &TestApp, letter: &str, how: &str) {
 }
 
 /// The log itself isn't, now that it holds what nobody can read.
-async fn read_models_are_right(app: &TestApp) {
+pub async fn read_models_are_right(app: &TestApp) {
     app.settle().await;
     let found = app.operator().post("/admin/verifications", json!({})).await.expect(200).json();
     for model in found["read_models"].as_array().unwrap() {
