@@ -1,6 +1,8 @@
 //! Settings: one flat table, from defaults, `daybook.toml`, `DAYBOOK_*` variables and flags, each
 //! over the one before. A name that nobody knows is an error, because it is a typing mistake.
 
+mod bounds;
+mod part;
 mod secret;
 
 use std::{
@@ -15,8 +17,9 @@ use figment::{
     Figment,
     providers::{Env, Format, Serialized, Toml},
 };
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
+pub use part::Part;
 pub use secret::{Secret, SecretUrl};
 
 /// Every setting. Names are the same in the file, in upper case after `DAYBOOK_` and in `daybook config`.
@@ -39,7 +42,7 @@ pub struct Config {
     pub admin_listen: SocketAddr,
     pub telemetry_listen: SocketAddr,
     /// What this process does.
-    #[serde(deserialize_with = "parts")]
+    #[serde(deserialize_with = "part::parts")]
     pub roles: Vec<Part>,
 
     /// Without it, mails are written to `mail_dir`.
@@ -141,16 +144,6 @@ pub enum LogFormat {
     Json,
 }
 
-/// A part of the server that a process can be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Part {
-    Api,
-    Relay,
-    Projections,
-    Reactor,
-}
-
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// Boxed, because it is large.
@@ -241,20 +234,6 @@ impl Default for Config {
     }
 }
 
-impl Part {
-    pub const ALL: [Self; 4] = [Self::Api, Self::Relay, Self::Projections, Self::Reactor];
-
-    fn parse(text: &str) -> Option<Self> {
-        match text {
-            "api" => Some(Self::Api),
-            "relay" => Some(Self::Relay),
-            "projections" => Some(Self::Projections),
-            "reactor" => Some(Self::Reactor),
-            _ => None,
-        }
-    }
-}
-
 impl Config {
     /// The settings of the file (if it is there, or was named), of the environment, and of `flags`:
     /// an object of those that were given on the command line.
@@ -300,108 +279,6 @@ impl Config {
             resolve_timeout_ms: self.resolve_timeout_ms,
         }
     }
-
-    fn check(&self) -> Result<(), ConfigError> {
-        self.check_bounds()?;
-        let name_of_stream = |text: &str| {
-            (1..=64).contains(&text.len())
-                && text.bytes().all(|c| c.is_ascii_alphanumeric() || matches!(c, b'_' | b'-'))
-        };
-        for (name, value) in [("stream_name", &self.stream_name), ("subject_prefix", &self.subject_prefix)] {
-            require(name, name_of_stream(value), "has 1 to 64 characters of A-Z a-z 0-9 _ -")?;
-        }
-        require("roles", !self.roles.is_empty(), "names at least one of api, relay, projections, reactor")?;
-        for (name, value) in [("token_issuer", &self.token_issuer), ("token_audience", &self.token_audience)]
-        {
-            require(name, !value.is_empty(), "may not be empty")?;
-        }
-        if let Some(url) = &self.jwks_url {
-            let safe = url.starts_with("https://") || (!self.is_production() && url.starts_with("http://"));
-            require("jwks_url", safe, "is an https URL")?;
-        }
-        if self.is_production() {
-            let has_key = self.signing_key_file.is_some() || self.jwks_url.is_some();
-            require("signing_key_file", has_key, "is required outside development, unless jwks_url is set")?;
-            require("master_key", self.master_key.is_some(), "is required outside development")?;
-        }
-        Ok(())
-    }
-
-    fn check_bounds(&self) -> Result<(), ConfigError> {
-        bounded("max_body_bytes", self.max_body_bytes, 1_024, 16 << 20)?;
-        bounded("max_connections", self.max_connections, 1, 1_000_000)?;
-        bounded("max_in_flight", self.max_in_flight, 1, 1_000_000)?;
-        bounded("max_live_streams", self.max_live_streams, 1, 100_000)?;
-        bounded("max_live_streams_per_subject", self.max_live_streams_per_subject, 1, 100_000)?;
-        bounded("live_heartbeat_ms", self.live_heartbeat_ms, 100, 60_000)?;
-        bounded("client_timeout_ms", self.client_timeout_ms, 100, 120_000)?;
-        bounded("keep_alive_s", self.keep_alive_s, 1, 3_600)?;
-        bounded("max_request_timeout_ms", self.max_request_timeout_ms, 100, 300_000)?;
-        bounded("request_timeout_ms", self.request_timeout_ms, 100, self.max_request_timeout_ms)?;
-        bounded("subject_rate_per_s", self.subject_rate_per_s, 1, 1_000_000)?;
-        bounded("subject_burst", self.subject_burst, 1, 1_000_000)?;
-        bounded("address_rate_per_s", self.address_rate_per_s, 1, 1_000_000)?;
-        bounded("address_burst", self.address_burst, 1, 1_000_000)?;
-        bounded("invalid_token_rate_per_s", self.invalid_token_rate_per_s, 1, 1_000_000)?;
-        bounded("invalid_token_burst", self.invalid_token_burst, 1, 1_000_000)?;
-        bounded("query_connections", self.query_connections, 1, 1_000)?;
-        bounded("command_connections", self.command_connections, 1, 1_000)?;
-        bounded("downstream_connections", self.downstream_connections, 4, 1_000)?;
-        bounded("acquire_timeout_ms", self.acquire_timeout_ms, 10, 60_000)?;
-        bounded("start_timeout_s", self.start_timeout_s, 0, 3_600)?;
-        bounded("shutdown_grace_s", self.shutdown_grace_s, 0, 600)?;
-        bounded("cache_bytes", self.cache_bytes, 0, 1 << 40)?;
-        self.check_batches()
-    }
-
-    fn check_batches(&self) -> Result<(), ConfigError> {
-        bounded("max_queued_commands", self.max_queued_commands, 1, 1_000_000)?;
-        // One request of the largest size must find room.
-        bounded("max_queued_bytes", self.max_queued_bytes, 4 * self.max_body_bytes, 16 << 30)?;
-        bounded("max_batch_commands", self.max_batch_commands, 1, 10_000)?;
-        bounded("max_batch_events", self.max_batch_events, 1, 100_000)?;
-        bounded("working_set_streams", self.working_set_streams.get(), 1_000, 100_000_000)?;
-        bounded("working_set_bytes", self.working_set_bytes, 1 << 20, 1 << 40)?;
-        bounded("append_timeout_ms", self.append_timeout_ms, 100, 300_000)?;
-        bounded("resolve_timeout_ms", self.resolve_timeout_ms, 100, 300_000)?;
-        bounded("projection_partitions", self.projection_partitions, 1, 64)?;
-        bounded("projection_batch_events", self.projection_batch_events, 1, 10_000)?;
-        bounded("projection_batch_interval_ms", self.projection_batch_interval_ms, 0, 10_000)?;
-        bounded("audit_interval_ms", self.audit_interval_ms, 10, 3_600_000)?;
-        bounded("audit_rows", self.audit_rows, 1, 100_000)
-    }
-}
-
-fn require(name: &'static str, holds: bool, problem: &str) -> Result<(), ConfigError> {
-    if holds { Ok(()) } else { Err(ConfigError::Invalid { name, problem: problem.to_owned() }) }
-}
-
-fn bounded<N: PartialOrd + Copy + std::fmt::Display>(
-    name: &'static str,
-    value: N,
-    least: N,
-    most: N,
-) -> Result<(), ConfigError> {
-    let holds = least <= value && value <= most;
-    require(name, holds, &format!("is {value}; allowed is {least} to {most}"))
-}
-
-/// `"api,relay"` or a list.
-fn parts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Part>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Written {
-        Text(String),
-        List(Vec<String>),
-    }
-    let names = match Written::deserialize(deserializer)? {
-        Written::Text(text) => text.split(',').map(|name| name.trim().to_owned()).collect(),
-        Written::List(names) => names,
-    };
-    let unknown = |name: &str| {
-        serde::de::Error::custom(format!("no role {name:?}; there are api, relay, projections, reactor"))
-    };
-    names.iter().map(|name| Part::parse(name).ok_or_else(|| unknown(name))).collect()
 }
 
 #[cfg(test)]
