@@ -5,11 +5,13 @@ use std::{
     time::Instant,
 };
 
-use actix_web::{FromRequest, HttpRequest, dev::Payload, web};
-use chrono::DateTime;
+use actix_web::{FromRequest, HttpRequest, dev::Payload};
+use chrono::{DateTime, Utc};
 use daybook_domain::Position;
 use daybook_projections::{Asked, Moment};
 use serde::{Deserialize, de::DeserializeOwned};
+use serde_path_to_error::Segment;
+use url::form_urlencoded;
 use utoipa::IntoParams;
 
 use super::{answer, context, problem::Problem};
@@ -35,11 +37,6 @@ impl Params<AsOf> {
     }
 }
 
-/// A query without parameters.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct NoParams {}
-
 /// When a thing is to be shown; today, if nothing is said.
 #[derive(Debug, Deserialize)]
 #[serde(try_from = "AsOfParameters")]
@@ -52,29 +49,23 @@ pub struct AsOfParameters {
     /// As it was at this time, RFC 3339: what was recorded then or before. Of a time that is still to come:
     /// as it is now. 404 if there was nothing yet.
     #[param(value_type = Option<DateTime<Utc>>)]
-    as_of: Option<String>,
+    as_of: Option<Time>,
     /// As it was when the log had come to this position, such as a `Daybook-Position`. One that the log has
     /// not come to is 400.
-    #[param(minimum = 0)]
-    as_of_position: Option<i64>,
+    #[param(value_type = Option<i64>, minimum = 0)]
+    as_of_position: Option<Place>,
 }
 
 impl TryFrom<AsOfParameters> for AsOf {
     type Error = &'static str;
 
     fn try_from(given: AsOfParameters) -> Result<Self, Self::Error> {
-        let moment = match (given.as_of, given.as_of_position) {
-            (None, None) => None,
-            (Some(text), None) => {
-                let time = DateTime::parse_from_rfc3339(&text);
-                let time = time.map_err(|_| "as_of is a time of RFC 3339, such as 2030-01-31T12:00:00Z")?;
-                Some(Moment::Time(time.to_utc()))
-            }
-            (None, Some(position @ 0..)) => Some(Moment::Position(Position(position))),
-            (None, Some(_)) => return Err("as_of_position is a position: 0 or more"),
-            (Some(_), Some(_)) => return Err("as_of and as_of_position exclude each other"),
-        };
-        Ok(Self(moment))
+        match (given.as_of, given.as_of_position) {
+            (None, None) => Ok(Self(None)),
+            (Some(Time(time)), None) => Ok(Self(Some(Moment::Time(time)))),
+            (None, Some(Place(position))) => Ok(Self(Some(Moment::Position(position)))),
+            (Some(_), Some(_)) => Err("as_of and as_of_position exclude each other"),
+        }
     }
 }
 
@@ -96,22 +87,29 @@ fn read<T: DeserializeOwned>(request: &HttpRequest) -> Result<Params<T>, Problem
     })
 }
 
-/// The query string as a `T`.
+/// The query string as a `T`. What is wrong with a parameter is told as its name and what it may be, which
+/// only its type knows.
 pub fn query<T: DeserializeOwned>(text: &str) -> Result<T, Problem> {
-    web::Query::<T>::from_query(text).map(web::Query::into_inner).map_err(|error| {
-        let message = error.to_string();
-        let detail = message.strip_prefix("Query deserialize error: ").unwrap_or(&message).to_owned();
-        if detail.starts_with("unknown field ") {
-            Problem::unknown_parameter(detail)
-        } else {
-            Problem::malformed(detail)
+    let pairs = serde_urlencoded::Deserializer::new(form_urlencoded::parse(text.as_bytes()));
+    serde_path_to_error::deserialize(pairs).map_err(|error| {
+        let message = error.inner().to_string();
+        if message.starts_with("unknown field ") {
+            return Problem::unknown_parameter(message);
+        }
+        match error.path().iter().next() {
+            Some(Segment::Map { key }) if !message.starts_with("duplicate field ") => {
+                // An enum's own complaint ends with its variants.
+                let may_be = message.rsplit_once(", expected ").map_or(&*message, |(_, variants)| variants);
+                Problem::malformed(format!("{key} is {may_be}"))
+            }
+            _ => Problem::malformed(message),
         }
     })
 }
 
-/// How many rows a page has: 1–100.
+/// How many rows a page has.
 #[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(try_from = "u16")]
+#[serde(try_from = "String")]
 pub struct Limit(u16);
 
 impl Limit {
@@ -126,11 +124,52 @@ impl Default for Limit {
     }
 }
 
-impl TryFrom<u16> for Limit {
+impl TryFrom<String> for Limit {
     type Error = &'static str;
 
-    fn try_from(number: u16) -> Result<Self, Self::Error> {
-        if (1..=100).contains(&number) { Ok(Self(number)) } else { Err("limit is 1 to 100") }
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let number = text.parse().ok().filter(|number| (1..=100).contains(number));
+        number.map(Self).ok_or("1 to 100")
+    }
+}
+
+/// A place in the log, such as a `Daybook-Position`.
+#[derive(Debug, Default, Clone, Copy, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Place(pub Position);
+
+impl TryFrom<String> for Place {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let number = text.parse().ok().filter(|number| *number >= 0);
+        number.map(|number| Self(Position(number))).ok_or("a position: 0 or more")
+    }
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(try_from = "String")]
+struct Time(DateTime<Utc>);
+
+impl TryFrom<String> for Time {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let time = DateTime::parse_from_rfc3339(&text);
+        time.map(|time| Self(time.to_utc())).map_err(|_| "a time of RFC 3339, such as 2030-01-31T12:00:00Z")
+    }
+}
+
+/// Yes or no; no, if nothing is said.
+#[derive(Debug, Default, Clone, Copy, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Flag(pub bool);
+
+impl TryFrom<String> for Flag {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse().map(Self).map_err(|_| "true or false")
     }
 }
 
@@ -143,16 +182,66 @@ mod tests {
     struct Page {
         #[serde(default)]
         limit: Limit,
+        after: Option<Place>,
+        #[serde(default)]
+        all: Flag,
+        colour: Option<Colour>,
+    }
+
+    #[derive(Debug, PartialEq, Deserialize)]
+    #[serde(rename_all = "snake_case")]
+    enum Colour {
+        DeepRed,
+        Green,
+        Blue,
     }
 
     #[test]
     fn a_parameter_that_nobody_knows_is_refused_with_its_own_code() {
         assert_eq!(query::<Page>("").expect("valid").limit.get(), 20);
         assert_eq!(query::<Page>("limit=100").expect("valid").limit.get(), 100);
-        assert_eq!(query::<Page>("colour=red").expect_err("unknown").code(), "unknown_parameter");
+        assert_eq!(query::<Page>("page=2").expect_err("unknown").code(), "unknown_parameter");
         for bad in ["limit=0", "limit=101", "limit=x", "limit=1&limit=2", "limit=-1", "limit="] {
             assert_eq!(query::<Page>(bad).expect_err("not valid").code(), "malformed_request", "{bad}");
         }
+    }
+
+    #[test]
+    fn a_bad_parameter_is_named_with_what_it_may_be() {
+        let page = query::<Page>("limit=7&after=3&all=true&colour=deep_red").expect("valid");
+        let read = (page.limit.get(), page.after.map(|place| place.0), page.all.0, page.colour);
+        assert_eq!(read, (7, Some(Position(3)), true, Some(Colour::DeepRed)));
+        let limit = "limit is 1 to 100";
+        let after = "after is a position: 0 or more";
+        let flag = "all is true or false";
+        let colour = "colour is one of `deep_red`, `green`, `blue`";
+        for (bad, expected) in [
+            ("limit=x", limit),
+            ("limit=", limit),
+            ("limit=0", limit),
+            ("limit=101", limit),
+            ("limit=1.5", limit),
+            ("limit=99999999999999999999", limit),
+            ("after=x", after),
+            ("after=-1", after),
+            ("after=99999999999999999999", after),
+            ("all=yes", flag),
+            ("all=", flag),
+            ("colour=Red", colour),
+            ("colour=", colour),
+            ("colour=x, expected y", colour),
+            ("limit=7&all=1", flag),
+            ("limit=1&limit=2", "duplicate field `limit`"),
+        ] {
+            let problem = query::<Page>(bad).expect_err("not valid");
+            assert_eq!(problem.to_string(), format!("malformed_request: {expected}"), "{bad}");
+        }
+        let as_of = |text: &str| query::<AsOf>(text).expect_err("not valid").to_string();
+        let time = "malformed_request: as_of is a time of RFC 3339, such as 2030-01-31T12:00:00Z";
+        assert_eq!(as_of("as_of=yesterday"), time);
+        assert_eq!(as_of("as_of_position=x"), "malformed_request: as_of_position is a position: 0 or more");
+        let both = as_of("as_of=2026-01-31T12:00:00Z&as_of_position=1");
+        assert_eq!(both, "malformed_request: as_of and as_of_position exclude each other");
     }
 
     #[test]

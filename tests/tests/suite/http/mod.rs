@@ -15,6 +15,7 @@ mod mails;
 mod operators;
 mod orders;
 mod paging;
+mod parameters;
 mod partitions;
 mod permissions;
 mod poison;

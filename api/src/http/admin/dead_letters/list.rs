@@ -7,7 +7,8 @@ use crate::{
     http::{
         admin::Operator,
         answer::{self, Answer},
-        params, schema,
+        params::{self, Flag},
+        schema,
     },
 };
 
@@ -17,7 +18,8 @@ use crate::{
 pub struct Which {
     /// The resolved ones too.
     #[serde(default)]
-    all: bool,
+    #[param(value_type = bool)]
+    all: Flag,
 }
 
 /// Open dead letters, the newest first.
@@ -26,6 +28,6 @@ pub struct Which {
     responses((status = 200, description = "At most 1,000 of them", body = Vec<schema::AnyObject>)),
 )]
 pub async fn handle(app: web::Data<App>, request: HttpRequest, _: Operator) -> Answer {
-    let Which { all } = params::query(request.query_string())?;
+    let Which { all: Flag(all) } = params::query(request.query_string())?;
     Ok(answer::json(&app.operators.dead_letters(!all).await?))
 }

@@ -2,7 +2,7 @@ use std::io;
 
 use actix_web::{HttpRequest, HttpResponse, http::header, web};
 use bytes::Bytes;
-use daybook_domain::{Position, policy::Action};
+use daybook_domain::policy::Action;
 use daybook_projections::Selection;
 use futures::StreamExt;
 use serde::{Deserialize, Serialize};
@@ -16,7 +16,7 @@ use crate::{
     http::{
         answer::{self, Answer},
         context, live,
-        params::{self, Limit},
+        params::{self, Limit, Place},
         problem::Problem,
         schema,
     },
@@ -31,8 +31,8 @@ const MAX_TYPES: usize = 50;
 pub struct Page {
     /// A position: events behind it. `next` of the page before.
     #[serde(default)]
-    #[param(minimum = 0)]
-    after: i64,
+    #[param(value_type = i64, minimum = 0)]
+    after: Place,
     /// Of a JSON page; a stream has no limit unless one is named.
     #[param(value_type = Option<u16>, minimum = 1, maximum = 100, default = 20)]
     limit: Option<Limit>,
@@ -140,9 +140,6 @@ async fn stream(app: &App, selection: Selection) -> Answer {
 
 impl Page {
     fn selection(&self) -> Result<Selection, Problem> {
-        if self.after < 0 {
-            return Err(Problem::malformed("after is a position: 0 or more"));
-        }
         let types: Vec<String> = match &self.types {
             Some(types) => types.split(',').map(str::to_owned).collect(),
             None => vec![],
@@ -164,6 +161,6 @@ impl Page {
                 return Err(Problem::malformed("stream is a kind and an id with a slash between them"));
             }
         };
-        Ok(Selection { after: Position(self.after), until: None, types, stream, limit: 0 })
+        Ok(Selection { after: self.after.0, until: None, types, stream, limit: 0 })
     }
 }
