@@ -8,14 +8,11 @@ const PAUSE_MS: u64 = 5;
 
 /// Returns when `holds` does; panics with `what` if that takes too long.
 #[track_caller]
-pub fn until<F: Future<Output = bool>>(what: &str, mut holds: impl FnMut() -> F) -> impl Future<Output = ()> {
+pub fn until(what: &str, holds: impl AsyncFnMut() -> bool) -> impl Future<Output = ()> {
     let caller = std::panic::Location::caller();
     async move {
-        let deadline = Instant::now() + Duration::from_secs(PATIENCE_S);
-        while !holds().await {
-            assert!(Instant::now() < deadline, "waited in vain until {what} ({caller})");
-            tokio::time::sleep(Duration::from_millis(PAUSE_MS)).await;
-        }
+        let held = within(Duration::from_secs(PATIENCE_S), holds).await;
+        assert!(held, "waited in vain until {what} ({caller})");
     }
 }
 
@@ -27,4 +24,16 @@ pub fn until_blocking(what: &str, mut holds: impl FnMut() -> bool) {
         assert!(Instant::now() < deadline, "waited in vain until {what}");
         std::thread::sleep(Duration::from_millis(PAUSE_MS));
     }
+}
+
+/// Whether `holds` did, within so long.
+pub async fn within(limit: Duration, mut holds: impl AsyncFnMut() -> bool) -> bool {
+    let deadline = Instant::now() + limit;
+    while !holds().await {
+        if Instant::now() >= deadline {
+            return false;
+        }
+        tokio::time::sleep(Duration::from_millis(PAUSE_MS)).await;
+    }
+    true
 }

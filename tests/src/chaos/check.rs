@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     fmt,
     panic::{AssertUnwindSafe, catch_unwind},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use daybook_domain::{Decider, Record, stock::Stock};
@@ -13,7 +13,7 @@ use super::{
     load::{CLIENTS, Desk, Outcome, Told},
     stage::Stage,
 };
-use crate::{Log, app::BEHIND};
+use crate::{Log, app::BEHIND, until::within};
 
 /// How long everything downstream may take to see the whole log. Leases of the dead run out first.
 const CATCH_UP: Duration = Duration::from_secs(90);
@@ -174,14 +174,11 @@ impl Findings {
 
     /// Waits until everything has seen the whole log, and compares it.
     async fn compare_downstream(&mut self, stage: &Stage) {
-        let deadline = Instant::now() + CATCH_UP;
-        loop {
+        within(CATCH_UP, async || {
             self.behind = stage.database.count(BEHIND).await.unsigned_abs();
-            if self.behind == 0 || Instant::now() >= deadline {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
+            self.behind == 0
+        })
+        .await;
         let stopped = "SELECT count(*) FROM checkpoints WHERE state <> 'running'";
         self.behind += stage.database.count(stopped).await.unsigned_abs();
         let verified = stage.servers[0].command(&["verify"]).output().expect("the program runs");

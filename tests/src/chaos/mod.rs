@@ -17,8 +17,8 @@ pub use check::{Findings, compare};
 pub use load::{Load, Told};
 pub use stage::stock_up;
 
-/// Before the first fault, so that there is something to lose.
-const CALM: Duration = Duration::from_millis(500);
+/// Commands that are done before the first fault, so that there is something to lose.
+const CALM: u64 = 50;
 
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -35,8 +35,8 @@ pub async fn run(settings: &Settings) -> Findings {
     println!("seed {seed}, {seconds} s");
     let mut stage = Stage::set(seed, settings.logs.as_deref()).await;
     let load = Load::start(&stage.client, stage.both(), seed);
+    load.progress(CALM).await;
     let began = Instant::now();
-    tokio::time::sleep(CALM).await;
     let mut faults = 0;
     for planned in plan::plan(seed, Duration::from_secs(seconds)) {
         tokio::time::sleep_until((began + planned.at).into()).await;

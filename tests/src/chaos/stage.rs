@@ -5,8 +5,8 @@ use std::{path::Path, time::Duration};
 use daybook_domain::policy::Role;
 use rand::{SeedableRng, rngs::StdRng, seq::IndexedRandom};
 use serde_json::json;
-use sqlx::{Connection, Executor, PgConnection};
-use tokio::time::{Instant, sleep, timeout};
+use sqlx::{Executor, PgConnection};
+use tokio::time::{sleep, timeout};
 
 use super::fault::{Fault, Kind};
 use crate::{
@@ -14,6 +14,7 @@ use crate::{
     proxy::Weather,
     server::{Signal, send},
     until,
+    until::within,
 };
 
 /// So few pieces that they are sold out again and again.
@@ -36,6 +37,10 @@ pub struct Stage {
     pub client: Client,
     /// Held open on purpose.
     foreign: Vec<PgConnection>,
+    /// Holds what others wait for.
+    holder: Option<PgConnection>,
+    /// Backends that stand still.
+    frozen: Vec<u32>,
     /// Which sessions and backends are hit.
     dice: StdRng,
     /// What went wrong that wasn't asked for.
@@ -75,9 +80,9 @@ impl Stage {
         servers.iter_mut().for_each(Daybook::start);
         let client = Client::new(String::new());
         stock_up(&client, &servers[0]).await;
-        let (foreign, surprises) = (vec![], vec![]);
         let dice = StdRng::seed_from_u64(seed);
-        Self { servers, proxies, nats, client, foreign, dice, surprises, database, postgres }
+        let (foreign, holder, frozen, surprises) = (vec![], None, vec![], vec![]);
+        Self { servers, proxies, nats, client, foreign, holder, frozen, dice, surprises, database, postgres }
     }
 
     pub fn both(&self) -> [&Daybook; 2] {
@@ -86,60 +91,58 @@ impl Stage {
 
     /// Returns when it is over, but for what goes on meanwhile.
     pub async fn inflict(&mut self, fault: Fault) {
-        let Fault { kind, server, lasts } = fault;
+        self.begin(fault).await;
+        sleep(fault.lasts).await;
+        self.end(fault).await;
+    }
+
+    async fn begin(&mut self, Fault { kind, server, .. }: Fault) {
         match kind {
-            Kind::ServerKilled => {
-                self.servers[server].kill();
-                sleep(lasts).await;
-                self.servers[server].start();
-            }
-            Kind::ServerTerminated => {
-                self.terminate(server).await;
-                sleep(lasts).await;
-                self.servers[server].start();
-            }
-            Kind::ServerFrozen => {
-                self.servers[server].freeze();
-                sleep(lasts).await;
-                self.servers[server].thaw();
-            }
-            Kind::LockHolderFrozen => {
-                self.freeze_lock_holder(server).await;
-                sleep(lasts).await;
-                self.servers[server].thaw();
-            }
-            Kind::PostgresKilled => {
-                self.postgres.kill();
-                sleep(lasts).await;
-                self.postgres.restart();
-            }
+            Kind::ServerKilled => self.servers[server].kill(),
+            Kind::ServerTerminated => self.terminate(server).await,
+            Kind::ServerFrozen => self.servers[server].freeze(),
+            Kind::LockHolderFrozen => self.freeze_lock_holder(server).await,
+            Kind::PostgresKilled => self.postgres.kill(),
             Kind::BackendsFrozen => {
-                let some = self.some_sessions().await;
-                send(Signal::Stop, some.iter().copied());
-                sleep(lasts).await;
-                send(Signal::Continue, some.into_iter());
+                self.frozen = self.some_sessions().await;
+                send(Signal::Stop, self.frozen.iter().copied());
             }
             Kind::SessionsEnded => send(Signal::Terminate, self.some_sessions().await.into_iter()),
             Kind::NatsKilledAndWiped => {
                 self.nats.kill();
                 self.nats.wipe();
-                sleep(lasts).await;
-                self.nats.restart();
             }
-            Kind::NatsFrozen => {
-                self.nats.freeze();
-                sleep(lasts).await;
-                self.nats.thaw();
-            }
+            Kind::NatsFrozen => self.nats.freeze(),
             Kind::ConnectionsReset => self.proxies[server].cut(),
-            Kind::DatabaseAway => self.weather(server, Weather::Away, lasts).await,
-            Kind::Blackhole => self.weather(server, Weather::Blackhole, lasts).await,
-            Kind::AnswersLost => self.weather(server, Weather::AnswersLost, lasts).await,
-            Kind::ForeignTransaction => self.open_foreign_transaction().await,
-            Kind::LockHeld => self.hold("SELECT pg_advisory_xact_lock(log_lock())", lasts).await,
-            Kind::TablesLocked => {
-                self.hold("LOCK TABLE events, idempotency_keys, checkpoints, person_keys", lasts).await;
+            Kind::DatabaseAway => {
+                self.proxies[server].set(Weather::Away);
+                self.proxies[server].cut();
             }
+            Kind::Blackhole => self.proxies[server].set(Weather::Blackhole),
+            Kind::AnswersLost => self.proxies[server].set(Weather::AnswersLost),
+            Kind::ForeignTransaction => self.open_foreign_transaction().await,
+            Kind::LockHeld => self.hold("SELECT pg_advisory_xact_lock(log_lock())").await,
+            Kind::TablesLocked => {
+                self.hold("LOCK TABLE events, idempotency_keys, checkpoints, person_keys").await;
+            }
+        }
+    }
+
+    async fn end(&mut self, Fault { kind, server, .. }: Fault) {
+        match kind {
+            Kind::ServerKilled | Kind::ServerTerminated => self.servers[server].start(),
+            Kind::ServerFrozen | Kind::LockHolderFrozen => self.servers[server].thaw(),
+            Kind::PostgresKilled => self.postgres.restart(),
+            Kind::BackendsFrozen => send(Signal::Continue, self.frozen.drain(..)),
+            Kind::NatsKilledAndWiped => self.nats.restart(),
+            Kind::NatsFrozen => self.nats.thaw(),
+            Kind::DatabaseAway | Kind::Blackhole | Kind::AnswersLost => {
+                self.proxies[server].set(Weather::Fair);
+                // What was lost on the way is never made up for, so these connections are of no use any more.
+                self.proxies[server].cut();
+            }
+            Kind::LockHeld | Kind::TablesLocked => self.let_go().await,
+            Kind::SessionsEnded | Kind::ConnectionsReset | Kind::ForeignTransaction => {}
         }
     }
 
@@ -158,13 +161,13 @@ impl Stage {
     async fn terminate(&mut self, number: usize) {
         let server = &mut self.servers[number];
         server.terminate();
-        let deadline = Instant::now() + Duration::from_secs(GRACE_S + BEYOND_GRACE_S);
-        let status = loop {
-            match server.ended() {
-                None if Instant::now() < deadline => sleep(Duration::from_millis(10)).await,
-                status => break status,
-            }
-        };
+        let grace = Duration::from_secs(GRACE_S + BEYOND_GRACE_S);
+        let mut status = None;
+        within(grace, async || {
+            status = server.ended();
+            status.is_some()
+        })
+        .await;
         match status {
             Some(status) if status.success() => {}
             Some(status) => self.surprises.push(format!("after SIGTERM a server ended with {status}")),
@@ -193,19 +196,6 @@ impl Stage {
         all.sample(&mut self.dice, half).map(|pid| pid.unsigned_abs()).collect()
     }
 
-    async fn weather(&mut self, server: usize, weather: Weather, lasts: Duration) {
-        let closes = weather == Weather::Away;
-        let proxy = &self.proxies[server];
-        proxy.set(weather);
-        if closes {
-            proxy.cut();
-        }
-        sleep(lasts).await;
-        proxy.set(Weather::Fair);
-        // What was lost on the way is never made up for, so these connections are of no use any more.
-        proxy.cut();
-    }
-
     async fn open_foreign_transaction(&mut self) {
         let mut session = self.database.foreign_session().await;
         let work =
@@ -215,18 +205,22 @@ impl Stage {
         }
     }
 
-    /// A foreign session that keeps what `sql` locks.
-    async fn hold(&mut self, sql: &str, lasts: Duration) {
+    /// A foreign session keeps what `sql` locks.
+    async fn hold(&mut self, sql: &str) {
         let mut session = self.database.foreign_session().await;
-        session.execute("SET lock_timeout = '5s'").await.expect("a setting");
-        let mut transaction = session.begin().await.expect("a transaction");
-        match transaction.execute(sql).await {
-            Ok(_) => sleep(lasts).await,
+        session.execute("SET lock_timeout = '5s'; BEGIN").await.expect("a transaction");
+        match session.execute(sql).await {
+            Ok(_) => self.holder = Some(session),
             // It had to wait for others who waited for it.
             Err(error) => println!("            (not held: {error})"),
         }
-        // Ends with its session, if it can't be said.
-        let _ = transaction.rollback().await;
+    }
+
+    async fn let_go(&mut self) {
+        if let Some(mut session) = self.holder.take() {
+            // Ends with its session, if it can't be said.
+            let _ = session.execute("ROLLBACK").await;
+        }
     }
 }
 
