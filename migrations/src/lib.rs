@@ -4,15 +4,16 @@
 mod error;
 mod schema;
 
-use std::{collections::BTreeMap, str::FromStr, time::Duration};
+use std::{collections::BTreeMap, io, str::FromStr, time::Duration};
 
 use daybook_domain::{Position, Record};
 use serde_json::value::RawValue;
 use sqlx::{
-    PgPool, Row,
+    Connection, PgPool, Row,
     postgres::{PgConnectOptions, PgPoolOptions, PgRow},
     types::Json,
 };
+use tokio::time::timeout;
 
 pub use error::{ErrorClass, classify};
 pub use schema::{MigrateError, check_schema, migrate};
@@ -27,6 +28,11 @@ const STATEMENT_TIMEOUT_MS: u32 = 30_000;
 const LOCK_TIMEOUT_MS: u32 = 10_000;
 /// How long a transaction may stand still before the server ends its session, ms.
 const IDLE_IN_TRANSACTION_TIMEOUT_MS: u32 = 60_000;
+
+/// What a connection may take to be ready again, after a statement that nobody waits for any more.
+const READY_TIMEOUT: Duration = Duration::from_secs(3);
+/// How often the server looks whether anybody still waits for a statement, ms.
+const CLIENT_CHECK_MS: u32 = 1_000;
 
 /// How to reach the database, with the limits that every session of ours has.
 pub fn connect_options(url: &str, application_name: &str) -> Result<PgConnectOptions, sqlx::Error> {
@@ -43,11 +49,28 @@ pub fn connect_options(url: &str, application_name: &str) -> Result<PgConnectOpt
 /// A pool of at most `max_connections`, which waits at most `acquire_timeout` for one of them.
 /// Connects lazily: a database that is away shows at the first use.
 pub fn pool(options: PgConnectOptions, max_connections: u32, acquire_timeout: Duration) -> PgPool {
-    PgPoolOptions::new()
+    closing_unanswered(PgPoolOptions::new())
         .max_connections(max_connections)
         .acquire_timeout(acquire_timeout)
         .idle_timeout(Duration::from_secs(300))
-        .connect_lazy_with(options)
+        // Else the sessions of connections that were closed would go on beside those of the pool.
+        .connect_lazy_with(
+            options.options([("client_connection_check_interval", CLIENT_CHECK_MS.to_string())]),
+        )
+}
+
+/// Without it, connections that were given up in the middle of a statement would take up the pool's
+/// places for as long as they don't answer.
+pub fn closing_unanswered(pool: PgPoolOptions) -> PgPoolOptions {
+    pool.after_release(|connection, _| {
+        Box::pin(async move {
+            // Only what is still to be answered: whether the connection lives is asked by the pool anyway.
+            match timeout(READY_TIMEOUT, connection.flush()).await {
+                Ok(ready) => ready.map(|()| true),
+                Err(_) => Err(io::Error::new(io::ErrorKind::TimedOut, "a statement stays unanswered").into()),
+            }
+        })
+    })
 }
 
 /// A row of `SELECT {RECORD_COLUMNS} FROM events`.

@@ -2,13 +2,12 @@
 
 use std::{future::Future, io, time::Duration};
 
-use sqlx::{Connection, Postgres, pool::PoolOptions};
 use tokio::time::timeout;
+
+pub(crate) use daybook_migrations::closing_unanswered;
 
 /// Longer than a statement waits for a lock, so that the database itself says that it does.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(12);
-/// What a connection may take to be ready again, after a statement that nobody waits for any more.
-const READY_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// The answer, or an error that leaves open whether it was done.
 pub(crate) async fn answered<T, E: From<sqlx::Error>>(
@@ -29,12 +28,4 @@ pub(crate) async fn answered_within<T, E: From<sqlx::Error>>(
         ))
         .into()),
     }
-}
-
-/// Without it, connections that were given up in the middle of a statement would take up the pool's
-/// places for as long as they don't answer.
-pub(crate) fn closing_unanswered(pool: PoolOptions<Postgres>) -> PoolOptions<Postgres> {
-    pool.after_release(|connection, _| {
-        Box::pin(async move { answered_within(READY_TIMEOUT, connection.ping()).await.map(|()| true) })
-    })
 }

@@ -1,14 +1,17 @@
-//! The network loses what is between a worker and its servers, for a while.
+//! The network loses what is between a process and its servers, for a while.
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 use async_nats::jetstream;
 use daybook_tests::{
-    Daybook, Log, Proxy,
+    Daybook, Log, Proxy, Reply,
     chaos::{Load, compare, stock_up},
     proxy::Weather,
     until,
 };
+use reqwest::Method;
+use sqlx::{Executor, PgConnection};
+use tokio::task::JoinSet;
 
 use super::{House, watch::Watch};
 
@@ -144,4 +147,110 @@ impl Scene {
             assert_eq!(position(sequence).await, expected);
         }
     }
+}
+
+/// Connections of the queries.
+const PLACES: usize = 3;
+
+/// An API behind a proxy, and no worker: read models are at the head.
+struct CutOff {
+    house: House,
+    api: Daybook,
+    database: Proxy,
+}
+
+impl CutOff {
+    async fn set() -> Self {
+        let house = House::new().await;
+        let url = house.database.app_url();
+        let database = Proxy::to(&url).await;
+        let mut api = house
+            .server_by_way_of("api", &database.url(&url))
+            .with("roles", "api")
+            .with("query_connections", PLACES)
+            .with("acquire_timeout_ms", 1_000);
+        let mut worker = house.server("worker").with("roles", "relay,projections,reactor");
+        worker.start();
+        api.start();
+        house.sell(&api, 100).await;
+        house.caught_up().await;
+        // Of its own accord, so that none of its sessions waits for anything any more.
+        worker.terminate();
+        until("the worker has ended", async || worker.ended().is_some()).await;
+        Self { house, api, database }
+    }
+
+    /// Nobody else can use this table until the session ends.
+    async fn lock(&self, table: &str) -> PgConnection {
+        let mut foreign = self.house.database.foreign_session().await;
+        foreign.execute(&*format!("BEGIN; LOCK TABLE {table}")).await.expect("a lock");
+        foreign
+    }
+
+    async fn waiting(&self, sessions: usize) {
+        let waiting = async || self.house.database.waiting_for_lock("daybook").await;
+        let sessions = i64::try_from(sessions).unwrap();
+        until("so many sessions wait", async || waiting().await == sessions).await;
+    }
+
+    /// As many as there are places, all at the same time; none of them can be answered from memory.
+    fn queries(&self, round: &str, timeout_ms: u64) -> JoinSet<Reply> {
+        let mut queries = JoinSet::new();
+        for number in 0..PLACES {
+            let client = self.api.api(&self.house.client);
+            let query = client.request(Method::GET, &format!("/v1/products?q={round}-{number}"));
+            let query = query.header("request-timeout-ms", timeout_ms);
+            queries.spawn(async move { client.send(query).await });
+        }
+        queries
+    }
+}
+
+/// Catches: a pool that waits without end for connections that were given up in the middle of a statement.
+#[tokio::test(flavor = "multi_thread")]
+async fn fault_queries_that_lost_their_answers_leave_their_places_to_others() {
+    let scene = CutOff::set().await;
+    let foreign = scene.lock("read.products_g1").await;
+    let lost = scene.queries("lost", 1_000);
+    scene.waiting(PLACES).await;
+    scene.database.set(Weather::Blackhole);
+    for reply in lost.join_all().await {
+        assert_eq!(reply.refusal(), "504 deadline_exceeded");
+    }
+    // The answers go nowhere.
+    drop(foreign);
+    scene.waiting(0).await;
+    scene.database.set(Weather::Fair);
+    let nobody = scene.api.api(&scene.house.client);
+    until("queries are answered", async || nobody.get("/v1/products?q=found").await.status == 200).await;
+    // All places are there again.
+    let foreign = scene.lock("read.products_g1").await;
+    let found = scene.queries("found", 20_000);
+    scene.waiting(PLACES).await;
+    drop(foreign);
+    for reply in found.join_all().await {
+        reply.expect(200);
+    }
+}
+
+/// Catches: connections that are closed while their sessions at the database go on with what nobody waits for.
+#[tokio::test(flavor = "multi_thread")]
+async fn fault_queries_that_are_given_up_again_and_again_leave_no_crowd_behind() {
+    let scene = CutOff::set().await;
+    let _foreign = scene.lock("read.products_g1").await;
+    let waiting = "SELECT pid FROM pg_stat_activity
+                    WHERE datname = current_database() AND application_name = 'daybook'
+                      AND wait_event_type = 'Lock'";
+    let (mut seen, mut most) = (HashSet::new(), 0);
+    until("all sessions were replaced twice", async || {
+        scene.queries("slow", 100).join_all().await;
+        let now = sqlx::query_scalar::<_, i32>(waiting).fetch_all(&scene.house.database.superuser);
+        let now = now.await.unwrap();
+        most = most.max(now.len());
+        seen.extend(now);
+        seen.len() >= 3 * PLACES
+    })
+    .await;
+    // Those of the pool, and those that it has just closed.
+    assert!(most <= 2 * PLACES, "{most} sessions at a time");
 }
