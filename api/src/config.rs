@@ -116,7 +116,8 @@ pub struct Config {
     /// States of streams kept in memory, and their size.
     pub working_set_streams: NonZeroUsize,
     pub working_set_bytes: usize,
-    /// After which the connection of an append is given up, and how long its outcome is looked for then.
+    /// After which the connection of an append, or of loading streams for one, is given up, and how long
+    /// the outcome of an append is looked for then.
     pub append_timeout_ms: u64,
     pub resolve_timeout_ms: u64,
     /// Workers that share the streams of a read model, on as many processes as there are. Counts for what is

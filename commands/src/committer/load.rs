@@ -1,6 +1,6 @@
 //! Reads streams from the log, each from its snapshot on: all that a moment's commands need, in one query.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use daybook_domain::stored::Unreadable;
 use daybook_migrations::{ErrorClass, classify};
@@ -22,12 +22,16 @@ pub type Streams = Vec<(StreamId, Result<Standing, Unreadable>)>;
 pub type Loaded = Result<Streams, Failure>;
 
 /// Loads from a pool, outside of any transaction: what has changed meanwhile shows at the append.
-pub async fn load(pool: PgPool, wanted: Vec<Wanted>) -> Loaded {
+pub async fn load(pool: PgPool, wanted: Vec<Wanted>, limit: Duration) -> Loaded {
     let loading = async {
         let mut connection = pool.acquire().await?;
         load_streams(&mut connection, &wanted).await
     };
-    loading.await.map_err(|error| {
+    let Ok(loaded) = tokio::time::timeout(limit, loading).await else {
+        tracing::warn!(streams = wanted.len(), "loading streams took too long");
+        return Err(Failure::Unavailable);
+    };
+    loaded.map_err(|error| {
         tracing::warn!(%error, streams = wanted.len(), "streams could not be loaded");
         match classify(&error) {
             ErrorClass::Defect | ErrorClass::Data => Failure::Internal,

@@ -21,7 +21,7 @@ mod submit;
 
 use std::{
     collections::{HashMap, HashSet, VecDeque},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use futures::future::BoxFuture;
@@ -216,7 +216,8 @@ impl Committer {
     fn start_load(&mut self) {
         if self.loading.is_none() && !self.wanted.is_empty() {
             let wanted = std::mem::take(&mut self.wanted).into_values().collect();
-            let (epoch, load) = (self.epoch, load::load(self.pool.clone(), wanted));
+            let limit = Duration::from_millis(self.settings.append_timeout_ms);
+            let (epoch, load) = (self.epoch, load::load(self.pool.clone(), wanted, limit));
             self.loading = Some(Box::pin(async move { (epoch, load.await) }));
         }
     }

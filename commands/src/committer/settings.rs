@@ -18,7 +18,7 @@ pub struct CommitterSettings {
     /// What these may keep in memory, about, bytes. An order of 1,000 lines keeps as much as some
     /// hundred SKUs' counters.
     pub working_set_bytes: usize,
-    /// How long an append may take before its connection is given up, ms.
+    /// How long an append, or loading streams for one, may take before its connection is given up, ms.
     pub append_timeout_ms: u64,
     /// How long the outcome of an append is looked for after its connection was lost, ms.
     pub resolve_timeout_ms: u64,

@@ -3,6 +3,7 @@
 use std::{collections::HashSet, time::Duration};
 
 use async_nats::jetstream;
+use daybook_domain::policy::Role;
 use daybook_tests::{
     Daybook, Log, Proxy, Reply,
     chaos::{Load, compare, stock_up},
@@ -168,7 +169,9 @@ impl CutOff {
             .server_by_way_of("api", &database.url(&url))
             .with("roles", "api")
             .with("query_connections", PLACES)
-            .with("acquire_timeout_ms", 1_000);
+            .with("command_connections", 1)
+            .with("acquire_timeout_ms", 1_000)
+            .with("append_timeout_ms", 2_000);
         let mut worker = house.server("worker").with("roles", "relay,projections,reactor");
         worker.start();
         api.start();
@@ -253,4 +256,24 @@ async fn fault_queries_that_are_given_up_again_and_again_leave_no_crowd_behind()
     .await;
     // Those of the pool, and those that it has just closed.
     assert!(most <= 2 * PLACES, "{most} sessions at a time");
+}
+
+/// Of orders that aren't there, which nobody knows before their streams were looked for.
+const LOST: &str = "ord_019b0000000070008000000000000001";
+const FOUND: &str = "ord_019b0000000070008000000000000002";
+
+/// Catches: streams that are loaded without a limit, and everybody who needs others waits for that.
+#[tokio::test(flavor = "multi_thread")]
+async fn fault_a_load_that_lost_its_answer_is_given_up_and_the_next_one_is_answered() {
+    let mut scene = CutOff::set().await;
+    let support = scene.house.by(&scene.api, "support", Role::Support);
+    let confirm = |id: &str| {
+        let confirmation = support.request(Method::POST, &format!("/v1/orders/{id}/confirmation"));
+        support.send(confirmation.header("idempotency-key", id).header("request-timeout-ms", 1_000))
+    };
+    scene.database.set(Weather::BlackholeFrom(LOST));
+    let (reply, ()) = tokio::join!(confirm(LOST), scene.database.struck());
+    scene.database.set(Weather::Fair);
+    assert_eq!(reply.refusal(), "504 deadline_exceeded");
+    until("streams are loaded again", async || confirm(FOUND).await.status == 404).await;
 }
