@@ -13,6 +13,7 @@ use actix_web::{
     http::header::{self, HeaderMap, HeaderName},
 };
 use daybook_domain::{Position, policy::Actor};
+use tokio::time::timeout_at;
 use uuid::Uuid;
 
 use super::problem::Problem;
@@ -111,6 +112,17 @@ pub fn deadline(
         Some(text) => text.parse::<u64>().ok().filter(|ms| *ms > 0).ok_or_else(bad)?,
     };
     Ok(now + Duration::from_millis(timeout_ms.min(longest_ms)))
+}
+
+/// The answer, unless the time is over first.
+pub async fn in_time<T, E: Into<Problem>>(
+    deadline: Instant,
+    asked: impl Future<Output = Result<T, E>>,
+) -> Result<T, Problem> {
+    match timeout_at(deadline.into(), asked).await {
+        Ok(answer) => answer.map_err(Into::into),
+        Err(_) => Err(Problem::deadline_exceeded()),
+    }
 }
 
 /// The version that the thing must still have. `*` is met by anything that exists, which the command

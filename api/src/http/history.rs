@@ -11,6 +11,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::{
     answer::{self, Answer},
+    context,
     params::{Limit, Params},
     problem::Problem,
     schema,
@@ -77,8 +78,7 @@ impl History {
             let stream = |behind, limit| app.log.stream_page(D::KIND, id, behind, Position(i64::MAX), limit);
             Ok::<_, sqlx::Error>((head, stream(0, 1).await?, stream(behind, limit).await?))
         };
-        let reading = tokio::time::timeout_at(query.asked("history").deadline.into(), reading);
-        let (head, first, page) = reading.await.map_err(|_| Problem::deadline_exceeded())??;
+        let (head, first, page) = context::in_time(query.asked("history").deadline, reading).await?;
         let first = first.records.into_iter().next().ok_or_else(Problem::not_found)?;
         Ok(Self { first, page, behind, head })
     }

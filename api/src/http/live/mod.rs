@@ -72,9 +72,7 @@ pub async fn follow(
     if let Some(last) = context::last_event_id(request.headers())? {
         selection.after = last;
     }
-    let head = tokio::time::timeout_at(context::of(request).deadline.into(), app.log.head())
-        .await
-        .map_err(|_| Problem::deadline_exceeded())??;
+    let head = context::in_time(context::of(request).deadline, app.log.head()).await?;
     if selection.after > head {
         return Err(Problem::malformed(format!("the log has not come so far: its head is {head}")));
     }

@@ -8,13 +8,15 @@ use daybook_tests::{
     Daybook, Log, Proxy, Reply,
     chaos::{Load, compare, stock_up},
     proxy::Weather,
+    shop::new_id,
     until,
 };
 use reqwest::Method;
+use serde_json::json;
 use sqlx::{Executor, PgConnection};
 use tokio::task::JoinSet;
 
-use super::{House, watch::Watch};
+use super::{House, teapots, watch::Watch};
 
 /// Longer than a lease is good without being renewed.
 const OUTAGE: Duration = Duration::from_secs(4);
@@ -276,4 +278,27 @@ async fn fault_a_load_that_lost_its_answer_is_given_up_and_the_next_one_is_answe
     scene.database.set(Weather::Fair);
     assert_eq!(reply.refusal(), "504 deadline_exceeded");
     until("streams are loaded again", async || confirm(FOUND).await.status == 404).await;
+}
+
+/// Of a client: longer than it asks the server to take.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Catches: a person's key that is waited for longer than the client waits.
+#[tokio::test(flavor = "multi_thread")]
+async fn fault_an_order_whose_contact_can_not_be_sealed_is_answered_in_time() {
+    let mut scene = CutOff::set().await;
+    let alice = scene.house.alice(&scene.api);
+    let place = || {
+        let mut order = teapots(1);
+        order["contact"] = json!({"name": "Alice", "email": "alice@example.com"});
+        let request = alice.request(Method::POST, "/v1/orders").json(&order);
+        let key = new_id().simple().to_string();
+        let request = request.header("idempotency-key", key).header("request-timeout-ms", 1_000);
+        alice.send(request.timeout(PATIENCE))
+    };
+    scene.database.set(Weather::BlackholeFrom("FROM person_keys"));
+    let (reply, ()) = tokio::join!(place(), scene.database.struck());
+    scene.database.set(Weather::Fair);
+    assert_eq!(reply.refusal(), "504 deadline_exceeded");
+    until("orders are placed", async || place().await.status == 201).await;
 }

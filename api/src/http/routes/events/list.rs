@@ -96,7 +96,7 @@ pub async fn handle(app: web::Data<App>, request: HttpRequest, caller: Caller) -
         let limit = page.limit.map_or(i64::MAX, |limit| limit.get().into());
         let selection = Selection { limit, ..selection };
         return match form {
-            NDJSON => stream(&app, selection).await,
+            NDJSON => stream(&app, &request, selection).await,
             _ => live::follow(app, &request, &caller, selection).await,
         };
     }
@@ -104,9 +104,7 @@ pub async fn handle(app: web::Data<App>, request: HttpRequest, caller: Caller) -
     // One more tells whether there are more.
     let selection = Selection { limit: i64::from(limit) + 1, ..selection };
     let reading = async { Ok::<_, sqlx::Error>((app.log.head().await?, app.log.select(&selection).await?)) };
-    let (head, mut data) = tokio::time::timeout_at(context::of(&request).deadline.into(), reading)
-        .await
-        .map_err(|_| Problem::deadline_exceeded())??;
+    let (head, mut data) = context::in_time(context::of(&request).deadline, reading).await?;
     let has_more = data.len() > usize::from(limit);
     data.truncate(limit.into());
     let next = data.last().filter(|_| has_more).map(|last| last.position.to_string());
@@ -117,8 +115,8 @@ pub async fn handle(app: web::Data<App>, request: HttpRequest, caller: Caller) -
 }
 
 /// All that are there now, a line each.
-async fn stream(app: &App, selection: Selection) -> Answer {
-    let head = app.log.head().await?;
+async fn stream(app: &App, request: &HttpRequest, selection: Selection) -> Answer {
+    let head = context::in_time(context::of(request).deadline, app.log.head()).await?;
     let (in_flight, _) = app.traffic.enter();
     let lines = app.log.export(Selection { until: Some(head), ..selection }).map(move |record| {
         // The request counts as in work until its last line.

@@ -19,6 +19,7 @@ use crate::{
     http::{
         answer::{self, Answer},
         body,
+        context::in_time,
         incoming::{CommandBody, Incoming},
         problem::Problem,
         schema,
@@ -89,13 +90,18 @@ pub async fn handle(app: web::Data<App>, Incoming { context, body }: Incoming<Bo
     let id = OrderId::new(entropy::new_id());
     let customer = owner(&context.actor, body.customer.as_ref());
     let person = customer.as_ref().map_or(Person::Order(id), |customer| Person::Customer(customer.as_str()));
+    let sealing = async {
+        let contact = seal(&app.vault, &person, body.contact.as_ref()).await?;
+        Ok::<_, Problem>((contact, seal(&app.vault, &person, body.ship_to.as_ref()).await?))
+    };
+    let (contact, ship_to) = in_time(context.deadline, sealing).await?;
     let order = PlaceOrder {
         id,
         lines: body.lines.into_iter().map(PlaceLine::from).collect(),
         currency: body.currency,
         customer: body.customer,
-        contact: seal(&app.vault, &person, body.contact.as_ref()).await?,
-        ship_to: seal(&app.vault, &person, body.ship_to.as_ref()).await?,
+        contact,
+        ship_to,
         external_id: body.external_id,
         metadata: body.metadata,
         override_reason: body.override_reason,
