@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sqlx::PgPool;
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::timeout};
 use tracing::warn;
 
 use crate::metrics::AUDIT_LOST;
@@ -60,10 +60,9 @@ impl Audit {
 impl AuditWriter {
     pub async fn run(mut self) {
         while let Some(entry) = self.refusals.recv().await {
-            let written = tokio::time::timeout(WRITE_TIMEOUT, write(&self.pool, &entry)).await;
-            if !matches!(written, Ok(Ok(()))) {
+            if let Err(error) = write(&self.pool, &entry).await {
                 AUDIT_LOST.inc();
-                warn!(action = entry.action, "cannot write an audit record");
+                warn!(%error, action = entry.action, "cannot write an audit record");
             }
         }
     }
@@ -71,7 +70,7 @@ impl AuditWriter {
 
 async fn write(pool: &PgPool, entry: &Entry) -> Result<(), sqlx::Error> {
     let target: String = entry.target.chars().take(MAX_TARGET_CHARS).collect();
-    sqlx::query(
+    let writing = sqlx::query(
         "INSERT INTO audit (actor, action, target, outcome, reason, request_id) VALUES ($1, $2, $3, $4, $5, $6)",
     )
     .bind(&entry.actor)
@@ -80,7 +79,6 @@ async fn write(pool: &PgPool, entry: &Entry) -> Result<(), sqlx::Error> {
     .bind(entry.outcome)
     .bind(&entry.reason)
     .bind(&entry.request_id)
-    .execute(pool)
-    .await
-    .map(drop)
+    .execute(pool);
+    timeout(WRITE_TIMEOUT, writing).await.map_err(|_| sqlx::Error::PoolTimedOut)?.map(drop)
 }

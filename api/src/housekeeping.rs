@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use actix_web::web::Data;
 use sqlx::PgPool;
-use tokio::time::interval;
+use tokio::time::{interval, timeout};
 use tracing::warn;
 
 use crate::{app::App, auth::revocation, http::limits::SWEEP_EVERY};
@@ -27,15 +27,11 @@ pub async fn forget_answers(pool: PgPool) {
     let mut ticks = interval(FORGET_EVERY);
     loop {
         ticks.tick().await;
-        if let Err(error) = revocation::forget(&pool).await {
+        if let Err(error) = in_time(revocation::forget(&pool)).await {
             warn!(%error, "cannot forget old revocations");
         }
         loop {
-            let forgotten: Result<i64, _> = sqlx::query_scalar("SELECT forget_idempotency_keys($1)")
-                .bind(FORGET_AT_MOST)
-                .fetch_one(&pool)
-                .await;
-            match forgotten {
+            match in_time(forget_keys(&pool)).await {
                 Ok(count) if count == i64::from(FORGET_AT_MOST) => {}
                 Ok(_) => break,
                 Err(error) => {
@@ -45,4 +41,13 @@ pub async fn forget_answers(pool: PgPool) {
             }
         }
     }
+}
+
+async fn forget_keys(pool: &PgPool) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar("SELECT forget_idempotency_keys($1)").bind(FORGET_AT_MOST).fetch_one(pool).await
+}
+
+/// An answer that was lost is not waited for: the next round does it again.
+async fn in_time<T>(asked: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {
+    timeout(FORGET_EVERY, asked).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
 }
