@@ -91,7 +91,7 @@ async fn raw(app: &TestApp, head: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn slow_senders_are_not_waited_for() {
-    let app = TestApp::start_with(|config| config.client_timeout_ms = 300).await;
+    let app = TestApp::start_with(|config| config.client_timeout_ms = 1_000).await;
     let token = app.token("alice", &[Role::Customer]);
     let slow_body = format!(
         "POST /v1/orders HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\nIdempotency-Key: k\r\n\
