@@ -35,7 +35,7 @@ pub fn to_command(outcome: Result<Accepted, NotDone>, collection: &str) -> Answe
     let mut response = HttpResponse::build(status);
     response
         .insert_header(JSON)
-        .insert_header((header::ETAG, format!("\"{}\"", receipt.version)))
+        .insert_header((header::ETAG, etag(receipt.version)))
         .insert_header((DAYBOOK_POSITION, position.0));
     if receipt.created {
         response.insert_header((header::LOCATION, format!("{collection}/{}", receipt.id)));
@@ -51,6 +51,11 @@ fn with_position(object: &str, position: Position) -> String {
     let members = object.strip_suffix('}').unwrap_or(object);
     let comma = if members.trim_end().ends_with('{') { "" } else { "," };
     format!("{members}{comma}\"position\":{position}}}")
+}
+
+/// Of a thing at this version, as `If-Match` names it.
+pub fn etag(version: i64) -> String {
+    format!("\"{version}\"")
 }
 
 /// The answer to a query, or 304 if the client has it already.

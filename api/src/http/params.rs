@@ -31,9 +31,9 @@ impl<T> Params<T> {
 }
 
 impl Params<AsOf> {
-    /// The same of a thing, at the moment that the caller names.
-    pub fn asked_of_item(&self, view: &'static str) -> Asked {
-        Asked { as_of: self.params.0, ..self.asked(view) }
+    /// As a question for one thing, at the moment that the caller names.
+    pub fn asked_of_item(&self) -> Asked {
+        Asked { as_of: self.params.0, ..self.asked("item") }
     }
 }
 

@@ -31,13 +31,13 @@ pub async fn handle(
 ) -> Answer {
     // Whoever reads no orders at all learns nothing of which there are.
     caller.authorize(Action::ReadOrder, Some(&caller.0.subject))?;
-    let (id, asked) = (id.to_string(), query.asked_of_item("item"));
+    let (id, asked) = (id.to_string(), query.asked_of_item());
     let found = app.queries.order(&id, &asked, |row| {
         let vault = app.vault.clone();
         async move {
             let body = serde_json::to_vec(&View::of(&row, &vault).await?)?.into();
             let owner = row.customer.map(String::from);
-            Ok(Rendering { body, owner, etag: Some(format!("\"{}\"", row.version)) })
+            Ok(Rendering { body, owner, etag: Some(answer::etag(row.version)) })
         }
     });
     let order = found.await?.ok_or_else(Problem::not_found)?;

@@ -33,11 +33,11 @@ pub async fn handle(
     caller: Option<Caller>,
     sku: web::Path<Sku>,
 ) -> Answer {
-    let asked = query.asked_of_item("item");
+    let asked = query.asked_of_item();
     let found = app.queries.product(sku.as_str(), &asked, |row| async move {
         let owner = (row.status != Status::Published).then(|| NOT_FOR_SALE.to_owned());
         let body = serde_json::to_vec(&View::of(&row))?.into();
-        Ok(Rendering { body, owner, etag: Some(format!("\"{}\"", row.version)) })
+        Ok(Rendering { body, owner, etag: Some(answer::etag(row.version)) })
     });
     let product = found.await?.ok_or_else(Problem::not_found)?;
     let sees_all = caller.is_some_and(|caller| caller.may(Action::ReadUnpublishedProduct));

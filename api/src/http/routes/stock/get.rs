@@ -46,7 +46,7 @@ pub async fn handle(
     sku: web::Path<Sku>,
 ) -> Answer {
     caller.authorize(Action::ReadStock, None)?;
-    let asked = query.asked_of_item("item");
+    let asked = query.asked_of_item();
     let found = app.queries.stock(sku.as_str(), &asked, |row| async move {
         let view = View {
             sku: &row.sku,
@@ -57,7 +57,7 @@ pub async fn handle(
             version: row.version,
         };
         let body = serde_json::to_vec(&view)?.into();
-        Ok(Rendering { body, owner: None, etag: Some(format!("\"{}\"", row.version)) })
+        Ok(Rendering { body, owner: None, etag: Some(answer::etag(row.version)) })
     });
     let stock = found.await?.ok_or_else(Problem::not_found)?;
     Ok(answer::to_query(&request, &stock, answer::NO_STORE))
