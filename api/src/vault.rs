@@ -118,7 +118,6 @@ impl Vault {
         sealed.iter().map(|sealed| keys.get(&sealed.key_id).map(|key| key.open(sealed)).transpose()).collect()
     }
 
-    /// The keys that there are of these.
     /// Fails if the stored keys were wrapped by another master key: better at the start than at the
     /// first contact that can't be read.
     pub async fn check_master_key(&self) -> Result<(), VaultError> {
@@ -132,6 +131,7 @@ impl Vault {
         Ok(())
     }
 
+    /// The keys that there are of these.
     async fn keys(&self, ids: impl Iterator<Item = Uuid>) -> Result<HashMap<Uuid, PersonKey>, VaultError> {
         let mut found = HashMap::new();
         let mut missing = Vec::new();
