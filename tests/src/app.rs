@@ -11,7 +11,13 @@ use daybook_api::{
 };
 use daybook_domain::policy::Role;
 
-use crate::{client::Client, database::TestDatabase, server::Folder, shop::new_id, until::until};
+use crate::{
+    client::Client,
+    database::TestDatabase,
+    server::Folder,
+    shop::new_id,
+    until::{finish, until},
+};
 
 /// Gone with the test.
 pub struct TestApp {
@@ -188,17 +194,9 @@ struct Stream {
 impl Drop for Stream {
     fn drop(&mut self) {
         let (url, name) = (self.url.clone(), self.name.clone());
-        let delete = async move {
+        finish(Duration::from_secs(2), async move {
             let Ok(client) = async_nats::connect(url).await else { return };
             let _ = async_nats::jetstream::new(client).delete_stream(name).await;
-        };
-        let deleted = std::thread::spawn(|| {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            if let Ok(runtime) = runtime {
-                let _ =
-                    runtime.block_on(async { tokio::time::timeout(Duration::from_secs(2), delete).await });
-            }
         });
-        let _ = deleted.join();
     }
 }

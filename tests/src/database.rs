@@ -10,7 +10,7 @@ use sqlx::{Connection, Executor, PgConnection, PgPool, postgres::PgConnectOption
 use url::Url;
 use uuid::Uuid;
 
-use crate::{plant, shop::new_id};
+use crate::{plant, shop::new_id, until::finish};
 
 pub const OWNER: &str = "daybook_owner";
 /// The role of the running server.
@@ -120,20 +120,11 @@ impl Drop for TestDatabase {
     /// As well as it goes: the server is a temporary one.
     fn drop(&mut self) {
         let (server, name) = (self.server.clone(), self.name.clone());
-        let drop_it = async move {
+        finish(Duration::from_secs(5), async move {
             let Ok(mut postgres) = PgConnection::connect(server.as_str()).await else { return };
             let drop = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
             let _ = postgres.execute(drop.as_str()).await;
-        };
-        // A thread of its own, because this one may be driving a runtime already.
-        let dropped = std::thread::spawn(|| {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            if let Ok(runtime) = runtime {
-                let _ =
-                    runtime.block_on(async { tokio::time::timeout(Duration::from_secs(5), drop_it).await });
-            }
         });
-        let _ = dropped.join();
     }
 }
 

@@ -37,3 +37,15 @@ pub async fn within(limit: Duration, mut holds: impl AsyncFnMut() -> bool) -> bo
     }
     true
 }
+
+/// For destructors: drives `work` to its end, for so long at most, on a thread of its own, because this one
+/// may be driving a runtime already.
+pub fn finish(limit: Duration, work: impl Future<Output = ()> + Send + 'static) {
+    let finished = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        if let Ok(runtime) = runtime {
+            let _ = runtime.block_on(async { tokio::time::timeout(limit, work).await });
+        }
+    });
+    let _ = finished.join();
+}

@@ -97,6 +97,12 @@ impl Findings {
         wrong.iter().all(|count| *count == 0) && self.acked > 0
     }
 
+    /// Nothing is wrong, and no client was left without an answer.
+    #[track_caller]
+    pub fn assert_flawless(&self) {
+        assert!(self.is_good() && self.unknown == 0, "{self}\n{}", self.examples.join("\n"));
+    }
+
     fn example(&mut self, text: String) {
         if self.examples.len() < EXAMPLES {
             self.examples.push(text);

@@ -15,14 +15,10 @@ use daybook_tests::{
 };
 use tokio::task::JoinSet;
 
-use super::faults::{give_append_lock, take_append_lock};
-
-async fn stocked(database: &TestDatabase, settings: CommitterSettings) -> Shop {
-    let shop = Shop::open_with(&database.app_url(), "shop", settings);
-    shop.sell("TEAPOT", 1999).await;
-    shop.receive("TEAPOT", 1_000).await.unwrap();
-    shop
-}
+use super::{
+    buyers::stocked,
+    faults::{give_append_lock, take_append_lock},
+};
 
 fn buy(buyers: &mut JoinSet<Answer>, shop: &Shop, context: Context) {
     let commands = shop.commands.clone();
@@ -31,7 +27,7 @@ fn buy(buyers: &mut JoinSet<Answer>, shop: &Shop, context: Context) {
 
 async fn beyond_the_limit(settings: CommitterSettings, fit: usize) {
     let database = TestDatabase::new().await;
-    let shop = stocked(&database, settings).await;
+    let shop = stocked(&database, "shop", settings).await;
     let mut foreign = database.foreign_session().await;
     take_append_lock(&mut foreign).await;
     let mut buyers = JoinSet::new();
@@ -72,7 +68,7 @@ async fn a_batch_ends_at_its_limits_and_loses_nobody() {
             max_batch_events: events,
             ..CommitterSettings::default()
         };
-        let shop = stocked(&database, settings).await;
+        let shop = stocked(&database, "shop", settings).await;
         let mut buyers = JoinSet::new();
         for _ in 0..50 {
             buy(&mut buyers, &shop, by(Role::Customer));
@@ -122,7 +118,7 @@ async fn a_working_set_is_bounded_by_its_weight() {
         let database = TestDatabase::new().await;
         let settings =
             CommitterSettings { working_set_bytes: bytes as usize, ..CommitterSettings::default() };
-        let shop = stocked(&database, settings).await;
+        let shop = stocked(&database, "shop", settings).await;
         let lines = [("TEAPOT", 1); 300];
         let mut placed = Vec::new();
         for _ in 0..3 {
@@ -152,7 +148,7 @@ async fn a_state_that_falls_out_while_it_is_appended_is_not_confused_with_the_on
         working_set_streams: NonZeroUsize::new(4).unwrap(),
         ..CommitterSettings::default()
     };
-    let shop = stocked(&database, tiny).await;
+    let shop = stocked(&database, "shop", tiny).await;
     for code in ["CUP", "SAUCER", "SPOON", "TRAY"] {
         shop.sell(code, 100).await;
         shop.receive(code, 10).await.unwrap();
@@ -189,7 +185,7 @@ async fn a_state_that_falls_out_while_it_is_appended_is_not_confused_with_the_on
 #[tokio::test(flavor = "multi_thread")]
 async fn a_command_whose_time_is_over_may_still_be_done_and_a_repeat_tells() {
     let database = TestDatabase::new().await;
-    let shop = stocked(&database, CommitterSettings::default()).await;
+    let shop = stocked(&database, "shop", CommitterSettings::default()).await;
     let mut foreign = database.foreign_session().await;
     take_append_lock(&mut foreign).await;
     let soon = Instant::now() + Duration::from_millis(200);
@@ -213,7 +209,7 @@ async fn a_command_whose_time_is_over_may_still_be_done_and_a_repeat_tells() {
 #[tokio::test]
 async fn a_command_that_comes_too_late_is_not_begun() {
     let database = TestDatabase::new().await;
-    let shop = stocked(&database, CommitterSettings::default()).await;
+    let shop = stocked(&database, "shop", CommitterSettings::default()).await;
     let late = Context { deadline: Instant::now(), ..by(Role::Customer) };
     assert_eq!(failed(shop.place(late, order(&[("TEAPOT", 1)])).await), Failure::DeadlineExceeded);
     shop.buy("TEAPOT", 1).await.unwrap();
@@ -224,7 +220,7 @@ async fn a_command_that_comes_too_late_is_not_begun() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_shutdown_answers_what_is_under_way_and_takes_nothing_more() {
     let database = TestDatabase::new().await;
-    let shop = stocked(&database, CommitterSettings::default()).await;
+    let shop = stocked(&database, "shop", CommitterSettings::default()).await;
     let mut foreign = database.foreign_session().await;
     take_append_lock(&mut foreign).await;
     let mut buyers = JoinSet::new();

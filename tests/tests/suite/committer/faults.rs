@@ -1,49 +1,18 @@
 //! Broken connections: what was acknowledged happened once, what is unknown at most once, and what is
 //! called unavailable not at all.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, AtomicU64, Ordering},
-};
-
-use daybook_commands::{CommitterSettings, Failure, NotDone};
-use daybook_domain::{ids::OrderId, policy::Role};
+use daybook_commands::{CommitterSettings, Failure};
+use daybook_domain::policy::Role;
 use daybook_tests::{
     Log, Proxy, Shop, TestDatabase,
     proxy::Weather,
-    shop::{Answer, by, failed, keyed, order, order_id},
+    shop::{by, failed, keyed, order, order_id},
     until,
 };
 use sqlx::{Executor, PgConnection};
 use tokio::task::JoinSet;
 
-/// What became of an order, as its client was told.
-pub enum Told {
-    Done,
-    NotDone,
-    Unknown,
-}
-
-pub fn told(answer: &Answer) -> Told {
-    match answer {
-        Ok(_) => Told::Done,
-        Err(NotDone::Failed(Failure::OutcomeUnknown | Failure::DeadlineExceeded)) => Told::Unknown,
-        Err(NotDone::Failed(Failure::Unavailable | Failure::Overloaded)) => Told::NotDone,
-        Err(other) => panic!("nobody should be told this: {other}"),
-    }
-}
-
-/// Every order is there as often as its client must believe.
-pub fn check(log: &Log, orders: &[(OrderId, Told)]) {
-    for (id, told) in orders {
-        let times = log.times_placed(*id);
-        match told {
-            Told::Done => assert_eq!(times, 1, "{id} was acknowledged"),
-            Told::NotDone => assert_eq!(times, 0, "{id} was not to have happened"),
-            Told::Unknown => assert!(times <= 1, "{id} happened twice"),
-        }
-    }
-}
+use super::buyers::{Buyers, check, stocked};
 
 pub async fn take_append_lock(session: &mut PgConnection) {
     sqlx::query("SELECT pg_advisory_lock(log_lock())").execute(session).await.unwrap();
@@ -53,44 +22,19 @@ pub async fn give_append_lock(session: &mut PgConnection) {
     sqlx::query("SELECT pg_advisory_unlock(log_lock())").execute(session).await.unwrap();
 }
 
-async fn a_shop_with_teapots(database: &TestDatabase, name: &str) -> Shop {
-    let shop = Shop::open(&database.app_url(), name);
-    shop.sell("TEAPOT", 1999).await;
-    shop.receive("TEAPOT", 100_000).await.unwrap();
-    shop
-}
-
 /// A storm, in addition: the planted bugs are caught by the tests that lose one answer at a chosen moment.
 #[tokio::test(flavor = "multi_thread")]
 async fn sessions_that_are_killed_lose_nothing_and_repeat_nothing() {
     const KILLS: u32 = 15;
     let database = TestDatabase::new().await;
-    let shop = a_shop_with_teapots(&database, "victim").await;
-    let (acknowledged, enough) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
-    let mut buyers = JoinSet::new();
-    for _ in 0..16 {
-        let commands = shop.commands.clone();
-        let (acknowledged, enough) = (Arc::clone(&acknowledged), Arc::clone(&enough));
-        buyers.spawn(async move {
-            let mut orders = Vec::new();
-            while !enough.load(Ordering::Relaxed) {
-                let order = order(&[("TEAPOT", 1)]);
-                let id = order.id;
-                let answer = commands.orders().place(by(Role::Customer), order).await;
-                acknowledged.fetch_add(u64::from(answer.is_ok()), Ordering::Relaxed);
-                orders.push((id, told(&answer)));
-            }
-            orders
-        });
-    }
+    let shop = stocked(&database, "victim", CommitterSettings::default()).await;
+    let buyers = Buyers::of(&[&shop]);
     let mut kills = 0;
     while kills < KILLS {
-        let before = acknowledged.load(Ordering::Relaxed);
-        until("there is progress", async || acknowledged.load(Ordering::Relaxed) > before + 20).await;
+        buyers.progress(20).await;
         kills += u32::from(database.kill_sessions("victim").await > 0);
     }
-    enough.store(true, Ordering::Relaxed);
-    let orders: Vec<_> = buyers.join_all().await.into_iter().flatten().collect();
+    let orders = buyers.end().await;
     shop.close().await;
     check(&Log::check(&database.superuser).await, &orders);
 }
@@ -98,7 +42,7 @@ async fn sessions_that_are_killed_lose_nothing_and_repeat_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_append_that_is_killed_while_it_waits_for_the_lock_is_done_once() {
     let database = TestDatabase::new().await;
-    let shop = a_shop_with_teapots(&database, "victim").await;
+    let shop = stocked(&database, "victim", CommitterSettings::default()).await;
     let mut foreign = database.foreign_session().await;
     take_append_lock(&mut foreign).await;
     let mut buyers = JoinSet::new();
@@ -225,7 +169,7 @@ async fn what_cannot_be_found_out_is_called_unknown() {
 async fn a_process_that_is_stopped_does_not_keep_the_append_lock() {
     let database = TestDatabase::new().await;
     let mut proxy = Proxy::to(&database.app_url()).await;
-    let a = a_shop_with_teapots(&database, "a").await;
+    let a = stocked(&database, "a", CommitterSettings::default()).await;
     let settings = CommitterSettings { append_timeout_ms: 3_000, ..CommitterSettings::default() };
     let by_proxy = proxy.url(&database.app_url());
     let b = Shop::open_apart(&database.app_url(), &by_proxy, "b", settings);
@@ -259,7 +203,7 @@ async fn a_foreign_transaction_that_never_ends_holds_up_nobody() {
         sqlx::query(sql).execute(&mut foreign).await.unwrap();
     }
     sqlx::query("SELECT count(*) FROM events").execute(&mut foreign).await.unwrap();
-    let shop = a_shop_with_teapots(&database, "shop").await;
+    let shop = stocked(&database, "shop", CommitterSettings::default()).await;
     for _ in 0..50 {
         shop.buy("TEAPOT", 1).await.unwrap();
     }
@@ -274,7 +218,7 @@ async fn a_foreign_transaction_that_never_ends_holds_up_nobody() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_deadlock_is_not_the_commands_fault() {
     let database = TestDatabase::new().await;
-    let a = a_shop_with_teapots(&database, "a").await;
+    let a = stocked(&database, "a", CommitterSettings::default()).await;
     let b = Shop::open(&database.app_url(), "b");
     b.buy("TEAPOT", 1).await.unwrap();
     // b's batch will be outdated, so it will be decided again under the append lock.
@@ -301,7 +245,7 @@ async fn a_deadlock_is_not_the_commands_fault() {
 #[tokio::test(flavor = "multi_thread")]
 async fn data_that_cannot_be_stored_hits_its_own_command_only() {
     let database = TestDatabase::new().await;
-    let shop = a_shop_with_teapots(&database, "shop").await;
+    let shop = stocked(&database, "shop", CommitterSettings::default()).await;
     database.execute("ALTER TABLE events ADD CHECK (payload::text NOT LIKE '%UNSTORABLE%')").await;
     let mut foreign = database.foreign_session().await;
     take_append_lock(&mut foreign).await;
@@ -337,7 +281,7 @@ async fn data_that_cannot_be_stored_hits_its_own_command_only() {
 #[tokio::test]
 async fn a_stream_that_cannot_be_read_stops_its_own_commands_only() {
     let database = TestDatabase::new().await;
-    let a = a_shop_with_teapots(&database, "a").await;
+    let a = stocked(&database, "a", CommitterSettings::default()).await;
     a.sell("CUP", 450).await;
     a.receive("CUP", 10).await.unwrap();
     database

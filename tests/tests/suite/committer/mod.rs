@@ -4,6 +4,7 @@
 //! bugs of the database are told in words.
 
 mod bounds;
+mod buyers;
 mod concurrency;
 mod faults;
 mod idempotency;

@@ -77,8 +77,7 @@ async fn fault_a_stream_that_is_stopped_wiped_cut_short_and_repeats_itself_is_no
     let told = load.end().await;
     house.proved(&worker).await;
     watch.end().await;
-    let findings = compare(&Log::read(&house.database.superuser).await, &told);
-    assert!(findings.is_good() && findings.unknown == 0, "{findings}\n{}", findings.examples.join("\n"));
+    compare(&Log::read(&house.database.superuser).await, &told).assert_flawless();
     let operator = house.operator(&api);
     until("the relay has published everything", async || {
         let log = operator.get("/admin/log").await.expect(200).json();

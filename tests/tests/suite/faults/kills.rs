@@ -31,8 +31,7 @@ async fn fault_a_server_that_is_killed_under_load_loses_nothing_that_it_acknowle
     }
     load.progress(60).await;
     let told = load.end().await;
-    let findings = compare(&Log::read(&house.database.superuser).await, &told);
-    assert!(findings.is_good() && findings.unknown == 0, "{findings}\n{}", findings.examples.join("\n"));
+    compare(&Log::read(&house.database.superuser).await, &told).assert_flawless();
 }
 
 /// Committed, but its process dies before it is told: whoever repeats the key is told by the next one.

@@ -65,8 +65,7 @@ impl Scene {
     async fn ends_well(&self, load: Load) {
         let told = load.end().await;
         self.house.proved(&self.worker).await;
-        let findings = compare(&Log::read(&self.house.database.superuser).await, &told);
-        assert!(findings.is_good() && findings.unknown == 0, "{findings}\n{}", findings.examples.join("\n"));
+        compare(&Log::read(&self.house.database.superuser).await, &told).assert_flawless();
     }
 }
 

@@ -106,8 +106,7 @@ async fn fault_a_rolling_restart_under_load_loses_nothing_and_ends_in_time() {
     }
     load.progress(50).await;
     let told = load.end().await;
-    let findings = compare(&Log::read(&house.database.superuser).await, &told);
-    assert!(findings.is_good() && findings.unknown == 0, "{findings}\n{}", findings.examples.join("\n"));
+    compare(&Log::read(&house.database.superuser).await, &told).assert_flawless();
 }
 
 /// It is stopped between two statements of the transaction in which it decides again. The other server
@@ -131,6 +130,5 @@ async fn fault_a_server_that_is_stopped_with_the_append_lock_holds_up_nobody() {
     a.thaw();
     load.progress(100).await;
     let told = load.end().await;
-    let findings = compare(&Log::read(&house.database.superuser).await, &told);
-    assert!(findings.is_good() && findings.unknown == 0, "{findings}\n{}", findings.examples.join("\n"));
+    compare(&Log::read(&house.database.superuser).await, &told).assert_flawless();
 }

@@ -60,8 +60,7 @@ async fn fault_workers_that_are_killed_in_the_middle_of_a_batch_leave_all_of_it_
     let told = load.end().await;
     house.proved(&worker).await;
     watch.end().await;
-    let findings = compare(&Log::read(&house.database.superuser).await, &told);
-    assert!(findings.is_good() && findings.unknown == 0, "{findings}\n{}", findings.examples.join("\n"));
+    compare(&Log::read(&house.database.superuser).await, &told).assert_flawless();
 }
 
 /// Its last batch is on its way when the process is stopped, and arrives when another has long gone on.
@@ -159,6 +158,5 @@ async fn fault_partitions_are_shared_by_the_processes_that_there_are() {
     load.progress(40).await;
     let told = load.end().await;
     house.proved(&b).await;
-    let findings = compare(&Log::read(&house.database.superuser).await, &told);
-    assert!(findings.is_good() && findings.unknown == 0, "{findings}\n{}", findings.examples.join("\n"));
+    compare(&Log::read(&house.database.superuser).await, &told).assert_flawless();
 }
