@@ -61,7 +61,7 @@ pub fn pool(options: PgConnectOptions, max_connections: u32, acquire_timeout: Du
 
 /// Without it, connections that were given up in the middle of a statement would take up the pool's
 /// places for as long as they don't answer.
-pub fn closing_unanswered(pool: PgPoolOptions) -> PgPoolOptions {
+fn closing_unanswered(pool: PgPoolOptions) -> PgPoolOptions {
     pool.after_release(|connection, _| {
         Box::pin(async move {
             // Only what is still to be answered: whether the connection lives is asked by the pool anyway.

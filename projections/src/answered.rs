@@ -4,8 +4,6 @@ use std::{future::Future, io, time::Duration};
 
 use tokio::time::timeout;
 
-pub(crate) use daybook_migrations::closing_unanswered;
-
 /// Longer than a statement waits for a lock, so that the database itself says that it does.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(12);
 

@@ -31,10 +31,7 @@ mod tasks;
 use std::{sync::Arc, time::Duration};
 
 use daybook_domain::Position;
-use sqlx::{
-    PgPool,
-    postgres::{PgConnectOptions, PgPoolOptions},
-};
+use sqlx::{PgPool, postgres::PgConnectOptions};
 use tokio::sync::watch;
 
 pub use cursor::{BadCursor, Cursor};
@@ -50,6 +47,9 @@ use crate::{
     cache::Cache, checkpoint::Works, lease::Leases, read_models::READ_MODELS, shares::Shares,
     signals::Signals, tasks::Tasks,
 };
+
+/// How long background work waits for a connection.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Everything downstream that runs in this process.
 pub struct Downstream {
@@ -86,11 +86,7 @@ impl Downstream {
         if roles.relay || roles.projections || roles.reactor {
             let works = Works {
                 relaxed: connect.clone().options([("synchronous_commit", "off")]),
-                pool: answered::closing_unanswered(PgPoolOptions::new())
-                    .max_connections(settings.max_connections)
-                    .acquire_timeout(Duration::from_secs(5))
-                    .idle_timeout(Duration::from_secs(300))
-                    .connect_lazy_with(connect.clone()),
+                pool: daybook_migrations::pool(connect.clone(), settings.max_connections, ACQUIRE_TIMEOUT),
                 connect,
                 leases: Leases::new(settings.lease_term),
                 shares: Shares::new(),
