@@ -120,8 +120,9 @@ pub struct Config {
     /// the outcome of an append is looked for then.
     pub append_timeout_ms: u64,
     pub resolve_timeout_ms: u64,
-    /// Workers that share the streams of a read model, on as many processes as there are. Counts for what is
-    /// made from now on: a rebuild changes a read model that is there.
+    /// Workers that share the streams of a read model, on as many processes as there are; each has a
+    /// connection of its own, and one more for the previous generation. Counts for what is made from now on:
+    /// a rebuild changes a read model that is there.
     pub projection_partitions: usize,
     /// Events that a projection applies together, and the least time between two such batches.
     pub projection_batch_events: usize,

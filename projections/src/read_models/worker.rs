@@ -140,8 +140,8 @@ async fn fold_generations(
     works.shares.set_partitions(definition.name, most);
     let changed = stop.child_token();
     let folding = (0..most).map(|index| {
-        let share = Share { works: works.clone(), feed: feed.clone(), definition, generations, index };
-        share.fold(changed.clone())
+        let worker = Worker { works: works.clone(), feed: feed.clone(), definition, generations, index };
+        worker.run(changed.clone())
     });
     let watch = async {
         wait_for_others(works, definition, generations, &changed).await;
@@ -151,8 +151,8 @@ async fn fold_generations(
     Ok(())
 }
 
-/// The partitions with the same index, of each generation that has one.
-struct Share {
+/// Works on one partition of each generation that has it.
+struct Worker {
     works: Works,
     feed: Feed,
     definition: &'static Definition,
@@ -160,9 +160,9 @@ struct Share {
     index: usize,
 }
 
-impl Share {
+impl Worker {
     /// As long as the generations are these.
-    async fn fold(self, stop: CancellationToken) {
+    async fn run(self, stop: CancellationToken) {
         let Works { leases, pool, shares, .. } = &self.works;
         let lease = format!("projection/{}/{}", self.definition.name, self.index);
         while !stop.is_cancelled() {
