@@ -121,8 +121,11 @@ async fn fault_a_worker_that_sleeps_over_its_lease_changes_nothing_when_it_wakes
 #[tokio::test(flavor = "multi_thread")]
 async fn fault_partitions_are_shared_by_the_processes_that_there_are() {
     let house = House::new().await;
-    let server = |name| house.server(name).with("projection_partitions", 4).with("audit_interval_ms", 50);
-    let (mut a, mut b) = (server("a"), server("b"));
+    let server = |name, roles| {
+        house.server(name).with("roles", roles).with("projection_partitions", 4).with("audit_interval_ms", 50)
+    };
+    let mut api = server("api", "api,relay,reactor");
+    let (mut a, mut b) = (server("a", "projections"), server("b", "projections"));
     // How many of the twelve each process works on, the one with the fewest first.
     let shares = async || {
         let held: Vec<i64> = sqlx::query_scalar(
@@ -134,11 +137,13 @@ async fn fault_partitions_are_shared_by_the_processes_that_there_are() {
         .unwrap();
         held
     };
+    api.start();
     a.start();
     until("it has all the work", async || shares().await == [12]).await;
-    stock_up(&house.client, &a).await;
+    stock_up(&house.client, &api).await;
     b.start();
-    let load = Load::start(&house.client, [&a, &b], 5);
+    let watch = Watch::start(house.operator(&api));
+    let load = Load::start(&house.client, [&api, &api], 5);
     until("each has its half", async || shares().await == [6, 6]).await;
     load.progress(40).await;
 
@@ -158,5 +163,6 @@ async fn fault_partitions_are_shared_by_the_processes_that_there_are() {
     load.progress(40).await;
     let told = load.end().await;
     house.proved(&b).await;
+    watch.end().await;
     compare(&Log::read(&house.database.superuser).await, &told).assert_flawless();
 }
