@@ -36,14 +36,28 @@ impl TestDatabase {
     /// `server` is a superuser's URL.
     pub async fn on(server: &Url) -> Self {
         let template = make_template(server).await;
+        let database = Self::made(server, &format!("TEMPLATE {template}")).await;
+        plant::plant(&database.superuser).await;
+        database
+    }
+
+    /// Made for English, which puts `a` before `B`.
+    pub async fn in_english() -> Self {
+        let server = server_url();
+        make_template(&server).await;
+        let database = Self::made(&server, "TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'en'").await;
+        migrate(&database.owner_url()).await;
+        database
+    }
+
+    async fn made(server: &Url, options: &str) -> Self {
         let name = format!("t_{}", new_id().simple());
         let mut postgres = connect(server).await;
-        run(&mut postgres, &format!("CREATE DATABASE {name} TEMPLATE {template} OWNER {OWNER}")).await;
+        run(&mut postgres, &format!("CREATE DATABASE {name} OWNER {OWNER} {options}")).await;
         close(postgres).await;
         let options: PgConnectOptions = with_path(server, &name).as_str().parse().expect("a URL");
         let superuser =
             daybook_migrations::pool(options.application_name("the test itself"), 4, Duration::from_secs(30));
-        plant::plant(&superuser).await;
         Self { server: server.clone(), name, superuser }
     }
 

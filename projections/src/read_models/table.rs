@@ -19,10 +19,10 @@ impl Definition {
     ) -> Result<(), sqlx::Error> {
         let columns: String =
             self.columns.iter().map(|column| format!(", {} {}", column.name, column.sql_type)).collect();
-        // No collation of its own: ids must sort here as they do in the log.
-        // Room on each page keeps the new version of a row beside the old one (HOT).
+        // Ids sort as they do in the log. Room on each page keeps the new version of a row beside the
+        // old one (HOT).
         let sql = format!(
-            "CREATE TABLE IF NOT EXISTS {} (id text NOT NULL, version bigint NOT NULL,
+            "CREATE TABLE IF NOT EXISTS {} (id text COLLATE \"C\" NOT NULL, version bigint NOT NULL,
              position bigint NOT NULL{columns}, doc json NOT NULL) WITH (fillfactor = 80)",
             name(self.name, generation)
         );

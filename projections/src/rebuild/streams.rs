@@ -30,8 +30,7 @@ pub(super) struct Shared {
     id: String,
 }
 
-/// Streams whose ids are above one and up to another. Ids are compared by the database only, as its
-/// collation says.
+/// Streams whose ids are above one and up to another.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Range {
     above: Option<String>,
@@ -87,11 +86,6 @@ impl Shared {
         let import = format!("SET TRANSACTION SNAPSHOT {}", literal(&self.id));
         connection.execute(import.as_str()).await?;
         Ok(connection)
-    }
-
-    /// In no snapshot.
-    pub async fn free_session(&self) -> Result<PgConnection, sqlx::Error> {
-        long_session(&self.connect).await
     }
 }
 

@@ -11,6 +11,7 @@ mod history;
 mod idempotency;
 mod limits;
 mod live;
+mod locale;
 mod mails;
 mod operators;
 mod orders;
