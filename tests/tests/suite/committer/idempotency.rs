@@ -228,16 +228,24 @@ async fn a_key_that_is_being_worked_on_is_taken() {
     two.close().await;
 }
 
+/// Both processes have decided, and think that it is free, before either may append.
 /// Catches: nothing_arbitrates.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_external_id_is_taken_once() {
     let two = two().await;
+    let mut foreign = two.database.foreign_session().await;
+    sqlx::query("SELECT pg_advisory_lock(log_lock())").execute(&mut foreign).await.unwrap();
     let mut asked = JoinSet::new();
     for number in 0..20 {
         let commands = if number % 2 == 0 { two.a.commands.clone() } else { two.b.commands.clone() };
         let named = PlaceOrder { external_id: Some("536365".parse().unwrap()), ..order(&[("TEAPOT", 1)]) };
         asked.spawn(async move { commands.orders().place(by(Role::Support), named).await });
     }
+    daybook_tests::until("both appends wait", async || {
+        two.database.waiting_for_lock("a").await + two.database.waiting_for_lock("b").await == 2
+    })
+    .await;
+    sqlx::query("SELECT pg_advisory_unlock(log_lock())").execute(&mut foreign).await.unwrap();
     let answers = asked.join_all().await;
     let (placed, others): (Vec<_>, Vec<_>) = answers.into_iter().partition(Result::is_ok);
     assert_eq!(placed.len(), 1);

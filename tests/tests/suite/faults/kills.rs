@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use super::{House, teapots};
 
 /// While a foreign transaction stays open, which holds up nobody.
-/// Catches: keys_not_stored, keys_stored_apart, nothing_arbitrates.
+/// Catches: keys_not_stored, keys_stored_apart.
 #[tokio::test(flavor = "multi_thread")]
 async fn fault_a_server_that_is_killed_under_load_loses_nothing_that_it_acknowledged() {
     let house = House::new().await;
