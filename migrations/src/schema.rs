@@ -19,9 +19,11 @@ pub enum MigrateError {
 /// Brings the schema up to date, as the owner of the database, and gives the running server's role
 /// `run_as` its rights. Can be repeated; a second one at the same time waits.
 pub async fn migrate(owner: &PgPool, run_as: &str) -> Result<(), MigrateError> {
-    MIGRATIONS.run(owner).await?;
-    let role = format!("\"{}\"", run_as.replace('"', "\"\""));
     let mut connection = owner.acquire().await?;
+    // An index of a large log is not made in the time that other statements have.
+    connection.execute("SET statement_timeout = 0").await?;
+    MIGRATIONS.run(&mut *connection).await?;
+    let role = format!("\"{}\"", run_as.replace('"', "\"\""));
     connection.execute(sqlx::raw_sql(&grants(&role))).await?;
     Ok(())
 }

@@ -128,6 +128,26 @@ async fn migrating_again_changes_nothing() {
     pool.close().await;
 }
 
+/// Catches: a large log whose new index takes longer than a statement may.
+#[tokio::test]
+async fn a_migration_may_take_longer_than_other_statements() {
+    let database = TestDatabase::new().await;
+    database
+        .execute(
+            "CREATE FUNCTION slow() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.2); END $$;
+             CREATE EVENT TRIGGER slow ON ddl_command_start WHEN TAG IN ('REVOKE') EXECUTE FUNCTION slow()",
+        )
+        .await;
+    let options = daybook_migrations::connect_options(database.owner_url().as_str(), "slow").unwrap();
+    let pool = daybook_migrations::pool(
+        options.options([("statement_timeout", "100")]),
+        1,
+        std::time::Duration::from_secs(10),
+    );
+    daybook_migrations::migrate(&pool, APP).await.unwrap();
+    pool.close().await;
+}
+
 #[tokio::test]
 async fn a_schema_that_is_too_old_is_noticed() {
     let database = TestDatabase::new().await;
