@@ -33,6 +33,8 @@ fn classify_state(code: &str) -> ErrorClass {
         "23505" | "40001" | "40P01" => ErrorClass::Conflict,
         // Sessions that were ended from outside, perhaps while they committed.
         "57P01" | "57P02" | "57P05" | "25P03" => ErrorClass::Gone,
+        // What was prepared before the schema changed can't be used on this connection any more.
+        "0A000" => ErrorClass::Gone,
         // The server is starting or stopping, or has too many clients; nothing was begun.
         "57P03" | "55P03" | "25006" => ErrorClass::Busy,
         _ => match code.get(..2) {
@@ -50,7 +52,7 @@ mod tests {
 
     #[test]
     fn what_may_have_happened_is_never_called_busy() {
-        for gone in ["08006", "57P01", "57P02", "XX000", "58030"] {
+        for gone in ["08006", "0A000", "57P01", "57P02", "XX000", "58030"] {
             assert_eq!(classify_state(gone), ErrorClass::Gone, "{gone}");
         }
         for busy in ["57014", "53300", "53100", "57P03", "55P03"] {

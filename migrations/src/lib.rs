@@ -4,7 +4,13 @@
 mod error;
 mod schema;
 
-use std::{collections::BTreeMap, io, str::FromStr, time::Duration};
+use std::{
+    collections::BTreeMap,
+    io,
+    str::FromStr,
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
 
 use daybook_domain::{Position, Record};
 use serde_json::value::RawValue;
@@ -34,6 +40,9 @@ const READY_TIMEOUT: Duration = Duration::from_secs(3);
 /// How often the server looks whether anybody still waits for a statement, ms.
 const CLIENT_CHECK_MS: u32 = 1_000;
 
+/// Where [`migrate`] notifies when it is done.
+pub const SCHEMA: &str = "daybook_schema";
+
 /// How to reach the database, with the limits that every session of ours has.
 pub fn connect_options(url: &str, application_name: &str) -> Result<PgConnectOptions, sqlx::Error> {
     Ok(PgConnectOptions::from_str(url)?.application_name(application_name).options([
@@ -46,10 +55,25 @@ pub fn connect_options(url: &str, application_name: &str) -> Result<PgConnectOpt
     ]))
 }
 
+/// When this process heard of it last.
+static SCHEMA_CHANGED: Mutex<Option<Instant>> = Mutex::new(None);
+
+/// To be called for a notification of [`SCHEMA`], and whenever one may have been missed: no pool uses a
+/// connection again that was opened before. PostgreSQL refuses statements that were prepared on it if they
+/// would yield something else now, each time, for as long as it is open.
+pub fn schema_changed() {
+    *SCHEMA_CHANGED.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+}
+
 /// A pool of at most `max_connections`, which waits at most `acquire_timeout` for one of them.
 /// Connects lazily: a database that is away shows at the first use.
 pub fn pool(options: PgConnectOptions, max_connections: u32, acquire_timeout: Duration) -> PgPool {
     closing_unanswered(PgPoolOptions::new())
+        .before_acquire(|_, connection| {
+            let opened = Instant::now().checked_sub(connection.age);
+            let is_new = opened > *SCHEMA_CHANGED.lock().unwrap_or_else(PoisonError::into_inner);
+            Box::pin(async move { Ok(is_new) })
+        })
         .max_connections(max_connections)
         .acquire_timeout(acquire_timeout)
         .idle_timeout(Duration::from_secs(300))

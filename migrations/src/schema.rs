@@ -2,6 +2,8 @@
 
 use sqlx::{Executor, PgPool, migrate::Migrator};
 
+use crate::SCHEMA;
+
 static MIGRATIONS: Migrator = sqlx::migrate!("../migrations");
 
 #[derive(Debug, thiserror::Error)]
@@ -25,6 +27,7 @@ pub async fn migrate(owner: &PgPool, run_as: &str) -> Result<(), MigrateError> {
     MIGRATIONS.run(&mut *connection).await?;
     let role = format!("\"{}\"", run_as.replace('"', "\"\""));
     connection.execute(sqlx::raw_sql(&grants(&role))).await?;
+    sqlx::query("SELECT pg_notify($1, '')").bind(SCHEMA).execute(&mut *connection).await?;
     Ok(())
 }
 

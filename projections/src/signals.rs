@@ -6,6 +6,7 @@
 use std::{sync::Arc, time::Duration};
 
 use daybook_domain::Position;
+use daybook_migrations::{SCHEMA, schema_changed};
 use serde::{Deserialize, Serialize};
 use sqlx::{
     PgExecutor,
@@ -149,7 +150,8 @@ async fn listen(
         .connect_lazy_with(connect.clone());
     let mut listener = PgListener::connect_with(&pool).await?;
     listener.eager_reconnect(false);
-    listener.listen_all([LOG, READ, EFFECTS, OPERATORS]).await?;
+    listener.listen_all([LOG, READ, EFFECTS, OPERATORS, SCHEMA]).await?;
+    schema_changed();
     // Read after LISTEN: what happens from here on is announced.
     cache.enable(Live::all(&mut listener).await?);
     signals.see_head(log::head(&mut listener).await?);
@@ -213,6 +215,7 @@ impl Signals {
                 }
             },
             EFFECTS => self.effects.notify_one(),
+            SCHEMA => schema_changed(),
             _ => self.operators.send_modify(|times| *times += 1),
         }
     }

@@ -46,8 +46,13 @@ impl TestDatabase {
         let server = server_url();
         make_template(&server).await;
         let database = Self::made(&server, "TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'en'").await;
-        migrate(&database.owner_url()).await;
+        database.migrate().await;
         database
+    }
+
+    /// Again, if it is done.
+    pub async fn migrate(&self) {
+        migrate(&self.owner_url()).await;
     }
 
     async fn made(server: &Url, options: &str) -> Self {

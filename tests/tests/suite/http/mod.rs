@@ -26,4 +26,5 @@ pub mod rebuilds;
 mod statuses;
 mod stock;
 mod tokens;
+mod upgrades;
 mod validation;
