@@ -19,7 +19,8 @@ pub enum MigrateError {
 }
 
 /// Brings the schema up to date, as the owner of the database, and gives the running server's role
-/// `run_as` its rights. Can be repeated; a second one at the same time waits.
+/// `run_as` its rights. Can be repeated; a second one at the same time waits as long
+/// as a statement may wait for a lock.
 pub async fn migrate(owner: &PgPool, run_as: &str) -> Result<(), MigrateError> {
     let mut connection = owner.acquire().await?;
     // An index of a large log is not made in the time that other statements have.

@@ -112,9 +112,14 @@ pub async fn no_litter(database: &TestDatabase, generations: i64) {
 }
 
 async fn verification(app: &TestApp) -> Value {
+    verification_of(app, "orders").await
+}
+
+/// What a verification finds in this read model.
+pub async fn verification_of(app: &TestApp, read_model: &str) -> Value {
     let found = app.operator().post("/admin/verifications", json!({})).await.expect(200).json();
     let models = found["read_models"].as_array().unwrap();
-    models.iter().find(|model| model["read_model"] == "orders").unwrap().clone()
+    models.iter().find(|model| model["read_model"] == read_model).unwrap().clone()
 }
 
 /// Each is put right again before the next one. Catches: rows behind the last stream that are not looked
