@@ -18,3 +18,20 @@ mod work;
 pub use committer::{Commands, CommitterSettings, CommitterTask};
 pub use context::{Context, IdempotencyKey};
 pub use outcome::{Accepted, Failure, NotDone, Receipt, Refusal, RefusalKind};
+
+use crate::{orders::Orders, products::Products, stock::Stocks};
+
+/// The use cases, by what they are about.
+impl Commands {
+    pub fn products(&self) -> Products<'_> {
+        Products(self)
+    }
+
+    pub fn stock(&self) -> Stocks<'_> {
+        Stocks(self)
+    }
+
+    pub fn orders(&self) -> Orders<'_> {
+        Orders(self)
+    }
+}

@@ -13,11 +13,12 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use daybook_domain::Position;
 use sqlx::PgExecutor;
 use tokio::sync::watch;
 
-use crate::{metrics, queries::Served, read_models::READ_MODELS, signals::Keys};
+use crate::{metrics, notices::Keys, read_models::READ_MODELS};
 
 /// How many touched keys of a read model are remembered.
 const MAX_TOUCHES: usize = 65_536;
@@ -34,6 +35,14 @@ pub(crate) enum Key {
     Item(&'static str, String),
     /// Several rows: which ones, in words of the query.
     List(&'static str, String),
+}
+
+/// A ready-made answer, shared by all who get it.
+#[derive(Debug)]
+pub struct Served {
+    pub body: Bytes,
+    pub etag: String,
+    pub owner: Option<String>,
 }
 
 #[derive(Clone)]
@@ -313,8 +322,6 @@ impl Model {
 
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
-
     use super::*;
 
     fn item(id: &str) -> Key {

@@ -1,38 +1,13 @@
 //! How far a consumer of the log has come: one row, moved in the statement that accounts for it.
 
-use std::sync::Arc;
-
 use daybook_domain::{Position, Record};
-use sqlx::{
-    FromRow, PgConnection, PgExecutor, PgPool, Postgres,
-    postgres::{PgArguments, PgConnectOptions},
-    query::Query,
-};
+use sqlx::{FromRow, PgConnection, PgExecutor, PgPool, Postgres, postgres::PgArguments, query::Query};
 use uuid::Uuid;
 
 use crate::{
-    lease::Leases,
     partition::{Partition, index_of},
     proof::Proof,
-    settings::Settings,
-    shares::Shares,
-    signals::Signals,
 };
-
-/// What all background work needs.
-#[derive(Clone)]
-pub(crate) struct Works {
-    pub pool: PgPool,
-    /// For sessions whose commits don't wait for the disk: what they write is lost or kept together with
-    /// the checkpoint that says how to make it again.
-    pub relaxed: PgConnectOptions,
-    /// For sessions with limits of their own.
-    pub connect: PgConnectOptions,
-    pub leases: Leases,
-    pub shares: Shares,
-    pub signals: Signals,
-    pub settings: Arc<Settings>,
-}
 
 /// Whose checkpoint.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -14,11 +14,15 @@ pub mod status;
 
 mod answered;
 mod audit;
+mod background;
 mod cache;
 mod checkpoint;
+mod dead_letters;
 mod lease;
 mod metrics;
+mod notices;
 mod partition;
+mod presence;
 mod proof;
 mod rebuild;
 mod session;
@@ -35,16 +39,17 @@ use sqlx::{PgPool, postgres::PgConnectOptions};
 use tokio::sync::watch;
 
 pub use cursor::{BadCursor, Cursor};
+pub use dead_letters::DeadLetter;
 pub use log::{Log, Look, Selection, StreamPage};
 pub use operators::{LogState, OperatorError, Operators, Rebuild, RebuildState};
 pub use queries::{Answer, Asked, Moment, Queries, QueryError, RenderError, Rendering, Served};
-pub use reactor::{ClaimedEffect, DeadLetter, EffectError, Performer};
+pub use reactor::{ClaimedEffect, EffectError, Performer};
 pub use rebuild::{verify::Verification, verify_log::LogVerification};
 pub use settings::{Roles, Settings};
 pub use status::{PartitionStatus, ProjectionState, ProjectionStatus};
 
 use crate::{
-    cache::Cache, checkpoint::Works, lease::Leases, read_models::READ_MODELS, shares::Shares,
+    background::Works, cache::Cache, lease::Leases, read_models::READ_MODELS, shares::Shares,
     signals::Signals, tasks::Tasks,
 };
 
@@ -127,7 +132,7 @@ fn start_work(tasks: &Tasks, works: &Works, roles: Roles, performer: Arc<dyn Per
     }
     let feed = stream::feed::start(tasks, works, &nats);
     if roles.projections {
-        shares::start(tasks, works);
+        presence::start(tasks, works);
         for definition in READ_MODELS {
             read_models::worker::start(tasks, works, &feed, definition);
             rebuild::start(tasks, works, definition);

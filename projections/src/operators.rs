@@ -6,18 +6,15 @@ use uuid::Uuid;
 
 use crate::{
     checkpoint::{Consumer, Reached},
+    dead_letters::{self, DeadLetter, Resolution},
     log,
+    notices::{self, Notice, OPERATORS, READ},
     partition::Partition,
-    reactor::{
-        DeadLetter,
-        dead_letters::{self, Resolution},
-    },
-    read_models::{Definition, READ_MODELS, worker::Generations},
+    read_models::{self, Definition, READ_MODELS, worker::Generations},
     rebuild::{
         verify::{self, Verification},
         verify_log::{self, LogVerification},
     },
-    signals::{self, Notice, OPERATORS, READ},
     status::{self, ProjectionStatus},
 };
 
@@ -123,7 +120,7 @@ impl Operators {
     }
 
     pub async fn start_rebuild(&self, name: &str) -> Result<Rebuild, OperatorError> {
-        let definition = Definition::named(name).ok_or(OperatorError::NotFound)?;
+        let definition = read_models::named(name).ok_or(OperatorError::NotFound)?;
         let started: Result<Uuid, sqlx::Error> = sqlx::query_scalar(
             // The last generation that was used; whoever takes the rebuild on makes the next one.
             "INSERT INTO rebuilds (id, projection, generation, state)
@@ -179,7 +176,7 @@ impl Operators {
 
     /// Serves the previous generation, which was kept up to date; again, and it is as before.
     pub async fn rollback(&self, name: &str) -> Result<(), OperatorError> {
-        let definition = Definition::named(name).ok_or(OperatorError::NotFound)?;
+        let definition = read_models::named(name).ok_or(OperatorError::NotFound)?;
         let mut transaction = self.pool.begin().await?;
         let live: Option<i32> = sqlx::query_scalar(
             "UPDATE read_models SET live_generation = previous_generation,
@@ -194,7 +191,7 @@ impl Operators {
         let reached = Reached::held(&mut transaction, definition.name, generation).await?;
         let positions = reached.ok_or(OperatorError::NotFound)?.positions();
         let notice = Notice::Live { model: definition.name.to_owned(), generation, positions };
-        signals::notify(&mut *transaction, READ, &notice.payload()).await?;
+        notices::notify(&mut *transaction, READ, &notice.payload()).await?;
         transaction.commit().await?;
         Ok(())
     }
@@ -202,7 +199,7 @@ impl Operators {
     /// Compares a read model, or all of them, with the log. Stops nothing.
     pub async fn verify(&self, name: Option<&str>) -> Result<Vec<Verification>, OperatorError> {
         let definitions: Vec<&Definition> = match name {
-            Some(name) => vec![Definition::named(name).ok_or(OperatorError::NotFound)?],
+            Some(name) => vec![read_models::named(name).ok_or(OperatorError::NotFound)?],
             None => READ_MODELS.iter().collect(),
         };
         let mut found = Vec::new();
@@ -225,15 +222,17 @@ impl Operators {
 
     /// Tries it again: the effect, or the projection that is parked there.
     pub async fn retry(&self, id: Uuid) -> Result<DeadLetter, OperatorError> {
-        dead_letters::resolve(&self.pool, id, Resolution::Retried, "").await
+        let resolved = dead_letters::resolve(&self.pool, id, Resolution::Retried, "").await?;
+        resolved.ok_or(OperatorError::NotFound)
     }
 
     /// Never does it: the effect, or that one event in that one projection.
     pub async fn skip(&self, id: Uuid, reason: &str) -> Result<DeadLetter, OperatorError> {
-        dead_letters::resolve(&self.pool, id, Resolution::Skipped, reason).await
+        let resolved = dead_letters::resolve(&self.pool, id, Resolution::Skipped, reason).await?;
+        resolved.ok_or(OperatorError::NotFound)
     }
 
     async fn wake(&self) -> Result<(), OperatorError> {
-        Ok(signals::notify(&self.pool, OPERATORS, "").await?)
+        Ok(notices::notify(&self.pool, OPERATORS, "").await?)
     }
 }

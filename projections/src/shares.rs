@@ -5,13 +5,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use sqlx::PgPool;
-use tokio::{sync::watch, time::sleep};
-
-use crate::{answered::answered_within, checkpoint::Works, tasks::Tasks};
-
-/// What a process that projects holds for as long as it is there.
-const PRESENCE: &str = "worker/";
+use tokio::sync::watch;
 
 #[derive(Clone)]
 pub(crate) struct Shares(Arc<watch::Sender<State>>);
@@ -52,6 +46,10 @@ impl Shares {
         });
     }
 
+    pub fn set_processes(&self, processes: usize) {
+        self.0.send_modify(|state| state.processes = processes);
+    }
+
     pub fn permit(&self) -> Option<Permit<'_>> {
         let permitted = self.0.send_if_modified(|state| {
             let permitted = state.held < state.share();
@@ -84,44 +82,6 @@ impl Drop for Permit<'_> {
             self.shares.0.send_modify(|state| state.held -= 1);
         }
     }
-}
-
-pub(crate) fn start(tasks: &Tasks, works: &Works) {
-    let works = works.clone();
-    tasks.keep("shares", move |stop| {
-        let works = works.clone();
-        async move {
-            let name = format!("{PRESENCE}{}", works.leases.holder());
-            let watch = async {
-                loop {
-                    match answered_within(works.leases.term(), processes(&works.pool)).await {
-                        Ok(processes) => {
-                            works.shares.0.send_modify(|state| state.processes = processes.max(1))
-                        }
-                        Err(error) => tracing::debug!(%error, "cannot count the processes"),
-                    }
-                    sleep(works.leases.term() / 5).await;
-                }
-            };
-            let watch = async {
-                tokio::select! { () = watch => {} () = stop.cancelled() => {} }
-            };
-            works.leases.hold(&works.pool, &name, &stop, watch).await;
-        }
-    });
-}
-
-/// Counts those that are there, and forgets those that have long gone.
-async fn processes(pool: &PgPool) -> Result<usize, sqlx::Error> {
-    let count: i64 = sqlx::query_scalar(
-        "WITH gone AS (DELETE FROM leases WHERE starts_with(name, $1)
-                          AND expires_at < clock_timestamp() - interval '1 minute')
-         SELECT count(*) FROM leases WHERE starts_with(name, $1) AND expires_at > clock_timestamp()",
-    )
-    .bind(PRESENCE)
-    .fetch_one(pool)
-    .await?;
-    Ok(usize::try_from(count).unwrap_or(0))
 }
 
 #[cfg(test)]

@@ -7,11 +7,7 @@ use std::{sync::Arc, time::Duration};
 
 use daybook_domain::Position;
 use daybook_migrations::{SCHEMA, schema_changed};
-use serde::{Deserialize, Serialize};
-use sqlx::{
-    PgExecutor,
-    postgres::{PgConnectOptions, PgListener, PgPoolOptions},
-};
+use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
 use tokio::{
     sync::{Notify, watch},
     time::{interval, timeout},
@@ -21,21 +17,14 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     cache::{Cache, Live},
     log, metrics,
+    notices::{EFFECTS, LOG, Notice, OPERATORS, READ},
     tasks::{Backoff, Tasks},
 };
-
-pub(crate) const LOG: &str = "daybook_log";
-pub(crate) const READ: &str = "daybook_read";
-pub(crate) const EFFECTS: &str = "daybook_effects";
-pub(crate) const OPERATORS: &str = "daybook_operators";
 
 /// A silent connection is asked for the head of the log, which also shows whether it is still there.
 const SILENCE: Duration = Duration::from_secs(1);
 /// After which an unanswered question means that the connection is gone.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
-/// PostgreSQL takes payloads below 8,000 bytes.
-const MAX_PAYLOAD_BYTES: usize = 7_900;
-
 #[derive(Clone)]
 pub(crate) struct Signals {
     head: watch::Sender<Position>,
@@ -45,39 +34,6 @@ pub(crate) struct Signals {
     /// How often an operator acted.
     operators: watch::Sender<u64>,
     pub effects: Arc<Notify>,
-}
-
-/// What [`READ`] carries.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(tag = "what", rename_all = "snake_case")]
-pub(crate) enum Notice {
-    /// A partition came as far as `position` and changed the rows of `keys`.
-    Touched { model: String, generation: i32, partition: usize, position: Position, keys: Keys },
-    /// This generation is served from now on, and its partitions are there.
-    Live { model: String, generation: i32, positions: Vec<Position> },
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Keys {
-    These(Vec<String>),
-    /// Too many to be named.
-    Any,
-}
-
-impl Notice {
-    /// As it is sent, with the keys if they fit.
-    pub fn payload(self) -> String {
-        let text = serde_json::to_string(&self).expect("a notice serializes");
-        match self {
-            Self::Touched { model, generation, partition, position, keys: Keys::These(_) }
-                if text.len() > MAX_PAYLOAD_BYTES =>
-            {
-                Self::Touched { model, generation, partition, position, keys: Keys::Any }.payload()
-            }
-            _ => text,
-        }
-    }
 }
 
 impl Signals {
@@ -102,16 +58,6 @@ impl Signals {
     pub fn operators(&self) -> watch::Receiver<u64> {
         self.operators.subscribe()
     }
-}
-
-/// Sends a notification that belongs to no transaction: it has nothing to flush, so it holds nobody up.
-pub(crate) async fn notify(
-    executor: impl PgExecutor<'_>,
-    channel: &str,
-    payload: &str,
-) -> Result<(), sqlx::Error> {
-    sqlx::query("SELECT pg_notify($1, $2)").bind(channel).bind(payload).execute(executor).await?;
-    Ok(())
 }
 
 pub(crate) fn start(tasks: &Tasks, signals: &Signals, cache: &Arc<Cache>, connect: PgConnectOptions) {
@@ -218,28 +164,5 @@ impl Signals {
             SCHEMA => schema_changed(),
             _ => self.operators.send_modify(|times| *times += 1),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn too_many_keys_become_any() {
-        let keys = (0..2_000).map(|n| format!("SKU-{n}")).collect();
-        let notice = Notice::Touched {
-            model: "stock".into(),
-            generation: 1,
-            partition: 0,
-            position: Position(7),
-            keys: Keys::These(keys),
-        };
-        let payload = notice.payload();
-        assert!(payload.len() < 8_000);
-        assert!(matches!(
-            serde_json::from_str(&payload),
-            Ok(Notice::Touched { position: Position(7), keys: Keys::Any, .. })
-        ));
     }
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 use sqlx::{FromRow, PgPool};
 use tokio::time::sleep;
 
-use crate::{answered::answered_within, metrics, reactor, tasks::Tasks};
+use crate::{answered::answered_within, metrics, reactor::ledger, tasks::Tasks};
 
 /// An unapplied event of this age, and no progress for as long, means that nobody works. More than a
 /// worker takes to follow one that died, whose lease must run out first: that is catching up.
@@ -184,7 +184,7 @@ pub(crate) async fn list(pool: &PgPool) -> Result<Vec<ProjectionStatus>, sqlx::E
           WHERE c.generation = m.live_generation OR c.name = $1
           ORDER BY c.name, c.partition",
     )
-    .bind(reactor::NAME)
+    .bind(ledger::NAME)
     .fetch_all(pool)
     .await?;
     let mut all: Vec<ProjectionStatus> = Vec::new();

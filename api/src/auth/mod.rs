@@ -4,6 +4,7 @@ pub mod caller;
 pub mod issuer;
 pub mod keys;
 pub mod revocation;
+pub mod revoked;
 pub mod token;
 
 pub use caller::Caller;

@@ -1,19 +1,16 @@
 //! Tokens that end before their time: one by its id, a subject's, or all that a key has signed. What one
 //! process is told, every other one learns from the database within a second.
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::Arc,
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
-use serde::{Deserialize, Serialize};
 use sqlx::PgPool;
 use tokio::time::{Instant, interval, timeout};
 use tracing::warn;
-use utoipa::ToSchema;
 
-use super::token::{MAX_LIFETIME_S, Verifier};
+use super::{
+    revoked::Revoked,
+    token::{MAX_LIFETIME_S, Verifier},
+};
 use crate::metrics;
 
 const READ_EVERY: Duration = Duration::from_millis(300);
@@ -22,71 +19,6 @@ const READ_TIMEOUT: Duration = Duration::from_secs(5);
 const READ_ALL_EVERY: Duration = Duration::from_secs(3_600);
 /// A row may show up this much later than the time that it bears.
 const OVERLAP_S: f64 = 60.0;
-
-/// What ends.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Revoked {
-    /// The token with this `jti`.
-    Token(String),
-    /// Every token of this `sub` that was issued up to now.
-    Subject(String),
-    /// Every token that was signed with the key of this `kid`.
-    Key(String),
-}
-
-impl Revoked {
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Self::Token(_) => "token",
-            Self::Subject(_) => "subject",
-            Self::Key(_) => "key",
-        }
-    }
-
-    pub fn value(&self) -> &str {
-        match self {
-            Self::Token(value) | Self::Subject(value) | Self::Key(value) => value,
-        }
-    }
-}
-
-/// What a token is known by.
-pub struct Marks<'a> {
-    pub id: &'a str,
-    pub subject: &'a str,
-    pub key: &'a str,
-    /// Unix time in seconds.
-    pub issued_at: i64,
-}
-
-/// Everything that has ended, for those tokens that may still be around.
-#[derive(Debug, Default)]
-pub struct Revocations {
-    tokens: HashSet<String>,
-    /// With the Unix time up to which tokens of theirs were issued that no longer count.
-    subjects: HashMap<String, i64>,
-    keys: HashSet<String>,
-}
-
-impl Revocations {
-    pub fn add(&mut self, revoked: Revoked, issued_until: i64) {
-        match revoked {
-            Revoked::Token(id) => drop(self.tokens.insert(id)),
-            Revoked::Key(id) => drop(self.keys.insert(id)),
-            Revoked::Subject(subject) => {
-                let until = self.subjects.entry(subject).or_insert(issued_until);
-                *until = issued_until.max(*until);
-            }
-        }
-    }
-
-    pub fn cover(&self, token: &Marks<'_>) -> bool {
-        self.tokens.contains(token.id)
-            || self.keys.contains(token.key)
-            || self.subjects.get(token.subject).is_some_and(|until| token.issued_at <= *until)
-    }
-}
 
 /// Ends tokens, for every process.
 pub async fn revoke(pool: &PgPool, verifier: &Verifier, revoked: Revoked) -> Result<(), sqlx::Error> {

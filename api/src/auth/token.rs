@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 
 use super::{
     keys::{KeySet, SigningKey},
-    revocation::{Marks, Revocations, Revoked},
+    revoked::{Marks, Revocations, Revoked},
 };
 use crate::entropy::{self, Clock};
 

@@ -4,7 +4,7 @@ use std::{str::FromStr, time::Duration};
 
 use sqlx::postgres::PgConnectOptions;
 
-use super::Failure;
+use super::failure::Failure;
 use crate::config::Config;
 
 /// As the owner of the database; the role that the server runs as gets its rights.

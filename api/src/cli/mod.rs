@@ -2,6 +2,7 @@
 
 pub mod config;
 pub mod export;
+mod failure;
 pub mod load;
 pub mod migrate;
 pub mod rebuild;
@@ -15,10 +16,10 @@ use clap::{Parser, Subcommand};
 use daybook_domain::policy::Role;
 use serde::Serialize;
 
+use self::failure::Failure;
 use crate::{
-    auth::{Grant, SigningKey},
+    auth::Grant,
     config::{Config, ConfigError},
-    entropy::Clock,
     keys::KeyError,
 };
 
@@ -52,9 +53,6 @@ enum Verb {
     /// Print the effective configuration, secrets masked.
     Config,
 }
-
-/// What a verb ends with when it doesn't end well: something to print.
-type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// No settings on the command line.
 #[derive(Serialize)]
@@ -116,13 +114,6 @@ fn token_for(
 ) -> Result<String, KeyError> {
     match given {
         Some(token) => Ok(token.clone()),
-        None => mint(config, &Grant { subject, roles, ttl: VERB_TTL }),
+        None => token::mint(config, &Grant { subject, roles, ttl: VERB_TTL }),
     }
-}
-
-/// A token signed with the configured key; in development one is made if there is none.
-fn mint(config: &Config, grant: &Grant) -> Result<String, KeyError> {
-    let key = SigningKey::load(config)?
-        .ok_or(KeyError::Unusable("there is no signing key: tokens come from jwks_url"))?;
-    Ok(key.mint(&config.token_issuer, &config.token_audience, Clock::System.now(), grant))
 }

@@ -6,7 +6,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use reqwest::{Client, RequestBuilder, StatusCode};
 use serde::{Deserialize, de::DeserializeOwned};
 
-use super::Failure;
+use super::failure::Failure;
 use crate::config::Config;
 
 const POLL_EVERY: Duration = Duration::from_millis(250);

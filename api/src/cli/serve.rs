@@ -6,7 +6,7 @@ use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::info;
 
-use super::Failure;
+use super::failure::Failure;
 use crate::{config::Config, entropy::Clock, telemetry, wiring};
 
 /// Settings that are often given here; each is over the file's and the environment's.

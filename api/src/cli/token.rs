@@ -4,7 +4,12 @@ use std::time::Duration;
 
 use daybook_domain::policy::Role;
 
-use crate::{auth::Grant, config::Config, keys::KeyError};
+use crate::{
+    auth::{Grant, SigningKey},
+    config::Config,
+    entropy::Clock,
+    keys::KeyError,
+};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -20,5 +25,12 @@ pub struct Args {
 }
 
 pub fn run(config: &Config, args: &Args) -> Result<String, KeyError> {
-    super::mint(config, &Grant { subject: &args.subject, roles: &args.roles, ttl: args.ttl })
+    mint(config, &Grant { subject: &args.subject, roles: &args.roles, ttl: args.ttl })
+}
+
+/// A token signed with the configured key; in development one is made if there is none.
+pub fn mint(config: &Config, grant: &Grant) -> Result<String, KeyError> {
+    let key = SigningKey::load(config)?
+        .ok_or(KeyError::Unusable("there is no signing key: tokens come from jwks_url"))?;
+    Ok(key.mint(&config.token_issuer, &config.token_audience, Clock::System.now(), grant))
 }

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use daybook_projections::{LogVerification, Operators, Verification};
 
-use super::Failure;
+use super::failure::Failure;
 use crate::config::Config;
 
 #[derive(Debug, clap::Args)]

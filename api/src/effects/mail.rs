@@ -6,8 +6,7 @@
 
 mod letter;
 mod outlet;
-
-use std::path::PathBuf;
+mod settings;
 
 use daybook_domain::{Decider, Record, contact::Contact, order::Order, reactions::EffectKind};
 use daybook_projections::{ClaimedEffect, EffectError, Log};
@@ -25,29 +24,12 @@ use crate::vault::{Vault, VaultError};
 use letter::Letter;
 use outlet::Outlet;
 
+pub use settings::{MailSettings, MailSettingsError};
+
 /// RFC 3834: keeps holiday notes and other robots from answering.
 const AUTO_SUBMITTED: HeaderName = HeaderName::new_from_ascii_str("Auto-Submitted");
 /// Of the request that caused the event.
 const REQUEST_ID: HeaderName = HeaderName::new_from_ascii_str("X-Request-Id");
-
-/// Where mails come from and where they go.
-#[derive(Debug, Clone)]
-pub struct MailSettings {
-    /// `Name <address>`.
-    pub from: String,
-    /// `smtp://` or `smtps://`, as lettre reads it. Without it, mails become files in `dir`.
-    pub smtp_url: Option<String>,
-    pub dir: PathBuf,
-}
-
-#[derive(Debug, thiserror::Error)]
-pub enum MailSettingsError {
-    #[error("mail_from is not of the form Name <address>")]
-    From,
-    /// The URL is left out: it can contain a password.
-    #[error("smtp_url is not of the form smtps://user:password@host")]
-    SmtpUrl,
-}
 
 /// Writes and sends the mails of orders.
 pub struct Mailer {

@@ -16,13 +16,11 @@ use serde::Serialize;
 
 use super::problem::Problem;
 
+pub use super::caching::{NO_STORE, PUBLIC};
+
 pub const DAYBOOK_POSITION: HeaderName = HeaderName::from_static("daybook-position");
 pub const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
-pub const NO_STORE: (HeaderName, HeaderValue) = (header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-/// For what everyone may see: short, because a price is among it.
-pub const PUBLIC: (HeaderName, HeaderValue) =
-    (header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=10"));
 const JSON: (HeaderName, HeaderValue) = (header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
 
 /// What a handler answers.

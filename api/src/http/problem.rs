@@ -14,7 +14,7 @@ use actix_web::{
 };
 use serde::Serialize;
 
-use super::answer;
+use super::caching::NO_STORE;
 use crate::auth::Refused;
 
 pub use catalogue::{CATALOGUE, Entry, entry};
@@ -215,7 +215,7 @@ impl Problem {
         };
         let body = serde_json::to_vec(&document).expect("text and numbers serialize");
         let mut response = HttpResponse::build(self.status);
-        response.insert_header((header::CONTENT_TYPE, MEDIA_TYPE)).insert_header(answer::NO_STORE);
+        response.insert_header((header::CONTENT_TYPE, MEDIA_TYPE)).insert_header(NO_STORE);
         for header in &self.headers {
             response.insert_header(header.clone());
         }

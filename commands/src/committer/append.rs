@@ -3,12 +3,15 @@
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
-use daybook_domain::Position;
 use daybook_migrations::{ErrorClass, classify};
 use sqlx::{ConnectOptions, PgConnection, PgExecutor, Row, postgres::PgConnectOptions};
 use uuid::Uuid;
 
-use super::{CommitterSettings, Ended, batch::Batch};
+use super::{
+    CommitterSettings,
+    batch::Batch,
+    ended::{Appended, Ended},
+};
 use crate::{metrics, outcome::Failure};
 
 /// How long to wait before the database is asked again where an append has gone to, ms.
@@ -16,27 +19,12 @@ const RESOLVE_PAUSE_MS: u64 = 100;
 /// How long a session that may still be committing has to end, ms.
 const TERMINATE_WAIT_MS: i64 = 2_000;
 
-/// A batch's place in the log.
-#[derive(Debug, Clone, Copy)]
-pub struct Appended {
-    /// The head of the log before the batch.
-    base: i64,
-    /// Nobody else has appended since our last batch.
-    pub undisturbed: bool,
-}
-
 /// The end of the log, as it was last seen.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Head {
     position: i64,
     /// None in an empty log. A position alone could be another history's.
     event_id: Option<Uuid>,
-}
-
-impl Appended {
-    pub fn position(self, events_until: usize) -> Position {
-        Position(self.base + i64::try_from(events_until).expect("a batch is small"))
-    }
 }
 
 /// Owns the one connection through which this process appends.

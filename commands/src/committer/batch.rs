@@ -5,7 +5,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
-use super::{CommitterSettings, snapshots::Snapshot, submit::Submission};
+use super::{CommitterSettings, snapshots::Snapshot, submission::Submission};
 use crate::{
     outcome::{Receipt, Refusal},
     work::{Basis, Epoch, Halt, NewEvent, StreamId, Work, WorkingSet},

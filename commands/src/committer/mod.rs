@@ -13,10 +13,12 @@
 
 mod append;
 mod batch;
+mod ended;
 mod load;
 mod redecide;
 mod settings;
 mod snapshots;
+mod submission;
 mod submit;
 
 use std::{
@@ -29,12 +31,12 @@ use sqlx::PgPool;
 use tokio::sync::mpsc;
 
 use self::{
-    append::{Appended, Writer},
+    append::Writer,
     batch::{Batch, decide_into},
+    ended::{Appended, Ended},
     load::Loaded,
-    redecide::Redecided,
     snapshots::{Snapshot, Snapshots},
-    submit::{KeyId, Message, Submission},
+    submission::{KeyId, Message, Submission},
 };
 use crate::{
     metrics,
@@ -44,18 +46,6 @@ use crate::{
 
 pub use settings::CommitterSettings;
 pub use submit::{Commands, CommitterTask};
-
-/// What became of a batch that was handed over.
-enum Ended {
-    /// It is durable.
-    Appended(Batch, Appended),
-    /// Nothing was appended: it has to be decided again.
-    Outdated(Batch),
-    /// Nothing was appended, or nobody knows.
-    Failed(Batch, Failure),
-    /// It was decided again, and all is said.
-    Redecided(Box<Redecided>),
-}
 
 pub(crate) struct Committer {
     settings: CommitterSettings,

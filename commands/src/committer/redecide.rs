@@ -8,12 +8,12 @@ use daybook_migrations::{ErrorClass, classify};
 use sqlx::{Connection, PgConnection};
 
 use super::{
-    Ended,
-    append::{Appended, Called, Writer, call_append},
+    append::{Called, Writer, call_append},
     batch::{Batch, decide_into},
+    ended::{Appended, Ended, Redecided},
     load::{StoredAnswer, load_keys, load_streams},
     snapshots::Snapshot,
-    submit::{KeyId, Submission},
+    submission::{KeyId, Submission},
 };
 use crate::{
     outcome::{Accepted, Failure, NotDone, Receipt, Refusal, RefusalKind},
@@ -24,15 +24,6 @@ use crate::{
 const MAX_TRIES: u32 = 3;
 /// Commands reach streams by way of others (a shipment its stock by way of its order), but not far.
 const MAX_ROUNDS: u32 = 8;
-
-/// Every command's answer, and the states that are durable now.
-#[derive(Default)]
-pub struct Redecided {
-    pub answers: Vec<(Submission, Result<Accepted, NotDone>)>,
-    pub set: WorkingSet,
-    pub snapshots: Vec<Snapshot>,
-    pub connection_lost: bool,
-}
 
 /// Commands that are decided and appended together, and the streams known to be needed.
 struct Group {

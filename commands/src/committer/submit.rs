@@ -4,26 +4,20 @@ use std::sync::Arc;
 
 use sqlx::{PgPool, postgres::PgConnectOptions};
 use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot},
+    sync::{Semaphore, mpsc, oneshot},
     task::JoinHandle,
 };
 
-use super::{Committer, CommitterSettings, append::Writer};
+use super::{
+    Committer, CommitterSettings,
+    append::Writer,
+    submission::{Decide, Message, Submission},
+};
 use crate::{
     context::Context,
     metrics,
-    orders::Orders,
-    outcome::{Accepted, Failure, NotDone, Receipt, Refusal},
-    products::Products,
-    stock::Stocks,
-    work::{Halt, Work},
+    outcome::{Accepted, Failure, NotDone},
 };
-
-/// Decides a command. Called again when it has to be decided again, so it changes nothing but `Work`.
-pub(crate) type Decide = Box<dyn Fn(&mut Work<'_>) -> Result<Receipt, Halt> + Send + Sync>;
-
-/// Scope (the caller) and key.
-pub(super) type KeyId = (String, String);
 
 /// What a command is counted as at least, bytes.
 const BASE_SIZE: usize = 512;
@@ -40,54 +34,10 @@ struct Queue {
     bytes: Arc<Semaphore>,
 }
 
-/// What the committer is told.
-pub(super) enum Message {
-    Decide(Box<Submission>),
-    /// Take nothing more, answer what you have, and end.
-    Close,
-}
-
 /// The committer while it runs.
 pub struct CommitterTask {
     commands: Commands,
     task: JoinHandle<()>,
-}
-
-/// A command under way. It holds its places in the queue until it is answered, so everything that the
-/// committer has taken in is bounded.
-pub(super) struct Submission {
-    pub context: Context,
-    pub decide: Decide,
-    reply: oneshot::Sender<Result<Accepted, NotDone>>,
-    _place: OwnedSemaphorePermit,
-    _bytes: OwnedSemaphorePermit,
-}
-
-impl Submission {
-    pub fn key(&self) -> Option<(KeyId, [u8; 32])> {
-        let key = self.context.key.as_ref()?;
-        Some(((self.context.actor.subject.clone(), key.key.clone()), key.fingerprint))
-    }
-
-    pub fn refuse(self, refusal: Refusal) {
-        self.answer(Err(refusal.into()));
-    }
-
-    pub fn answer(self, answer: Result<Accepted, NotDone>) {
-        let outcome = match &answer {
-            Ok(Accepted { replayed: true, .. }) => "replayed",
-            Ok(_) => "accepted",
-            Err(NotDone::Refused(_)) => "refused",
-            Err(NotDone::Failed(_)) => "failed",
-        };
-        metrics::COMMANDS.with_label_values(&[outcome]).inc();
-        metrics::QUEUED.dec();
-        let Self { reply, _place: place, _bytes: bytes, .. } = self;
-        // First, so that whoever is answered finds room for the next.
-        drop((place, bytes));
-        // A client that went away no longer cares; what happened has happened.
-        let _ = reply.send(answer);
-    }
 }
 
 impl Commands {
@@ -114,18 +64,6 @@ impl Commands {
     /// Whether there is a committer to take commands.
     pub fn is_open(&self) -> bool {
         !self.queue.sender.is_closed()
-    }
-
-    pub fn products(&self) -> Products<'_> {
-        Products(self)
-    }
-
-    pub fn stock(&self) -> Stocks<'_> {
-        Stocks(self)
-    }
-
-    pub fn orders(&self) -> Orders<'_> {
-        Orders(self)
     }
 
     /// Has a command decided, and waits until the answer is durable or the deadline has passed.

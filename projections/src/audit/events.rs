@@ -7,9 +7,10 @@ use futures::TryStreamExt;
 use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
-use super::report;
+use super::report::report;
 use crate::{
-    checkpoint::{At, Consumer, Works},
+    background::Works,
+    checkpoint::{At, Consumer},
     proof::Proof,
 };
 

@@ -5,6 +5,7 @@
 //! status `diverged`. The projection goes on: a wrong row is better than a wrong shop.
 
 mod events;
+mod report;
 mod rows;
 
 use std::time::Duration;
@@ -15,8 +16,8 @@ use tokio_util::sync::CancellationToken;
 use self::{events::EventAudit, rows::RowAudit};
 use crate::{
     answered::answered_within,
-    checkpoint::{Consumer, Works},
-    metrics,
+    background::Works,
+    checkpoint::Consumer,
     partition::Partition,
     read_models::{READ_MODELS, worker::Generations},
     tasks::{Backoff, Tasks},
@@ -66,9 +67,4 @@ async fn audit_all(works: &Works) -> Result<(), sqlx::Error> {
         }
     }
     Ok(())
-}
-
-fn report(projection: &str, generation: i32, what: &str, finding: &str) {
-    metrics::AUDIT_FINDINGS.with_label_values(&[projection, what]).inc();
-    tracing::error!(projection, generation, finding, "diverged: the log says otherwise; rebuild it");
 }

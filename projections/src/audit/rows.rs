@@ -1,7 +1,7 @@
 //! Is each row the fold of its stream?
 
-use super::report;
-use crate::{checkpoint::Works, metrics, read_models::Definition, rebuild::verify};
+use super::report::report;
+use crate::{background::Works, metrics, read_models::Definition, rebuild::verify};
 
 /// Of one generation of a read model.
 pub(super) struct RowAudit<'a> {

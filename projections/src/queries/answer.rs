@@ -4,18 +4,29 @@ use std::{future::Future, sync::Arc, time::Duration};
 
 use daybook_domain::Position;
 use sha2::{Digest, Sha256};
-use sqlx::{Postgres, QueryBuilder, Row, postgres::PgRow};
+use sqlx::{PgPool, Postgres, QueryBuilder, Row, postgres::PgRow};
 use tokio::time::{sleep, timeout_at};
 
-use super::{Answer, Asked, Page, Queries, QueryError, Rendered, Rendering, Served};
+use super::{
+    flights::Flights,
+    question::{Answer, Asked, Page, QueryError, Rendered, Rendering},
+};
 use crate::{
-    cache::Key,
+    cache::{Cache, Key, Served},
     cursor::Cursor,
     read_models::{ReadModel, table},
 };
 
 /// How often the checkpoint is looked at while no notification tells of it.
 const POLL: Duration = Duration::from_millis(100);
+
+/// Answers questions. A cheap handle.
+#[derive(Clone)]
+pub struct Queries {
+    pub(super) pool: PgPool,
+    cache: Arc<Cache>,
+    flights: Arc<Flights>,
+}
 
 /// A list: its name in the cache, how many, in which order, and by what the next page finds on.
 pub(super) struct List<R> {
@@ -26,6 +37,20 @@ pub(super) struct List<R> {
 }
 
 impl Queries {
+    pub(crate) fn new(pool: PgPool, cache: Arc<Cache>) -> Self {
+        Self { pool, cache, flights: Arc::default() }
+    }
+
+    /// How far the read model `name` is known to have come.
+    pub fn position(&self, name: &str) -> Position {
+        self.cache.seen(name).borrow().position
+    }
+
+    /// Throws every ready-made answer away: a person was erased, say.
+    pub fn forget_answers(&self) {
+        self.cache.forget_all();
+    }
+
     pub(super) async fn item<M: ReadModel, F>(
         &self,
         id: &str,

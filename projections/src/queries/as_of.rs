@@ -5,8 +5,11 @@ use std::{future::Future, sync::Arc};
 use daybook_domain::Position;
 use uuid::Uuid;
 
-use super::{Answer, Moment, Queries, QueryError, Rendered, Served};
-use crate::{log::Log, reactor::dead_letters, read_models::ReadModel};
+use super::{
+    answer::Queries,
+    question::{Answer, Moment, QueryError, Rendered},
+};
+use crate::{cache::Served, dead_letters, log::Log, read_models::ReadModel};
 
 /// How many events of a stream are in memory at a time.
 const PAGE: usize = 1_000;

@@ -8,7 +8,7 @@ use std::{
 
 use tokio::sync;
 
-use super::{Answer, QueryError};
+use super::question::{Answer, QueryError};
 use crate::cache::Key;
 
 /// What is asked for, and how it is rendered.
@@ -104,7 +104,7 @@ mod tests {
     use futures::{FutureExt, future::join_all};
 
     use super::*;
-    use crate::queries::Served;
+    use crate::cache::Served;
 
     fn question() -> Question {
         (Key::Item("orders", "a".into()), "v")

@@ -14,15 +14,18 @@ use daybook_domain::{
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
-use super::NAME;
 use crate::{
     answered::answered,
-    checkpoint::{At, Consumer, FENCE, Works},
+    background::Works,
+    checkpoint::{At, Consumer, FENCE},
     partition::Partition,
     session::Session,
-    stream::subscriber::{HandleError, Handler},
+    stream::handler::{HandleError, Handler},
     tasks::{Backoff, panic_text},
 };
+
+/// The consumer's name, in its checkpoint and among the projections.
+pub(crate) const NAME: &str = "reactor";
 
 pub(crate) fn consumer() -> Consumer {
     Consumer { name: NAME, generation: 0, partition: Partition::WHOLE }

@@ -1,23 +1,18 @@
 //! Reactions and their effects. The reactor writes down what has to be done, in a ledger; performers
 //! claim rows of it and do them: each at least once, recognisable if twice.
 
-pub(crate) mod dead_letters;
 pub(crate) mod ledger;
 mod perform;
 
 use std::sync::Arc;
 
 use crate::{
-    checkpoint::Works,
+    background::Works,
     stream::{feed::Feed, subscriber::Subscriber},
     tasks::Tasks,
 };
 
-pub use dead_letters::DeadLetter;
 pub use perform::{ClaimedEffect, EffectError, Performer};
-
-/// The consumer's name, in its checkpoint and among the projections.
-pub(crate) const NAME: &str = "reactor";
 
 pub(crate) fn start(tasks: &Tasks, works: &Works, feed: &Feed, performer: Arc<dyn Performer>) {
     let (reacting, feed) = (works.clone(), feed.clone());

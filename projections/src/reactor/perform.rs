@@ -15,11 +15,11 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::{NAME, dead_letters};
+use super::ledger::NAME;
 use crate::{
     answered::answered,
-    checkpoint::Works,
-    metrics,
+    background::Works,
+    dead_letters, metrics,
     tasks::{Backoff, Tasks, panic_text},
 };
 

@@ -15,11 +15,12 @@ use uuid::Uuid;
 
 use super::{Definition, Fold, table};
 use crate::{
-    checkpoint::{At, Consumer, FENCE, Works},
+    background::Works,
+    checkpoint::{At, Consumer, FENCE},
+    notices::{Keys, Notice},
     partition::Partition,
     session::Session,
-    signals::{Keys, Notice},
-    stream::subscriber::{HandleError, Handler},
+    stream::handler::{HandleError, Handler},
 };
 
 /// What the documents of rows that are kept in memory may come to.

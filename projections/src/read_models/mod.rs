@@ -3,17 +3,18 @@
 //! To add one: a file like its neighbours, and a line in [`READ_MODELS`]. Its table is made, filled and
 //! followed by the running server.
 
+mod definition;
 pub(crate) mod engine;
 pub mod orders;
 pub mod products;
 pub mod stock;
 pub(crate) mod table;
+#[cfg(test)]
+pub(crate) mod testing;
 pub(crate) mod worker;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
-use daybook_domain::{Record, stored::Unreadable};
-use serde::{Serialize, de::DeserializeOwned};
+pub use definition::{Column, ReadModel};
+pub(crate) use definition::{Definition, Fold, Written};
 
 /// Every read model.
 pub(crate) static READ_MODELS: &[Definition] = &[
@@ -22,146 +23,7 @@ pub(crate) static READ_MODELS: &[Definition] = &[
     Definition::of::<orders::Orders>(),
 ];
 
-/// One read model.
-pub trait ReadModel: Send + Sync + 'static {
-    /// Of the projection and, with the generation, of its table.
-    const NAME: &'static str;
-    /// The kind of stream that becomes a row.
-    const KIND: &'static str;
-    /// What the row is found or ordered by, beside its key.
-    const COLUMNS: &'static [Column];
-    /// Each the end of `CREATE INDEX … ON table`.
-    const INDEXES: &'static [&'static str];
-    type Row: Serialize + DeserializeOwned + Send + 'static;
-
-    /// The row after `record`. `None`: there is none yet; one that is there stays.
-    fn fold(row: Option<Self::Row>, record: &Record) -> Result<Option<Self::Row>, Unreadable>;
-
-    /// The values of [`Self::COLUMNS`], as text.
-    fn columns(row: &Self::Row) -> Vec<Option<String>>;
-}
-
-#[derive(Debug, Clone, Copy)]
-pub struct Column {
-    pub name: &'static str,
-    pub sql_type: &'static str,
-}
-
-/// A read model without its types, so that what moves rows around is written once.
-pub(crate) struct Definition {
-    pub name: &'static str,
-    pub kind: &'static str,
-    pub columns: &'static [Column],
-    pub indexes: &'static [&'static str],
-    /// Starts from a stored row, or from nothing.
-    pub begin: Begin,
-}
-
-pub(crate) type Begin = fn(Option<&str>) -> Result<Box<dyn Fold>, serde_json::Error>;
-
-/// A row that is being folded.
-pub(crate) trait Fold: Send {
-    /// After an error the row is gone: begin again.
-    fn apply(&mut self, record: &Record) -> Result<(), String>;
-    fn is_there(&self) -> bool;
-    fn written(&self) -> Option<Written>;
-}
-
-/// A row as it is stored.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Written {
-    pub columns: Vec<Option<String>>,
-    /// JSON.
-    pub doc: String,
-}
-
-struct FoldOf<M: ReadModel>(Option<M::Row>);
-
-impl Definition {
-    const fn of<M: ReadModel>() -> Self {
-        Self {
-            name: M::NAME,
-            kind: M::KIND,
-            columns: M::COLUMNS,
-            indexes: M::INDEXES,
-            begin: |doc| {
-                let row = doc.map(serde_json::from_str).transpose()?;
-                Ok(Box::new(FoldOf::<M>(row)))
-            },
-        }
-    }
-
-    pub fn named(name: &str) -> Option<&'static Self> {
-        READ_MODELS.iter().find(|definition| definition.name == name)
-    }
-}
-
-impl<M: ReadModel> Fold for FoldOf<M> {
-    fn apply(&mut self, record: &Record) -> Result<(), String> {
-        let row = self.0.take();
-        // A panic in a fold is that record's fault, and must stop nothing but its projection.
-        self.0 = catch_unwind(AssertUnwindSafe(|| M::fold(row, record)))
-            .map_err(|panic| crate::tasks::panic_text(&*panic))?
-            .map_err(|error| error.to_string())?;
-        Ok(())
-    }
-
-    fn is_there(&self) -> bool {
-        self.0.is_some()
-    }
-
-    fn written(&self) -> Option<Written> {
-        self.0.as_ref().map(|row| Written {
-            columns: M::columns(row),
-            doc: serde_json::to_string(row).expect("rows serialize: string keys, finite numbers"),
-        })
-    }
-}
-
-#[cfg(test)]
-pub(crate) mod testing {
-    //! Given what happened, this is the row.
-
-    use daybook_domain::{Event, Position, Record, stored::encode};
-    use serde_json::value::RawValue;
-
-    use super::ReadModel;
-
-    pub fn given<M: ReadModel, E: Event>(id: &str, events: impl IntoIterator<Item = E>) -> Given<M> {
-        let records: Vec<Record> =
-            (1..).zip(events).map(|(n, event)| record(M::KIND, id, n, &event)).collect();
-        Given { row: records.iter().try_fold(None, M::fold).expect("readable events") }
-    }
-
-    pub fn record<E: Event>(kind: &str, id: &str, sequence: i64, event: &E) -> Record {
-        let stored = encode(event);
-        Record {
-            position: Position(sequence),
-            event_id: uuid::Uuid::from_u128(u128::from(sequence.unsigned_abs())),
-            aggregate_type: kind.to_owned(),
-            aggregate_id: id.to_owned(),
-            sequence,
-            event_type: stored.name.to_owned(),
-            event_version: stored.version.to_string(),
-            payload: RawValue::from_string(stored.payload).expect("JSON"),
-            metadata: [].into(),
-            recorded_at: chrono::DateTime::UNIX_EPOCH,
-        }
-    }
-
-    pub struct Given<M: ReadModel> {
-        row: Option<M::Row>,
-    }
-
-    impl<M: ReadModel> Given<M> {
-        #[track_caller]
-        pub fn row(self) -> M::Row {
-            self.row.expect("a row")
-        }
-
-        #[track_caller]
-        pub fn nothing(self) {
-            assert!(self.row.is_none());
-        }
-    }
+/// The one of this name.
+pub(crate) fn named(name: &str) -> Option<&'static Definition> {
+    READ_MODELS.iter().find(|definition| definition.name == name)
 }

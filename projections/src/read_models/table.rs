@@ -111,7 +111,7 @@ mod tests {
 
     #[test]
     fn an_upsert_writes_every_column_if_the_checkpoint_moves() {
-        let sql = Definition::named("products").expect("it is in the list").upsert_sql(3);
+        let sql = crate::read_models::named("products").expect("it is in the list").upsert_sql(3);
         let expected = ", written AS (INSERT INTO read.products_g3 (id, version, position, status, search, doc) \
              SELECT c0::text, c1::bigint, c2::bigint, c3::text, c4::text, c5::json \
              FROM fence, unnest($10::text[], $11::bigint[], $12::bigint[], $13::text[], $14::text[], $15::text[]) \

@@ -12,10 +12,10 @@ use tokio_util::sync::CancellationToken;
 use super::{Definition, READ_MODELS, engine::Engine};
 use crate::{
     answered::answered,
-    checkpoint::Works,
+    background::Works,
+    dead_letters,
+    notices::{self, Notice},
     partition::Partition,
-    reactor::dead_letters,
-    signals::{self, Notice},
     stream::{feed::Feed, subscriber::Subscriber},
     tasks::{Backoff, Tasks, side_by_side},
 };
@@ -98,7 +98,7 @@ async fn ensure(pool: &PgPool, definition: &Definition, partitions: usize) -> Re
         let model = definition.name.to_owned();
         let positions = Partition::all(partitions).map(|_| Position::START).collect();
         let live = Notice::Live { model, generation: 1, positions };
-        signals::notify(&mut *transaction, signals::READ, &live.payload()).await?;
+        notices::notify(&mut *transaction, notices::READ, &live.payload()).await?;
     }
     transaction.commit().await
 }

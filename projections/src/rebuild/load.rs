@@ -16,10 +16,11 @@ use tokio::{sync::mpsc, time::interval};
 use uuid::Uuid;
 
 use super::{
-    Ended, Job, PROGRESS_INTERVAL, Turns,
     binary::{Malformed, Piece},
+    job::{Ended, Job, PROGRESS_INTERVAL},
     phases::Phases,
     streams::{Events, Range, Shared, Snapshot, long_session},
+    turns::Turns,
 };
 use crate::{
     log,
@@ -170,7 +171,7 @@ impl Share {
         let mut session = self.shared.session().await?;
         let mut events = Events::of(&mut session, self.definition.kind, &self.range, self.head).await?;
         let mut rows = TableRows::of(self.definition, self.partitions);
-        let (mut turns, mut counted) = (Turns(0), 0);
+        let (mut turns, mut counted) = (Turns::default(), 0);
         while let Some(record) = events.next().await? {
             if !self.skipped.contains(&record.event_id) {
                 rows.add(record).map_err(|reason| Ended::failure(&reason))?;
@@ -288,7 +289,7 @@ mod tests {
 
     #[test]
     fn each_stream_becomes_one_row() {
-        let definition = Definition::named("stock").expect("it is in the list");
+        let definition = crate::read_models::named("stock").expect("it is in the list");
         let mut rows = TableRows::of(definition, 1);
         for (id, sequence) in [("A", 1), ("A", 2), ("B", 1)] {
             let event = Event::Received { quantity: 5, reference: None };

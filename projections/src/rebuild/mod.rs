@@ -5,11 +5,13 @@
 //! generation of its own, so that one which only seemed dead can't get in its way, nor it in theirs.
 
 mod binary;
+mod job;
 mod load;
 mod phases;
 mod second_look;
 mod streams;
 mod swap;
+mod turns;
 pub(crate) mod verify;
 pub(crate) mod verify_log;
 
@@ -17,62 +19,19 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
-use self::phases::Phases;
+use self::{
+    job::{Ended, Job, PAGE_EVENTS},
+    phases::Phases,
+};
 use crate::{
-    checkpoint::Works,
-    log,
+    background::Works,
+    dead_letters, log,
     partition::Partition,
-    reactor::dead_letters,
     read_models::{Definition, engine::Engine},
-    stream::subscriber::{HandleError, Handler},
+    stream::handler::Handler,
     tasks::{Backoff, Tasks},
 };
-
-/// How often progress is written down, and a cancellation noticed.
-const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
-/// Events that are applied at a time; with less than that left, one has caught up.
-const PAGE_EVENTS: usize = 1_000;
-
-/// Why a rebuild ended before it was done.
-enum Ended {
-    /// It was cancelled, or taken over by another worker.
-    NotOurs,
-    /// It can't succeed. What is kept is JSON.
-    Failed(serde_json::Value),
-    /// The database failed: to be begun again.
-    Database(sqlx::Error),
-}
-
-impl From<sqlx::Error> for Ended {
-    fn from(error: sqlx::Error) -> Self {
-        Self::Database(error)
-    }
-}
-
-impl From<HandleError> for Ended {
-    fn from(error: HandleError) -> Self {
-        match error {
-            HandleError::Database(error) => Self::Database(error),
-            HandleError::Poison { reason, .. } => Self::failure(&reason),
-        }
-    }
-}
-
-impl Ended {
-    fn failure(reason: &str) -> Self {
-        Self::Failed(serde_json::json!({ "failure": reason }))
-    }
-}
-
-/// A rebuild that this process works on.
-struct Job<'a> {
-    works: &'a Works,
-    definition: &'static Definition,
-    id: Uuid,
-    generation: i32,
-}
 
 pub(crate) fn start(tasks: &Tasks, works: &Works, definition: &'static Definition) {
     let works = works.clone();
@@ -160,22 +119,7 @@ async fn rebuild(works: &Works, definition: &'static Definition) -> Result<(), s
     swap::drop_unused(works, definition).await
 }
 
-impl<'a> Job<'a> {
-    /// Begins, or begins again, under a generation that nobody else works on.
-    async fn take(works: &'a Works, definition: &'static Definition) -> Result<Option<Self>, sqlx::Error> {
-        let taken: Option<(Uuid, i32)> = sqlx::query_as(
-            "UPDATE rebuilds SET state = 'building', done_events = 0, started_at = clock_timestamp(),
-                    updated_at = clock_timestamp(), generation = 1 + greatest(generation,
-                        (SELECT coalesce(max(generation), 0) FROM checkpoints WHERE name = $1))
-              WHERE projection = $1 AND state IN ('building', 'catching_up', 'verifying', 'swapping')
-          RETURNING id, generation",
-        )
-        .bind(definition.name)
-        .fetch_optional(&works.pool)
-        .await?;
-        Ok(taken.map(|(id, generation)| Self { works, definition, id, generation }))
-    }
-
+impl Job<'_> {
     async fn run(&self) -> Result<(), Ended> {
         let mut phases = Phases::of(self.definition.name);
         let skipped = dead_letters::skipped(&self.works.pool, self.definition.name).await?;
@@ -230,78 +174,5 @@ impl<'a> Job<'a> {
             }
         }
         Ok(())
-    }
-
-    async fn enter(&self, state: &str) -> Result<(), Ended> {
-        let entered = sqlx::query(
-            "UPDATE rebuilds SET state = $3, updated_at = clock_timestamp() WHERE id = $1 AND generation = $2
-                AND state IN ('building', 'catching_up', 'verifying', 'swapping')",
-        );
-        let entered =
-            entered.bind(self.id).bind(self.generation).bind(state).execute(&self.works.pool).await?;
-        if entered.rows_affected() == 1 { Ok(()) } else { Err(Ended::NotOurs) }
-    }
-
-    /// Writes down how far the load is.
-    async fn progress(&self, done_events: i64, total_events: i64) -> Result<(), Ended> {
-        let written = sqlx::query(
-            "UPDATE rebuilds SET done_events = $3, total_events = $4, updated_at = clock_timestamp()
-              WHERE id = $1 AND generation = $2 AND state = 'building'",
-        );
-        let written = written.bind(self.id).bind(self.generation).bind(done_events).bind(total_events);
-        let written = written.execute(&self.works.pool).await?;
-        if written.rows_affected() == 1 { Ok(()) } else { Err(Ended::NotOurs) }
-    }
-
-    async fn still_ours(&self) -> Result<(), Ended> {
-        let ours: bool = sqlx::query_scalar(
-            "SELECT EXISTS (SELECT 1 FROM rebuilds WHERE id = $1 AND generation = $2
-                AND state IN ('building', 'catching_up', 'verifying', 'swapping'))",
-        )
-        .bind(self.id)
-        .bind(self.generation)
-        .fetch_one(&self.works.pool)
-        .await?;
-        if ours { Ok(()) } else { Err(Ended::NotOurs) }
-    }
-
-    /// Returns when the rebuild is not this worker's any more.
-    async fn watch(&self) -> Ended {
-        loop {
-            sleep(PROGRESS_INTERVAL).await;
-            if let Err(ended) = self.still_ours().await {
-                return ended;
-            }
-        }
-    }
-
-    async fn fail(&self, reason: serde_json::Value) -> Result<(), sqlx::Error> {
-        sqlx::query(
-            "UPDATE rebuilds SET state = 'failed', verification = $3, finished_at = clock_timestamp(),
-                    updated_at = clock_timestamp()
-              WHERE id = $1 AND generation = $2
-                AND state IN ('building', 'catching_up', 'verifying', 'swapping')",
-        )
-        .bind(self.id)
-        .bind(self.generation)
-        .bind(reason)
-        .execute(&self.works.pool)
-        .await?;
-        Ok(())
-    }
-}
-
-/// Gives way to other tasks now and then: rows that have arrived are read without ever waiting, and
-/// whoever shares the thread would wait instead.
-struct Turns(u32);
-
-impl Turns {
-    const RECORDS: u32 = 128;
-
-    async fn next(&mut self) {
-        self.0 += 1;
-        if self.0.is_multiple_of(Self::RECORDS) {
-            tokio::task::yield_now().await;
-        }
     }
 }

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use daybook_domain::Position;
 use sqlx::PgConnection;
 
-use super::{Ended, Job, PAGE_EVENTS};
+use super::job::{Ended, Job, PAGE_EVENTS};
 use crate::{
-    checkpoint::{Reached, Works},
+    background::Works,
+    checkpoint::Reached,
     log,
+    notices::{self, Notice, READ},
     read_models::{Definition, engine::Engine},
-    signals::{self, Notice, READ},
 };
 
 /// The most that is applied while the live generation waits.
@@ -58,7 +59,7 @@ pub(super) async fn swap(
         return Err(Ended::NotOurs);
     }
     let notice = Notice::Live { model: name.to_owned(), generation: job.generation, positions };
-    signals::notify(&mut *transaction, READ, &notice.payload()).await?;
+    notices::notify(&mut *transaction, READ, &notice.payload()).await?;
     transaction.commit().await?;
     Ok(())
 }

@@ -12,13 +12,13 @@ use sqlx::{PgConnection, postgres::PgConnectOptions};
 use uuid::Uuid;
 
 use super::{
-    Turns,
     binary::{Fields, Rows},
     streams::{Events, Range, Shared, Snapshot},
+    turns::Turns,
 };
 use crate::{
     checkpoint::Reached,
-    reactor::dead_letters,
+    dead_letters,
     read_models::{Definition, Fold, Written, table},
     tasks::apart,
 };
@@ -127,7 +127,7 @@ impl Comparison {
             Events::of(&mut of_events, self.definition.kind, &range, self.reached.most()).await?;
         rows.advance().await?;
         let mut current: Option<Folding> = None;
-        let mut turns = Turns(0);
+        let mut turns = Turns::default();
         while let Some(record) = events.next().await? {
             turns.next().await;
             if record.position > self.reached.by(&record.aggregate_id) {

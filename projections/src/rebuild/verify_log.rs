@@ -13,9 +13,9 @@ use serde::Serialize;
 use sqlx::{Executor, PgConnection, PgPool, postgres::PgConnectOptions};
 
 use super::{
-    Turns,
     second_look::Sample,
     streams::{Events, Range, SNAPSHOT, long_session},
+    turns::Turns,
 };
 
 #[derive(Debug, Clone, Default, Serialize)]
@@ -131,7 +131,7 @@ async fn fold_streams<D: Decider + PartialEq>(
         }
     };
     let mut current: Option<Stream<D>> = None;
-    let mut turns = Turns(0);
+    let mut turns = Turns::default();
     while let Some(record) = events.next().await? {
         turns.next().await;
         if current.as_ref().is_none_or(|stream| stream.id != record.aggregate_id) {

@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Failure, Nats, POSITION};
 use crate::{
-    checkpoint::Works,
+    background::Works,
     metrics,
     tasks::{Backoff, Tasks},
 };

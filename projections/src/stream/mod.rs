@@ -4,6 +4,7 @@
 //! the truth, and whoever misses something reads it there.
 
 pub(crate) mod feed;
+pub(crate) mod handler;
 pub(crate) mod relay;
 pub(crate) mod source;
 pub(crate) mod subject;

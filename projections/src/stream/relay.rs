@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Failure, Nats, POSITION, subject};
 use crate::{
     answered::answered,
-    checkpoint::Works,
+    background::Works,
     log::{self, Log},
     metrics,
     session::Session,

@@ -14,7 +14,7 @@ use tokio::{
 };
 
 use super::feed::{Feed, Item};
-use crate::{answered::answered, checkpoint::Works, log};
+use crate::{answered::answered, background::Works, log};
 
 /// How long a feed that works may take to deliver what is in the log.
 const SILENCE: Duration = Duration::from_millis(200);

@@ -6,48 +6,23 @@ use std::{
     time::{Duration, Instant},
 };
 
-use async_trait::async_trait;
 use daybook_domain::{Position, Record};
 use daybook_migrations::{ErrorClass, classify};
 use tokio::{sync::watch, time::sleep};
 use tokio_util::sync::CancellationToken;
 
-use super::{feed::Feed, source::Source};
+use super::{
+    feed::Feed,
+    handler::{HandleError, Handler},
+    source::Source,
+};
 use crate::{
     answered::answered,
-    checkpoint::{At, Consumer, Works},
-    metrics,
-    reactor::dead_letters,
+    background::Works,
+    checkpoint::{At, Consumer},
+    dead_letters, metrics,
     tasks::Backoff,
 };
-
-/// What a batch of events comes to.
-#[async_trait]
-pub(crate) trait Handler: Send + Sync {
-    /// Moves its checkpoint from `from` behind `records` and writes what follows from them, in one
-    /// transaction. Says where it stands then; `None` if the fence refused. Nothing stays if it fails.
-    async fn commit(
-        &self,
-        works: &Works,
-        from: At,
-        records: &[Arc<Record>],
-    ) -> Result<Option<At>, HandleError>;
-}
-
-pub(crate) enum HandleError {
-    Database(sqlx::Error),
-    /// This one can't be handled, now or later.
-    Poison {
-        index: usize,
-        reason: String,
-    },
-}
-
-impl From<sqlx::Error> for HandleError {
-    fn from(error: sqlx::Error) -> Self {
-        Self::Database(error)
-    }
-}
 
 pub(crate) struct Subscriber<'a> {
     pub works: &'a Works,

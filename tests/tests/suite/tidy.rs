@@ -1,7 +1,10 @@
 //! Rules of the house that no compiler knows. Each says what to do about a finding.
 
+#[path = "tidy/circles.rs"]
+mod circles;
+
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
 };
@@ -112,6 +115,43 @@ fn crates_know_only_those_below_them() {
         });
         none(&format!("{krate} must not use these crates"), mentions);
     }
+}
+
+/// The files of each crate below the folder of its root (`lib.rs` or `main.rs`), by that folder.
+fn crates() -> BTreeMap<String, Vec<Source>> {
+    let files = rust_files();
+    let folder = |path: &str| Some(path.rsplit_once('/')?.0.to_owned());
+    let is_root = |file: &&Source| ["/lib.rs", "/main.rs"].iter().any(|root| file.path.ends_with(root));
+    let roots: BTreeSet<String> =
+        files.iter().filter(is_root).filter_map(|file| folder(&file.path)).collect();
+    let mut crates: BTreeMap<String, Vec<Source>> = BTreeMap::new();
+    for file in files {
+        let within = |root: &&String| file.path.starts_with(&format!("{root}/"));
+        // A program's folder may be inside of a library's.
+        if let Some(root) = roots.iter().filter(within).max_by_key(|root| root.len()) {
+            crates.entry(root.clone()).or_default().push(file);
+        }
+    }
+    crates
+}
+
+#[test]
+fn files_of_a_crate_never_need_each_other_in_a_circle() {
+    let crates = crates();
+    for krate in ["domain/src", "commands/src", "projections/src", "api/src", "tests/src/bin/bench"] {
+        assert!(crates.get(krate).is_some_and(|files| files.len() > 3), "{krate} has files");
+    }
+    let findings = crates.iter().flat_map(|(krate, sources)| {
+        let files: Vec<circles::File<'_>> = sources
+            .iter()
+            .map(|source| circles::File {
+                path: &source.path[krate.len() + 1..],
+                text: source.without_tests(),
+            })
+            .collect();
+        circles::circles(&files).into_iter().map(move |circle| format!("{krate}: {circle}"))
+    });
+    none("move a definition to the file that it belongs to", findings);
 }
 
 #[test]

@@ -11,6 +11,7 @@
 //!   down is not meant: people were credited for something old before they were billed anew.
 //! - A product is named and priced as most of its lines are; with equally many, as the first of them.
 
+mod goods;
 mod line;
 
 use std::collections::{BTreeMap, HashMap};
@@ -24,6 +25,8 @@ use daybook_domain::{
 
 use super::rows::Row;
 use line::{Direction, read_line};
+
+pub use goods::{Line, Unmapped};
 
 #[derive(Debug)]
 pub struct Plan {
@@ -59,60 +62,6 @@ pub struct Order {
     pub total_minor: i64,
     /// The invoice that takes the whole order back.
     pub cancelled_by: Option<ExternalId>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Line {
-    pub sku: Sku,
-    pub quantity: Quantity,
-    /// Pence.
-    pub unit_price_minor: i64,
-    /// Whitespace tidied.
-    pub name: ProductName,
-}
-
-/// Why a row is left out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Unmapped {
-    /// Takes goods back without naming a customer.
-    CancelsForNobody,
-    /// Takes back other lines than a whole earlier order of the customer has.
-    CancelsNoWholeOrder,
-    /// A price that is not in whole pence.
-    FractionOfAPenny,
-    NegativePrice,
-    /// Without one it is a correction of stock, not a sale.
-    NoDescription,
-    /// Postage, fees, discounts, vouchers.
-    NotGoods,
-    /// More pieces, or a larger amount, than an order can have.
-    OutOfRange,
-    /// A correction of stock outside of a cancellation.
-    QuantityNotPositive,
-    /// Of an invoice with more lines than an order can have.
-    TooManyLines,
-    /// A field doesn't contain what its column says.
-    Unreadable,
-    /// A gift or a correction, not a sale.
-    ZeroPrice,
-}
-
-impl Unmapped {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::CancelsForNobody => "cancels_for_nobody",
-            Self::CancelsNoWholeOrder => "cancels_no_whole_order",
-            Self::FractionOfAPenny => "fraction_of_a_penny",
-            Self::NegativePrice => "negative_price",
-            Self::NoDescription => "no_description",
-            Self::NotGoods => "not_goods",
-            Self::OutOfRange => "out_of_range",
-            Self::QuantityNotPositive => "quantity_not_positive",
-            Self::TooManyLines => "too_many_lines",
-            Self::Unreadable => "unreadable",
-            Self::ZeroPrice => "zero_price",
-        }
-    }
 }
 
 /// The plan for the first `limit` invoices.

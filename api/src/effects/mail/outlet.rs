@@ -14,7 +14,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::MailSettingsError;
+use super::settings::MailSettingsError;
 use crate::entropy::new_id;
 
 /// How long connecting to the mail server may take, s.

@@ -1,6 +1,6 @@
 //! The mail server here is a real socket that speaks SMTP (RFC 5321) and misbehaves on demand.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use chrono::DateTime;
 use daybook_domain::{

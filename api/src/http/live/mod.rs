@@ -4,9 +4,8 @@
 
 mod follower;
 mod frame;
+mod hub;
 mod places;
-
-use std::time::Duration;
 
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -16,12 +15,10 @@ use actix_web::{
     },
     web,
 };
-use daybook_domain::Position;
 use daybook_projections::Selection;
 use futures::stream;
-use tokio::sync::{Semaphore, watch};
 
-use self::{follower::Follower, places::Places};
+use self::follower::Follower;
 use super::{
     answer::{self, Answer},
     context,
@@ -30,37 +27,15 @@ use super::{
 use crate::{
     app::App,
     auth::{Caller, caller::presented_token},
-    config::Config,
 };
+
+pub use hub::Live;
 
 pub const MEDIA_TYPE: &str = "text/event-stream";
 
 /// So that proxies in front of us pass events on as they come.
 const NOT_BUFFERED: (HeaderName, HeaderValue) =
     (HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
-/// How many followers read the log at the same time: however many there are, queries keep connections.
-const READERS: usize = 2;
-
-/// What all followers of this process share.
-pub struct Live {
-    /// The newest head of the log that this process heard of. Only a reason to look: it may be late.
-    head: watch::Receiver<Position>,
-    places: Places,
-    readers: Semaphore,
-    heartbeat: Duration,
-}
-
-impl Live {
-    pub fn new(config: &Config, head: watch::Receiver<Position>) -> Self {
-        Self {
-            head,
-            places: Places::new(config.max_live_streams, config.max_live_streams_per_subject),
-            readers: Semaphore::new(READERS),
-            heartbeat: Duration::from_millis(config.live_heartbeat_ms),
-        }
-    }
-}
-
 /// Answers with what `selection` chooses. `Last-Event-ID` is over its `after`: a client that comes back
 /// repeats the address that it began with.
 pub async fn follow(

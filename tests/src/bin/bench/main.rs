@@ -23,6 +23,7 @@ mod pgbench;
 mod queries;
 mod rebuild;
 mod rebuild_live;
+mod rebuilding;
 mod report;
 mod server;
 

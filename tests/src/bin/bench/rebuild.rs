@@ -1,25 +1,21 @@
 //! The orders read model is made anew, as an operator asks for it, beside a COPY of the same events out
 //! of the database: no rebuild reads a log faster than that.
 
-use std::{
-    process::Stdio,
-    time::{Duration, Instant},
-};
+use std::{process::Stdio, time::Instant};
 
-use daybook_tests::{Client, TestDatabase, server::find_program, until};
-use serde_json::{Value, json};
+use daybook_tests::{Client, TestDatabase, server::find_program};
+use serde_json::Value;
 
 use crate::{
     fill::{fill, fill_with_lives},
     rebuild_live,
+    rebuilding::{EVENTS, rebuilt, until_quiet},
     report::Report,
     server::Daybook,
 };
 
 const ROUNDS: usize = 5;
-pub const EVENTS: u64 = 1_000_000;
 const PHASES: [&str; 5] = ["load", "index", "catch_up", "verify", "swap"];
-const POLL: Duration = Duration::from_millis(10);
 
 pub async fn run() -> Report {
     let mut report = Report::new("rebuild", ROUNDS);
@@ -115,34 +111,5 @@ impl Log {
         let status = psql.stdout(Stdio::null()).status().expect("psql runs");
         assert!(status.success(), "{}", self.copy);
         begun.elapsed().as_secs_f64()
-    }
-}
-
-/// Asks for a rebuild and waits for it. How it ended.
-pub async fn rebuilt(operator: &Client) -> Value {
-    let asked = operator.post("/admin/projections/orders/rebuilds", json!({})).await.expect(202);
-    let location = asked.header("location").expect("where to look").to_owned();
-    until_done(operator, &location).await
-}
-
-pub async fn until_done(operator: &Client, location: &str) -> Value {
-    loop {
-        let state = operator.get(location).await.expect(200).json();
-        if !["building", "catching_up", "verifying", "swapping"].iter().any(|name| state["state"] == *name) {
-            assert_eq!(state["state"], "done", "{state}");
-            return state;
-        }
-        tokio::time::sleep(POLL).await;
-    }
-}
-
-/// The other read models, and the generations of this one, have come to the head of the log.
-pub async fn until_quiet(database: &TestDatabase) {
-    let behind = "SELECT coalesce(sum(greatest(0, head - position)), 0)::bigint
-                    FROM checkpoints, (SELECT max(position) AS head FROM events) e";
-    let mut left = i64::MAX;
-    while left > 0 {
-        until("what is downstream comes on", async || database.count(behind).await < left).await;
-        left = database.count(behind).await;
     }
 }

@@ -14,7 +14,7 @@ use crate::{
     generator,
     orders::{orders, stock_up},
     queries::Items,
-    rebuild::{EVENTS, rebuilt, until_quiet},
+    rebuilding::{EVENTS, rebuilt, until_quiet},
     report::Report,
     server::Daybook,
 };
@@ -123,7 +123,7 @@ async fn killed(report: &mut Report, database: &TestDatabase, daybook: &mut Dayb
         tokio::time::sleep(Duration::from_secs_f64(rand::random_range(0.0..longest))).await;
         let state = operator.get(&location).await.expect(200).json()["state"].clone();
         daybook.kill_and_start();
-        crate::rebuild::until_done(&daybook.operator(), &location).await;
+        crate::rebuilding::until_done(&daybook.operator(), &location).await;
         seconds.push(begun.elapsed().as_secs_f64());
         eprintln!("  rebuild: killed {round} of {KILLS}, while {state}");
     }

@@ -2,8 +2,10 @@
 
 use daybook_domain::{money::MAX_PRICE_MINOR, quantity::Quantity, sku::Sku, text::ProductName};
 
-use super::super::rows::Row;
-use super::{Line, Unmapped};
+use super::{
+    super::rows::Row,
+    goods::{Line, Unmapped},
+};
 
 /// Codes that stand for something else than goods, in capitals: carriage, discounts, corrections by
 /// hand, samples, fees, donations, bad debts.

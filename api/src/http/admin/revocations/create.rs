@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 
 use crate::{
     app::App,
-    auth::revocation::{self, Revoked},
+    auth::{revocation, revoked::Revoked},
     http::{
         admin::{Deed, Reasoned},
         answer::{self, Answer},

@@ -6,10 +6,7 @@ use serde::Serialize;
 use sqlx::{FromRow, PgConnection, PgExecutor, PgPool};
 use uuid::Uuid;
 
-use crate::{
-    operators::OperatorError,
-    signals::{self, EFFECTS, OPERATORS},
-};
+use crate::notices::{self, EFFECTS, OPERATORS};
 
 /// Resolved ones that are listed beside the open ones.
 const MAX_LISTED: i64 = 1_000;
@@ -84,12 +81,13 @@ pub(crate) enum Resolution {
     Skipped,
 }
 
+/// `None`: there is none that is open under this id.
 pub(crate) async fn resolve(
     pool: &PgPool,
     id: Uuid,
     resolution: Resolution,
     reason: &str,
-) -> Result<DeadLetter, OperatorError> {
+) -> Result<Option<DeadLetter>, sqlx::Error> {
     let mut transaction = pool.begin().await?;
     let letter: Option<DeadLetter> = sqlx::query_as(
         "UPDATE dead_letters SET resolution = $2, resolved_at = clock_timestamp()
@@ -102,18 +100,18 @@ pub(crate) async fn resolve(
     })
     .fetch_optional(&mut *transaction)
     .await?;
-    let letter = letter.ok_or(OperatorError::NotFound)?;
+    let Some(letter) = letter else { return Ok(None) };
     if letter.kind.is_some() {
         resolve_effect(&mut transaction, &letter, resolution, reason).await?;
     } else {
         resume_consumer(&mut transaction, &letter, resolution).await?;
     }
     for channel in [EFFECTS, OPERATORS] {
-        signals::notify(&mut *transaction, channel, "").await?;
+        notices::notify(&mut *transaction, channel, "").await?;
     }
     transaction.commit().await?;
     tracing::info!(%id, ?resolution, reason, "a dead letter was resolved");
-    Ok(letter)
+    Ok(Some(letter))
 }
 
 async fn resolve_effect(

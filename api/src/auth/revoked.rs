@@ -1,0 +1,71 @@
+//! Which tokens have ended before their time.
+
+use std::collections::{HashMap, HashSet};
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// What ends.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Revoked {
+    /// The token with this `jti`.
+    Token(String),
+    /// Every token of this `sub` that was issued up to now.
+    Subject(String),
+    /// Every token that was signed with the key of this `kid`.
+    Key(String),
+}
+
+impl Revoked {
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Token(_) => "token",
+            Self::Subject(_) => "subject",
+            Self::Key(_) => "key",
+        }
+    }
+
+    pub fn value(&self) -> &str {
+        match self {
+            Self::Token(value) | Self::Subject(value) | Self::Key(value) => value,
+        }
+    }
+}
+
+/// What a token is known by.
+pub struct Marks<'a> {
+    pub id: &'a str,
+    pub subject: &'a str,
+    pub key: &'a str,
+    /// Unix time in seconds.
+    pub issued_at: i64,
+}
+
+/// Everything that has ended, for those tokens that may still be around.
+#[derive(Debug, Default)]
+pub struct Revocations {
+    tokens: HashSet<String>,
+    /// With the Unix time up to which tokens of theirs were issued that no longer count.
+    subjects: HashMap<String, i64>,
+    keys: HashSet<String>,
+}
+
+impl Revocations {
+    pub fn add(&mut self, revoked: Revoked, issued_until: i64) {
+        match revoked {
+            Revoked::Token(id) => drop(self.tokens.insert(id)),
+            Revoked::Key(id) => drop(self.keys.insert(id)),
+            Revoked::Subject(subject) => {
+                let until = self.subjects.entry(subject).or_insert(issued_until);
+                *until = issued_until.max(*until);
+            }
+        }
+    }
+
+    pub fn cover(&self, token: &Marks<'_>) -> bool {
+        self.tokens.contains(token.id)
+            || self.keys.contains(token.key)
+            || self.subjects.get(token.subject).is_some_and(|until| token.issued_at <= *until)
+    }
+}

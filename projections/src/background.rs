@@ -1,0 +1,22 @@
+//! What work in the background is given: connections, leases, signals, settings.
+
+use std::sync::Arc;
+
+use sqlx::{PgPool, postgres::PgConnectOptions};
+
+use crate::{lease::Leases, settings::Settings, shares::Shares, signals::Signals};
+
+/// What all background work needs.
+#[derive(Clone)]
+pub(crate) struct Works {
+    pub pool: PgPool,
+    /// For sessions whose commits don't wait for the disk: what they write is lost or kept together with
+    /// the checkpoint that says how to make it again.
+    pub relaxed: PgConnectOptions,
+    /// For sessions with limits of their own.
+    pub connect: PgConnectOptions,
+    pub leases: Leases,
+    pub shares: Shares,
+    pub signals: Signals,
+    pub settings: Arc<Settings>,
+}

@@ -1,0 +1,36 @@
+//! What a subscriber gives its events to.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use daybook_domain::Record;
+
+use crate::{background::Works, checkpoint::At};
+
+/// What a batch of events comes to.
+#[async_trait]
+pub(crate) trait Handler: Send + Sync {
+    /// Moves its checkpoint from `from` behind `records` and writes what follows from them, in one
+    /// transaction. Says where it stands then; `None` if the fence refused. Nothing stays if it fails.
+    async fn commit(
+        &self,
+        works: &Works,
+        from: At,
+        records: &[Arc<Record>],
+    ) -> Result<Option<At>, HandleError>;
+}
+
+pub(crate) enum HandleError {
+    Database(sqlx::Error),
+    /// This one can't be handled, now or later.
+    Poison {
+        index: usize,
+        reason: String,
+    },
+}
+
+impl From<sqlx::Error> for HandleError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Database(error)
+    }
+}
