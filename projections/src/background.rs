@@ -8,7 +8,7 @@ use crate::{lease::Leases, settings::Settings, shares::Shares, signals::Signals}
 
 /// What all background work needs.
 #[derive(Clone)]
-pub(crate) struct Works {
+pub(crate) struct Background {
     pub pool: PgPool,
     /// For sessions whose commits don't wait for the disk: what they write is lost or kept together with
     /// the checkpoint that says how to make it again.

@@ -12,8 +12,6 @@ pub mod reactor;
 pub mod read_models;
 pub mod status;
 
-mod answered;
-mod audit;
 mod background;
 mod cache;
 mod checkpoint;
@@ -23,14 +21,18 @@ mod metrics;
 mod notices;
 mod partition;
 mod presence;
+mod projection;
 mod proof;
 mod rebuild;
+mod scan;
 mod session;
 mod settings;
 mod shares;
 mod signals;
 mod stream;
 mod tasks;
+mod timeout;
+mod verify;
 
 use std::{sync::Arc, time::Duration};
 
@@ -44,12 +46,12 @@ pub use log::{Log, Look, Selection, StreamPage};
 pub use operators::{LogState, OperatorError, Operators, Rebuild, RebuildState};
 pub use queries::{Answer, Asked, Moment, Queries, QueryError, RenderError, Rendering, Served};
 pub use reactor::{ClaimedEffect, EffectError, Performer};
-pub use rebuild::{verify::Verification, verify_log::LogVerification};
 pub use settings::{Roles, Settings};
 pub use status::{PartitionStatus, ProjectionState, ProjectionStatus};
+pub use verify::{log::LogVerification, rows::Verification};
 
 use crate::{
-    background::Works, cache::Cache, lease::Leases, read_models::READ_MODELS, shares::Shares,
+    background::Background, cache::Cache, lease::Leases, read_models::READ_MODELS, shares::Shares,
     signals::Signals, tasks::Tasks,
 };
 
@@ -67,7 +69,7 @@ impl Downstream {
     /// Makes what read models are missing, and notes from where on each reaction reacts. To be called
     /// before the first command is taken, by every process; can be repeated.
     pub async fn prepare(pool: &PgPool, settings: &Settings) -> Result<(), sqlx::Error> {
-        read_models::worker::ensure_all(pool, settings.partitions).await?;
+        projection::worker::ensure_all(pool, settings.partitions).await?;
         reactor::ledger::register(pool).await
     }
 
@@ -89,7 +91,7 @@ impl Downstream {
         signals::start(&tasks, &signals, &cache, connect.clone());
 
         if roles.relay || roles.projections || roles.reactor {
-            let works = Works {
+            let background = Background {
                 relaxed: connect.clone().options([("synchronous_commit", "off")]),
                 pool: daybook_migrations::pool(connect.clone(), settings.max_connections, ACQUIRE_TIMEOUT),
                 connect,
@@ -98,8 +100,8 @@ impl Downstream {
                 signals: signals.clone(),
                 settings: Arc::new(settings),
             };
-            status::start(&tasks, works.pool.clone());
-            start_work(&tasks, &works, roles, performer);
+            status::start(&tasks, background.pool.clone());
+            start_work(&tasks, &background, roles, performer);
         } else {
             status::start(&tasks, pool.clone());
         }
@@ -122,24 +124,24 @@ impl Downstream {
     }
 }
 
-fn start_work(tasks: &Tasks, works: &Works, roles: Roles, performer: Arc<dyn Performer>) {
-    let nats = stream::Nats::connect(tasks, &works.settings);
+fn start_work(tasks: &Tasks, background: &Background, roles: Roles, performer: Arc<dyn Performer>) {
+    let nats = stream::Nats::connect(tasks, &background.settings);
     if roles.relay {
-        stream::relay::start(tasks, works, &nats);
+        stream::relay::start(tasks, background, &nats);
     }
     if !roles.projections && !roles.reactor {
         return;
     }
-    let feed = stream::feed::start(tasks, works, &nats);
+    let feed = stream::feed::start(tasks, background, &nats);
     if roles.projections {
-        presence::start(tasks, works);
+        presence::start(tasks, background);
         for definition in READ_MODELS {
-            read_models::worker::start(tasks, works, &feed, definition);
-            rebuild::start(tasks, works, definition);
+            projection::worker::start(tasks, background, &feed, definition);
+            rebuild::start(tasks, background, definition);
         }
-        audit::start(tasks, works);
+        proof::start(tasks, background);
     }
     if roles.reactor {
-        reactor::start(tasks, works, &feed, performer);
+        reactor::start(tasks, background, &feed, performer);
     }
 }

@@ -10,12 +10,13 @@ use crate::{
     log,
     notices::{self, Notice, OPERATORS, READ},
     partition::Partition,
-    read_models::{self, Definition, READ_MODELS, worker::Generations},
-    rebuild::{
-        verify::{self, Verification},
-        verify_log::{self, LogVerification},
-    },
+    projection::generations::Generations,
+    read_models::{self, Definition, READ_MODELS},
     status::{self, ProjectionStatus},
+    verify::{
+        log::{LogVerification, verify_log},
+        rows::{self, Verification},
+    },
 };
 
 /// A cheap handle.
@@ -206,14 +207,14 @@ impl Operators {
         for definition in definitions {
             let generations = Generations::of(&self.pool, definition.name).await?;
             let live = generations.ok_or(OperatorError::NotFound)?.live.number;
-            found.push(verify::verify(&self.connect, definition, live).await?);
+            found.push(rows::verify(&self.connect, definition, live).await?);
         }
         Ok(found)
     }
 
     /// Whether the log keeps its own promises, and orders and stock agree.
     pub async fn verify_log(&self) -> Result<LogVerification, OperatorError> {
-        Ok(verify_log::verify_log(&self.connect, &self.pool).await?)
+        Ok(verify_log(&self.connect, &self.pool).await?)
     }
 
     pub async fn dead_letters(&self, open_only: bool) -> Result<Vec<DeadLetter>, OperatorError> {

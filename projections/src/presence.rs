@@ -3,30 +3,30 @@
 use sqlx::PgPool;
 use tokio::time::sleep;
 
-use crate::{answered::answered_within, background::Works, tasks::Tasks};
+use crate::{background::Background, tasks::Tasks, timeout::with_timeout_of};
 
 /// What a process that projects holds for as long as it is there.
 const PRESENCE: &str = "worker/";
 
-pub(crate) fn start(tasks: &Tasks, works: &Works) {
-    let works = works.clone();
+pub(crate) fn start(tasks: &Tasks, background: &Background) {
+    let background = background.clone();
     tasks.keep("shares", move |stop| {
-        let works = works.clone();
+        let background = background.clone();
         async move {
-            let name = format!("{PRESENCE}{}", works.leases.holder());
+            let name = format!("{PRESENCE}{}", background.leases.holder());
             let watch = async {
                 loop {
-                    match answered_within(works.leases.term(), processes(&works.pool)).await {
-                        Ok(processes) => works.shares.set_processes(processes.max(1)),
+                    match with_timeout_of(background.leases.term(), processes(&background.pool)).await {
+                        Ok(processes) => background.shares.set_processes(processes.max(1)),
                         Err(error) => tracing::debug!(%error, "cannot count the processes"),
                     }
-                    sleep(works.leases.term() / 5).await;
+                    sleep(background.leases.term() / 5).await;
                 }
             };
             let watch = async {
                 tokio::select! { () = watch => {} () = stop.cancelled() => {} }
             };
-            works.leases.hold(&works.pool, &name, &stop, watch).await;
+            background.leases.hold(&background.pool, &name, &stop, watch).await;
         }
     });
 }

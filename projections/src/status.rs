@@ -7,7 +7,7 @@ use serde::Serialize;
 use sqlx::{FromRow, PgPool};
 use tokio::time::sleep;
 
-use crate::{answered::answered_within, metrics, reactor::ledger, tasks::Tasks};
+use crate::{metrics, reactor::ledger, tasks::Tasks, timeout::with_timeout_of};
 
 /// An unapplied event of this age, and no progress for as long, means that nobody works. More than a
 /// worker takes to follow one that died, whose lease must run out first: that is catching up.
@@ -207,7 +207,7 @@ pub(crate) fn start(tasks: &Tasks, pool: PgPool) {
     tasks.keep("status", move |stop| {
         let pool = pool.clone();
         async move {
-            if let Err(error) = answered_within(MEASURE_TIMEOUT, measure(&pool)).await {
+            if let Err(error) = with_timeout_of(MEASURE_TIMEOUT, measure(&pool)).await {
                 tracing::debug!(%error, "cannot measure the projections");
                 // What was true before may not be so any more.
                 metrics::PROJECTION_STATE.reset();

@@ -14,7 +14,8 @@ use super::{
 use crate::{
     cache::{Cache, Key, Served},
     cursor::Cursor,
-    read_models::{ReadModel, table},
+    projection::table,
+    read_models::ReadModel,
 };
 
 /// How often the checkpoint is looked at while no notification tells of it.

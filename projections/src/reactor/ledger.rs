@@ -15,13 +15,13 @@ use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    answered::answered,
-    background::Works,
+    background::Background,
     checkpoint::{At, Consumer, FENCE},
     partition::Partition,
     session::Session,
     stream::handler::{HandleError, Handler},
     tasks::{Backoff, panic_text},
+    timeout::with_timeout,
 };
 
 /// The consumer's name, in its checkpoint and among the projections.
@@ -63,10 +63,10 @@ pub(crate) struct Ledger {
 
 impl Ledger {
     /// Tries until the database answers; `None` if it is time to stop.
-    pub async fn open(works: &Works, stop: &CancellationToken) -> Option<Self> {
+    pub async fn open(background: &Background, stop: &CancellationToken) -> Option<Self> {
         let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
         while !stop.is_cancelled() {
-            match answered(Self::read(works)).await {
+            match with_timeout(Self::read(background)).await {
                 Ok(ledger) => return Some(ledger),
                 Err(error) => {
                     if backoff.is_first() {
@@ -79,10 +79,10 @@ impl Ledger {
         None
     }
 
-    async fn read(works: &Works) -> Result<Self, sqlx::Error> {
-        register(&works.pool).await?;
+    async fn read(background: &Background) -> Result<Self, sqlx::Error> {
+        register(&background.pool).await?;
         let since: Vec<(String, i64)> =
-            sqlx::query_as("SELECT name, since FROM reactions").fetch_all(&works.pool).await?;
+            sqlx::query_as("SELECT name, since FROM reactions").fetch_all(&background.pool).await?;
         let reactions = REACTIONS.iter().filter_map(|reaction| {
             let (_, since) = since.iter().find(|(name, _)| name == reaction.name)?;
             Some((reaction, Position(*since)))
@@ -112,7 +112,7 @@ impl Ledger {
 impl Handler for Ledger {
     async fn commit(
         &self,
-        works: &Works,
+        background: &Background,
         from: At,
         records: &[Arc<Record>],
     ) -> Result<Option<At>, HandleError> {
@@ -129,8 +129,11 @@ impl Handler for Ledger {
         }
         let proposed = !events.is_empty();
         // On the disk before anything is done about it: else a crash would forget what was done.
-        let (session, connect) =
-            if proposed { (&self.durable, &works.connect) } else { (&self.relaxed, &works.relaxed) };
+        let (session, connect) = if proposed {
+            (&self.durable, &background.connect)
+        } else {
+            (&self.relaxed, &background.relaxed)
+        };
         let mut connection = session.take(connect).await?;
         let moved = consumer()
             .fenced(&PROPOSE, from, last, None)
@@ -144,7 +147,7 @@ impl Handler for Ledger {
         if proposed {
             // Not by the statement: it waits for the disk, and a notifying one would make whoever
             // appends wait with it.
-            works.signals.effects.notify_one();
+            background.signals.effects.notify_one();
         }
         Ok(moved.map(|_| At { position: last.position, proof: None }))
     }

@@ -7,25 +7,27 @@ mod perform;
 use std::sync::Arc;
 
 use crate::{
-    background::Works,
+    background::Background,
     stream::{feed::Feed, subscriber::Subscriber},
     tasks::Tasks,
 };
 
 pub use perform::{ClaimedEffect, EffectError, Performer};
 
-pub(crate) fn start(tasks: &Tasks, works: &Works, feed: &Feed, performer: Arc<dyn Performer>) {
-    let (reacting, feed) = (works.clone(), feed.clone());
+pub(crate) fn start(tasks: &Tasks, background: &Background, feed: &Feed, performer: Arc<dyn Performer>) {
+    let (reacting, feed) = (background.clone(), feed.clone());
     tasks.keep("projection/reactor", move |stop| {
-        let (works, feed) = (reacting.clone(), feed.clone());
+        let (background, feed) = (reacting.clone(), feed.clone());
         async move {
             let react = async {
-                let Some(handler) = ledger::Ledger::open(&works, &stop).await else { return };
+                let Some(handler) = ledger::Ledger::open(&background, &stop).await else { return };
                 let consumer = ledger::consumer();
-                Subscriber { works: &works, feed: &feed, consumer, handler: &handler }.run(&stop).await;
+                Subscriber { background: &background, feed: &feed, consumer, handler: &handler }
+                    .run(&stop)
+                    .await;
             };
-            works.leases.hold(&works.pool, "projection/reactor", &stop, react).await;
+            background.leases.hold(&background.pool, "projection/reactor", &stop, react).await;
         }
     });
-    perform::start(tasks, works, performer);
+    perform::start(tasks, background, performer);
 }

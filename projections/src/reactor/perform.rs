@@ -17,10 +17,10 @@ use uuid::Uuid;
 
 use super::ledger::NAME;
 use crate::{
-    answered::answered,
-    background::Works,
+    background::Background,
     dead_letters, metrics,
     tasks::{Backoff, Tasks, panic_text},
+    timeout::with_timeout,
 };
 
 /// The wait after the first failure; it doubles with each further one.
@@ -61,16 +61,16 @@ pub enum EffectError {
     GiveUp(String),
 }
 
-pub(super) fn start(tasks: &Tasks, works: &Works, performer: Arc<dyn Performer>) {
-    let works = works.clone();
+pub(super) fn start(tasks: &Tasks, background: &Background, performer: Arc<dyn Performer>) {
+    let background = background.clone();
     tasks.keep("performers", move |stop| {
-        let (works, performer) = (works.clone(), performer.clone());
-        async move { Performers { works: &works, performer: &*performer }.run(&stop).await }
+        let (background, performer) = (background.clone(), performer.clone());
+        async move { Performers { background: &background, performer: &*performer }.run(&stop).await }
     });
 }
 
 struct Performers<'a> {
-    works: &'a Works,
+    background: &'a Background,
     performer: &'a dyn Performer,
 }
 
@@ -86,15 +86,15 @@ struct Claim {
 impl Performers<'_> {
     /// One lane for each effect that may be under way.
     async fn run(&self, stop: &CancellationToken) {
-        let lanes = self.works.settings.effect_concurrency.max(1);
+        let lanes = self.background.settings.effect_concurrency.max(1);
         join_all((0..lanes).map(|_| self.lane(stop))).await;
     }
 
     async fn lane(&self, stop: &CancellationToken) {
         let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
-        let woken = &self.works.signals.effects;
+        let woken = &self.background.signals.effects;
         while !stop.is_cancelled() {
-            match answered(self.claim()).await {
+            match with_timeout(self.claim()).await {
                 Ok(Some(claim)) => {
                     backoff.reset();
                     // Where one was due there may be more, for another lane.
@@ -104,7 +104,7 @@ impl Performers<'_> {
                 }
                 Ok(None) => tokio::select! {
                     () = woken.notified() => {}
-                    () = sleep(self.works.settings.poll_interval) => {}
+                    () = sleep(self.background.settings.poll_interval) => {}
                     () = stop.cancelled() => {}
                 },
                 Err(error) => {
@@ -120,7 +120,7 @@ impl Performers<'_> {
     async fn claim(&self) -> Result<Option<Claim>, sqlx::Error> {
         // A row of a newer release is left to that release.
         let known: Vec<&str> = EffectKind::ALL.into_iter().map(EffectKind::as_str).collect();
-        let claimed_for = self.works.settings.effect_timeout + CLAIM_MARGIN;
+        let claimed_for = self.background.settings.effect_timeout + CLAIM_MARGIN;
         // By ctid, because as a join the planner may read the whole ledger.
         sqlx::query_as(
             "UPDATE effects SET attempts = attempts + 1,
@@ -132,7 +132,7 @@ impl Performers<'_> {
         )
         .bind(claimed_for.as_secs_f64())
         .bind(known)
-        .fetch_optional(&self.works.pool)
+        .fetch_optional(&self.background.pool)
         .await
     }
 
@@ -146,7 +146,7 @@ impl Performers<'_> {
             attempt: u32::try_from(claim.attempts).unwrap_or(u32::MAX),
         };
         let begun = Instant::now();
-        let limit = self.works.settings.effect_timeout;
+        let limit = self.background.settings.effect_timeout;
         let performed =
             AssertUnwindSafe(timeout(limit, self.performer.perform(&effect))).catch_unwind().await;
         let outcome = match performed {
@@ -157,7 +157,9 @@ impl Performers<'_> {
         metrics::EFFECT_SECONDS.observe(begun.elapsed().as_secs_f64());
         let label = match &outcome {
             Ok(()) => "done",
-            Err(EffectError::Retry(_)) if effect.attempt < self.works.settings.effect_attempts => "retried",
+            Err(EffectError::Retry(_)) if effect.attempt < self.background.settings.effect_attempts => {
+                "retried"
+            }
             Err(_) => "dead",
         };
         metrics::EFFECTS.with_label_values(&[kind.as_str(), label]).inc();
@@ -170,11 +172,13 @@ impl Performers<'_> {
         let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
         for _ in 0..MARK_ATTEMPTS {
             let marked = match &outcome {
-                Ok(()) => answered(self.done(effect)).await,
-                Err(EffectError::Retry(error)) if effect.attempt < self.works.settings.effect_attempts => {
-                    answered(self.again(effect, error)).await
+                Ok(()) => with_timeout(self.done(effect)).await,
+                Err(EffectError::Retry(error))
+                    if effect.attempt < self.background.settings.effect_attempts =>
+                {
+                    with_timeout(self.again(effect, error)).await
                 }
-                Err(error) => answered(self.dead(effect, &error.to_string())).await,
+                Err(error) => with_timeout(self.dead(effect, &error.to_string())).await,
             };
             let Err(error) = marked else { return };
             tracing::warn!(event = %effect.event_id, kind = effect.kind.as_str(), %error, "cannot mark an effect");
@@ -190,7 +194,7 @@ impl Performers<'_> {
         .bind(effect.event_id)
         .bind(effect.kind.as_str())
         .bind(&effect.target)
-        .execute(&self.works.pool)
+        .execute(&self.background.pool)
         .await?;
         Ok(())
     }
@@ -208,7 +212,7 @@ impl Performers<'_> {
         .bind(&effect.target)
         .bind(bounded(error))
         .bind(pause.as_secs_f64())
-        .execute(&self.works.pool)
+        .execute(&self.background.pool)
         .await?;
         Ok(())
     }
@@ -216,7 +220,7 @@ impl Performers<'_> {
     async fn dead(&self, effect: &ClaimedEffect, error: &str) -> Result<(), sqlx::Error> {
         let kind = effect.kind.as_str();
         let error = bounded(error);
-        let mut transaction = self.works.pool.begin().await?;
+        let mut transaction = self.background.pool.begin().await?;
         let died = sqlx::query(
             "UPDATE effects SET state = 'dead', finished_at = clock_timestamp(), last_error = $4
               WHERE event_id = $1 AND kind = $2 AND target = $3 AND state = 'pending'",

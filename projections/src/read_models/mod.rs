@@ -4,14 +4,11 @@
 //! followed by the running server.
 
 mod definition;
-pub(crate) mod engine;
 pub mod orders;
 pub mod products;
 pub mod stock;
-pub(crate) mod table;
 #[cfg(test)]
 pub(crate) mod testing;
-pub(crate) mod worker;
 
 pub use definition::{Column, ReadModel};
 pub(crate) use definition::{Definition, Fold, Written};

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::sleep;
 use uuid::Uuid;
 
-use crate::{background::Works, read_models::Definition, stream::handler::HandleError};
+use crate::{background::Background, read_models::Definition, stream::handler::HandleError};
 
 /// How often progress is written down, and a cancellation noticed.
 pub(super) const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
@@ -45,7 +45,7 @@ impl Ended {
 
 /// A rebuild that this process works on.
 pub(super) struct Job<'a> {
-    pub works: &'a Works,
+    pub background: &'a Background,
     pub definition: &'static Definition,
     pub id: Uuid,
     pub generation: i32,
@@ -54,7 +54,7 @@ pub(super) struct Job<'a> {
 impl<'a> Job<'a> {
     /// Begins, or begins again, under a generation that nobody else works on.
     pub async fn take(
-        works: &'a Works,
+        background: &'a Background,
         definition: &'static Definition,
     ) -> Result<Option<Self>, sqlx::Error> {
         let taken: Option<(Uuid, i32)> = sqlx::query_as(
@@ -65,9 +65,9 @@ impl<'a> Job<'a> {
           RETURNING id, generation",
         )
         .bind(definition.name)
-        .fetch_optional(&works.pool)
+        .fetch_optional(&background.pool)
         .await?;
-        Ok(taken.map(|(id, generation)| Self { works, definition, id, generation }))
+        Ok(taken.map(|(id, generation)| Self { background, definition, id, generation }))
     }
 
     pub async fn enter(&self, state: &str) -> Result<(), Ended> {
@@ -76,7 +76,7 @@ impl<'a> Job<'a> {
                 AND state IN ('building', 'catching_up', 'verifying', 'swapping')",
         );
         let entered =
-            entered.bind(self.id).bind(self.generation).bind(state).execute(&self.works.pool).await?;
+            entered.bind(self.id).bind(self.generation).bind(state).execute(&self.background.pool).await?;
         if entered.rows_affected() == 1 { Ok(()) } else { Err(Ended::NotOurs) }
     }
 
@@ -87,7 +87,7 @@ impl<'a> Job<'a> {
               WHERE id = $1 AND generation = $2 AND state = 'building'",
         );
         let written = written.bind(self.id).bind(self.generation).bind(done_events).bind(total_events);
-        let written = written.execute(&self.works.pool).await?;
+        let written = written.execute(&self.background.pool).await?;
         if written.rows_affected() == 1 { Ok(()) } else { Err(Ended::NotOurs) }
     }
 
@@ -98,7 +98,7 @@ impl<'a> Job<'a> {
         )
         .bind(self.id)
         .bind(self.generation)
-        .fetch_one(&self.works.pool)
+        .fetch_one(&self.background.pool)
         .await?;
         if ours { Ok(()) } else { Err(Ended::NotOurs) }
     }
@@ -123,7 +123,7 @@ impl<'a> Job<'a> {
         .bind(self.id)
         .bind(self.generation)
         .bind(reason)
-        .execute(&self.works.pool)
+        .execute(&self.background.pool)
         .await?;
         Ok(())
     }

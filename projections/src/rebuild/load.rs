@@ -16,17 +16,20 @@ use tokio::{sync::mpsc, time::interval};
 use uuid::Uuid;
 
 use super::{
-    binary::{Malformed, Piece},
     job::{Ended, Job, PROGRESS_INTERVAL},
     phases::Phases,
-    streams::{Events, Range, Shared, Snapshot, long_session},
-    turns::Turns,
 };
 use crate::{
     log,
     partition::{self, Partition},
+    projection::table,
     proof::Proof,
-    read_models::{Column, Definition, Fold, table},
+    read_models::{Column, Definition, Fold},
+    scan::{
+        binary::{Malformed, Piece},
+        streams::{Events, Range, Shared, Snapshot, long_session},
+        turns::Turns,
+    },
     tasks::apart,
 };
 
@@ -39,14 +42,14 @@ const COUNTED_EVENTS: i64 = 256;
 
 pub(super) async fn load(job: &Job<'_>, skipped: &[Uuid]) -> Result<(), Ended> {
     let (definition, generation) = (job.definition, job.generation);
-    let mut snapshot = Snapshot::take(&job.works.connect).await?;
+    let mut snapshot = Snapshot::take(&job.background.connect).await?;
     let head = log::head(&mut snapshot.connection).await?;
     let event_id: Option<Uuid> = sqlx::query_scalar("SELECT event_id FROM events WHERE position = $1")
         .bind(head.0)
         .fetch_optional(&mut snapshot.connection)
         .await?;
 
-    let mut writer = long_session(&job.works.connect).await?;
+    let mut writer = long_session(&job.background.connect).await?;
     let mut transaction = writer.begin().await?;
     definition.create_table(&mut transaction, generation).await?;
     let proofs = copy(job, &mut snapshot, &mut transaction, head, skipped).await?;
@@ -73,7 +76,7 @@ pub(super) async fn load(job: &Job<'_>, skipped: &[Uuid]) -> Result<(), Ended> {
 pub(super) async fn index(job: &Job<'_>) -> Result<(), sqlx::Error> {
     let (definition, generation) = (job.definition, job.generation);
     let mut phase = Phases::of(definition.name);
-    let mut session = long_session(&job.works.connect).await?;
+    let mut session = long_session(&job.background.connect).await?;
     session.execute("SET max_parallel_maintenance_workers = 0").await?;
     definition.create_indexes(&mut session, generation).await?;
     session.execute(format!("ANALYZE {}", table::name(definition.name, generation)).as_str()).await?;
@@ -90,7 +93,7 @@ async fn copy(
     skipped: &[Uuid],
 ) -> Result<Vec<Proof>, Ended> {
     let estimate = snapshot.estimate(job.definition.kind).await?;
-    let partitions = job.works.settings.partitions;
+    let partitions = job.background.settings.partitions;
     let done = Arc::new(AtomicI64::new(0));
     let (pieces, written) = mpsc::channel(WAITING_PIECES);
     let folding = snapshot.ranges(job.definition.kind).await?.into_iter().map(|range| {
@@ -283,7 +286,7 @@ mod tests {
     use super::*;
     use crate::{
         read_models::{READ_MODELS, testing::record},
-        rebuild::binary::Fields,
+        scan::binary::Fields,
     };
     use daybook_domain::stock::Event;
 

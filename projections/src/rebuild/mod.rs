@@ -4,16 +4,10 @@
 //! A rebuild is a row; whoever holds its lease works on it. A worker that takes it over begins with a
 //! generation of its own, so that one which only seemed dead can't get in its way, nor it in theirs.
 
-mod binary;
 mod job;
 mod load;
 mod phases;
-mod second_look;
-mod streams;
 mod swap;
-mod turns;
-pub(crate) mod verify;
-pub(crate) mod verify_log;
 
 use std::{sync::Arc, time::Duration};
 
@@ -25,21 +19,23 @@ use self::{
     phases::Phases,
 };
 use crate::{
-    background::Works,
+    background::Background,
     dead_letters, log,
     partition::Partition,
-    read_models::{Definition, engine::Engine},
+    projection::projector::Projector,
+    read_models::Definition,
     stream::handler::Handler,
     tasks::{Backoff, Tasks},
+    verify::rows,
 };
 
-pub(crate) fn start(tasks: &Tasks, works: &Works, definition: &'static Definition) {
-    let works = works.clone();
+pub(crate) fn start(tasks: &Tasks, background: &Background, definition: &'static Definition) {
+    let background = background.clone();
     tasks.keep(format!("rebuild/{}", definition.name), move |stop| {
-        let works = works.clone();
+        let background = background.clone();
         async move {
             let mut backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(10));
-            let mut operators = works.signals.operators();
+            let mut operators = background.signals.operators();
             let mut is_tidy = false;
             while !stop.is_cancelled() {
                 operators.mark_unchanged();
@@ -47,10 +43,10 @@ pub(crate) fn start(tasks: &Tasks, works: &Works, definition: &'static Definitio
                     if !is_tidy {
                         // Left by a process that was killed or failed at it, of a rebuild that was given up
                         // before anybody took it over.
-                        swap::drop_unused(&works, definition).await?;
+                        swap::drop_unused(&background, definition).await?;
                         is_tidy = true;
                     }
-                    look(&works, definition, &stop).await
+                    look(&background, definition, &stop).await
                 };
                 match work.await {
                     Ok(()) => backoff.reset(),
@@ -65,7 +61,7 @@ pub(crate) fn start(tasks: &Tasks, works: &Works, definition: &'static Definitio
                 }
                 tokio::select! {
                     _ = operators.changed() => {}
-                    () = sleep(works.settings.poll_interval) => {}
+                    () = sleep(background.settings.poll_interval) => {}
                     () = stop.cancelled() => {}
                 }
             }
@@ -75,36 +71,36 @@ pub(crate) fn start(tasks: &Tasks, works: &Works, definition: &'static Definitio
 
 /// Works on the rebuild that runs, if there is one and nobody else does.
 async fn look(
-    works: &Works,
+    background: &Background,
     definition: &'static Definition,
     stop: &CancellationToken,
 ) -> Result<(), sqlx::Error> {
-    if !runs(works, definition).await? {
+    if !runs(background, definition).await? {
         return Ok(());
     }
     let lease = format!("rebuild/{}", definition.name);
     let work = async {
         tokio::select! {
-            worked = rebuild(works, definition) => worked,
+            worked = rebuild(background, definition) => worked,
             // What was done so far is done again: nothing of it is visible.
             () = stop.cancelled() => Ok(()),
         }
     };
-    works.leases.hold(&works.pool, &lease, stop, work).await.unwrap_or(Ok(()))
+    background.leases.hold(&background.pool, &lease, stop, work).await.unwrap_or(Ok(()))
 }
 
-async fn runs(works: &Works, definition: &Definition) -> Result<bool, sqlx::Error> {
+async fn runs(background: &Background, definition: &Definition) -> Result<bool, sqlx::Error> {
     sqlx::query_scalar(
         "SELECT EXISTS (SELECT 1 FROM rebuilds WHERE projection = $1
             AND state IN ('building', 'catching_up', 'verifying', 'swapping'))",
     )
     .bind(definition.name)
-    .fetch_one(&works.pool)
+    .fetch_one(&background.pool)
     .await
 }
 
-async fn rebuild(works: &Works, definition: &'static Definition) -> Result<(), sqlx::Error> {
-    let Some(job) = Job::take(works, definition).await? else { return Ok(()) };
+async fn rebuild(background: &Background, definition: &'static Definition) -> Result<(), sqlx::Error> {
+    let Some(job) = Job::take(background, definition).await? else { return Ok(()) };
     let name = definition.name;
     tracing::info!(projection = name, generation = job.generation, "rebuilding");
     match job.run().await {
@@ -116,16 +112,16 @@ async fn rebuild(works: &Works, definition: &'static Definition) -> Result<(), s
         }
         Err(Ended::Database(error)) => return Err(error),
     }
-    swap::drop_unused(works, definition).await
+    swap::drop_unused(background, definition).await
 }
 
 impl Job<'_> {
     async fn run(&self) -> Result<(), Ended> {
         let mut phases = Phases::of(self.definition.name);
-        let skipped = dead_letters::skipped(&self.works.pool, self.definition.name).await?;
-        let partitions = Partition::all(self.works.settings.partitions);
-        let engines: Vec<Engine> = partitions
-            .map(|partition| Engine::new(self.definition, self.generation, partition, skipped.clone()))
+        let skipped = dead_letters::skipped(&self.background.pool, self.definition.name).await?;
+        let partitions = Partition::all(self.background.settings.partitions);
+        let projectors: Vec<Projector> = partitions
+            .map(|partition| Projector::new(self.definition, self.generation, partition, skipped.clone()))
             .collect();
         tokio::select! {
             loaded = load::load(self, &skipped) => loaded?,
@@ -133,11 +129,11 @@ impl Job<'_> {
         }
         phases.ended("load");
         self.enter("catching_up").await?;
-        self.catch_up(&engines).await?;
+        self.catch_up(&projectors).await?;
         phases.ended("catch_up");
         self.enter("verifying").await?;
         // Verification needs no index but the key's.
-        let verifying = verify::verify(&self.works.connect, self.definition, self.generation);
+        let verifying = rows::verify(&self.background.connect, self.definition, self.generation);
         let verifying = async { tokio::try_join!(verifying, load::index(self)) };
         let (verification, ()) = tokio::select! {
             verified = verifying => verified?,
@@ -150,23 +146,23 @@ impl Job<'_> {
         if differences > 0 {
             return Err(Ended::Failed(verification));
         }
-        self.catch_up(&engines).await?;
+        self.catch_up(&projectors).await?;
         self.enter("swapping").await?;
-        swap::swap(self, &engines, &verification).await?;
+        swap::swap(self, &projectors, &verification).await?;
         phases.ended("swap");
         Ok(())
     }
 
     /// Applies what was appended since, until little is left.
-    async fn catch_up(&self, engines: &[Engine]) -> Result<(), Ended> {
-        let pool = &self.works.pool;
-        for engine in engines {
-            let checkpoint = engine.consumer().read(pool).await?.ok_or(Ended::NotOurs)?;
+    async fn catch_up(&self, projectors: &[Projector]) -> Result<(), Ended> {
+        let pool = &self.background.pool;
+        for projector in projectors {
+            let checkpoint = projector.consumer().read(pool).await?.ok_or(Ended::NotOurs)?;
             let mut at = checkpoint.at;
             loop {
                 let page = log::page(pool, at.position, PAGE_EVENTS).await?;
                 let records: Vec<_> = page.records.into_iter().map(Arc::new).collect();
-                at = engine.commit(self.works, at, &records).await?.ok_or(Ended::NotOurs)?;
+                at = projector.commit(self.background, at, &records).await?.ok_or(Ended::NotOurs)?;
                 if !page.more {
                     break;
                 }

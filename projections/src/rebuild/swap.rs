@@ -7,11 +7,12 @@ use sqlx::PgConnection;
 
 use super::job::{Ended, Job, PAGE_EVENTS};
 use crate::{
-    background::Works,
+    background::Background,
     checkpoint::Reached,
     log,
     notices::{self, Notice, READ},
-    read_models::{Definition, engine::Engine},
+    projection::projector::Projector,
+    read_models::Definition,
 };
 
 /// The most that is applied while the live generation waits.
@@ -21,19 +22,19 @@ const MAX_PAGES: usize = 20;
 /// position before the swap sees at least as much after it.
 pub(super) async fn swap(
     job: &Job<'_>,
-    engines: &[Engine],
+    projectors: &[Projector],
     verification: &serde_json::Value,
 ) -> Result<(), Ended> {
     let name = job.definition.name;
-    let mut transaction = job.works.pool.begin().await?;
+    let mut transaction = job.background.pool.begin().await?;
     let live: i32 = sqlx::query_scalar("SELECT live_generation FROM read_models WHERE name = $1 FOR UPDATE")
         .bind(name)
         .fetch_one(&mut *transaction)
         .await?;
     let reached = Reached::held(&mut transaction, name, live).await?.ok_or(Ended::NotOurs)?;
     let mut positions = Vec::new();
-    for engine in engines {
-        positions.push(bring_up_to(engine, &mut transaction, reached.most()).await?);
+    for projector in projectors {
+        positions.push(bring_up_to(projector, &mut transaction, reached.most()).await?);
     }
 
     sqlx::query(
@@ -65,11 +66,11 @@ pub(super) async fn swap(
 }
 
 async fn bring_up_to(
-    engine: &Engine,
+    projector: &Projector,
     transaction: &mut PgConnection,
     goal: Position,
 ) -> Result<Position, Ended> {
-    let checkpoint = engine.consumer().read(&mut *transaction).await?.ok_or(Ended::NotOurs)?;
+    let checkpoint = projector.consumer().read(&mut *transaction).await?.ok_or(Ended::NotOurs)?;
     let mut at = checkpoint.at;
     for _ in 0..MAX_PAGES {
         if at.position >= goal {
@@ -80,7 +81,7 @@ async fn bring_up_to(
             break;
         }
         let records: Vec<_> = page.records.into_iter().map(Arc::new).collect();
-        at = engine.apply(transaction, at, &records).await?.ok_or(Ended::NotOurs)?;
+        at = projector.apply(transaction, at, &records).await?.ok_or(Ended::NotOurs)?;
     }
     if at.position >= goal {
         return Ok(at.position);
@@ -90,7 +91,7 @@ async fn bring_up_to(
 
 /// Drops the generations that are neither in service nor the one before. Their workers notice by the
 /// checkpoint, which goes first: a statement that waits for it holds a lock of its table already.
-pub(super) async fn drop_unused(works: &Works, definition: &Definition) -> Result<(), sqlx::Error> {
+pub(super) async fn drop_unused(background: &Background, definition: &Definition) -> Result<(), sqlx::Error> {
     sqlx::query(
         "WITH unused AS (DELETE FROM checkpoints c USING (SELECT * FROM read_models WHERE name = $1 FOR UPDATE) m
           WHERE c.name = m.name AND c.generation <> m.live_generation
@@ -102,7 +103,7 @@ pub(super) async fn drop_unused(works: &Works, definition: &Definition) -> Resul
          DELETE FROM row_audits a USING unused WHERE a.name = $1 AND a.generation = unused.generation",
     )
     .bind(definition.name)
-    .execute(&works.pool)
+    .execute(&background.pool)
     .await?;
     // A table and its checkpoint are made in one transaction.
     let tables: Vec<String> = sqlx::query_scalar(
@@ -111,10 +112,10 @@ pub(super) async fn drop_unused(works: &Works, definition: &Definition) -> Resul
             AND NOT EXISTS (SELECT 1 FROM checkpoints WHERE name = $1 AND tablename = $1 || '_g' || generation)",
     )
     .bind(definition.name)
-    .fetch_all(&works.pool)
+    .fetch_all(&background.pool)
     .await?;
     for table in tables {
-        sqlx::query(&format!("DROP TABLE IF EXISTS read.{table}")).execute(&works.pool).await?;
+        sqlx::query(&format!("DROP TABLE IF EXISTS read.{table}")).execute(&background.pool).await?;
     }
     Ok(())
 }

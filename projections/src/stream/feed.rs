@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Failure, Nats, POSITION};
 use crate::{
-    background::Works,
+    background::Background,
     metrics,
     tasks::{Backoff, Tasks},
 };
@@ -73,15 +73,15 @@ impl Feed {
     }
 }
 
-pub(crate) fn start(tasks: &Tasks, works: &Works, nats: &Nats) -> Feed {
+pub(crate) fn start(tasks: &Tasks, background: &Background, nats: &Nats) -> Feed {
     let feed = Feed { sender: broadcast::Sender::new(CAPACITY), up: Arc::default(), epoch: Arc::default() };
-    let (works, nats, feeding) = (works.clone(), nats.clone(), feed.clone());
+    let (background, nats, feeding) = (background.clone(), nats.clone(), feed.clone());
     tasks.keep("feed", move |stop| {
-        let (works, nats, feed) = (works.clone(), nats.clone(), feeding.clone());
+        let (background, nats, feed) = (background.clone(), nats.clone(), feeding.clone());
         async move {
             let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(2));
             while !stop.is_cancelled() {
-                let failed = attach(&works, &nats, &feed, &stop, &mut backoff).await.err();
+                let failed = attach(&background, &nats, &feed, &stop, &mut backoff).await.err();
                 feed.set_up(false);
                 if let Some(error) = failed {
                     metrics::FEED_FAILURES.inc();
@@ -97,7 +97,7 @@ pub(crate) fn start(tasks: &Tasks, works: &Works, nats: &Nats) -> Feed {
 }
 
 async fn attach(
-    works: &Works,
+    background: &Background,
     nats: &Nats,
     feed: &Feed,
     stop: &CancellationToken,
@@ -110,12 +110,12 @@ async fn attach(
     let consumer = context
         .create_consumer_on_stream(
             pull::OrderedConfig { deliver_policy: DeliverPolicy::New, ..pull::OrderedConfig::default() },
-            works.settings.stream_name.as_str(),
+            background.settings.stream_name.as_str(),
         )
         .await?;
     let mut messages = consumer.messages().await?;
-    let mut head = works.signals.head();
-    let mut losses = works.signals.losses();
+    let mut head = background.signals.head();
+    let mut losses = background.signals.losses();
     let mut received = Position::START;
     // Since when the log is ahead of what was received, in vain.
     let mut waiting: Option<Instant> = None;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use daybook_domain::Record;
 
-use crate::{background::Works, checkpoint::At};
+use crate::{background::Background, checkpoint::At};
 
 /// What a batch of events comes to.
 #[async_trait]
@@ -14,7 +14,7 @@ pub(crate) trait Handler: Send + Sync {
     /// transaction. Says where it stands then; `None` if the fence refused. Nothing stays if it fails.
     async fn commit(
         &self,
-        works: &Works,
+        background: &Background,
         from: At,
         records: &[Arc<Record>],
     ) -> Result<Option<At>, HandleError>;

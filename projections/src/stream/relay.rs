@@ -21,12 +21,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Failure, Nats, POSITION, subject};
 use crate::{
-    answered::answered,
-    background::Works,
+    background::Background,
     log::{self, Log},
     metrics,
     session::Session,
     tasks::{Backoff, Tasks},
+    timeout::with_timeout,
 };
 
 /// Events that are read and published at a time: while one page is on its way, the next one is read.
@@ -42,18 +42,18 @@ const CHECK_INTERVAL: Duration = Duration::from_secs(2);
 /// How often the relay's position is written down for operators.
 const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 
-pub(crate) fn start(tasks: &Tasks, works: &Works, nats: &Nats) {
-    let (works, nats) = (works.clone(), nats.clone());
+pub(crate) fn start(tasks: &Tasks, background: &Background, nats: &Nats) {
+    let (background, nats) = (background.clone(), nats.clone());
     tasks.keep("relay", move |stop| {
-        let (works, nats) = (works.clone(), nats.clone());
+        let (background, nats) = (background.clone(), nats.clone());
         async move {
             let relay = Relay {
-                log: Log::new(works.pool.clone()),
+                log: Log::new(background.pool.clone()),
                 session: Session::default(),
-                works: &works,
+                background: &background,
                 nats: &nats,
             };
-            works.leases.hold(&works.pool, "relay", &stop, relay.run(&stop)).await;
+            background.leases.hold(&background.pool, "relay", &stop, relay.run(&stop)).await;
             metrics::RELAY_UP.set(0);
         }
     });
@@ -62,7 +62,7 @@ pub(crate) fn start(tasks: &Tasks, works: &Works, nats: &Nats) {
 struct Relay<'a> {
     log: Log,
     session: Session,
-    works: &'a Works,
+    background: &'a Background,
     nats: &'a Nats,
 }
 
@@ -102,12 +102,12 @@ impl Relay<'_> {
         metrics::RELAY_UP.set(1);
         metrics::RELAY_POSITION.set(end.position.0);
 
-        let mut head = self.works.signals.head();
+        let mut head = self.background.signals.head();
         let (mut checked, mut reported) = (Instant::now(), None);
         let mut page = self.page(end).await?;
         loop {
             if reported.is_none_or(|at: Instant| at.elapsed() >= REPORT_INTERVAL) {
-                answered(self.report(end.position)).await?;
+                with_timeout(self.report(end.position)).await?;
                 reported = Some(Instant::now());
             }
             if page.is_empty() {
@@ -116,7 +116,7 @@ impl Relay<'_> {
                     checked = Instant::now();
                 }
                 let moved = head.wait_for(|head| *head > end.position);
-                tokio::select! { _ = moved => {} () = sleep(self.works.settings.poll_interval) => {} }
+                tokio::select! { _ = moved => {} () = sleep(self.background.settings.poll_interval) => {} }
                 page = self.page(end).await?;
                 continue;
             }
@@ -134,7 +134,7 @@ impl Relay<'_> {
     }
 
     async fn ensure_stream(&self, context: &Context) -> Result<Stream, Failure> {
-        let settings = &self.works.settings;
+        let settings = &self.background.settings;
         let subjects = vec![subject::all(&settings.subject_prefix)];
         // An operator's own limits are left alone: a stream that is there is used as it is.
         let stream = context
@@ -164,20 +164,20 @@ impl Relay<'_> {
         let state = stream.get_info().await?.state;
         let end = |position| End { position, sequence: state.last_sequence };
         if state.messages == 0 {
-            return Ok(end(answered(self.log.head()).await?));
+            return Ok(end(with_timeout(self.log.head()).await?));
         }
         let last = stream.get_raw_message(state.last_sequence).await?;
         let position = last.headers.get(POSITION).and_then(|position| position.as_str().parse().ok());
         let event_id = last.headers.get(NATS_MESSAGE_ID).map(ToString::to_string);
         if let Some(position) = position.map(Position) {
-            let stored = answered(self.log.event_id(position)).await?;
+            let stored = with_timeout(self.log.event_id(position)).await?;
             if stored.map(|id| id.to_string()) == event_id && event_id.is_some() {
                 return Ok(end(position));
             }
         }
         tracing::error!(?position, ?event_id, "the stream's last message is not in the log; emptying it");
         stream.purge().await?;
-        Ok(end(answered(self.log.head()).await?))
+        Ok(end(with_timeout(self.log.head()).await?))
     }
 
     /// Fails if the stream isn't as the relay left it: deleted, made anew, written to by others.
@@ -191,12 +191,12 @@ impl Relay<'_> {
 
     async fn page(&self, end: End) -> Result<Vec<Record>, sqlx::Error> {
         let read = async {
-            let mut connection = self.session.take(&self.works.connect).await?;
+            let mut connection = self.session.take(&self.background.connect).await?;
             let page = log::page(&mut connection, end.position, PAGE).await?;
             self.session.give_back(connection);
             Ok::<_, sqlx::Error>(page.records)
         };
-        answered(read).await
+        with_timeout(read).await
     }
 
     /// Hands all records to the client, in order. Only the last one is acknowledged: since each names
@@ -207,7 +207,7 @@ impl Relay<'_> {
         end: End,
         records: &[Record],
     ) -> Result<(Option<PublishAckFuture>, End), Failure> {
-        let prefix = &self.works.settings.subject_prefix;
+        let prefix = &self.background.settings.subject_prefix;
         let client = context.client();
         let mut published = end;
         let mut ack = None;
@@ -232,7 +232,7 @@ impl Relay<'_> {
     }
 
     async fn report(&self, position: Position) -> Result<(), Failure> {
-        let head = log::head(&self.works.pool).await?;
+        let head = log::head(&self.background.pool).await?;
         metrics::RELAY_LAG.set((head.0 - position.0).max(0));
         sqlx::query(
             "INSERT INTO checkpoints (name, generation, position) VALUES ('relay', 0, $1)
@@ -241,7 +241,7 @@ impl Relay<'_> {
              WHERE checkpoints.position <> excluded.position",
         )
         .bind(position.0)
-        .execute(&self.works.pool)
+        .execute(&self.background.pool)
         .await?;
         Ok(())
     }

@@ -14,7 +14,7 @@ use tokio::{
 };
 
 use super::feed::{Feed, Item};
-use crate::{answered::answered, background::Works, log};
+use crate::{background::Background, log, timeout::with_timeout};
 
 /// How long a feed that works may take to deliver what is in the log.
 const SILENCE: Duration = Duration::from_millis(200);
@@ -45,13 +45,13 @@ enum Place {
 }
 
 impl Source {
-    pub fn new(works: &Works, feed: &Feed, at: Position) -> Self {
+    pub fn new(background: &Background, feed: &Feed, at: Position) -> Self {
         Self {
-            pool: works.pool.clone(),
+            pool: background.pool.clone(),
             receiver: feed.subscribe(),
             feed: feed.clone(),
-            head: works.signals.head(),
-            poll_interval: works.settings.poll_interval,
+            head: background.signals.head(),
+            poll_interval: background.settings.poll_interval,
             at,
             behind: true,
         }
@@ -63,7 +63,7 @@ impl Source {
         let mut records = Vec::new();
         loop {
             if self.behind {
-                let page = answered(log::page(&self.pool, self.at, limit)).await?;
+                let page = with_timeout(log::page(&self.pool, self.at, limit)).await?;
                 self.behind = page.more;
                 if !page.records.is_empty() {
                     return Ok(self.batch(page.records.into_iter().map(Arc::new).collect(), "log"));

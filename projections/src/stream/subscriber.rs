@@ -17,15 +17,15 @@ use super::{
     source::Source,
 };
 use crate::{
-    answered::answered,
-    background::Works,
+    background::Background,
     checkpoint::{At, Consumer},
     dead_letters, metrics,
     tasks::Backoff,
+    timeout::with_timeout,
 };
 
 pub(crate) struct Subscriber<'a> {
-    pub works: &'a Works,
+    pub background: &'a Background,
     pub feed: &'a Feed,
     pub consumer: Consumer,
     pub handler: &'a dyn Handler,
@@ -45,7 +45,7 @@ impl Subscriber<'_> {
     /// Follows the log until `stop`, or until its checkpoint is gone.
     pub async fn run(&self, stop: &CancellationToken) {
         let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
-        let mut operators = self.works.signals.operators();
+        let mut operators = self.background.signals.operators();
         while !stop.is_cancelled() {
             operators.mark_unchanged();
             match self.follow(stop, &mut backoff).await {
@@ -65,23 +65,23 @@ impl Subscriber<'_> {
     async fn wait(&self, operators: &mut watch::Receiver<u64>, stop: &CancellationToken) {
         tokio::select! {
             _ = operators.changed() => {}
-            () = sleep(self.works.settings.poll_interval) => {}
+            () = sleep(self.background.settings.poll_interval) => {}
             () = stop.cancelled() => {}
         }
     }
 
     async fn follow(&self, stop: &CancellationToken, backoff: &mut Backoff) -> Result<Next, sqlx::Error> {
-        let pool = &self.works.pool;
-        let Some(checkpoint) = answered(self.consumer.read(pool)).await? else { return Ok(Next::Gone) };
+        let pool = &self.background.pool;
+        let Some(checkpoint) = with_timeout(self.consumer.read(pool)).await? else { return Ok(Next::Gone) };
         if checkpoint.state != "running" {
             return Ok(Next::Wait);
         }
-        if !answered(self.consumer.shares_history(pool, &checkpoint)).await? {
-            return answered(self.diverged(checkpoint.at.position)).await;
+        if !with_timeout(self.consumer.shares_history(pool, &checkpoint)).await? {
+            return with_timeout(self.diverged(checkpoint.at.position)).await;
         }
-        let settings = &self.works.settings;
+        let settings = &self.background.settings;
         let mut at = checkpoint.at;
-        let mut source = Source::new(self.works, self.feed, at.position);
+        let mut source = Source::new(self.background, self.feed, at.position);
         loop {
             let batch = tokio::select! {
                 batch = source.next(settings.batch_events) => batch?,
@@ -111,7 +111,7 @@ impl Subscriber<'_> {
     }
 
     async fn commit(&self, from: At, records: &[Arc<Record>]) -> Result<Option<At>, HandleError> {
-        answered(self.handler.commit(self.works, from, records)).await
+        with_timeout(self.handler.commit(self.background, from, records)).await
     }
 
     fn measure(&self, events: usize, from: &str, begun: Instant) {
@@ -130,7 +130,7 @@ impl Subscriber<'_> {
         reason: &str,
     ) -> Result<Next, sqlx::Error> {
         match self.commit(at, &records[..index]).await {
-            Ok(Some(at)) => answered(self.park(at.position, &records[index], reason)).await,
+            Ok(Some(at)) => with_timeout(self.park(at.position, &records[index], reason)).await,
             Err(HandleError::Database(error)) => Err(error),
             Ok(None) | Err(HandleError::Poison { .. }) => Ok(Next::StartOver),
         }
@@ -151,14 +151,14 @@ impl Subscriber<'_> {
                     _ => return Err(error),
                 },
             };
-            return answered(self.park(at.position, record, &reason)).await;
+            return with_timeout(self.park(at.position, record, &reason)).await;
         }
         Ok(Next::StartOver)
     }
 
     async fn park(&self, at: Position, record: &Record, reason: &str) -> Result<Next, sqlx::Error> {
         let name = self.consumer.name;
-        let mut transaction = self.works.pool.begin().await?;
+        let mut transaction = self.background.pool.begin().await?;
         if !self.consumer.stop(&mut *transaction, at, "parked", reason).await? {
             return Ok(Next::StartOver);
         }
@@ -179,7 +179,7 @@ impl Subscriber<'_> {
     async fn diverged(&self, at: Position) -> Result<Next, sqlx::Error> {
         let name = self.consumer.name;
         let reason = format!("the log holds another event at position {at}, or none");
-        if !self.consumer.stop(&self.works.pool, at, "diverged", &reason).await? {
+        if !self.consumer.stop(&self.background.pool, at, "diverged", &reason).await? {
             return Ok(Next::StartOver);
         }
         metrics::PARKED.with_label_values(&[name, "diverged"]).inc();
@@ -190,7 +190,7 @@ impl Subscriber<'_> {
     /// If nothing changed, what the feed brought is not in the log: a rest keeps that from becoming a
     /// busy loop.
     async fn after_fence(&self, at: Position) -> Result<Next, sqlx::Error> {
-        let checkpoint = answered(self.consumer.read(&self.works.pool)).await?;
+        let checkpoint = with_timeout(self.consumer.read(&self.background.pool)).await?;
         if checkpoint.is_some_and(|found| found.at.position == at && found.state == "running") {
             tracing::warn!(projection = self.consumer.name, position = %at, "JetStream brought what the log doesn't hold");
             return Ok(Next::Wait);

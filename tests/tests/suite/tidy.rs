@@ -26,7 +26,7 @@ const MAX_LINES: usize = 450;
 
 /// Where cqrs-es meets our code; the last is the bench's comparison.
 const CQRS_ES_HOMES: &[&str] =
-    &["commands/src/host.rs", "projections/src/rebuild/second_look.rs", "tests/src/bin/bench/comparison.rs"];
+    &["commands/src/host.rs", "projections/src/verify/second_look.rs", "tests/src/bin/bench/comparison.rs"];
 
 /// Names that say nothing about what is inside.
 const EMPTY_NAMES: &[&str] =

@@ -13,12 +13,13 @@ use lru::LruCache;
 use sqlx::{PgConnection, Postgres, postgres::PgArguments, query::Query};
 use uuid::Uuid;
 
-use super::{Definition, Fold, table};
+use super::table;
 use crate::{
-    background::Works,
+    background::Background,
     checkpoint::{At, Consumer, FENCE},
     notices::{Keys, Notice},
     partition::Partition,
+    read_models::{Definition, Fold},
     session::Session,
     stream::handler::{HandleError, Handler},
 };
@@ -27,7 +28,7 @@ use crate::{
 const MAX_KEPT_BYTES: usize = 16 << 20;
 
 /// One partition of a generation of a read model.
-pub(crate) struct Engine {
+pub(crate) struct Projector {
     definition: &'static Definition,
     generation: i32,
     partition: Partition,
@@ -35,7 +36,7 @@ pub(crate) struct Engine {
     upsert_sql: String,
     /// Events that an operator said to leave out.
     skipped: Vec<Uuid>,
-    /// Rows as they were last written here. As long as the fence lets this engine through, nobody else
+    /// Rows as they were last written here. As long as the fence lets this projector through, nobody else
     /// has written them; whenever it doesn't, or anything fails, they are forgotten.
     kept: Mutex<Kept>,
     session: Session,
@@ -55,7 +56,7 @@ struct Row {
 static MOVE_AND_NOTIFY: LazyLock<String> =
     LazyLock::new(|| format!("{FENCE} SELECT pg_notify('daybook_read', $9) FROM fence"));
 
-impl Engine {
+impl Projector {
     pub fn new(
         definition: &'static Definition,
         generation: i32,
@@ -179,17 +180,17 @@ impl Engine {
 }
 
 #[async_trait]
-impl Handler for Engine {
+impl Handler for Projector {
     async fn commit(
         &self,
-        works: &Works,
+        background: &Background,
         from: At,
         records: &[Arc<Record>],
     ) -> Result<Option<At>, HandleError> {
         // Rows and checkpoint are lost together or not at all, so nothing is gained by waiting for the
         // disk; and a statement that notifies holds a lock of the whole database until its commit ends,
         // so a slow disk would hold up whoever appends to the log.
-        let mut connection = self.session.take(&works.relaxed).await?;
+        let mut connection = self.session.take(&background.relaxed).await?;
         let applied = self.apply(&mut connection, from, records).await?;
         self.session.give_back(connection);
         Ok(applied)

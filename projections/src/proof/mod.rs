@@ -4,6 +4,7 @@
 //! What it finds is stored, a metric, a line in the log that is worth an alarm, and the projection's
 //! status `diverged`. The projection goes on: a wrong row is better than a wrong shop.
 
+mod account;
 mod events;
 mod report;
 mod rows;
@@ -13,37 +14,40 @@ use std::time::Duration;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use self::{events::EventAudit, rows::RowAudit};
+use self::{events::EventCheck, rows::RowCheck};
+pub(crate) use account::Proof;
+
 use crate::{
-    answered::answered_within,
-    background::Works,
+    background::Background,
     checkpoint::Consumer,
     partition::Partition,
-    read_models::{READ_MODELS, worker::Generations},
+    projection::generations::Generations,
+    read_models::READ_MODELS,
     tasks::{Backoff, Tasks},
+    timeout::with_timeout_of,
 };
 
 /// What a look at everything may take: much more than it does, unless the database is cut off.
 const LOOK_TIMEOUT: Duration = Duration::from_secs(120);
 
-pub(crate) fn start(tasks: &Tasks, works: &Works) {
-    let works = works.clone();
+pub(crate) fn start(tasks: &Tasks, background: &Background) {
+    let background = background.clone();
     tasks.keep("audit", move |stop| {
-        let works = works.clone();
+        let background = background.clone();
         async move {
-            works.leases.hold(&works.pool, "audit", &stop, run(&works, &stop)).await;
+            background.leases.hold(&background.pool, "audit", &stop, run(&background, &stop)).await;
         }
     });
 }
 
-async fn run(works: &Works, stop: &CancellationToken) {
+async fn run(background: &Background, stop: &CancellationToken) {
     let mut backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(30));
     while !stop.is_cancelled() {
-        let audited = tokio::select! {
-            audited = answered_within(LOOK_TIMEOUT, audit_all(works)) => audited,
+        let proved = tokio::select! {
+            proved = with_timeout_of(LOOK_TIMEOUT, prove_all(background)) => proved,
             () = stop.cancelled() => return,
         };
-        if let Err(error) = audited {
+        if let Err(error) = proved {
             if backoff.is_first() {
                 tracing::warn!(%error, "cannot audit the read models");
             }
@@ -51,19 +55,19 @@ async fn run(works: &Works, stop: &CancellationToken) {
             continue;
         }
         backoff.reset();
-        tokio::select! { () = sleep(works.settings.audit_interval) => {} () = stop.cancelled() => {} }
+        tokio::select! { () = sleep(background.settings.audit_interval) => {} () = stop.cancelled() => {} }
     }
 }
 
-async fn audit_all(works: &Works) -> Result<(), sqlx::Error> {
+async fn prove_all(background: &Background) -> Result<(), sqlx::Error> {
     for definition in READ_MODELS {
-        let Some(generations) = Generations::of(&works.pool, definition.name).await? else { continue };
+        let Some(generations) = Generations::of(&background.pool, definition.name).await? else { continue };
         for generation in generations.all() {
             for partition in Partition::all(generation.partitions) {
                 let consumer = Consumer { name: definition.name, generation: generation.number, partition };
-                EventAudit { works, kind: definition.kind, consumer }.look().await?;
+                EventCheck { background, kind: definition.kind, consumer }.look().await?;
             }
-            RowAudit { works, definition, generation: generation.number }.look().await?;
+            RowCheck { background, definition, generation: generation.number }.look().await?;
         }
     }
     Ok(())

@@ -14,10 +14,10 @@ const LEAST_EVENTS: i64 = 10_000;
 /// Pages of the log that are looked at to find out where to cut.
 const SAMPLED_PAGES: f64 = 300.0;
 /// Begins a transaction in which every statement sees the same state of the database.
-pub(super) const SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+pub(crate) const SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
 /// A session that holds a snapshot, for itself and for others.
-pub(super) struct Snapshot {
+pub(crate) struct Snapshot {
     pub connection: PgConnection,
     connect: PgConnectOptions,
     id: String,
@@ -25,14 +25,14 @@ pub(super) struct Snapshot {
 
 /// How a further session comes to see the same.
 #[derive(Clone)]
-pub(super) struct Shared {
+pub(crate) struct Shared {
     connect: PgConnectOptions,
     id: String,
 }
 
 /// Streams whose ids are above one and up to another.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Range {
+pub(crate) struct Range {
     above: Option<String>,
     up_to: Option<String>,
 }
@@ -113,7 +113,7 @@ fn between(mut bounds: Vec<String>) -> Vec<Range> {
 }
 
 /// The events of a range, stream after stream.
-pub(super) struct Events<'c> {
+pub(crate) struct Events<'c> {
     rows: Rows<'c>,
     /// Filled anew for each event.
     record: Record,
@@ -173,7 +173,7 @@ fn replace(text: &mut String, with: &str) {
 }
 
 /// A session that may take its time, for reading or writing all of a read model.
-pub(super) async fn long_session(connect: &PgConnectOptions) -> Result<PgConnection, sqlx::Error> {
+pub(crate) async fn long_session(connect: &PgConnectOptions) -> Result<PgConnection, sqlx::Error> {
     // Slow by design: not worth a warning each time.
     let connect = connect.clone().application_name("daybook rebuild").disable_statement_logging();
     let mut connection = connect.connect().await?;

@@ -21,7 +21,7 @@ const EPOCH_US: i64 = 946_684_800_000_000;
 
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("a row of COPY doesn't fit: {0}")]
-pub(super) struct Malformed(pub &'static str);
+pub(crate) struct Malformed(pub &'static str);
 
 impl From<Malformed> for sqlx::Error {
     fn from(error: Malformed) -> Self {
@@ -30,7 +30,7 @@ impl From<Malformed> for sqlx::Error {
 }
 
 /// What a query gives, row by row.
-pub(super) struct Rows<'c> {
+pub(crate) struct Rows<'c> {
     messages: BoxStream<'c, Result<Bytes, sqlx::Error>>,
     has_begun: bool,
 }
@@ -76,7 +76,7 @@ fn without_header(mut message: Bytes) -> Result<Bytes, Malformed> {
 
 /// The values of a row, to be taken in their order.
 #[derive(Debug)]
-pub(super) struct Fields<'a>(&'a [u8]);
+pub(crate) struct Fields<'a>(&'a [u8]);
 
 impl<'a> Fields<'a> {
     pub fn of(row: &'a [u8], count: usize) -> Result<Self, Malformed> {
@@ -139,7 +139,7 @@ impl<'a> Fields<'a> {
 /// Rows for `COPY … FROM STDIN (FORMAT binary)`. Several of these, one behind the other, are one COPY if
 /// the first is [`Self::header`] and the last [`Self::trailer`].
 #[derive(Default)]
-pub(super) struct Piece(pub Vec<u8>);
+pub(crate) struct Piece(pub Vec<u8>);
 
 impl Piece {
     pub fn header() -> Self {
@@ -175,7 +175,7 @@ impl Piece {
 }
 
 /// A text as it stands in SQL, whatever it contains: sessions here have `standard_conforming_strings`.
-pub(super) fn literal(text: &str) -> String {
+pub(crate) fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
 

@@ -11,15 +11,16 @@ use serde::Serialize;
 use sqlx::{PgConnection, postgres::PgConnectOptions};
 use uuid::Uuid;
 
-use super::{
-    binary::{Fields, Rows},
-    streams::{Events, Range, Shared, Snapshot},
-    turns::Turns,
-};
 use crate::{
     checkpoint::Reached,
     dead_letters,
-    read_models::{Definition, Fold, Written, table},
+    projection::table,
+    read_models::{Definition, Fold, Written},
+    scan::{
+        binary::{Fields, Rows},
+        streams::{Events, Range, Shared, Snapshot},
+        turns::Turns,
+    },
     tasks::apart,
 };
 

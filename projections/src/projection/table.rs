@@ -2,8 +2,7 @@
 
 use sqlx::PgConnection;
 
-use super::Definition;
-use crate::checkpoint::FENCE;
+use crate::{checkpoint::FENCE, read_models::Definition};
 
 /// Names come from [`Definition`]s, never from outside.
 pub(crate) fn name(model: &str, generation: i32) -> String {

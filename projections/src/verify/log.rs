@@ -12,8 +12,8 @@ use daybook_domain::{
 use serde::Serialize;
 use sqlx::{Executor, PgConnection, PgPool, postgres::PgConnectOptions};
 
-use super::{
-    second_look::Sample,
+use super::second_look::Sample;
+use crate::scan::{
     streams::{Events, Range, SNAPSHOT, long_session},
     turns::Turns,
 };

@@ -7,19 +7,18 @@ use futures::TryStreamExt;
 use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
-use super::report::report;
+use super::{account::Proof, report::report};
 use crate::{
-    background::Works,
+    background::Background,
     checkpoint::{At, Consumer},
-    proof::Proof,
 };
 
 /// Events whose digests are summed up at a time.
 const MAX_EVENTS: i64 = 100_000;
 
 /// Of one partition of a generation of a read model.
-pub(super) struct EventAudit<'a> {
-    pub works: &'a Works,
+pub(super) struct EventCheck<'a> {
+    pub background: &'a Background,
     /// Of its streams.
     pub kind: &'static str,
     pub consumer: Consumer,
@@ -35,10 +34,10 @@ struct Account {
     wrong_events: Option<String>,
 }
 
-impl EventAudit<'_> {
+impl EventCheck<'_> {
     /// Reads on in the log, up to where the projection stands, and compares the two accounts there.
     pub async fn look(&self) -> Result<(), sqlx::Error> {
-        let mut transaction = self.works.pool.begin_with(SNAPSHOT).await?;
+        let mut transaction = self.background.pool.begin_with(SNAPSHOT).await?;
         let Some(checkpoint) = self.consumer.read(&mut *transaction).await? else { return Ok(()) };
         let account = self.account(&mut transaction).await?;
         let claimed = match checkpoint.at.proof {

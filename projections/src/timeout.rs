@@ -8,13 +8,13 @@ use tokio::time::timeout;
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(12);
 
 /// The answer, or an error that leaves open whether it was done.
-pub(crate) async fn answered<T, E: From<sqlx::Error>>(
+pub(crate) async fn with_timeout<T, E: From<sqlx::Error>>(
     asked: impl Future<Output = Result<T, E>>,
 ) -> Result<T, E> {
-    answered_within(ANSWER_TIMEOUT, asked).await
+    with_timeout_of(ANSWER_TIMEOUT, asked).await
 }
 
-pub(crate) async fn answered_within<T, E: From<sqlx::Error>>(
+pub(crate) async fn with_timeout_of<T, E: From<sqlx::Error>>(
     limit: Duration,
     asked: impl Future<Output = Result<T, E>>,
 ) -> Result<T, E> {

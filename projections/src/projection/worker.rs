@@ -9,57 +9,17 @@ use sqlx::PgPool;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use super::{Definition, READ_MODELS, engine::Engine};
+use super::{generations::Generations, projector::Projector};
 use crate::{
-    answered::answered,
-    background::Works,
+    background::Background,
     dead_letters,
     notices::{self, Notice},
     partition::Partition,
+    read_models::{Definition, READ_MODELS},
     stream::{feed::Feed, subscriber::Subscriber},
     tasks::{Backoff, Tasks, side_by_side},
+    timeout::with_timeout,
 };
-
-/// The generations that are folded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Generations {
-    pub live: Generation,
-    pub previous: Option<Generation>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Generation {
-    pub number: i32,
-    /// It was made with so many; 0 if it is gone.
-    pub partitions: usize,
-}
-
-impl Generations {
-    pub async fn of(pool: &PgPool, model: &str) -> Result<Option<Self>, sqlx::Error> {
-        let row: Option<(i32, i64, Option<i32>, i64)> = sqlx::query_as(
-            "SELECT live_generation,
-                    (SELECT count(*) FROM checkpoints c WHERE c.name = r.name AND generation = live_generation),
-                    previous_generation,
-                    (SELECT count(*) FROM checkpoints c WHERE c.name = r.name AND generation = previous_generation)
-               FROM read_models r WHERE name = $1",
-        )
-        .bind(model)
-        .fetch_optional(pool)
-        .await?;
-        let generation = |number, partitions| Generation {
-            number,
-            partitions: usize::try_from(partitions).expect("a count"),
-        };
-        Ok(row.map(|(live, partitions, previous, of_previous)| Self {
-            live: generation(live, partitions),
-            previous: previous.map(|number| generation(number, of_previous)),
-        }))
-    }
-
-    pub fn all(self) -> impl Iterator<Item = Generation> {
-        [Some(self.live), self.previous].into_iter().flatten()
-    }
-}
 
 /// Makes the first generation of each read model that has none.
 pub(crate) async fn ensure_all(pool: &PgPool, partitions: usize) -> Result<(), sqlx::Error> {
@@ -103,18 +63,23 @@ async fn ensure(pool: &PgPool, definition: &Definition, partitions: usize) -> Re
     transaction.commit().await
 }
 
-pub(crate) fn start(tasks: &Tasks, works: &Works, feed: &Feed, definition: &'static Definition) {
-    let (works, feed) = (works.clone(), feed.clone());
+pub(crate) fn start(tasks: &Tasks, background: &Background, feed: &Feed, definition: &'static Definition) {
+    let (background, feed) = (background.clone(), feed.clone());
     tasks.keep(format!("projection/{}", definition.name), move |stop| {
-        let (works, feed) = (works.clone(), feed.clone());
-        async move { run(&works, &feed, definition, &stop).await }
+        let (background, feed) = (background.clone(), feed.clone());
+        async move { run(&background, &feed, definition, &stop).await }
     });
 }
 
-async fn run(works: &Works, feed: &Feed, definition: &'static Definition, stop: &CancellationToken) {
+async fn run(
+    background: &Background,
+    feed: &Feed,
+    definition: &'static Definition,
+    stop: &CancellationToken,
+) {
     let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
     while !stop.is_cancelled() {
-        if let Err(error) = fold_generations(works, feed, definition, stop).await {
+        if let Err(error) = fold_generations(background, feed, definition, stop).await {
             if backoff.is_first() {
                 tracing::error!(projection = definition.name, %error, "cannot read which generations there are");
             }
@@ -127,24 +92,25 @@ async fn run(works: &Works, feed: &Feed, definition: &'static Definition, stop: 
 
 /// Folds the generations that there are, until there are others.
 async fn fold_generations(
-    works: &Works,
+    background: &Background,
     feed: &Feed,
     definition: &'static Definition,
     stop: &CancellationToken,
 ) -> Result<(), sqlx::Error> {
-    answered(ensure(&works.pool, definition, works.settings.partitions)).await?;
-    let Some(generations) = answered(Generations::of(&works.pool, definition.name)).await? else {
+    with_timeout(ensure(&background.pool, definition, background.settings.partitions)).await?;
+    let Some(generations) = with_timeout(Generations::of(&background.pool, definition.name)).await? else {
         return Ok(());
     };
     let most = generations.all().map(|generation| generation.partitions).max().unwrap_or(0);
-    works.shares.set_partitions(definition.name, most);
+    background.shares.set_partitions(definition.name, most);
     let changed = stop.child_token();
     let folding = (0..most).map(|index| {
-        let worker = Worker { works: works.clone(), feed: feed.clone(), definition, generations, index };
+        let worker =
+            Worker { background: background.clone(), feed: feed.clone(), definition, generations, index };
         worker.run(changed.clone())
     });
     let watch = async {
-        wait_for_others(works, definition, generations, &changed).await;
+        wait_for_others(background, definition, generations, &changed).await;
         changed.cancel();
     };
     tokio::join!(side_by_side(folding), watch);
@@ -153,7 +119,7 @@ async fn fold_generations(
 
 /// Works on one partition of each generation that has it.
 struct Worker {
-    works: Works,
+    background: Background,
     feed: Feed,
     definition: &'static Definition,
     generations: Generations,
@@ -163,7 +129,7 @@ struct Worker {
 impl Worker {
     /// As long as the generations are these.
     async fn run(self, stop: CancellationToken) {
-        let Works { leases, pool, shares, .. } = &self.works;
+        let Background { leases, pool, shares, .. } = &self.background;
         let lease = format!("projection/{}/{}", self.definition.name, self.index);
         while !stop.is_cancelled() {
             leases.hold_share(pool, &lease, shares, &stop, |enough| self.follow(enough)).await;
@@ -171,10 +137,10 @@ impl Worker {
     }
 
     async fn follow(&self, stop: CancellationToken) {
-        let Self { works, feed, definition, .. } = self;
+        let Self { background, feed, definition, .. } = self;
         let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
         let skipped = loop {
-            match answered(dead_letters::skipped(&works.pool, definition.name)).await {
+            match with_timeout(dead_letters::skipped(&background.pool, definition.name)).await {
                 Ok(skipped) => break skipped,
                 Err(_) if stop.is_cancelled() => return,
                 Err(error) => {
@@ -186,12 +152,14 @@ impl Worker {
         let partitions = self.generations.all().filter_map(|generation| {
             let own =
                 Partition::all(generation.partitions).find(|partition| partition.index == self.index)?;
-            Some(Engine::new(definition, generation.number, own, skipped.clone()))
+            Some(Projector::new(definition, generation.number, own, skipped.clone()))
         });
-        let subscribers = partitions.map(|engine| {
+        let subscribers = partitions.map(|projector| {
             let stop = &stop;
             async move {
-                Subscriber { works, feed, consumer: engine.consumer(), handler: &engine }.run(stop).await;
+                Subscriber { background, feed, consumer: projector.consumer(), handler: &projector }
+                    .run(stop)
+                    .await;
             }
         });
         join_all(subscribers.collect::<Vec<_>>()).await;
@@ -201,20 +169,20 @@ impl Worker {
 }
 
 async fn wait_for_others(
-    works: &Works,
+    background: &Background,
     definition: &Definition,
     known: Generations,
     stop: &CancellationToken,
 ) {
-    let mut operators = works.signals.operators();
+    let mut operators = background.signals.operators();
     loop {
         tokio::select! {
             _ = operators.changed() => {}
-            () = sleep(works.settings.poll_interval) => {}
+            () = sleep(background.settings.poll_interval) => {}
             () = stop.cancelled() => return,
         }
         // A database that doesn't answer has not changed them either.
-        match answered(Generations::of(&works.pool, definition.name)).await {
+        match with_timeout(Generations::of(&background.pool, definition.name)).await {
             Ok(found) if found != Some(known) => return,
             _ => {}
         }

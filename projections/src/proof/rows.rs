@@ -1,16 +1,16 @@
 //! Is each row the fold of its stream?
 
 use super::report::report;
-use crate::{background::Works, metrics, read_models::Definition, rebuild::verify};
+use crate::{background::Background, metrics, read_models::Definition, verify::rows::verify_page};
 
 /// Of one generation of a read model.
-pub(super) struct RowAudit<'a> {
-    pub works: &'a Works,
+pub(super) struct RowCheck<'a> {
+    pub background: &'a Background,
     pub definition: &'static Definition,
     pub generation: i32,
 }
 
-impl RowAudit<'_> {
+impl RowCheck<'_> {
     /// Compares the next rows with the folds of their streams.
     pub async fn look(&self) -> Result<(), sqlx::Error> {
         let (name, generation) = (self.definition.name, self.generation);
@@ -21,11 +21,11 @@ impl RowAudit<'_> {
         )
         .bind(name)
         .bind(generation)
-        .fetch_one(&self.works.pool)
+        .fetch_one(&self.background.pool)
         .await?;
-        let rows = self.works.settings.audit_rows;
+        let rows = self.background.settings.audit_rows;
         let (found, next) =
-            verify::verify_page(&self.works.connect, self.definition, generation, &after, rows).await?;
+            verify_page(&self.background.connect, self.definition, generation, &after, rows).await?;
         metrics::AUDITED_ROWS.with_label_values(&[name]).inc_by(found.rows.unsigned_abs());
         sqlx::query(
             "UPDATE row_audits SET rows_after = coalesce($3, ''),
@@ -41,7 +41,7 @@ impl RowAudit<'_> {
         .bind(found.differences)
         .bind(&found.first_difference)
         .bind(&after)
-        .execute(&self.works.pool)
+        .execute(&self.background.pool)
         .await?;
         if let Some(finding) = found.first_difference.filter(|finding| known.as_ref() != Some(finding)) {
             report(name, generation, "rows", &finding);

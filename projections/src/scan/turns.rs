@@ -3,7 +3,7 @@
 /// Gives way to other tasks now and then: rows that have arrived are read without ever waiting, and
 /// whoever shares the thread would wait instead.
 #[derive(Default)]
-pub(super) struct Turns(u32);
+pub(crate) struct Turns(u32);
 
 impl Turns {
     const RECORDS: u32 = 128;
