@@ -17,6 +17,7 @@ use crate::{
     audit::Audit,
     auth::{Verifier, keys::Jwk},
     config::Config,
+    entropy::Clock,
     http::{limits::RateLimits, live::Live},
     metrics,
     vault::Vault,
@@ -30,6 +31,7 @@ pub struct App {
     pub log: Log,
     pub operators: Operators,
     pub vault: Vault,
+    pub clock: Clock,
     pub audit: Audit,
     pub verifier: Arc<Verifier>,
     /// What is published under `/.well-known/jwks.json`.

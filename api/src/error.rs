@@ -1,17 +1,17 @@
 //! How commands and queries fail, as problems. No aggregate is named here: a rejection brings its code.
 
-use daybook_commands::{Failure, NotDone, Refusal, RefusalKind};
+use daybook_commands::{CommandError, Failure, Refusal, RefusalKind};
 use daybook_projections::{BadCursor, OperatorError, QueryError};
 use tracing::{error, warn};
 
 use crate::{http::problem::Problem, vault::VaultError};
 use actix_web::http::StatusCode;
 
-impl From<NotDone> for Problem {
-    fn from(not_done: NotDone) -> Self {
-        match not_done {
-            NotDone::Refused(refusal) => refusal.into(),
-            NotDone::Failed(failure) => failure.into(),
+impl From<CommandError> for Problem {
+    fn from(error: CommandError) -> Self {
+        match error {
+            CommandError::Refused(refusal) => refusal.into(),
+            CommandError::Failed(failure) => failure.into(),
         }
     }
 }

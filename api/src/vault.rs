@@ -15,11 +15,16 @@ use aws_lc_rs::{
     rand,
 };
 use base64::{Engine, prelude::BASE64_STANDARD};
-use daybook_domain::{ids::OrderId, sealed::Sealed};
+use daybook_commands::{Failure, Means};
+use daybook_domain::sealed::{Person, Sealed};
+use daybook_migrations::{ErrorClass, classify};
 use moka::sync::Cache;
 use serde::{Serialize, de::DeserializeOwned};
 use sqlx::PgPool;
+use tracing::error;
 use uuid::Uuid;
+
+use crate::entropy;
 
 /// How long an unwrapped key is remembered, and so how long an erasure may take, s.
 const KEY_MEMORY_SECS: u64 = 60;
@@ -28,15 +33,6 @@ const REMEMBERED_KEYS: u64 = 20_000;
 /// How often to look again for a key that was made or thrown away at the same moment.
 const KEY_ATTEMPTS: u32 = 5;
 const KEY_LEN: usize = 32;
-
-/// Whose data it is.
-#[derive(Debug, Clone, Copy)]
-pub enum Person<'a> {
-    /// The `sub` of a customer's token.
-    Customer(&'a str),
-    /// Nobody with an account: a guest is known by their order.
-    Order(OrderId),
-}
 
 /// Seals and opens personal data. A cheap handle.
 #[derive(Clone)]
@@ -61,6 +57,32 @@ pub enum VaultError {
     Contended,
 }
 
+impl Means for Vault {
+    fn new_id(&self) -> Uuid {
+        entropy::new_id()
+    }
+
+    async fn seal(&self, person: &Person<'_>, data: &(impl Serialize + Sync)) -> Result<Sealed, Failure> {
+        Self::seal(self, person, data).await.map_err(|error| {
+            error!(%error, "personal data can't be sealed");
+            error.into()
+        })
+    }
+}
+
+/// What a command that needs the vault comes to without it. Nothing was appended yet.
+impl From<VaultError> for Failure {
+    fn from(error: VaultError) -> Self {
+        match error {
+            VaultError::Database(error) => match classify(&error) {
+                ErrorClass::Conflict | ErrorClass::Busy | ErrorClass::Gone => Self::Unavailable,
+                ErrorClass::Data | ErrorClass::Defect => Self::Internal,
+            },
+            VaultError::NotAuthentic | VaultError::Shape | VaultError::Contended => Self::Internal,
+        }
+    }
+}
+
 impl From<Unspecified> for VaultError {
     fn from(_: Unspecified) -> Self {
         Self::NotAuthentic
@@ -80,13 +102,11 @@ struct PersonKey {
     key: Arc<RandomizedNonceKey>,
 }
 
-impl Person<'_> {
-    /// As it stands in `person_keys.owner`.
-    fn owner(&self) -> String {
-        match self {
-            Self::Customer(id) => format!("customer/{id}"),
-            Self::Order(id) => format!("order/{id}"),
-        }
+/// As it stands in `person_keys.owner`.
+fn owner(person: &Person<'_>) -> String {
+    match person {
+        Person::Customer(id) => format!("customer/{id}"),
+        Person::Order(id) => format!("order/{id}"),
     }
 }
 
@@ -158,7 +178,7 @@ impl Vault {
     }
 
     async fn key_of(&self, person: &Person<'_>) -> Result<PersonKey, VaultError> {
-        let owner = person.owner();
+        let owner = owner(person);
         if let Some(key) = self.by_owner.get(&owner) {
             return Ok(key);
         }

@@ -102,7 +102,8 @@ pub async fn start(config: &Config, clock: Clock) -> Result<Running, StartError>
 
     let published_key = signing_key.map(|key| key.jwk);
     let own_keys = KeySet::new(&published_key);
-    let verifier = Arc::new(Verifier::new(&config.token_issuer, &config.token_audience, own_keys, clock));
+    let verifier =
+        Arc::new(Verifier::new(&config.token_issuer, &config.token_audience, own_keys, clock.clone()));
     revocation::load(&queries_pool, &verifier).await?;
     let (audit, audit_writer) = Audit::new(queries_pool.clone());
     let mut background = vec![tasks::spawn("audit", audit_writer.run())];
@@ -118,6 +119,7 @@ pub async fn start(config: &Config, clock: Clock) -> Result<Running, StartError>
         log,
         operators: Operators::new(queries_pool.clone(), connect),
         vault,
+        clock,
         audit,
         verifier,
         published_key,

@@ -2,10 +2,11 @@
 
 use std::{collections::BTreeMap, time::Instant};
 
-use daybook_domain::policy::{self, Action, Actor, Denied};
+use chrono::{DateTime, Utc};
+use daybook_domain::policy::{self, Action, Actor, Demand, Denied};
 use uuid::Uuid;
 
-use crate::outcome::{NotDone, Refusal};
+use crate::error::Refusal;
 
 /// What comes with every command.
 #[derive(Debug, Clone)]
@@ -18,17 +19,22 @@ pub struct Context {
     /// W3C Trace Context.
     pub traceparent: Option<String>,
     pub deadline: Instant,
+    /// The time of the request, taken once: deciding again comes to the same.
+    pub now: DateTime<Utc>,
     pub key: Option<IdempotencyKey>,
     /// The version that the thing must still have.
     pub if_match: Option<i64>,
 }
 
+/// SHA-256.
+pub type Fingerprint = [u8; 32];
+
 /// A caller's name for one request, so that it can be repeated without being done twice.
 #[derive(Debug, Clone)]
 pub struct IdempotencyKey {
     pub key: String,
-    /// SHA-256 of the request: method, path and body.
-    pub fingerprint: [u8; 32],
+    /// SHA-256 of method, path and body, as release 0.1 told requests apart. `None`: it didn't come over HTTP.
+    pub http_fingerprint: Option<Fingerprint>,
 }
 
 impl Context {
@@ -44,15 +50,24 @@ impl Context {
         serde_json::to_string(&metadata).expect("strings serialize")
     }
 
-    /// Refuses if the caller may not do this to a thing of `owner`.
-    pub(crate) fn authorize(&self, action: Action, owner: Option<&str>) -> Result<(), NotDone> {
-        self.check(action, owner).map_err(NotDone::Refused)
+    /// Refuses if the caller may do this to nothing at all, not even to what is their own.
+    pub fn check_door(&self, action: Action) -> Result<(), Refusal> {
+        policy::may_ever(&self.actor, action).map_err(|denied| refusal(denied, action))
     }
 
-    pub(crate) fn check(&self, action: Action, owner: Option<&str>) -> Result<(), Refusal> {
-        policy::authorize(&self.actor, action, owner).map_err(|denied| match denied {
-            Denied::Forbidden => Refusal::forbidden(action.rule().name),
-            Denied::Hidden => Refusal::not_found("there is no such thing"),
-        })
+    pub fn check_demands(&self, demands: &[Demand]) -> Result<(), Refusal> {
+        demands.iter().try_for_each(|demand| self.check(demand.action, demand.owner.as_deref()))
+    }
+
+    /// Refuses if the caller may not do this to a thing of `owner`.
+    pub fn check(&self, action: Action, owner: Option<&str>) -> Result<(), Refusal> {
+        policy::authorize(&self.actor, action, owner).map_err(|denied| refusal(denied, action))
+    }
+}
+
+fn refusal(denied: Denied, action: Action) -> Refusal {
+    match denied {
+        Denied::Forbidden => Refusal::forbidden(action.rule().name),
+        Denied::Hidden => Refusal::not_found("there is no such thing"),
     }
 }

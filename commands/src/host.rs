@@ -1,7 +1,10 @@
 //! Where cqrs-es meets the domain: deciders run as its aggregates, and one command's unit of work is
 //! its event store. The only file that knows cqrs-es.
 
-use std::{collections::HashMap, sync::Mutex};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+};
 
 use cqrs_es::{
     Aggregate, AggregateContext, AggregateError, CqrsFramework, DomainEvent, EventEnvelope, EventStore,
@@ -15,11 +18,15 @@ use tokio::task::unconstrained;
 /// What followed from a command, and the state after it.
 pub struct Decided<D: Decider> {
     pub events: Vec<D::Event>,
-    pub state: D,
+    pub state: Arc<D>,
 }
 
 /// Decides `command` on `state`. Deciders are pure, so none of the framework's futures ever waits.
-pub fn execute<D: Decider>(id: &str, state: &D, command: D::Command) -> Result<Decided<D>, D::Rejection> {
+pub fn execute<D: Decider>(
+    id: &str,
+    state: &Arc<D>,
+    command: D::Command,
+) -> Result<Decided<D>, D::Rejection> {
     let unit = UnitOfWork { before: state, decided: Mutex::new(None) };
     let framework = CqrsFramework::<Hosted<D>, _>::new(&unit, vec![], ());
     // Unconstrained: the framework's own mutex would yield to tokio once the task's budget is spent.
@@ -35,10 +42,11 @@ pub fn execute<D: Decider>(id: &str, state: &D, command: D::Command) -> Result<D
     }
 }
 
-/// A decider as an aggregate.
+/// A decider as an aggregate. It shares the state with the working set until an event changes it, so a command
+/// that is refused, or changes nothing, copies nothing.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(transparent, bound = "")]
-struct Hosted<D: Decider>(D);
+struct Hosted<D: Decider>(Arc<D>);
 
 /// A decider's event as a domain event.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -75,14 +83,15 @@ impl<D: Decider> Aggregate for Hosted<D> {
     }
 
     fn apply(&mut self, event: HostedEvent<D::Event>) {
-        self.0 = std::mem::take(&mut self.0).evolve(&event.0);
+        let before = Arc::unwrap_or_clone(std::mem::take(&mut self.0));
+        self.0 = Arc::new(before.evolve(&event.0));
     }
 }
 
 /// Loads from the working state, and collects instead of committing: the committer appends what many
 /// units of work collected.
 struct UnitOfWork<'a, D: Decider> {
-    before: &'a D,
+    before: &'a Arc<D>,
     decided: Mutex<Option<Decided<D>>>,
 }
 
@@ -103,7 +112,7 @@ impl<D: Decider> EventStore<Hosted<D>> for &UnitOfWork<'_, D> {
     }
 
     async fn load_aggregate(&self, _id: &str) -> Result<Hosted<D>, AggregateError<D::Rejection>> {
-        Ok(Hosted(self.before.clone()))
+        Ok(Hosted(Arc::clone(self.before)))
     }
 
     async fn commit(

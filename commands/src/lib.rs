@@ -1,37 +1,42 @@
-//! The write side: named use cases that gather facts, authorize, ask deciders and append.
+//! The write side: use cases that gather facts, authorize, ask deciders and append.
 //!
-//! Outside of this crate a command is a method, `commands.orders().place(context, …)`, that answers
-//! only when its events are durable. The committer behind it is the only writer of the log.
+//! Outside of this crate a command is a value, `commands.ask(context, ConfirmOrder { id }, …)`, that is
+//! answered only when its events are durable. The committer behind it is the only writer of the log.
 
 pub mod orders;
-pub mod outcome;
 pub mod products;
 pub mod stock;
 
 mod committer;
 mod context;
+mod error;
 mod host;
 mod metrics;
+mod receipt;
+mod size;
 mod state;
+mod use_case;
 mod work;
+mod working_set;
 
 pub use committer::{Commands, CommitterSettings, CommitterTask};
 pub use context::{Context, IdempotencyKey};
-pub use outcome::{Accepted, Failure, NotDone, Receipt, Refusal, RefusalKind};
+pub use error::{CommandError, Failure, Refusal, RefusalKind};
+pub use use_case::{Answer, AsAsked, Described, Done, Means, Outcome, Request, UseCase};
 
-use crate::{orders::Orders, products::Products, stock::Stocks};
-
-/// The use cases, by what they are about.
-impl Commands {
-    pub fn products(&self) -> Products<'_> {
-        Products(self)
-    }
-
-    pub fn stock(&self) -> Stocks<'_> {
-        Stocks(self)
-    }
-
-    pub fn orders(&self) -> Orders<'_> {
-        Orders(self)
-    }
-}
+/// Every use case.
+pub const USE_CASES: &[Described] = &[
+    Described::of::<products::CreateProduct>(),
+    Described::of::<products::DescribeProduct>(),
+    Described::of::<products::SetPrice>(),
+    Described::of::<products::PublishProduct>(),
+    Described::of::<products::UnpublishProduct>(),
+    Described::of::<products::ArchiveProduct>(),
+    Described::of::<stock::ReceiveStock>(),
+    Described::of::<stock::AdjustStock>(),
+    Described::of::<orders::PlaceOrder>(),
+    Described::of::<orders::ConfirmOrder>(),
+    Described::of::<orders::CancelOrder>(),
+    Described::of::<orders::ShipOrder>(),
+    Described::of::<orders::DeliverOrder>(),
+];

@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::ids::OrderId;
+
 /// Personal data, encrypted with the key of one person. Throwing that key away erases it wherever
 /// it was copied to. Only the API can seal and open.
 ///
@@ -13,4 +15,13 @@ pub struct Sealed {
     pub key_id: Uuid,
     /// AES-256-GCM: 96-bit nonce, ciphertext and tag, in base64 (RFC 4648, with padding).
     pub data: String,
+}
+
+/// Whose personal data something is.
+#[derive(Debug, Clone, Copy)]
+pub enum Person<'a> {
+    /// The `sub` of a customer's token.
+    Customer(&'a str),
+    /// A guest has no account, and is known by their order.
+    Order(OrderId),
 }

@@ -75,6 +75,10 @@ impl<const MIN: usize, const MAX: usize> Line<MIN, MAX> {
 }
 
 impl<const MAX: usize> Paragraphs<MAX> {
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -2,25 +2,78 @@
 
 use std::time::{Duration, Instant};
 
+use chrono::Utc;
 use daybook_commands::{
-    Accepted, Commands, CommitterSettings, CommitterTask, Context, Failure, IdempotencyKey, NotDone,
-    orders::{PlaceLine, PlaceOrder},
-    products::CreateProduct,
+    CommandError, Commands, CommitterSettings, CommitterTask, Context, Done, Failure, IdempotencyKey, Means,
+    Outcome, Request, UseCase,
+    orders::{CancelOrder, ConfirmOrder, DeliverOrder, PlaceLine, PlaceOrder, PlaceOrderRequest, ShipOrder},
+    products::{CreateProduct, PublishProduct, SetPrice},
+    stock::ReceiveStock,
 };
 use daybook_domain::{
+    Position,
     ids::OrderId,
     money::{Currency, Money, Price},
     order::Pieces,
     policy::{Actor, Role},
     quantity::Quantity,
+    sealed::{Person, Sealed},
     sku::Sku,
     text::Metadata,
 };
+use serde::Serialize;
 use sqlx::PgPool;
 use url::Url;
 use uuid::Uuid;
 
-pub type Answer = Result<Accepted, NotDone>;
+pub type Answer = Result<Accepted, CommandError>;
+
+/// What a use case came to, whichever it was.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Accepted {
+    pub id: String,
+    pub version: i64,
+    /// The outcome in JSON.
+    pub outcome: String,
+    pub position: Position,
+    pub replayed: bool,
+}
+
+impl<O: Outcome> From<Done<O>> for Accepted {
+    fn from(Done { outcome, position, replayed }: Done<O>) -> Self {
+        let json = serde_json::to_string(&outcome).expect("outcomes serialize");
+        Self { id: outcome.id(), version: outcome.version(), outcome: json, position, replayed }
+    }
+}
+
+/// Asks for something without personal data.
+pub async fn ask(commands: &Commands, context: Context, request: impl Request) -> Answer {
+    ask_for(commands, context, request, new_id()).await
+}
+
+/// The same, so that what is made has this id.
+pub async fn ask_for(commands: &Commands, context: Context, request: impl Request, id: Uuid) -> Answer {
+    commands.ask(context, request, &NothingToSeal { id }).await.map(Accepted::from)
+}
+
+/// Submits a use case that has its ids already, so a test knows them whatever is answered.
+pub async fn submit(commands: &Commands, context: Context, use_case: impl UseCase) -> Answer {
+    commands.submit(context, use_case).await.map(Accepted::from)
+}
+
+struct NothingToSeal {
+    id: Uuid,
+}
+
+impl Means for NothingToSeal {
+    fn new_id(&self) -> Uuid {
+        self.id
+    }
+
+    async fn seal(&self, _: &Person<'_>, _: &(impl Serialize + Sync)) -> Result<Sealed, Failure> {
+        panic!("these requests have no personal data")
+    }
+}
 
 /// A committer and its connections, as a process of the server has them.
 pub struct Shop {
@@ -67,22 +120,27 @@ impl Shop {
     /// A product that can be bought for `amount` euro cents.
     pub async fn sell(&self, code: &str, amount: i64) {
         let product = CreateProduct {
+            sku: sku(code),
             name: format!("Product {code}").parse().expect("a name"),
             description: String::new().try_into().expect("a description"),
             price: euros(amount),
             external_id: None,
             metadata: Metadata::default(),
         };
-        self.commands.products().create(by(Role::Merchandiser), sku(code), product).await.expect("created");
-        self.commands.products().publish(by(Role::Merchandiser), sku(code)).await.expect("published");
+        self.ask(by(Role::Merchandiser), product).await.expect("created");
+        self.ask(by(Role::Merchandiser), PublishProduct { sku: sku(code) }).await.expect("published");
+    }
+
+    pub async fn ask(&self, context: Context, request: impl Request) -> Answer {
+        ask(&self.commands, context, request).await
     }
 
     pub async fn receive(&self, code: &str, pieces: i64) -> Answer {
-        self.commands.stock().receive(by(Role::Warehouse), sku(code), quantity(pieces), None).await
+        self.ask(by(Role::Warehouse), received(code, pieces)).await
     }
 
     pub async fn set_price(&self, code: &str, amount: i64) -> Answer {
-        self.commands.products().set_price(by(Role::Merchandiser), sku(code), euros(amount)).await
+        self.ask(by(Role::Merchandiser), SetPrice { sku: sku(code), price: euros(amount) }).await
     }
 
     /// An order of a customer called alice.
@@ -90,28 +148,33 @@ impl Shop {
         self.place(by(Role::Customer), order(&[(code, pieces)])).await
     }
 
-    pub async fn place(&self, context: Context, order: PlaceOrder) -> Answer {
-        self.commands.orders().place(context, order).await
+    pub async fn place(&self, context: Context, order: PlaceOrderRequest) -> Answer {
+        self.ask(context, order).await
     }
 
     pub async fn confirm(&self, id: OrderId) -> Answer {
-        self.commands.orders().confirm(by(Role::Support), id).await
+        self.ask(by(Role::Support), ConfirmOrder { id }).await
     }
 
     pub async fn cancel(&self, id: OrderId) -> Answer {
-        self.commands.orders().cancel(by(Role::Support), id, None).await
+        self.ask(by(Role::Support), CancelOrder { id, reason: None }).await
     }
 
     pub async fn ship(&self, id: OrderId, pieces: Option<&[(&str, i64)]>) -> Answer {
         let pieces = pieces.map(|pieces| {
             pieces.iter().map(|(code, count)| Pieces { sku: sku(code), quantity: quantity(*count) }).collect()
         });
-        self.commands.orders().ship(by(Role::Warehouse), id, pieces, None).await
+        self.ask(by(Role::Warehouse), ShipOrder { id, pieces, tracking: None }).await
     }
 
     pub async fn deliver(&self, id: OrderId) -> Answer {
-        self.commands.orders().deliver(by(Role::Warehouse), id).await
+        self.ask(by(Role::Warehouse), DeliverOrder { id }).await
     }
+}
+
+/// So many pieces that have come in.
+pub fn received(code: &str, pieces: i64) -> ReceiveStock {
+    ReceiveStock { sku: sku(code), quantity: quantity(pieces), reference: None }
 }
 
 /// A context of somebody with this role: alice, if a customer.
@@ -123,26 +186,26 @@ pub fn by(role: Role) -> Context {
         request_id: "of-a-test".into(),
         traceparent: None,
         deadline: Instant::now() + Duration::from_secs(60),
+        now: now(),
         key: None,
         if_match: None,
     }
 }
 
-/// The same with an idempotency key, for a request that is told from others by `request`.
-pub fn keyed(context: Context, key: &str, request: u8) -> Context {
-    Context { key: Some(IdempotencyKey { key: key.into(), fingerprint: [request; 32] }), ..context }
+#[allow(clippy::disallowed_methods, reason = "a context has the time of its request")]
+fn now() -> chrono::DateTime<Utc> {
+    Utc::now()
 }
 
-/// A new order, in euros, of so many pieces each.
-pub fn order(lines: &[(&str, i64)]) -> PlaceOrder {
-    let line = |(code, count): &(&str, i64)| PlaceLine {
-        sku: sku(code),
-        quantity: quantity(*count),
-        unit_price: None,
-    };
-    PlaceOrder {
-        id: new_order_id(),
-        lines: lines.iter().map(line).collect(),
+/// The same with an idempotency key.
+pub fn keyed(context: Context, key: &str) -> Context {
+    Context { key: Some(IdempotencyKey { key: key.into(), http_fingerprint: None }), ..context }
+}
+
+/// A request for an order, in euros, of so many pieces each.
+pub fn order(lines: &[(&str, i64)]) -> PlaceOrderRequest {
+    PlaceOrderRequest {
+        lines: place_lines(lines),
         currency: Currency::EUR,
         customer: None,
         contact: None,
@@ -151,6 +214,30 @@ pub fn order(lines: &[(&str, i64)]) -> PlaceOrder {
         metadata: Metadata::default(),
         override_reason: None,
     }
+}
+
+/// An order of alice that has its id.
+pub fn prepared_order(lines: &[(&str, i64)]) -> PlaceOrder {
+    PlaceOrder {
+        id: new_order_id(),
+        lines: place_lines(lines),
+        currency: Currency::EUR,
+        customer: Some("alice".parse().expect("a customer")),
+        contact: None,
+        ship_to: None,
+        external_id: None,
+        metadata: Metadata::default(),
+        override_reason: None,
+    }
+}
+
+fn place_lines(lines: &[(&str, i64)]) -> Vec<PlaceLine> {
+    let line = |(code, count): &(&str, i64)| PlaceLine {
+        sku: sku(code),
+        quantity: quantity(*count),
+        unit_price: None,
+    };
+    lines.iter().map(line).collect()
 }
 
 pub fn sku(code: &str) -> Sku {
@@ -169,7 +256,7 @@ pub fn euros(amount: i64) -> Price {
 #[track_caller]
 pub fn refused(answer: Answer) -> &'static str {
     match answer {
-        Err(NotDone::Refused(refusal)) => refusal.code,
+        Err(CommandError::Refused(refusal)) => refusal.code,
         other => panic!("expected a refusal, got {other:?}"),
     }
 }
@@ -177,18 +264,18 @@ pub fn refused(answer: Answer) -> &'static str {
 #[track_caller]
 pub fn failed(answer: Answer) -> Failure {
     match answer {
-        Err(NotDone::Failed(failure)) => failure,
+        Err(CommandError::Failed(failure)) => failure,
         other => panic!("expected a failure, got {other:?}"),
     }
 }
 
-/// The order's id in a receipt.
+/// The id of the order that an answer is about.
 pub fn order_id(accepted: &Accepted) -> OrderId {
-    accepted.receipt.id.parse().expect("an order's receipt")
+    accepted.id.parse().expect("an order's outcome")
 }
 
-/// A member of a receipt's body.
+/// A member of an outcome.
 pub fn member(accepted: &Accepted, pointer: &str) -> serde_json::Value {
-    let body: serde_json::Value = serde_json::from_str(accepted.receipt.body.get()).expect("a JSON body");
-    body.pointer(pointer).cloned().unwrap_or_else(|| panic!("no {pointer} in {body}"))
+    let outcome: serde_json::Value = serde_json::from_str(&accepted.outcome).expect("JSON");
+    outcome.pointer(pointer).cloned().unwrap_or_else(|| panic!("no {pointer} in {outcome}"))
 }

@@ -9,7 +9,7 @@ use actix_web::{
         header::{self, HeaderName, HeaderValue},
     },
 };
-use daybook_commands::{Accepted, NotDone};
+use daybook_commands::{Done, Outcome, UseCase};
 use daybook_domain::Position;
 use daybook_projections::queries;
 use serde::Serialize;
@@ -27,28 +27,30 @@ const JSON: (HeaderName, HeaderValue) = (header::CONTENT_TYPE, HeaderValue::from
 pub type Answer = Result<HttpResponse, Problem>;
 
 /// The answer to a command. `collection` is where created things are found by their id.
-pub fn to_command(outcome: Result<Accepted, NotDone>, collection: &str) -> Answer {
-    let Accepted { receipt, position, replayed } = outcome?;
-    let status = if receipt.created { StatusCode::CREATED } else { StatusCode::OK };
+pub fn to_command<U: UseCase>(answer: daybook_commands::Answer<U>, collection: &str) -> Answer {
+    let Done { outcome, position, replayed } = answer?;
+    let status = if U::CREATES { StatusCode::CREATED } else { StatusCode::OK };
     let mut response = HttpResponse::build(status);
     response
         .insert_header(JSON)
-        .insert_header((header::ETAG, etag(receipt.version)))
+        .insert_header((header::ETAG, etag(outcome.version())))
         .insert_header((DAYBOOK_POSITION, position.0));
-    if receipt.created {
-        response.insert_header((header::LOCATION, format!("{collection}/{}", receipt.id)));
+    if U::CREATES {
+        response.insert_header((header::LOCATION, format!("{collection}/{}", outcome.id())));
     }
     if replayed {
         response.insert_header((IDEMPOTENT_REPLAYED, "true"));
     }
-    Ok(response.body(with_position(receipt.body.get(), position)))
+    let body = serde_json::to_vec(&CommandAnswer { outcome: &outcome, position });
+    Ok(response.body(body.expect("outcomes serialize: string keys, finite numbers")))
 }
 
-/// The object with the position as its last member.
-fn with_position(object: &str, position: Position) -> String {
-    let members = object.strip_suffix('}').unwrap_or(object);
-    let comma = if members.trim_end().ends_with('{') { "" } else { "," };
-    format!("{members}{comma}\"position\":{position}}}")
+/// An outcome as it is sent: with the position as its last member.
+#[derive(Serialize)]
+struct CommandAnswer<'a, O> {
+    #[serde(flatten)]
+    outcome: &'a O,
+    position: Position,
 }
 
 /// Of a thing at this version, as `If-Match` names it.
@@ -186,8 +188,12 @@ mod tests {
 
     #[test]
     fn the_position_becomes_the_last_member() {
-        assert_eq!(with_position(r#"{"id":"a"}"#, Position(7)), r#"{"id":"a","position":7}"#);
-        assert_eq!(with_position("{}", Position(7)), r#"{"position":7}"#);
+        #[derive(Serialize)]
+        struct Thing {
+            id: &'static str,
+        }
+        let answer = CommandAnswer { outcome: &Thing { id: "a" }, position: Position(7) };
+        assert_eq!(serde_json::to_string(&answer).expect("serializes"), r#"{"id":"a","position":7}"#);
     }
 
     #[test]

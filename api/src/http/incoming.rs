@@ -73,20 +73,21 @@ async fn receive<T: CommandBody>(
         body::check_media_type(headers)?;
     }
     let body = body::parse(&bytes)?;
-    let key = key.map(|key| IdempotencyKey { key, fingerprint: fingerprint(request, &bytes) });
+    let key = key.map(|key| IdempotencyKey { key, http_fingerprint: Some(fingerprint(request, &bytes)) });
     let context = Context {
         actor: Actor { subject: actor.subject.clone(), roles: actor.roles },
         command_id: entropy::new_id(),
         request_id: asked.request_id.clone(),
         traceparent: Some(asked.traceparent.clone()),
         deadline: asked.deadline,
+        now: app.clock.now(),
         key,
         if_match,
     };
     Ok(Incoming { context, body })
 }
 
-/// What makes two requests the same: method, path and body.
+/// What makes two requests the same to release 0.1, which may share the database: method, path and body.
 fn fingerprint(request: &HttpRequest, body: &[u8]) -> [u8; 32] {
     Sha256::new()
         .chain_update(request.method().as_str())

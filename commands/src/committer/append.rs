@@ -12,7 +12,7 @@ use super::{
     batch::Batch,
     ended::{Appended, Ended},
 };
-use crate::{metrics, outcome::Failure};
+use crate::{error::Failure, metrics};
 
 /// How long to wait before the database is asked again where an append has gone to, ms.
 const RESOLVE_PAUSE_MS: u64 = 100;
@@ -295,12 +295,12 @@ struct Columns<'a> {
 impl<'a> Columns<'a> {
     fn of(batch: &'a Batch) -> Self {
         let mut columns = Self::default();
-        for (stream, footing) in &batch.basis {
+        for (stream, expectation) in &batch.expectations {
             columns.expected_types.push(stream.kind);
             columns.expected_ids.push(&stream.id);
-            columns.expected_sequences.push(footing.version.sequence);
-            columns.expected_event_ids.push(footing.version.event_id);
-            columns.expected_trusted.push(footing.epoch == batch.epoch);
+            columns.expected_sequences.push(expectation.version.sequence);
+            columns.expected_event_ids.push(expectation.version.event_id);
+            columns.expected_trusted.push(expectation.epoch == batch.epoch);
         }
         let mut events = batch.events.iter();
         let mut event_count = 0;
@@ -321,13 +321,13 @@ impl<'a> Columns<'a> {
                 columns.event_ids.push(event.event_id);
                 columns.event_metadata_places.push(place);
             }
-            let context = &decided.submission.context;
-            if let Some(key) = &context.key {
-                columns.key_scopes.push(&context.actor.subject);
+            if let Some(key) = &decided.submission.key {
+                columns.key_scopes.push(&key.scope);
                 columns.keys.push(&key.key);
-                columns.key_fingerprints.push(&key.fingerprint);
-                columns.key_receipts.push(decided.verdict.as_ref().ok().map(|receipt| {
-                    serde_json::to_string(receipt).expect("a receipt serializes: its body is JSON")
+                columns.key_fingerprints.push(key.stored_fingerprint());
+                columns.key_receipts.push(decided.verdict.as_ref().ok().map(|outcome| {
+                    let receipt = outcome.receipt(key.fingerprint);
+                    serde_json::to_string(&receipt).expect("a receipt serializes: its body is JSON")
                 }));
                 columns.key_offsets.push(i64::try_from(event_count).expect("a batch is small"));
             }

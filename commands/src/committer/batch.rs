@@ -5,16 +5,18 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
-use super::{CommitterSettings, snapshots::Snapshot, submission::Submission};
+use super::{CommitterSettings, snapshots::Snapshot, submission::Submission, verdict::Verdict};
 use crate::{
-    outcome::{Receipt, Refusal},
-    work::{Basis, Epoch, Halt, NewEvent, StreamId, Work, WorkingSet},
+    error::Refusal,
+    state::StreamId,
+    work::{Halt, NewEvent, Work},
+    working_set::{Epoch, Expectations, WorkingSet},
 };
 
 /// Commands that are decided together, and what must hold for that to be right.
 pub struct Batch {
     pub commands: Vec<Decided>,
-    pub basis: Basis,
+    pub expectations: Expectations,
     pub events: Vec<NewEvent>,
     /// The epoch in which it is appended.
     pub epoch: Epoch,
@@ -28,7 +30,7 @@ impl Default for Batch {
     fn default() -> Self {
         Self {
             commands: Vec::new(),
-            basis: Basis::new(),
+            expectations: Expectations::new(),
             events: Vec::new(),
             epoch: Epoch::NEVER,
             due: HashSet::new(),
@@ -40,7 +42,7 @@ impl Default for Batch {
 /// A command and what was decided about it.
 pub struct Decided {
     pub submission: Submission,
-    pub verdict: Result<Receipt, Refusal>,
+    pub verdict: Result<Verdict, Refusal>,
     /// How many of the batch's events lie at or before it.
     pub events_until: usize,
 }
@@ -67,14 +69,14 @@ pub fn decide_into(
     set: &mut WorkingSet,
     submission: Submission,
 ) -> Result<(), (Submission, Halt)> {
-    let mut work = Work::new(set, &mut batch.basis, submission.context.command_id);
-    let decided = catch_unwind(AssertUnwindSafe(|| (submission.decide)(&mut work)));
+    let mut work = Work::new(set, &mut batch.expectations, submission.context.command_id);
+    let decided = catch_unwind(AssertUnwindSafe(|| submission.decide(&mut work)));
     let verdict = match decided {
-        Ok(Ok(receipt)) => {
+        Ok(Ok(verdict)) => {
             let (events, due) = work.keep();
             batch.events.extend(events);
             batch.due.extend(due);
-            Ok(receipt)
+            Ok(verdict)
         }
         Ok(Err(Halt::Refused(refusal))) => {
             work.take_back();

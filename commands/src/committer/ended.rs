@@ -2,11 +2,8 @@
 
 use daybook_domain::Position;
 
-use super::{batch::Batch, snapshots::Snapshot, submission::Submission};
-use crate::{
-    outcome::{Accepted, Failure, NotDone},
-    work::WorkingSet,
-};
+use super::{batch::Batch, snapshots::Snapshot, submission::Submission, verdict::Ending};
+use crate::{error::Failure, working_set::WorkingSet};
 
 /// What became of a batch that was handed over.
 pub enum Ended {
@@ -38,7 +35,7 @@ impl Appended {
 /// Every command's answer, and the states that are durable now.
 #[derive(Default)]
 pub struct Redecided {
-    pub answers: Vec<(Submission, Result<Accepted, NotDone>)>,
+    pub answers: Vec<(Submission, Ending)>,
     pub set: WorkingSet,
     pub snapshots: Vec<Snapshot>,
     pub connection_lost: bool,

@@ -10,14 +10,14 @@ use sqlx::{PgConnection, PgExecutor, PgPool, Row, postgres::PgRow, types::Json};
 use uuid::Uuid;
 
 use crate::{
+    error::Failure,
     metrics,
-    outcome::Failure,
-    state::{OwnState, StoredEvent, Unsaved},
-    work::{Epoch, Standing, StreamId, Version, Wanted},
+    state::{OwnState, StoredEvent, StreamId, Unsaved, Wanted},
+    working_set::{Epoch, StreamState, Version},
 };
 
 /// What was asked for, stream by stream; one that can't be read doesn't hold up the others.
-pub type Streams = Vec<(StreamId, Result<Standing, Unreadable>)>;
+pub type Streams = Vec<(StreamId, Result<StreamState, Unreadable>)>;
 
 pub type Loaded = Result<Streams, Failure>;
 
@@ -160,12 +160,12 @@ impl Folding {
 impl Read {
     fn add(&mut self, wanted: &Wanted, folded: Folding) {
         let Folding { version, unsaved, state } = folded;
-        let standing = match state {
-            Ok(state) => Ok(Standing::new(version, state.into(), Epoch::NEVER, unsaved)),
+        let state = match state {
+            Ok(state) => Ok(StreamState::new(version, state.into(), Epoch::NEVER, unsaved)),
             Err(Broken::Event(error)) => Err(error),
             Err(Broken::Snapshot) => return self.undecodable.push(wanted.clone()),
         };
-        self.streams.push((wanted.stream.clone(), standing));
+        self.streams.push((wanted.stream.clone(), state));
     }
 }
 

@@ -20,6 +20,7 @@ mod settings;
 mod snapshots;
 mod submission;
 mod submit;
+mod verdict;
 
 use std::{
     collections::{HashMap, HashSet, VecDeque},
@@ -37,11 +38,15 @@ use self::{
     load::Loaded,
     snapshots::{Snapshot, Snapshots},
     submission::{KeyId, Message, Submission},
+    verdict::{Ending, ending},
 };
 use crate::{
+    context::Fingerprint,
+    error::{CommandError, Failure, Refusal},
     metrics,
-    outcome::{Accepted, Failure, NotDone, Refusal},
-    work::{Basis, Epoch, Halt, StreamId, Wanted, Work, WorkingSet},
+    state::{StreamId, Wanted},
+    work::{Halt, Work},
+    working_set::{Epoch, Expectations, WorkingSet},
 };
 
 pub use settings::CommitterSettings;
@@ -68,7 +73,7 @@ pub(crate) struct Committer {
     /// Decisions rest while a batch is decided again, or they would rest on states that it replaces.
     redeciding: bool,
     /// Idempotency keys of commands that are not answered yet.
-    in_flight: HashMap<KeyId, [u8; 32]>,
+    in_flight: HashMap<KeyId, Fingerprint>,
 }
 
 impl Committer {
@@ -139,7 +144,8 @@ impl Committer {
 
     /// A command arrives. Two with one key at the same time are one too many.
     fn admit(&mut self, submission: Submission) {
-        if let Some((id, fingerprint)) = submission.key() {
+        if let (Some(id), Some(key)) = (submission.key_id(), &submission.key) {
+            let fingerprint = key.fingerprint;
             match self.in_flight.get(&id) {
                 Some(other) if *other == fingerprint => return submission.refuse(Refusal::key_in_flight()),
                 Some(_) => return submission.refuse(Refusal::key_reused()),
@@ -183,7 +189,7 @@ impl Committer {
     /// read is there for somebody who is still to be decided.
     fn trim(&mut self) {
         if self.committing.is_none() && self.again.is_empty() {
-            self.set.trim(&self.ahead.basis);
+            self.set.trim(&self.ahead.expectations);
             metrics::WORKING_SET_BYTES.set(i64::try_from(self.set.bytes()).unwrap_or(i64::MAX));
         }
     }
@@ -221,13 +227,13 @@ impl Committer {
         let mut broken = HashSet::new();
         match loaded {
             Ok(streams) => {
-                for (stream, standing) in streams {
-                    match standing {
+                for (stream, state) in streams {
+                    match state {
                         // A newer one can't be here: whoever changes a stream has it in the set.
-                        Ok(mut standing) if !self.set.contains(&stream) => {
-                            self.snapshots.add(Snapshot::take_if_due((&stream, &mut standing)));
-                            standing.epoch = epoch;
-                            self.set.insert(stream, standing);
+                        Ok(mut state) if !self.set.contains(&stream) => {
+                            self.snapshots.add(Snapshot::take_if_due((&stream, &mut state)));
+                            state.epoch = epoch;
+                            self.set.insert(stream, state);
                         }
                         Ok(_) => {}
                         Err(error) => {
@@ -249,9 +255,9 @@ impl Committer {
     }
 
     fn decide_unless_broken(&mut self, submission: Submission, broken: &HashSet<StreamId>) {
-        let mut basis = Basis::new();
-        let mut work = Work::new(&mut self.set, &mut basis, submission.context.command_id);
-        let halt = (submission.decide)(&mut work);
+        let mut expectations = Expectations::new();
+        let mut work = Work::new(&mut self.set, &mut expectations, submission.context.command_id);
+        let halt = submission.decide(&mut work);
         work.take_back();
         match halt {
             Err(Halt::Missing(missing)) if missing.iter().any(|wanted| broken.contains(&wanted.stream)) => {
@@ -270,12 +276,7 @@ impl Committer {
                 self.snapshots.add(batch.snapshots);
                 for decided in batch.commands {
                     let position = appended.position(decided.events_until);
-                    let answer = decided.verdict.map_err(NotDone::Refused).map(|receipt| Accepted {
-                        receipt,
-                        position,
-                        replayed: false,
-                    });
-                    self.answer(decided.submission, answer);
+                    self.answer(decided.submission, ending(decided.verdict, position));
                 }
             }
             Ended::Outdated(batch) => {
@@ -313,8 +314,8 @@ impl Committer {
         if !appended.undisturbed {
             self.epoch = self.epoch.next();
         }
-        if batch.basis.values().any(|footing| footing.epoch != self.epoch) {
-            self.set.confirm(batch.basis.keys(), self.epoch);
+        if batch.expectations.values().any(|expectation| expectation.epoch != self.epoch) {
+            self.set.confirm(batch.expectations.keys(), self.epoch);
         }
     }
 
@@ -337,16 +338,16 @@ impl Committer {
     }
 
     fn forget(&mut self, batch: &Batch) {
-        self.set.forget(batch.basis.keys());
+        self.set.forget(batch.expectations.keys());
         self.set.forget(batch.events.iter().map(|event| &event.stream));
     }
 
     fn fail(&mut self, submission: Submission, failure: Failure) {
-        self.answer(submission, Err(NotDone::Failed(failure)));
+        self.answer(submission, Err(CommandError::Failed(failure)));
     }
 
-    fn answer(&mut self, submission: Submission, answer: Result<Accepted, NotDone>) {
-        if let Some((id, _)) = submission.key() {
+    fn answer(&mut self, submission: Submission, answer: Ending) {
+        if let Some(id) = submission.key_id() {
             self.in_flight.remove(&id);
         }
         submission.answer(answer);

@@ -14,10 +14,14 @@ use super::{
     load::{StoredAnswer, load_keys, load_streams},
     snapshots::Snapshot,
     submission::{KeyId, Submission},
+    verdict::{Accepted, Accounted, Ending, ending},
 };
 use crate::{
-    outcome::{Accepted, Failure, NotDone, Receipt, Refusal, RefusalKind},
-    work::{Halt, Standing, StreamId, Wanted, WorkingSet},
+    error::{Failure, Refusal, RefusalKind},
+    receipt::{Key, Receipt},
+    state::{StreamId, Wanted},
+    work::Halt,
+    working_set::{StreamState, WorkingSet},
 };
 
 /// How often a group is tried again after its connection was lost and nothing had been appended.
@@ -37,14 +41,14 @@ struct Group {
 struct Fresh {
     batch: Batch,
     set: WorkingSet,
-    answered: Vec<(Submission, Result<Accepted, NotDone>)>,
+    answered: Vec<(Submission, Ending)>,
 }
 
 impl Writer {
     /// Decides and appends. A group with data that the database refuses is split until the command that
     /// is to blame stands alone.
     pub async fn redecide(&mut self, batch: Batch) -> Redecided {
-        let wanted = batch.basis.values().map(|footing| footing.wanted.clone()).collect();
+        let wanted = batch.expectations.values().map(|expectation| expectation.wanted.clone()).collect();
         let mut groups = vec![Group { submissions: batch.into_submissions().collect(), wanted, tries: 0 }];
         let mut done = Redecided::default();
         while let Some(group) = groups.pop() {
@@ -89,7 +93,7 @@ impl Writer {
         done.answers.append(&mut fresh.answered);
         match ended {
             Ended::Appended(batch, appended) => {
-                done.snapshots.extend(fresh.set.standings_mut().filter_map(Snapshot::take_if_due));
+                done.snapshots.extend(fresh.set.states_mut().filter_map(Snapshot::take_if_due));
                 fresh.set.drain_into(&mut done.set);
                 accept(batch, appended, done);
             }
@@ -134,12 +138,12 @@ async fn decide_and_append(
     fresh: &mut Fresh,
 ) -> Result<Appended, sqlx::Error> {
     sqlx::query("SELECT pg_advisory_xact_lock(log_lock())").execute(&mut *connection).await?;
-    let keys: Vec<KeyId> = group.submissions.iter().filter_map(|s| s.key().map(|(id, _)| id)).collect();
+    let keys: Vec<KeyId> = group.submissions.iter().filter_map(Submission::key_id).collect();
     let known = load_keys(&mut *connection, &keys).await?;
     replay(group, &known, fresh);
     decide_fresh(connection, group, fresh).await?;
     // Read under the lock: there is nothing left to be checked.
-    fresh.batch.basis.clear();
+    fresh.batch.expectations.clear();
     match call_append(connection, &fresh.batch, None).await? {
         Called::Appended(appended, _) => Ok(appended),
         Called::Outdated => Err(sqlx::Error::Protocol("the log moved under the append lock".into())),
@@ -149,24 +153,27 @@ async fn decide_and_append(
 /// Commands whose key is known get the answer of the first request.
 fn replay(group: &mut Group, known: &HashMap<KeyId, StoredAnswer>, fresh: &mut Fresh) {
     for submission in std::mem::take(&mut group.submissions) {
-        let stored = submission.key().and_then(|(id, fingerprint)| Some((known.get(&id)?, fingerprint)));
-        match stored {
+        let answer = submission.key.as_ref().zip(submission.key_id()).and_then(|(key, id)| {
+            let stored = known.get(&id)?;
+            Some(stored.answer(key))
+        });
+        match answer {
             None => group.submissions.push(submission),
-            Some((stored, fingerprint)) => fresh.answered.push((submission, stored.answer(fingerprint))),
+            Some(answer) => fresh.answered.push((submission, answer)),
         }
     }
 }
 
 impl StoredAnswer {
-    fn answer(&self, fingerprint: [u8; 32]) -> Result<Accepted, NotDone> {
-        if self.fingerprint != fingerprint {
-            return Err(Refusal::key_reused().into());
-        }
+    fn answer(&self, key: &Key) -> Ending {
         let receipt: Receipt = serde_json::from_str(&self.receipt).map_err(|error| {
             tracing::error!(%error, "a stored receipt can't be read");
             Failure::Internal
         })?;
-        Ok(Accepted { receipt, position: Position(self.position), replayed: true })
+        if !key.is_of(&receipt, &self.fingerprint) {
+            return Err(Refusal::key_reused().into());
+        }
+        Ok(Accepted { outcome: Accounted::Stored(receipt.body), position: Position(self.position) })
     }
 }
 
@@ -176,20 +183,20 @@ async fn decide_fresh(
     group: &mut Group,
     fresh: &mut Fresh,
 ) -> Result<(), sqlx::Error> {
-    let mut standings: HashMap<StreamId, Standing> = HashMap::new();
+    let mut streams: HashMap<StreamId, StreamState> = HashMap::new();
     let mut broken: HashSet<StreamId> = HashSet::new();
     let mut wanted = std::mem::take(&mut group.wanted);
     for _ in 0..MAX_ROUNDS {
-        for (stream, standing) in load_streams(&mut *connection, &wanted).await? {
-            match standing {
-                Ok(standing) => drop(standings.insert(stream, standing)),
+        for (stream, state) in load_streams(&mut *connection, &wanted).await? {
+            match state {
+                Ok(state) => drop(streams.insert(stream, state)),
                 Err(error) => {
                     tracing::error!(%error, "a stream could not be read");
                     broken.insert(stream);
                 }
             }
         }
-        wanted = decide_round(group, fresh, &standings, &broken);
+        wanted = decide_round(group, fresh, &streams, &broken);
         if wanted.is_empty() {
             return Ok(());
         }
@@ -202,12 +209,12 @@ async fn decide_fresh(
 fn decide_round(
     group: &mut Group,
     fresh: &mut Fresh,
-    standings: &HashMap<StreamId, Standing>,
+    streams: &HashMap<StreamId, StreamState>,
     broken: &HashSet<StreamId>,
 ) -> Vec<Wanted> {
     fresh.set = WorkingSet::unbounded();
-    for (stream, standing) in standings {
-        fresh.set.insert(stream.clone(), standing.clone());
+    for (stream, state) in streams {
+        fresh.set.insert(stream.clone(), state.clone());
     }
     let mut missing: HashMap<StreamId, Wanted> = HashMap::new();
     let mut halted = Vec::new();
@@ -230,12 +237,7 @@ fn decide_round(
 fn accept(batch: Batch, appended: Appended, done: &mut Redecided) {
     for decided in batch.commands {
         let position = appended.position(decided.events_until);
-        let answer = decided.verdict.map_err(NotDone::Refused).map(|receipt| Accepted {
-            receipt,
-            position,
-            replayed: false,
-        });
-        done.answers.push((decided.submission, answer));
+        done.answers.push((decided.submission, ending(decided.verdict, position)));
     }
 }
 

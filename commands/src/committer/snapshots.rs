@@ -21,7 +21,7 @@ use sqlx::PgPool;
 use crate::{
     metrics,
     state::{AnyState, StreamId},
-    work::{Standing, Version, WorkingSet},
+    working_set::{StreamState, Version, WorkingSet},
 };
 
 /// Streams that may wait for their snapshot. More are due at once only when as many long streams were
@@ -39,13 +39,13 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// Of a standing that is due. From now on it is counted anew.
-    pub fn take_if_due((stream, standing): (&StreamId, &mut Standing)) -> Option<Self> {
-        if !standing.is_due() {
+    /// Of a state that is due. From now on it is counted anew.
+    pub fn take_if_due((stream, state): (&StreamId, &mut StreamState)) -> Option<Self> {
+        if !state.is_due() {
             return None;
         }
-        standing.unsaved = Default::default();
-        let Standing { version, state, .. } = standing;
+        state.unsaved = Default::default();
+        let StreamState { version, state, .. } = state;
         Some(Self { stream: stream.clone(), version: *version, state: state.clone() })
     }
 

@@ -2,15 +2,17 @@
 
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
+use super::verdict::{Accepted, Accounted, Ending, Verdict};
 use crate::{
     context::Context,
+    error::{CommandError, Refusal},
     metrics,
-    outcome::{Accepted, NotDone, Receipt, Refusal},
+    receipt::Key,
     work::{Halt, Work},
 };
 
 /// Decides a command. Called again when it has to be decided again, so it changes nothing but `Work`.
-pub(crate) type Decide = Box<dyn Fn(&mut Work<'_>) -> Result<Receipt, Halt> + Send + Sync>;
+pub(super) type Decide = Box<dyn Fn(&Context, &mut Work<'_>) -> Result<Verdict, Halt> + Send + Sync>;
 
 /// Scope (the caller) and key.
 pub(super) type KeyId = (String, String);
@@ -26,28 +28,32 @@ pub(super) enum Message {
 /// committer has taken in is bounded.
 pub(super) struct Submission {
     pub context: Context,
+    pub key: Option<Key>,
     pub decide: Decide,
-    pub reply: oneshot::Sender<Result<Accepted, NotDone>>,
+    pub reply: oneshot::Sender<Ending>,
     pub _place: OwnedSemaphorePermit,
     pub _bytes: OwnedSemaphorePermit,
 }
 
 impl Submission {
-    pub fn key(&self) -> Option<(KeyId, [u8; 32])> {
-        let key = self.context.key.as_ref()?;
-        Some(((self.context.actor.subject.clone(), key.key.clone()), key.fingerprint))
+    pub fn key_id(&self) -> Option<KeyId> {
+        self.key.as_ref().map(|key| (key.scope.clone(), key.key.clone()))
+    }
+
+    pub fn decide(&self, work: &mut Work<'_>) -> Result<Verdict, Halt> {
+        (self.decide)(&self.context, work)
     }
 
     pub fn refuse(self, refusal: Refusal) {
         self.answer(Err(refusal.into()));
     }
 
-    pub fn answer(self, answer: Result<Accepted, NotDone>) {
+    pub fn answer(self, answer: Ending) {
         let outcome = match &answer {
-            Ok(Accepted { replayed: true, .. }) => "replayed",
+            Ok(Accepted { outcome: Accounted::Stored(_), .. }) => "replayed",
             Ok(_) => "accepted",
-            Err(NotDone::Refused(_)) => "refused",
-            Err(NotDone::Failed(_)) => "failed",
+            Err(CommandError::Refused(_)) => "refused",
+            Err(CommandError::Failed(_)) => "failed",
         };
         metrics::COMMANDS.with_label_values(&[outcome]).inc();
         metrics::QUEUED.dec();

@@ -6,17 +6,23 @@ use sqlx::{PgPool, postgres::PgConnectOptions};
 use tokio::{
     sync::{Semaphore, mpsc, oneshot},
     task::JoinHandle,
+    time::timeout_at,
 };
 
 use super::{
     Committer, CommitterSettings,
     append::Writer,
     submission::{Decide, Message, Submission},
+    verdict::{Ending, Verdict},
 };
 use crate::{
     context::Context,
+    error::Failure,
     metrics,
-    outcome::{Accepted, Failure, NotDone},
+    receipt::Key,
+    size,
+    use_case::{Answer, Means, Request, UseCase},
+    work::Work,
 };
 
 /// What a command is counted as at least, bytes.
@@ -66,27 +72,58 @@ impl Commands {
         !self.queue.sender.is_closed()
     }
 
-    /// Has a command decided, and waits until the answer is durable or the deadline has passed.
-    /// `size` is about how many bytes it keeps in memory.
-    pub(crate) async fn submit(
+    /// Does what is asked for, and answers when it is durable or the deadline has passed. The caller's
+    /// rights come first, so whoever may not do this makes no keys for persons either.
+    pub async fn ask<R: Request>(
         &self,
         context: Context,
-        size: usize,
-        decide: Decide,
-    ) -> Result<Accepted, NotDone> {
-        let size = u32::try_from(BASE_SIZE + size).map_err(|_| Failure::Overloaded)?;
+        request: R,
+        means: &impl Means,
+    ) -> Answer<R::UseCase> {
+        context.check_door(R::UseCase::ACTION)?;
+        context.check_demands(&request.demands(&context.actor))?;
+        let key = context.key.as_ref().map(|key| {
+            let scope = &context.actor.subject;
+            Key::of(scope, key, R::UseCase::NAME, &request)
+        });
+        let prepared = timeout_at(context.deadline.into(), request.prepare(&context, means)).await;
+        let use_case = prepared.map_err(|_| Failure::DeadlineExceeded)??;
+        self.decide(context, key, use_case).await
+    }
+
+    /// The same for a use case that is prepared already.
+    pub async fn submit<U: UseCase>(&self, context: Context, use_case: U) -> Answer<U> {
+        context.check_door(U::ACTION)?;
+        context.check_demands(&use_case.demands(&context.actor))?;
+        let key = context.key.as_ref().map(|key| Key::of(&context.actor.subject, key, U::NAME, &use_case));
+        self.decide(context, key, use_case).await
+    }
+
+    async fn decide<U: UseCase>(&self, context: Context, key: Option<Key>, use_case: U) -> Answer<U> {
+        let size = BASE_SIZE + size::in_memory(&use_case);
+        let decide = move |context: &Context, work: &mut Work<'_>| {
+            let outcome = use_case.decide(context, work)?;
+            Ok(Verdict::of::<U>(outcome))
+        };
+        self.enqueue(context, key, size, Box::new(decide)).await?.typed()
+    }
+
+    /// Has a command decided, and waits until the answer is durable or the deadline has passed.
+    /// `size` is about how many bytes it keeps in memory.
+    async fn enqueue(&self, context: Context, key: Option<Key>, size: usize, decide: Decide) -> Ending {
+        let size = u32::try_from(size).map_err(|_| Failure::Overloaded)?;
         let place = Arc::clone(&self.queue.places).try_acquire_owned().map_err(|_| Failure::Overloaded)?;
         let bytes =
             Arc::clone(&self.queue.bytes).try_acquire_many_owned(size).map_err(|_| Failure::Overloaded)?;
         let deadline = context.deadline;
         let (reply, answer) = oneshot::channel();
-        let submission = Submission { context, decide, reply, _place: place, _bytes: bytes };
+        let submission = Submission { context, key, decide, reply, _place: place, _bytes: bytes };
         metrics::QUEUED.inc();
         if self.queue.sender.send(Message::Decide(Box::new(submission))).is_err() {
             metrics::QUEUED.dec();
             return Err(Failure::Unavailable.into());
         }
-        match tokio::time::timeout_at(deadline.into(), answer).await {
+        match timeout_at(deadline.into(), answer).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(_)) => Err(Failure::OutcomeUnknown.into()),
             Err(_) => Err(Failure::DeadlineExceeded.into()),

@@ -3,6 +3,7 @@
 
 use std::time::{Duration, Instant};
 
+use daybook_commands::stock::AdjustStock;
 use daybook_domain::policy::Role;
 use daybook_tests::{
     Shop, TestDatabase,
@@ -147,7 +148,8 @@ async fn load_ms(database: &TestDatabase) -> f64 {
 
 async fn take_too_much(shop: &Shop, code: &str) -> Answer {
     let reason = "counted".parse().expect("a reason");
-    shop.commands.stock().adjust(by(Role::Warehouse), sku(code), -1_000_000_000_000, reason).await
+    let too_much = AdjustStock { sku: sku(code), delta: -1_000_000_000_000, reason };
+    shop.ask(by(Role::Warehouse), too_much).await
 }
 
 #[derive(Clone, Copy)]

@@ -5,12 +5,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use daybook_commands::{CommitterSettings, Context, Failure};
+use daybook_commands::{CommitterSettings, Context, Failure, products::SetPrice};
 use daybook_domain::policy::Role;
 use daybook_tests::{
     Log, Shop, TestDatabase,
     metrics::counted,
-    shop::{Answer, by, euros, failed, keyed, order, order_id, sku},
+    shop::{Answer, ask, by, euros, failed, keyed, order, order_id, sku},
     until,
 };
 use tokio::task::JoinSet;
@@ -22,7 +22,7 @@ use super::{
 
 fn buy(buyers: &mut JoinSet<Answer>, shop: &Shop, context: Context) {
     let commands = shop.commands.clone();
-    buyers.spawn(async move { commands.orders().place(context, order(&[("TEAPOT", 1)])).await });
+    buyers.spawn(async move { ask(&commands, context, order(&[("TEAPOT", 1)])).await });
 }
 
 async fn beyond_the_limit(settings: CommitterSettings, fit: usize) {
@@ -55,8 +55,8 @@ async fn commands_beyond_the_number_that_may_wait_are_turned_away() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn commands_beyond_the_bytes_that_may_wait_are_turned_away() {
-    // An order of one line is counted as about 5 kB; a change of a product as 16.
-    beyond_the_limit(CommitterSettings { max_queued_bytes: 18_000, ..CommitterSettings::default() }, 3).await;
+    // An order of one line is counted as about 1 kB: itself, and the text of its JSON twice.
+    beyond_the_limit(CommitterSettings { max_queued_bytes: 3_600, ..CommitterSettings::default() }, 3).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -99,7 +99,7 @@ async fn a_working_set_that_is_too_small_is_no_more_than_slow() {
         let lines = [(codes[buyer % 12].clone(), 1), (codes[(buyer * 5 + 1) % 12].clone(), 2)];
         buyers.spawn(async move {
             let lines: Vec<(&str, i64)> = lines.iter().map(|(code, count)| (code.as_str(), *count)).collect();
-            commands.orders().place(by(Role::Customer), order(&lines)).await
+            ask(&commands, by(Role::Customer), order(&lines)).await
         });
     }
     for answer in buyers.join_all().await {
@@ -159,7 +159,7 @@ async fn a_state_that_falls_out_while_it_is_appended_is_not_confused_with_the_on
     let mut tasks = JoinSet::new();
     let commands = shop.commands.clone();
     tasks.spawn(async move {
-        commands.products().set_price(by(Role::Merchandiser), sku("TEAPOT"), euros(5)).await
+        ask(&commands, by(Role::Merchandiser), SetPrice { sku: sku("TEAPOT"), price: euros(5) }).await
     });
     until("the new price waits to be appended", async || database.waiting_for_lock("shop").await == 1).await;
     let last_load = "SELECT coalesce(max(extract(epoch FROM query_start) * 1000000), 0)::bigint
@@ -171,7 +171,7 @@ async fn a_state_that_falls_out_while_it_is_appended_is_not_confused_with_the_on
     {
         let before = database.count(last_load).await;
         let (commands, order) = (shop.commands.clone(), order(&[(code, 1)]));
-        tasks.spawn(async move { commands.orders().place(by(Role::Customer), order).await });
+        tasks.spawn(async move { ask(&commands, by(Role::Customer), order).await });
         if is_read {
             until("its streams have been read", async || database.count(last_load).await > before).await;
         }
@@ -189,14 +189,14 @@ async fn a_command_whose_time_is_over_may_still_be_done_and_a_repeat_tells() {
     let mut foreign = database.foreign_session().await;
     take_append_lock(&mut foreign).await;
     let soon = Instant::now() + Duration::from_millis(200);
-    let hasty = Context { deadline: soon, ..keyed(by(Role::Customer), "K", 1) };
+    let hasty = Context { deadline: soon, ..keyed(by(Role::Customer), "K") };
     let answer = shop.place(hasty, order(&[("TEAPOT", 1)])).await;
     assert_eq!(failed(answer), Failure::DeadlineExceeded);
     give_append_lock(&mut foreign).await;
     // While the first is under way the key is taken; then its answer is known.
     let mut repeated = None;
     while repeated.is_none() {
-        match shop.place(keyed(by(Role::Customer), "K", 1), order(&[("TEAPOT", 1)])).await {
+        match shop.place(keyed(by(Role::Customer), "K"), order(&[("TEAPOT", 1)])).await {
             Ok(accepted) => repeated = Some(accepted),
             refusal => assert_eq!(daybook_tests::shop::refused(refusal), "idempotency_in_flight"),
         }
@@ -232,7 +232,7 @@ async fn a_shutdown_answers_what_is_under_way_and_takes_nothing_more() {
     let mut closing = JoinSet::new();
     closing.spawn(shop.close());
     until("no command is taken any more", async || !commands.is_open()).await;
-    let late = commands.orders().place(by(Role::Customer), order(&[("TEAPOT", 1)])).await;
+    let late = ask(&commands, by(Role::Customer), order(&[("TEAPOT", 1)])).await;
     assert_eq!(failed(late), Failure::Unavailable);
     give_append_lock(&mut foreign).await;
     assert!(buyers.join_all().await.iter().all(Result::is_ok));

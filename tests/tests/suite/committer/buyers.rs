@@ -5,11 +5,11 @@ use std::sync::{
     atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
-use daybook_commands::{CommitterSettings, Failure, NotDone};
+use daybook_commands::{CommandError, CommitterSettings, Failure};
 use daybook_domain::{ids::OrderId, policy::Role};
 use daybook_tests::{
     Log, Shop, TestDatabase,
-    shop::{Answer, by, order},
+    shop::{Answer, by, prepared_order, submit},
     until,
 };
 use tokio::task::JoinSet;
@@ -31,8 +31,8 @@ pub enum Told {
 fn told(answer: &Answer) -> Told {
     match answer {
         Ok(_) => Told::Done,
-        Err(NotDone::Failed(Failure::OutcomeUnknown | Failure::DeadlineExceeded)) => Told::Unknown,
-        Err(NotDone::Failed(Failure::Unavailable | Failure::Overloaded)) => Told::NotDone,
+        Err(CommandError::Failed(Failure::OutcomeUnknown | Failure::DeadlineExceeded)) => Told::Unknown,
+        Err(CommandError::Failed(Failure::Unavailable | Failure::Overloaded)) => Told::NotDone,
         Err(other) => panic!("nobody should be told this: {other}"),
     }
 }
@@ -66,9 +66,9 @@ impl Buyers {
             buyers.spawn(async move {
                 let mut orders = Vec::new();
                 while !enough.load(Ordering::Relaxed) {
-                    let order = order(&[("TEAPOT", 1)]);
+                    let order = prepared_order(&[("TEAPOT", 1)]);
                     let id = order.id;
-                    let answer = commands.orders().place(by(Role::Customer), order).await;
+                    let answer = submit(&commands, by(Role::Customer), order).await;
                     acknowledged.fetch_add(u64::from(answer.is_ok()), Ordering::Relaxed);
                     orders.push((id, told(&answer)));
                 }

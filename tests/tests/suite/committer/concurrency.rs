@@ -5,11 +5,14 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-use daybook_commands::Commands;
+use daybook_commands::{
+    Commands,
+    products::{PublishProduct, SetPrice, UnpublishProduct},
+};
 use daybook_domain::{Position, policy::Role};
 use daybook_tests::{
     Log, Shop, TestDatabase,
-    shop::{by, keyed, member, order, quantity, refused, sku},
+    shop::{ask, by, keyed, member, order, received, refused, sku},
     until,
 };
 use sqlx::Executor;
@@ -51,8 +54,7 @@ async fn thirty_two_writers_on_one_stream_leave_no_gap() {
         let commands = two.commands(writer);
         writers.spawn(async move {
             for _ in 0..20 {
-                let stock = commands.stock();
-                stock.receive(by(Role::Warehouse), sku("TEAPOT"), quantity(1), None).await.unwrap();
+                ask(&commands, by(Role::Warehouse), received("TEAPOT", 1)).await.unwrap();
             }
         });
     }
@@ -74,8 +76,7 @@ async fn a_reader_who_follows_the_log_misses_nothing() {
         let own = format!("P{writer}");
         writers.spawn(async move {
             for _ in 0..20 {
-                let stock = commands.stock();
-                stock.receive(by(Role::Warehouse), sku(&own), quantity(1), None).await.unwrap();
+                ask(&commands, by(Role::Warehouse), received(&own, 1)).await.unwrap();
             }
         });
     }
@@ -108,10 +109,10 @@ async fn nothing_appears_before_what_was_seen() {
     let mut receipts = JoinSet::new();
     let receive = |shop: &Shop, context, code| {
         let commands = shop.commands.clone();
-        async move { commands.stock().receive(context, sku(code), quantity(1), None).await }
+        async move { ask(&commands, context, received(code, 1)).await }
     };
     let head = Log::read(&two.database.superuser).await.head();
-    receipts.spawn(receive(&two.a, keyed(by(Role::Warehouse), "K", 1), "TEAPOT"));
+    receipts.spawn(receive(&two.a, keyed(by(Role::Warehouse), "K"), "TEAPOT"));
     until("the first append waits", async || two.database.waiting_for_lock("a").await == 1).await;
     receipts.spawn(receive(&two.b, by(Role::Warehouse), "CUP"));
     until("the second one waits or is done", async || {
@@ -139,8 +140,7 @@ async fn of_sixty_four_buyers_ten_get_the_ten_pieces() {
     let mut buyers = JoinSet::new();
     for buyer in 0..64 {
         let commands = two.commands(buyer);
-        buyers
-            .spawn(async move { commands.orders().place(by(Role::Customer), order(&[("TEAPOT", 1)])).await });
+        buyers.spawn(async move { ask(&commands, by(Role::Customer), order(&[("TEAPOT", 1)])).await });
     }
     let (sold, refusals): (Vec<_>, Vec<_>) = buyers.join_all().await.into_iter().partition(Result::is_ok);
     assert_eq!(sold.len(), 10);
@@ -168,7 +168,7 @@ async fn two_processes_share_a_hot_stream_fairly() {
         buyers.spawn(async move {
             let total = || done.iter().map(|count| count.load(Ordering::Relaxed)).sum::<u64>();
             while total() < 1_500 {
-                commands.orders().place(by(Role::Customer), order(&[("TEAPOT", 1)])).await.unwrap();
+                ask(&commands, by(Role::Customer), order(&[("TEAPOT", 1)])).await.unwrap();
                 done[buyer % 2].fetch_add(1, Ordering::Relaxed);
             }
         });
@@ -193,9 +193,9 @@ async fn nobody_is_refused_because_of_a_state_that_is_old() {
     two.a.buy("TEAPOT", 5).await.unwrap();
     assert_eq!(refused(two.b.buy("TEAPOT", 1).await), "insufficient_stock");
 
-    two.a.commands.products().unpublish(by(Role::Merchandiser), sku("TEAPOT")).await.unwrap();
+    two.a.ask(by(Role::Merchandiser), UnpublishProduct { sku: sku("TEAPOT") }).await.unwrap();
     assert_eq!(refused(two.b.buy("TEAPOT", 1).await), "product_not_published");
-    two.a.commands.products().publish(by(Role::Merchandiser), sku("TEAPOT")).await.unwrap();
+    two.a.ask(by(Role::Merchandiser), PublishProduct { sku: sku("TEAPOT") }).await.unwrap();
     two.a.receive("TEAPOT", 1).await.unwrap();
     two.b.buy("TEAPOT", 1).await.unwrap();
     two.close().await;
@@ -234,13 +234,11 @@ async fn prices_that_change_all_the_time_are_never_mixed_up() {
             for round in 0..25 {
                 if sets_prices {
                     let price = daybook_tests::shop::euros(round * 2 + i64::from(task == 1));
-                    commands
-                        .products()
-                        .set_price(by(Role::Merchandiser), sku("TEAPOT"), price)
+                    ask(&commands, by(Role::Merchandiser), SetPrice { sku: sku("TEAPOT"), price })
                         .await
                         .unwrap();
                 } else {
-                    commands.orders().place(by(Role::Customer), order(&[("TEAPOT", 1)])).await.unwrap();
+                    ask(&commands, by(Role::Customer), order(&[("TEAPOT", 1)])).await.unwrap();
                 }
             }
         });
@@ -276,7 +274,7 @@ async fn clients_that_go_away_leave_nothing_half_done() {
         let commands = two.commands(client);
         clients.spawn(async move {
             let lines = [("TEAPOT", 1), ("CUP", 2)];
-            commands.orders().place(by(Role::Customer), order(&lines)).await
+            ask(&commands, by(Role::Customer), order(&lines)).await
         });
         if client % 7 == 0 {
             tokio::task::yield_now().await;

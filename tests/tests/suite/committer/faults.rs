@@ -2,11 +2,11 @@
 //! called unavailable not at all.
 
 use daybook_commands::{CommitterSettings, Failure};
-use daybook_domain::policy::Role;
+use daybook_domain::{ids::OrderId, policy::Role};
 use daybook_tests::{
     Log, Proxy, Shop, TestDatabase,
     proxy::Weather,
-    shop::{by, failed, keyed, order, order_id},
+    shop::{ask, ask_for, by, failed, keyed, new_id, order, order_id},
     until,
 };
 use sqlx::{Executor, PgConnection};
@@ -48,8 +48,8 @@ async fn an_append_that_is_killed_while_it_waits_for_the_lock_is_done_once() {
     let mut buyers = JoinSet::new();
     for buyer in 0..8 {
         let commands = shop.commands.clone();
-        let context = keyed(by(Role::Customer), &format!("K{buyer}"), 1);
-        buyers.spawn(async move { commands.orders().place(context, order(&[("TEAPOT", 1)])).await });
+        let context = keyed(by(Role::Customer), &format!("K{buyer}"));
+        buyers.spawn(async move { ask(&commands, context, order(&[("TEAPOT", 1)])).await });
     }
     // One that was killed may be seen for another moment.
     let mut kills = 0;
@@ -78,9 +78,7 @@ async fn an_answer_is_lost(is_cut: bool, settings: CommitterSettings) {
     proxy.set(Weather::AnswersLost);
     let commands = shop.commands.clone();
     let mut buyer = JoinSet::new();
-    buyer.spawn(async move {
-        commands.orders().place(keyed(by(Role::Customer), "K", 1), order(&[("TEAPOT", 3)])).await
-    });
+    buyer.spawn(async move { ask(&commands, keyed(by(Role::Customer), "K"), order(&[("TEAPOT", 3)])).await });
     until("it is committed", async || Log::read(&database.superuser).await.head() > head).await;
     proxy.set(Weather::Fair);
     if is_cut {
@@ -88,9 +86,9 @@ async fn an_answer_is_lost(is_cut: bool, settings: CommitterSettings) {
     }
     let placed = buyer.join_next().await.unwrap().unwrap().unwrap();
     assert!(!placed.replayed);
-    let repeat = shop.place(keyed(by(Role::Customer), "K", 1), order(&[("TEAPOT", 3)])).await.unwrap();
+    let repeat = shop.place(keyed(by(Role::Customer), "K"), order(&[("TEAPOT", 3)])).await.unwrap();
     assert!(repeat.replayed);
-    assert_eq!((repeat.position, repeat.receipt.id), (placed.position, placed.receipt.id));
+    assert_eq!((repeat.position, repeat.id), (placed.position, placed.id));
     shop.close().await;
     let log = Log::check(&database.superuser).await;
     assert_eq!((log.orders().len(), log.stock("TEAPOT").held), (1, 3));
@@ -122,7 +120,7 @@ async fn an_append_that_never_arrived_is_sent_again() {
     proxy.set(Weather::BlackholeFrom("StockHeld"));
     let commands = shop.commands.clone();
     let mut buyer = JoinSet::new();
-    buyer.spawn(async move { commands.orders().place(by(Role::Customer), order(&[("TEAPOT", 3)])).await });
+    buyer.spawn(async move { ask(&commands, by(Role::Customer), order(&[("TEAPOT", 3)])).await });
     proxy.struck().await;
     proxy.set(Weather::Fair);
     let placed = buyer.join_next().await.unwrap().unwrap().unwrap();
@@ -144,10 +142,10 @@ async fn what_cannot_be_found_out_is_called_unknown() {
     shop.sell("TEAPOT", 1999).await;
     shop.receive("TEAPOT", 10).await.unwrap();
     proxy.set(Weather::AnswersLost);
-    let context = || keyed(by(Role::Customer), "K", 1);
-    let asked = order(&[("TEAPOT", 3)]);
-    let id = asked.id;
-    assert_eq!(failed(shop.place(context(), asked).await), Failure::OutcomeUnknown);
+    let context = || keyed(by(Role::Customer), "K");
+    let id = new_id();
+    let asked = ask_for(&shop.commands, context(), order(&[("TEAPOT", 3)]), id);
+    assert_eq!(failed(asked.await), Failure::OutcomeUnknown);
     // Known not to have happened: there was no connection to begin with.
     assert_eq!(failed(shop.receive("TEAPOT", 1).await), Failure::Unavailable);
     proxy.set(Weather::Away);
@@ -156,7 +154,7 @@ async fn what_cannot_be_found_out_is_called_unknown() {
     proxy.set(Weather::Fair);
     let repeat = shop.place(context(), order(&[("TEAPOT", 3)])).await.unwrap();
     assert!(repeat.replayed);
-    assert_eq!(order_id(&repeat), id);
+    assert_eq!(order_id(&repeat), OrderId::new(id));
     shop.close().await;
     let log = Log::check(&database.superuser).await;
     assert_eq!((log.orders().len(), log.stock("TEAPOT").on_hand), (1, 10));
@@ -179,7 +177,7 @@ async fn a_process_that_is_stopped_does_not_keep_the_append_lock() {
     proxy.set(Weather::BlackholeFrom("AS w(kind, id, shape, place)"));
     let commands = b.commands.clone();
     let mut stopped = JoinSet::new();
-    stopped.spawn(async move { commands.orders().place(by(Role::Customer), order(&[("TEAPOT", 1)])).await });
+    stopped.spawn(async move { ask(&commands, by(Role::Customer), order(&[("TEAPOT", 1)])).await });
     proxy.struck().await;
     let holds = "SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid)
                   WHERE locktype = 'advisory' AND granted AND application_name = 'b'
@@ -230,8 +228,8 @@ async fn a_deadlock_is_not_the_commands_fault() {
     }
     let commands = b.commands.clone();
     let mut buyer = JoinSet::new();
-    let context = keyed(by(Role::Customer), "K", 1);
-    buyer.spawn(async move { commands.orders().place(context, order(&[("TEAPOT", 1)])).await });
+    let context = keyed(by(Role::Customer), "K");
+    buyer.spawn(async move { ask(&commands, context, order(&[("TEAPOT", 1)])).await });
     until("it waits for the log", async || database.waiting_for_lock("b").await == 1).await;
     foreign.execute("LOCK TABLE idempotency_keys IN SHARE MODE").await.unwrap();
     foreign.execute("ROLLBACK").await.unwrap();
@@ -257,7 +255,7 @@ async fn data_that_cannot_be_stored_hits_its_own_command_only() {
         order.external_id =
             Some(format!("{}-{buyer}", if bad { "UNSTORABLE" } else { "good" }).parse().unwrap());
         buyers.spawn(async move {
-            let answer = commands.orders().place(by(Role::Customer), order).await;
+            let answer = ask(&commands, by(Role::Customer), order).await;
             (bad, answer)
         });
         if buyer == 0 {
@@ -291,9 +289,7 @@ async fn a_stream_that_cannot_be_read_stops_its_own_commands_only() {
     let mut buyers = JoinSet::new();
     for code in ["TEAPOT", "CUP"] {
         let commands = b.commands.clone();
-        buyers.spawn(async move {
-            (code, commands.orders().place(by(Role::Customer), order(&[(code, 1)])).await)
-        });
+        buyers.spawn(async move { (code, ask(&commands, by(Role::Customer), order(&[(code, 1)])).await) });
     }
     for (code, answer) in buyers.join_all().await {
         match code {

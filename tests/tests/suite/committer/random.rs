@@ -3,7 +3,12 @@
 
 use std::sync::{Arc, Mutex};
 
-use daybook_commands::{Commands, Context, Failure, NotDone, orders::PlaceOrder};
+use daybook_commands::{
+    CommandError, Commands, Context, Failure,
+    orders::{CancelOrder, ConfirmOrder, DeliverOrder, PlaceOrderRequest, ShipOrder},
+    products::{PublishProduct, SetPrice, UnpublishProduct},
+    stock::{AdjustStock, ReceiveStock},
+};
 use daybook_domain::{
     ids::OrderId,
     order::Pieces,
@@ -11,7 +16,7 @@ use daybook_domain::{
 };
 use daybook_tests::{
     Log, Shop, TestDatabase,
-    shop::{Answer, by, euros, keyed, order, order_id, quantity, sku},
+    shop::{Answer, ask, by, euros, keyed, order, order_id, quantity, sku},
 };
 use rand::{RngExt, SeedableRng, rngs::StdRng, seq::IndexedRandom};
 use tokio::task::JoinSet;
@@ -23,7 +28,7 @@ const CODES: [&str; 5] = ["TEAPOT", "CUP", "SAUCER", "SPOON", "TRAY"];
 struct Known {
     placed: Vec<OrderId>,
     /// Requests that were answered, to be repeated: key, order and answer.
-    keyed: Vec<(String, PlaceOrder, String)>,
+    keyed: Vec<(String, PlaceOrderRequest, String)>,
 }
 
 struct Client {
@@ -36,17 +41,30 @@ struct Client {
 impl Client {
     async fn act(&mut self, step: usize) {
         let code = sku(CODES.choose(&mut self.random).unwrap());
-        let products = self.commands.products();
-        let stock = self.commands.stock();
         let amount = self.random.random_range(0..500);
         let answer = match self.random.random_range(0..100) {
-            0..3 => products.set_price(by(Role::Merchandiser), code, euros(amount)).await,
-            3..5 => products.unpublish(by(Role::Merchandiser), code).await,
-            5..9 => products.publish(by(Role::Merchandiser), code).await,
-            9..17 => stock.receive(by(Role::Warehouse), code, quantity(1 + amount / 10), None).await,
+            0..3 => {
+                ask(&self.commands, by(Role::Merchandiser), SetPrice { sku: code, price: euros(amount) })
+                    .await
+            }
+            3..5 => ask(&self.commands, by(Role::Merchandiser), UnpublishProduct { sku: code }).await,
+            5..9 => ask(&self.commands, by(Role::Merchandiser), PublishProduct { sku: code }).await,
+            9..17 => {
+                ask(
+                    &self.commands,
+                    by(Role::Warehouse),
+                    ReceiveStock { sku: code, quantity: quantity(1 + amount / 10), reference: None },
+                )
+                .await
+            }
             17..22 => {
                 let delta = amount / 20 - 15;
-                stock.adjust(by(Role::Warehouse), code, delta, "counted".parse().unwrap()).await
+                ask(
+                    &self.commands,
+                    by(Role::Warehouse),
+                    AdjustStock { sku: code, delta, reason: "counted".parse().unwrap() },
+                )
+                .await
             }
             22..50 => return self.place(step).await,
             50..56 => return self.repeat().await,
@@ -59,23 +77,30 @@ impl Client {
     }
 
     async fn change(&mut self, id: OrderId, chosen: i32) -> Answer {
-        let orders = self.commands.orders();
         match chosen {
-            56..70 => orders.confirm(by(Role::Support), id).await,
-            70..78 => orders.cancel(by(Role::Support), id, None).await,
+            56..70 => ask(&self.commands, by(Role::Support), ConfirmOrder { id }).await,
+            70..78 => ask(&self.commands, by(Role::Support), CancelOrder { id, reason: None }).await,
             78..82 => {
                 let stranger = Actor { subject: "eve".into(), ..by(Role::Customer).actor };
-                let answer = orders.cancel(Context { actor: stranger, ..by(Role::Customer) }, id, None).await;
+                let hers = Context { actor: stranger, ..by(Role::Customer) };
+                let answer = ask(&self.commands, hers, CancelOrder { id, reason: None }).await;
                 assert!(answer.is_err(), "it is not hers");
                 answer
             }
             82..90 => {
                 let code = CODES.choose(&mut self.random).unwrap();
                 let pieces = vec![Pieces { sku: sku(code), quantity: quantity(1) }];
-                orders.ship(by(Role::Warehouse), id, Some(pieces), None).await
+                ask(
+                    &self.commands,
+                    by(Role::Warehouse),
+                    ShipOrder { id, pieces: Some(pieces), tracking: None },
+                )
+                .await
             }
-            90..96 => orders.ship(by(Role::Warehouse), id, None, None).await,
-            _ => orders.deliver(by(Role::Warehouse), id).await,
+            90..96 => {
+                ask(&self.commands, by(Role::Warehouse), ShipOrder { id, pieces: None, tracking: None }).await
+            }
+            _ => ask(&self.commands, by(Role::Warehouse), DeliverOrder { id }).await,
         }
     }
 
@@ -85,11 +110,11 @@ impl Client {
             .collect();
         let order = order(&lines);
         let key = format!("{}-{step}", self.number);
-        let answer = self.commands.orders().place(keyed(by(Role::Customer), &key, 1), order.clone()).await;
+        let answer = ask(&self.commands, keyed(by(Role::Customer), &key), order.clone()).await;
         if let Ok(accepted) = &answer {
             let mut known = self.known.lock().unwrap();
             known.placed.push(order_id(accepted));
-            known.keyed.push((key, order, accepted.receipt.body.get().to_owned()));
+            known.keyed.push((key, order, accepted.outcome.clone()));
         }
         assert_understandable(&answer);
     }
@@ -98,10 +123,8 @@ impl Client {
     async fn repeat(&mut self) {
         let chosen = self.known.lock().unwrap().keyed.choose(&mut self.random).cloned();
         let Some((key, order, told)) = chosen else { return };
-        // As the API does, which makes a new id for each request.
-        let order = PlaceOrder { id: daybook_tests::shop::new_order_id(), ..order };
-        match self.commands.orders().place(keyed(by(Role::Customer), &key, 1), order).await {
-            Ok(again) => assert!(again.replayed && again.receipt.body.get() == told, "{again:?}"),
+        match ask(&self.commands, keyed(by(Role::Customer), &key), order).await {
+            Ok(again) => assert!(again.replayed && again.outcome == told, "{again:?}"),
             refusal => assert_eq!(daybook_tests::shop::refused(refusal), "idempotency_in_flight"),
         }
     }
@@ -117,11 +140,11 @@ impl Client {
 /// Accepted, or refused by a rule; a defect is neither.
 fn assert_understandable(answer: &Answer) {
     match answer {
-        Ok(_) | Err(NotDone::Refused(_)) => {}
-        Err(NotDone::Failed(Failure::Overloaded)) => panic!("a few clients are no load"),
+        Ok(_) | Err(CommandError::Refused(_)) => {}
+        Err(CommandError::Failed(Failure::Overloaded)) => panic!("a few clients are no load"),
         Err(failure) => panic!("{failure}"),
     }
-    if let Err(NotDone::Refused(refusal)) = answer {
+    if let Err(CommandError::Refused(refusal)) = answer {
         let defects = ["stock_not_promised", "validation_failed", "stock_out_of_range"];
         assert!(!defects.contains(&refusal.code), "{refusal}");
     }

@@ -1,6 +1,11 @@
 //! What the running server's role may not do, whatever the code says.
 
-use daybook_tests::{Shop, TestDatabase, database::APP};
+use daybook_domain::policy::Role;
+use daybook_tests::{
+    Shop, TestDatabase,
+    database::APP,
+    shop::{by, keyed, received},
+};
 use sqlx::{Connection, Executor, PgConnection};
 
 async fn refused_with(connection: &mut PgConnection, sql: &str, state: &str) {
@@ -166,13 +171,7 @@ async fn answers_are_forgotten_after_a_week() {
     let shop = Shop::open(&database.app_url(), "shop");
     shop.sell("TEAPOT", 1999).await;
     for key in ["old", "older", "new"] {
-        let context = daybook_tests::shop::keyed(
-            daybook_tests::shop::by(daybook_domain::policy::Role::Warehouse),
-            key,
-            1,
-        );
-        let code = daybook_tests::shop::sku("TEAPOT");
-        shop.commands.stock().receive(context, code, daybook_tests::shop::quantity(1), None).await.unwrap();
+        shop.ask(keyed(by(Role::Warehouse), key), received("TEAPOT", 1)).await.unwrap();
     }
     database
         .execute("UPDATE idempotency_keys SET created_at = created_at - interval '7 days 1 minute' WHERE key <> 'new'")

@@ -1,10 +1,10 @@
 //! The database server itself is killed or stopped.
 
-use daybook_commands::{CommitterSettings, Failure, NotDone};
-use daybook_domain::policy::Role;
+use daybook_commands::{CommandError, CommitterSettings, Failure};
+use daybook_domain::{ids::OrderId, policy::Role};
 use daybook_tests::{
     Log, OwnPostgres, Shop, TestDatabase,
-    shop::{by, keyed, order, order_id},
+    shop::{ask_for, by, keyed, new_id, order, order_id},
 };
 
 use super::buyers::{Buyers, check, stocked};
@@ -42,17 +42,17 @@ async fn fault_a_database_that_stands_still_makes_outcomes_unknown_not_wrong() {
     let settings = CommitterSettings { resolve_timeout_ms: 500, ..impatient() };
     let shop = stocked(&database, "shop", settings).await;
     for round in 0..2 {
-        let context = || keyed(by(Role::Customer), &format!("K{round}"), 1);
-        let first = order(&[("TEAPOT", 1)]);
-        let id = first.id;
+        let context = || keyed(by(Role::Customer), &format!("K{round}"));
+        let uuid = new_id();
+        let id = OrderId::new(uuid);
         postgres.freeze();
-        let answer = shop.place(context(), first).await;
-        let Err(NotDone::Failed(failure)) = answer else { panic!("{answer:?}") };
+        let answer = ask_for(&shop.commands, context(), order(&[("TEAPOT", 1)]), uuid).await;
+        let Err(CommandError::Failed(failure)) = answer else { panic!("{answer:?}") };
         postgres.thaw();
         let repeated = loop {
             match shop.place(context(), order(&[("TEAPOT", 1)])).await {
                 Ok(accepted) => break accepted,
-                Err(NotDone::Failed(Failure::Unavailable | Failure::OutcomeUnknown)) => {}
+                Err(CommandError::Failed(Failure::Unavailable | Failure::OutcomeUnknown)) => {}
                 Err(other) => panic!("{other}"),
             }
         };

@@ -5,12 +5,16 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-use daybook_commands::Commands;
+use daybook_commands::{
+    Commands,
+    orders::{CancelOrder, ConfirmOrder, ShipOrder},
+    stock::AdjustStock,
+};
 use daybook_domain::{policy::Role, stock::Stock};
 use daybook_tests::{
     Log, Shop, TestDatabase,
     metrics::{counted, of_labels},
-    shop::{by, member, order, quantity, refused, sku},
+    shop::{ask, by, member, prepared_order, received, refused, sku, submit},
     until,
 };
 use rand::{RngExt, SeedableRng, rngs::StdRng, seq::IndexedRandom};
@@ -101,7 +105,7 @@ async fn receive_many(commands: &Commands, count: usize) {
         clients.spawn(async move {
             while left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_sub(1)).is_ok() {
                 let context = by(Role::Warehouse);
-                commands.stock().receive(context, sku("TEAPOT"), quantity(1), None).await.unwrap();
+                ask(&commands, context, received("TEAPOT", 1)).await.unwrap();
             }
         });
     }
@@ -199,21 +203,30 @@ async fn act(commands: &Commands, random: &mut StdRng, codes: &[&str]) {
     for _ in 0..60 {
         let code = codes.choose(random).unwrap();
         let pieces = random.random_range(1..40);
-        let stock = commands.stock();
         let _ = match random.random_range(0..10) {
-            0..2 => stock.receive(by(Role::Warehouse), sku(code), quantity(pieces), None).await,
-            2 => stock.adjust(by(Role::Warehouse), sku(code), -pieces, "counted".parse().unwrap()).await,
+            0..2 => ask(commands, by(Role::Warehouse), received(code, pieces)).await,
+            2 => {
+                ask(
+                    commands,
+                    by(Role::Warehouse),
+                    AdjustStock { sku: sku(code), delta: -pieces, reason: "counted".parse().unwrap() },
+                )
+                .await
+            }
             3..7 => {
-                let order = order(&[(code, pieces)]);
+                let order = prepared_order(&[(code, pieces)]);
                 placed.push(order.id);
-                commands.orders().place(by(Role::Customer), order).await
+                submit(commands, by(Role::Customer), order).await
             }
             chosen => {
                 let Some(id) = placed.choose(random).copied() else { continue };
                 match chosen {
-                    7 => commands.orders().cancel(by(Role::Support), id, None).await,
-                    8 => commands.orders().confirm(by(Role::Support), id).await,
-                    _ => commands.orders().ship(by(Role::Warehouse), id, None, None).await,
+                    7 => ask(commands, by(Role::Support), CancelOrder { id, reason: None }).await,
+                    8 => ask(commands, by(Role::Support), ConfirmOrder { id }).await,
+                    _ => {
+                        ask(commands, by(Role::Warehouse), ShipOrder { id, pieces: None, tracking: None })
+                            .await
+                    }
                 }
             }
         };

@@ -1,4 +1,5 @@
 use actix_web::web;
+use daybook_commands::orders;
 use daybook_domain::{ids::OrderId, text::Reason};
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -39,5 +40,7 @@ pub async fn handle(
     Incoming { context, body }: Incoming<Body>,
     id: web::Path<OrderId>,
 ) -> Answer {
-    answer::to_command(app.commands().orders().cancel(context, *id, body.reason).await, COLLECTION)
+    let request = orders::CancelOrder { id: *id, reason: body.reason };
+    let answer = app.commands().ask(context, request, &app.vault).await;
+    answer::to_command::<orders::CancelOrder>(answer, COLLECTION)
 }

@@ -1,4 +1,5 @@
 use actix_web::web;
+use daybook_commands::orders::DeliverOrder;
 use daybook_domain::ids::OrderId;
 
 use super::COLLECTION;
@@ -25,5 +26,6 @@ pub async fn handle(
     Incoming { context, .. }: Incoming<NothingKeyed>,
     id: web::Path<OrderId>,
 ) -> Answer {
-    answer::to_command(app.commands().orders().deliver(context, *id).await, COLLECTION)
+    let request = DeliverOrder { id: *id };
+    answer::to_command::<DeliverOrder>(app.commands().ask(context, request, &app.vault).await, COLLECTION)
 }

@@ -1,30 +1,24 @@
 use actix_web::web;
-use daybook_commands::orders::{PlaceLine, PlaceOrder, owner};
+use daybook_commands::orders::{PlaceLine, PlaceOrder, PlaceOrderRequest};
 use daybook_domain::{
     contact::{Address, Contact},
-    ids::OrderId,
     money::{Currency, Price},
     quantity::Quantity,
-    sealed::Sealed,
     sku::Sku,
     text::{CustomerId, ExternalId, Metadata, Reason},
 };
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::COLLECTION;
 use crate::{
     app::App,
-    entropy,
     http::{
         answer::{self, Answer},
         body,
-        context::in_time,
         incoming::{CommandBody, Incoming},
-        problem::Problem,
         schema,
     },
-    vault::{Person, Vault},
 };
 
 #[derive(Deserialize, ToSchema)]
@@ -82,42 +76,19 @@ impl CommandBody for Body {
     ),
 )]
 pub async fn handle(app: web::Data<App>, Incoming { context, body }: Incoming<Body>) -> Answer {
-    let orders = app.commands().orders();
-    // Before anything is sealed: whoever may not place an order makes no keys for persons either.
-    let overrides_price = body.lines.iter().any(|line| line.unit_price.is_some());
-    orders.may_place(&context, body.customer.as_ref(), overrides_price)?;
-
-    let id = OrderId::new(entropy::new_id());
-    let customer = owner(&context.actor, body.customer.as_ref());
-    let person = customer.as_ref().map_or(Person::Order(id), |customer| Person::Customer(customer.as_str()));
-    let sealing = async {
-        let contact = seal(&app.vault, &person, body.contact.as_ref()).await?;
-        Ok::<_, Problem>((contact, seal(&app.vault, &person, body.ship_to.as_ref()).await?))
-    };
-    let (contact, ship_to) = in_time(context.deadline, sealing).await?;
-    let order = PlaceOrder {
-        id,
-        lines: body.lines.into_iter().map(PlaceLine::from).collect(),
-        currency: body.currency,
-        customer: body.customer,
+    let Body { lines, currency, customer, contact, ship_to, external_id, metadata, override_reason } = body;
+    let request = PlaceOrderRequest {
+        lines: lines.into_iter().map(PlaceLine::from).collect(),
+        currency,
+        customer,
         contact,
         ship_to,
-        external_id: body.external_id,
-        metadata: body.metadata,
-        override_reason: body.override_reason,
+        external_id,
+        metadata,
+        override_reason,
     };
-    answer::to_command(orders.place(context, order).await, COLLECTION)
-}
-
-async fn seal(
-    vault: &Vault,
-    person: &Person<'_>,
-    data: Option<&impl Serialize>,
-) -> Result<Option<Sealed>, Problem> {
-    match data {
-        Some(data) => Ok(Some(vault.seal(person, data).await?)),
-        None => Ok(None),
-    }
+    let answer = app.commands().ask(context, request, &app.vault).await;
+    answer::to_command::<PlaceOrder>(answer, COLLECTION)
 }
 
 impl From<Line> for PlaceLine {

@@ -1,4 +1,5 @@
 use actix_web::web;
+use daybook_commands::orders;
 use daybook_domain::{ids::OrderId, order::Pieces, text::Reference};
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -50,6 +51,8 @@ pub async fn handle(
     Incoming { context, body }: Incoming<Body>,
     id: web::Path<OrderId>,
 ) -> Answer {
-    let orders = app.commands().orders();
-    answer::to_command(orders.ship(context, *id, body.lines, body.tracking).await, COLLECTION)
+    let Body { lines: pieces, tracking } = body;
+    let request = orders::ShipOrder { id: *id, pieces, tracking };
+    let answer = app.commands().ask(context, request, &app.vault).await;
+    answer::to_command::<orders::ShipOrder>(answer, COLLECTION)
 }

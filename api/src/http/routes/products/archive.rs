@@ -1,4 +1,5 @@
 use actix_web::web;
+use daybook_commands::products::ArchiveProduct;
 use daybook_domain::sku::Sku;
 
 use super::COLLECTION;
@@ -24,6 +25,6 @@ pub async fn handle(
     Incoming { context, .. }: Incoming<Nothing>,
     sku: web::Path<Sku>,
 ) -> Answer {
-    let outcome = app.commands().products().archive(context, sku.into_inner()).await;
-    answer::to_command(outcome, COLLECTION)
+    let request = ArchiveProduct { sku: sku.into_inner() };
+    answer::to_command::<ArchiveProduct>(app.commands().ask(context, request, &app.vault).await, COLLECTION)
 }

@@ -1,5 +1,5 @@
 use actix_web::web;
-use daybook_commands::products::CreateProduct;
+use daybook_commands::products;
 use daybook_domain::{
     money::Price,
     sku::Sku,
@@ -51,6 +51,7 @@ impl CommandBody for Body {}
 )]
 pub async fn handle(app: web::Data<App>, Incoming { context, body }: Incoming<Body>) -> Answer {
     let Body { sku, name, description, price, external_id, metadata } = body;
-    let product = CreateProduct { name, description, price, external_id, metadata };
-    answer::to_command(app.commands().products().create(context, sku, product).await, COLLECTION)
+    let request = products::CreateProduct { sku, name, description, price, external_id, metadata };
+    let answer = app.commands().ask(context, request, &app.vault).await;
+    answer::to_command::<products::CreateProduct>(answer, COLLECTION)
 }

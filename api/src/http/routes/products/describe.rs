@@ -1,5 +1,5 @@
 use actix_web::web;
-use daybook_commands::products::DescribeProduct;
+use daybook_commands::products;
 use daybook_domain::{
     sku::Sku,
     text::{Description, Metadata, ProductName},
@@ -49,7 +49,7 @@ pub async fn handle(
     sku: web::Path<Sku>,
 ) -> Answer {
     let Body { name, description, metadata } = body;
-    let product = DescribeProduct { name, description, metadata };
-    let products = app.commands().products();
-    answer::to_command(products.describe(context, sku.into_inner(), product).await, COLLECTION)
+    let request = products::DescribeProduct { sku: sku.into_inner(), name, description, metadata };
+    let answer = app.commands().ask(context, request, &app.vault).await;
+    answer::to_command::<products::DescribeProduct>(answer, COLLECTION)
 }

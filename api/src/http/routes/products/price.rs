@@ -1,4 +1,5 @@
 use actix_web::web;
+use daybook_commands::products::SetPrice;
 use daybook_domain::{
     money::{Money, Price},
     sku::Sku,
@@ -44,6 +45,6 @@ pub async fn handle(
     Incoming { context, body: Body(price) }: Incoming<Body>,
     sku: web::Path<Sku>,
 ) -> Answer {
-    let products = app.commands().products();
-    answer::to_command(products.set_price(context, sku.into_inner(), price).await, COLLECTION)
+    let request = SetPrice { sku: sku.into_inner(), price };
+    answer::to_command::<SetPrice>(app.commands().ask(context, request, &app.vault).await, COLLECTION)
 }

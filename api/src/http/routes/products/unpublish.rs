@@ -1,4 +1,5 @@
 use actix_web::web;
+use daybook_commands::products::UnpublishProduct;
 use daybook_domain::sku::Sku;
 
 use super::COLLECTION;
@@ -25,6 +26,6 @@ pub async fn handle(
     Incoming { context, .. }: Incoming<Nothing>,
     sku: web::Path<Sku>,
 ) -> Answer {
-    let outcome = app.commands().products().unpublish(context, sku.into_inner()).await;
-    answer::to_command(outcome, COLLECTION)
+    let request = UnpublishProduct { sku: sku.into_inner() };
+    answer::to_command::<UnpublishProduct>(app.commands().ask(context, request, &app.vault).await, COLLECTION)
 }

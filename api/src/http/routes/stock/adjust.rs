@@ -1,4 +1,5 @@
 use actix_web::web;
+use daybook_commands::stock;
 use daybook_domain::{sku::Sku, text::Reason};
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -41,6 +42,7 @@ pub async fn handle(
     Incoming { context, body }: Incoming<Body>,
     sku: web::Path<Sku>,
 ) -> Answer {
-    let stock = app.commands().stock();
-    answer::to_command(stock.adjust(context, sku.into_inner(), body.delta, body.reason).await, COLLECTION)
+    let request = stock::AdjustStock { sku: sku.into_inner(), delta: body.delta, reason: body.reason };
+    let answer = app.commands().ask(context, request, &app.vault).await;
+    answer::to_command::<stock::AdjustStock>(answer, COLLECTION)
 }

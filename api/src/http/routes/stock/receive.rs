@@ -1,4 +1,5 @@
 use actix_web::web;
+use daybook_commands::stock;
 use daybook_domain::{quantity::Quantity, sku::Sku, text::Reference};
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -42,9 +43,8 @@ pub async fn handle(
     Incoming { context, body }: Incoming<Body>,
     sku: web::Path<Sku>,
 ) -> Answer {
-    let stock = app.commands().stock();
-    answer::to_command(
-        stock.receive(context, sku.into_inner(), body.quantity, body.reference).await,
-        COLLECTION,
-    )
+    let Body { quantity, reference } = body;
+    let request = stock::ReceiveStock { sku: sku.into_inner(), quantity, reference };
+    let answer = app.commands().ask(context, request, &app.vault).await;
+    answer::to_command::<stock::ReceiveStock>(answer, COLLECTION)
 }

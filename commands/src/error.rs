@@ -1,50 +1,10 @@
-//! How a command ends.
+//! How a command fails: refused by a rule, or for want of working machinery.
 
-use daybook_domain::{Position, Rejection};
-use serde::{Deserialize, Serialize, ser::Error as _};
-use serde_json::value::RawValue;
-
-/// Done, and durable.
-#[derive(Debug, Clone)]
-pub struct Accepted {
-    pub receipt: Receipt,
-    /// A query that waits for this position sees what the command did.
-    pub position: Position,
-    /// The answer of an earlier request with the same idempotency key.
-    pub replayed: bool,
-}
-
-/// What the client is told. Stored with the idempotency key, so a repeat gets the same bytes.
-///
-/// Stored for a week: add optional fields, change none.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Receipt {
-    pub created: bool,
-    pub id: String,
-    /// Of the stream that the command is about: its sequence.
-    pub version: i64,
-    /// A JSON object, to which the position is added when it is sent.
-    pub body: Box<RawValue>,
-}
-
-impl Receipt {
-    pub(crate) fn new(
-        created: bool,
-        id: &impl ToString,
-        version: i64,
-        body: &impl Serialize,
-    ) -> Result<Self, serde_json::Error> {
-        let body = serde_json::value::to_raw_value(body)?;
-        if !body.get().starts_with('{') {
-            return Err(serde_json::Error::custom("a receipt's body is an object"));
-        }
-        Ok(Self { created, id: id.to_string(), version, body })
-    }
-}
+use daybook_domain::Rejection;
 
 /// Why a command left nothing behind, or perhaps did.
 #[derive(Debug, Clone, thiserror::Error)]
-pub enum NotDone {
+pub enum CommandError {
     #[error("refused: {0}")]
     Refused(#[from] Refusal),
     #[error("failed: {0}")]

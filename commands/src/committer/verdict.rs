@@ -1,0 +1,86 @@
+//! What was decided about a command, whichever use case it is.
+
+use std::any::Any;
+
+use daybook_domain::Position;
+use serde_json::value::RawValue;
+
+use crate::{
+    context::Fingerprint,
+    error::{CommandError, Failure, Refusal},
+    receipt::Receipt,
+    use_case::{Done, Outcome, UseCase},
+};
+
+/// The outcome of a use case, without its type.
+pub struct Verdict(Box<dyn AnyOutcome>);
+
+trait AnyOutcome: Any + Send + Sync {
+    fn receipt(&self, fingerprint: Fingerprint) -> Receipt;
+    fn into_any(self: Box<Self>) -> Box<dyn Any + Send>;
+}
+
+struct OutcomeOf<U: UseCase>(U::Outcome);
+
+impl<U: UseCase> AnyOutcome for OutcomeOf<U> {
+    fn receipt(&self, fingerprint: Fingerprint) -> Receipt {
+        Receipt::of::<U>(&self.0, fingerprint)
+    }
+
+    fn into_any(self: Box<Self>) -> Box<dyn Any + Send> {
+        Box::new(self.0)
+    }
+}
+
+impl Verdict {
+    pub fn of<U: UseCase>(outcome: U::Outcome) -> Self {
+        Self(Box::new(OutcomeOf::<U>(outcome)))
+    }
+
+    /// What is stored under the idempotency key of the request with this fingerprint.
+    pub fn receipt(&self, fingerprint: Fingerprint) -> Receipt {
+        self.0.receipt(fingerprint)
+    }
+}
+
+/// Done, and durable.
+pub struct Accepted {
+    pub outcome: Accounted,
+    pub position: Position,
+}
+
+/// Where an outcome comes from.
+pub enum Accounted {
+    Decided(Verdict),
+    /// An earlier request with the same idempotency key has it.
+    Stored(Box<RawValue>),
+}
+
+/// How a command ends.
+pub type Ending = Result<Accepted, CommandError>;
+
+/// What was decided, as the answer to give when that is durable.
+pub fn ending(verdict: Result<Verdict, Refusal>, position: Position) -> Ending {
+    let outcome = verdict.map_err(CommandError::Refused)?;
+    Ok(Accepted { outcome: Accounted::Decided(outcome), position })
+}
+
+impl Accepted {
+    /// The answer, in the outcome's own type.
+    pub fn typed<O: Outcome>(self) -> Result<Done<O>, CommandError> {
+        let (outcome, replayed) = match self.outcome {
+            Accounted::Decided(Verdict(outcome)) => {
+                let outcome = outcome.into_any().downcast::<O>();
+                (*outcome.expect("a use case comes to its own outcome"), false)
+            }
+            Accounted::Stored(json) => {
+                let outcome = serde_json::from_str(json.get()).map_err(|error| {
+                    tracing::error!(%error, "a stored outcome can't be read");
+                    Failure::Internal
+                })?;
+                (outcome, true)
+            }
+        };
+        Ok(Done { outcome, position: self.position, replayed })
+    }
+}

@@ -1,0 +1,39 @@
+//! Cancelling an order gives back what it holds. A customer may cancel their own.
+
+use daybook_domain::{
+    ids::OrderId,
+    order::{Command, Order},
+    policy::Action,
+    text::{CustomerId, Reason},
+};
+use serde::{Deserialize, Serialize};
+
+use super::{OrderOutcome, change};
+use crate::{
+    Context,
+    use_case::{AsAsked, UseCase},
+    work::{Halt, Work},
+};
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct CancelOrder {
+    pub id: OrderId,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Reason>,
+}
+
+impl AsAsked for CancelOrder {}
+
+impl UseCase for CancelOrder {
+    const NAME: &'static str = "order.cancel";
+    const ACTION: Action = Action::CancelOrder;
+    const NEEDS_KEY: bool = true;
+    type Outcome = OrderOutcome;
+
+    fn decide(&self, context: &Context, work: &mut Work<'_>) -> Result<OrderOutcome, Halt> {
+        let order = work.state::<Order>(&self.id.to_string())?;
+        let customer = order.details().and_then(|order| order.customer.as_ref());
+        context.check(Self::ACTION, customer.map(CustomerId::as_str))?;
+        change(context, work, self.id, Command::Cancel { reason: self.reason.clone() })
+    }
+}

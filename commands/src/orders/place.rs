@@ -1,0 +1,273 @@
+//! Placing an order: every line priced, the stock of all held, all or nothing.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use daybook_domain::{
+    Decider,
+    contact::{Address, Contact},
+    external_id::{self, ExternalIdUse},
+    ids::OrderId,
+    money::{Currency, Price},
+    order::{Command, Line, MAX_LINES, Order, Placement, pieces_by_sku, total},
+    policy::{Action, Actor, Demand, Role},
+    product::{self, Product},
+    quantity::Quantity,
+    sealed::{Person, Sealed},
+    sku::Sku,
+    stock::{self, Stock},
+    text::{CustomerId, ExternalId, Metadata, Reason},
+};
+use serde::{Deserialize, Serialize};
+
+use super::{OrderOutcome, outcome};
+use crate::{
+    Context,
+    error::{Failure, Refusal, RefusalKind},
+    state::Wanted,
+    use_case::{Means, Request, UseCase},
+    work::{Halt, Work},
+};
+
+/// An order as a caller asks for it.
+#[derive(Clone, Serialize)]
+pub struct PlaceOrderRequest {
+    /// 1 to [`MAX_LINES`].
+    pub lines: Vec<PlaceLine>,
+    pub currency: Currency,
+    /// Whose order it is, if not the caller's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub customer: Option<CustomerId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub contact: Option<Contact>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ship_to: Option<Address>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub external_id: Option<ExternalId>,
+    #[serde(skip_serializing_if = "Metadata::is_empty")]
+    pub metadata: Metadata,
+    /// Why prices differ from the catalogue's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub override_reason: Option<Reason>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct PlaceLine {
+    pub sku: Sku,
+    pub quantity: Quantity,
+    /// Another price than the catalogue's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit_price: Option<Price>,
+}
+
+/// An order that has its id, and nothing personal in clear.
+///
+/// Refused with `product_not_found`, `product_not_published`, `product_archived`, `price_not_available` (in
+/// that currency), `insufficient_stock`, `total_out_of_range`, `currency_mismatch`, or `already_exists` for a
+/// taken external id.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct PlaceOrder {
+    pub id: OrderId,
+    pub lines: Vec<PlaceLine>,
+    pub currency: Currency,
+    /// Whose order it is. `None`: a guest's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub customer: Option<CustomerId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contact: Option<Sealed>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ship_to: Option<Sealed>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub external_id: Option<ExternalId>,
+    #[serde(default, skip_serializing_if = "Metadata::is_empty")]
+    pub metadata: Metadata,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub override_reason: Option<Reason>,
+}
+
+impl Request for PlaceOrderRequest {
+    type UseCase = PlaceOrder;
+
+    fn demands(&self, actor: &Actor) -> Vec<Demand> {
+        demands(actor, self.owner(actor).as_ref(), &self.lines)
+    }
+
+    async fn prepare(self, context: &Context, means: &impl Means) -> Result<PlaceOrder, Failure> {
+        let id = OrderId::new(means.new_id());
+        let customer = self.owner(&context.actor);
+        let person =
+            customer.as_ref().map_or(Person::Order(id), |customer| Person::Customer(customer.as_str()));
+        let contact = seal(means, &person, self.contact.as_ref()).await?;
+        let ship_to = seal(means, &person, self.ship_to.as_ref()).await?;
+        let Self { lines, currency, external_id, metadata, override_reason, .. } = self;
+        Ok(PlaceOrder {
+            id,
+            lines,
+            currency,
+            customer,
+            contact,
+            ship_to,
+            external_id,
+            metadata,
+            override_reason,
+        })
+    }
+}
+
+impl PlaceOrderRequest {
+    /// The named customer, else the caller if they are a customer, else nobody: then it is a guest's order.
+    fn owner(&self, actor: &Actor) -> Option<CustomerId> {
+        match &self.customer {
+            Some(customer) => Some(customer.clone()),
+            None if actor.roles.contains(Role::Customer) => actor.subject.parse().ok(),
+            None => None,
+        }
+    }
+}
+
+async fn seal(
+    means: &impl Means,
+    person: &Person<'_>,
+    data: Option<&(impl Serialize + Sync)>,
+) -> Result<Option<Sealed>, Failure> {
+    match data {
+        Some(data) => means.seal(person, data).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+fn demands(actor: &Actor, owner: Option<&CustomerId>, lines: &[PlaceLine]) -> Vec<Demand> {
+    let owner = owner.map(CustomerId::as_str);
+    let demand = |action, owner: Option<&str>| Demand { action, owner: owner.map(str::to_owned) };
+    let is_own = owner == Some(&actor.subject);
+    let overrides_price = lines.iter().any(|line| line.unit_price.is_some());
+    let for_other = (!is_own).then(|| demand(Action::PlaceOrderForOther, None));
+    let override_price = overrides_price.then(|| demand(Action::OverridePrice, None));
+    let place = demand(Action::PlaceOrder, owner);
+    for_other.into_iter().chain(override_price).chain([place]).collect()
+}
+
+impl UseCase for PlaceOrder {
+    const NAME: &'static str = "order.place";
+    const ACTION: Action = Action::PlaceOrder;
+    const NEEDS_KEY: bool = true;
+    const CREATES: bool = true;
+    type Outcome = OrderOutcome;
+
+    fn demands(&self, actor: &Actor) -> Vec<Demand> {
+        demands(actor, self.customer.as_ref(), &self.lines)
+    }
+
+    fn decide(&self, _: &Context, work: &mut Work<'_>) -> Result<OrderOutcome, Halt> {
+        if !(1..=MAX_LINES).contains(&self.lines.len()) {
+            let detail = format!("an order has 1 to {MAX_LINES} lines");
+            return Err(Refusal::new(RefusalKind::Invalid, "validation_failed", detail).at("/lines").into());
+        }
+        let id = self.id.to_string();
+        let pieces = pieces_by_sku(self.lines.iter().map(|line| (&line.sku, line.quantity.get())));
+        let claim = self.external_id.as_ref().map(|external| format!("{}:{external}", Order::KIND));
+        let skus = pieces.keys().map(Sku::as_str);
+        work.need(
+            skus.flat_map(|sku| [Wanted::of::<Product>(sku), Wanted::of::<Stock>(sku)])
+                .chain(claim.as_deref().map(Wanted::of::<ExternalIdUse>)),
+        )?;
+        work.begin::<Order>(&id);
+
+        // First: an order that is there already is refused as such, not for want of stock.
+        if let Some(claim) = &claim {
+            let take = external_id::Command::Take { by: id.clone() };
+            work.execute::<ExternalIdUse>(claim, take).map_err(|halt| match halt {
+                Halt::Refused(refusal) => Halt::Refused(refusal.at("/external_id")),
+                other => other,
+            })?;
+        }
+        let lines = self.price_lines(work)?;
+        let total = total(&lines, self.currency).map_err(|rejection| Refusal::rejected(&rejection))?;
+        self.hold(work, &pieces)?;
+        let placement = Placement {
+            customer: self.customer.clone(),
+            lines,
+            currency: self.currency,
+            total,
+            override_reason: self.override_reason.clone(),
+            contact: self.contact.clone(),
+            ship_to: self.ship_to.clone(),
+            external_id: self.external_id.clone(),
+            metadata: self.metadata.clone(),
+        };
+        work.execute::<Order>(&id, Command::Place(Box::new(placement)))?;
+        outcome(work, self.id)
+    }
+}
+
+impl PlaceOrder {
+    /// What every line costs, by the catalogue as it is now. The batch rests on every product it reads, so
+    /// a price that changes meanwhile is noticed.
+    fn price_lines(&self, work: &mut Work<'_>) -> Result<Vec<Line>, Halt> {
+        let mut products: BTreeMap<&Sku, Arc<Product>> = BTreeMap::new();
+        self.lines
+            .iter()
+            .enumerate()
+            .map(|(index, line)| {
+                let product = match products.get(&line.sku) {
+                    Some(product) => Arc::clone(product),
+                    None => {
+                        let product = work.state::<Product>(line.sku.as_str())?;
+                        products.insert(&line.sku, Arc::clone(&product));
+                        product
+                    }
+                };
+                price_line(&product, line, self.currency)
+                    .map_err(|refusal| refusal.at(format!("/lines/{index}")).into())
+            })
+            .collect()
+    }
+
+    /// Holds the stock of every SKU, or refuses and says which one is short.
+    fn hold(&self, work: &mut Work<'_>, pieces: &BTreeMap<Sku, i64>) -> Result<(), Halt> {
+        for (sku, &quantity) in pieces {
+            let hold = stock::Command::Hold { order: self.id, quantity };
+            if let Err(rejection) = work.try_execute::<Stock>(sku.as_str(), hold)? {
+                let line = self.lines.iter().position(|line| line.sku == *sku).unwrap_or(0);
+                let mut refusal = Refusal::rejected(&rejection).at(format!("/lines/{line}"));
+                refusal.detail = format!("{sku}: {}", refusal.detail);
+                return Err(refusal.into());
+            }
+        }
+        Ok(())
+    }
+}
+
+fn price_line(product: &Product, line: &PlaceLine, currency: Currency) -> Result<Line, Refusal> {
+    let refuse =
+        |code, detail: &str| Refusal::new(RefusalKind::Invalid, code, format!("{}: {detail}", line.sku));
+    let Some(product) = product.details() else {
+        return Err(refuse("product_not_found", "there is no such product"));
+    };
+    match product.status {
+        product::Status::Published => {}
+        product::Status::Draft => {
+            return Err(refuse("product_not_published", "the product is not published"));
+        }
+        product::Status::Archived => return Err(refuse("product_archived", "the product is archived")),
+    }
+    let list_price = product.price_in(currency);
+    let unit_price = match (line.unit_price, list_price) {
+        (Some(agreed), _) if agreed.currency() != currency => {
+            return Err(refuse("currency_mismatch", "the price has another currency than the order"));
+        }
+        (Some(agreed), _) => agreed,
+        (None, Some(list)) => list,
+        (None, None) => {
+            let detail = format!("the product has no price in {}", currency.code());
+            return Err(refuse("price_not_available", &detail));
+        }
+    };
+    let overridden = line.unit_price.is_some() && list_price != Some(unit_price);
+    Ok(Line {
+        sku: line.sku.clone(),
+        name: product.name.clone(),
+        quantity: line.quantity,
+        unit_price,
+        list_price: list_price.filter(|_| overridden),
+    })
+}

@@ -1,0 +1,56 @@
+//! Adds a product to the catalogue, as a draft.
+
+use daybook_domain::{
+    Decider,
+    external_id::{self, ExternalIdUse},
+    money::Price,
+    policy::Action,
+    product::{Command, Product},
+    sku::Sku,
+    text::{Description, ExternalId, Metadata, ProductName},
+};
+use serde::{Deserialize, Serialize};
+
+use super::{ProductOutcome, outcome};
+use crate::{
+    Context,
+    state::Wanted,
+    use_case::{AsAsked, UseCase},
+    work::{Halt, Work},
+};
+
+/// Refused with `already_exists` if the SKU or the external id is taken.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct CreateProduct {
+    pub sku: Sku,
+    pub name: ProductName,
+    #[serde(default, skip_serializing_if = "Description::is_empty")]
+    pub description: Description,
+    pub price: Price,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub external_id: Option<ExternalId>,
+    #[serde(default, skip_serializing_if = "Metadata::is_empty")]
+    pub metadata: Metadata,
+}
+
+impl AsAsked for CreateProduct {}
+
+impl UseCase for CreateProduct {
+    const NAME: &'static str = "product.create";
+    const ACTION: Action = Action::CreateProduct;
+    const CREATES: bool = true;
+    type Outcome = ProductOutcome;
+
+    fn decide(&self, _: &Context, work: &mut Work<'_>) -> Result<ProductOutcome, Halt> {
+        let Self { sku, name, description, price, external_id, metadata } = self.clone();
+        let claim = external_id.as_ref().map(|id| format!("{}:{id}", Product::KIND));
+        let wanted = claim.as_deref().map(Wanted::of::<ExternalIdUse>);
+        work.need([Wanted::of::<Product>(sku.as_str())].into_iter().chain(wanted))?;
+        let create = Command::Create { name, description, price, external_id, metadata };
+        work.execute::<Product>(sku.as_str(), create)?;
+        if let Some(claim) = &claim {
+            work.execute::<ExternalIdUse>(claim, external_id::Command::Take { by: sku.to_string() })?;
+        }
+        outcome(work, &sku)
+    }
+}

@@ -1,0 +1,41 @@
+//! Changes how a product is described.
+
+use daybook_domain::{
+    policy::Action,
+    product::Command,
+    sku::Sku,
+    text::{Description, Metadata, ProductName},
+};
+use serde::{Deserialize, Serialize};
+
+use super::{ProductOutcome, change};
+use crate::{
+    Context,
+    use_case::{AsAsked, UseCase},
+    work::{Halt, Work},
+};
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct DescribeProduct {
+    pub sku: Sku,
+    /// `None`, here and below: it stays as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<ProductName>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<Description>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<Metadata>,
+}
+
+impl AsAsked for DescribeProduct {}
+
+impl UseCase for DescribeProduct {
+    const NAME: &'static str = "product.describe";
+    const ACTION: Action = Action::DescribeProduct;
+    type Outcome = ProductOutcome;
+
+    fn decide(&self, context: &Context, work: &mut Work<'_>) -> Result<ProductOutcome, Halt> {
+        let Self { sku, name, description, metadata } = self.clone();
+        change(context, work, &sku, Command::Describe { name, description, metadata })
+    }
+}

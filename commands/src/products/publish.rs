@@ -1,0 +1,28 @@
+//! A product is for sale from now on.
+
+use daybook_domain::{policy::Action, product::Command, sku::Sku};
+use serde::{Deserialize, Serialize};
+
+use super::{ProductOutcome, change};
+use crate::{
+    Context,
+    use_case::{AsAsked, UseCase},
+    work::{Halt, Work},
+};
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct PublishProduct {
+    pub sku: Sku,
+}
+
+impl AsAsked for PublishProduct {}
+
+impl UseCase for PublishProduct {
+    const NAME: &'static str = "product.publish";
+    const ACTION: Action = Action::PublishProduct;
+    type Outcome = ProductOutcome;
+
+    fn decide(&self, context: &Context, work: &mut Work<'_>) -> Result<ProductOutcome, Halt> {
+        change(context, work, &self.sku, Command::Publish)
+    }
+}
