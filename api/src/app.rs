@@ -9,7 +9,7 @@ use std::{
 };
 
 use daybook_commands::Commands;
-use daybook_projections::{Log, Operators, Queries};
+use daybook_projections::{Log, Operators};
 use sqlx::PgPool;
 use tokio::sync::watch;
 
@@ -20,6 +20,7 @@ use crate::{
     entropy::Clock,
     http::{limits::RateLimits, live::Live},
     metrics,
+    reads::Reads,
     vault::Vault,
 };
 
@@ -27,7 +28,7 @@ use crate::{
 pub struct App {
     /// Only where the API is served.
     pub commands: Option<Commands>,
-    pub queries: Queries,
+    pub reads: Reads,
     pub log: Log,
     pub operators: Operators,
     pub vault: Vault,

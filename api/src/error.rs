@@ -1,10 +1,10 @@
-//! How commands and queries fail, as problems. No aggregate is named here: a rejection brings its code.
+//! How commands and reads fail, as problems. No aggregate is named here: a rejection brings its code.
 
 use daybook_commands::{CommandError, Failure, Refusal, RefusalKind};
 use daybook_projections::{BadCursor, OperatorError, QueryError};
 use tracing::{error, warn};
 
-use crate::{http::problem::Problem, vault::VaultError};
+use crate::{http::problem::Problem, reads::ReadError, vault::VaultError};
 use actix_web::http::StatusCode;
 
 impl From<CommandError> for Problem {
@@ -45,6 +45,23 @@ impl From<Failure> for Problem {
     }
 }
 
+impl From<ReadError> for Problem {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Unauthenticated => Self::unauthenticated(),
+            ReadError::Forbidden(action) => Self::forbidden(action.rule().name),
+            ReadError::NotFound => Self::not_found(),
+            ReadError::Invalid(detail) => Self::malformed(detail),
+            ReadError::Query(error) => error.into(),
+            ReadError::Vault(error) => error.into(),
+            ReadError::Unshown(error) => {
+                error!(%error, "a stored event can't be shown");
+                Self::internal()
+            }
+        }
+    }
+}
+
 impl From<QueryError> for Problem {
     fn from(error: QueryError) -> Self {
         match error {
@@ -60,13 +77,6 @@ impl From<QueryError> for Problem {
                 error!(%error, "cannot read a stored event");
                 Self::internal()
             }
-            QueryError::Rendering(error) => match error.downcast::<VaultError>() {
-                Ok(error) => (*error).into(),
-                Err(error) => {
-                    error!(%error, "cannot render a row");
-                    Self::internal()
-                }
-            },
         }
     }
 }

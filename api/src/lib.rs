@@ -9,6 +9,8 @@ pub mod config;
 pub mod effects;
 pub mod entropy;
 pub mod http;
+pub mod reads;
+pub mod values;
 pub mod vault;
 pub mod wiring;
 

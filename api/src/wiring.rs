@@ -27,6 +27,7 @@ use crate::{
     housekeeping,
     http::{limits::RateLimits, live::Live, server::Listeners},
     keys::{self, KeyError},
+    reads::Reads,
     tasks,
     vault::{Vault, VaultError},
 };
@@ -115,7 +116,7 @@ pub async fn start(config: &Config, clock: Clock) -> Result<Running, StartError>
     let traffic = Traffic::default();
     let app = Data::new(App {
         commands,
-        queries: downstream.queries(),
+        reads: Reads::new(downstream.queries(), log.clone(), vault.clone()),
         log,
         operators: Operators::new(queries_pool.clone(), connect),
         vault,

@@ -1,10 +1,15 @@
 //! Ready-made answers, by the rule "position first, then rows": an answer may be kept only if nothing
 //! that it shows was touched behind the position at which it was read.
 //!
+//! An answer is kept for an audience, never for a caller: what it shows may depend on the audience, and two
+//! audiences that ask for the same thing must not evict each other's answers.
+//!
 //! Touches arrive as notifications, in the order of commits. While nobody listens the cache is off.
 
 use std::{
+    any::Any,
     collections::{HashMap, VecDeque},
+    hash::{Hash, Hasher},
     mem,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -13,7 +18,6 @@ use std::{
     time::Duration,
 };
 
-use bytes::Bytes;
 use daybook_domain::Position;
 use sqlx::PgExecutor;
 use tokio::sync::watch;
@@ -28,30 +32,50 @@ pub(crate) struct Cache {
     models: HashMap<&'static str, Model>,
 }
 
-/// What an answer was asked for.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) enum Key {
-    /// One row.
-    Item(&'static str, String),
-    /// Several rows: which ones, in words of the query.
-    List(&'static str, String),
+/// For whom an answer is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Audience {
+    /// Everyone, with or without a token.
+    Public,
+    /// The customer whose thing it is.
+    Owner,
+    /// Those who may read all things of that kind.
+    Staff,
 }
 
-/// A ready-made answer, shared by all who get it.
-#[derive(Debug)]
-pub struct Served {
-    pub body: Bytes,
-    pub etag: String,
-    pub owner: Option<String>,
+/// What kind of answer: from which read model, to which read, for whom.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Kind {
+    pub model: &'static str,
+    pub read: &'static str,
+    pub audience: Audience,
 }
+
+/// Which answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Key {
+    pub kind: Kind,
+    pub of: Of,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Of {
+    /// One row, by its id.
+    Item(String),
+    /// Several rows, and the words of the query that say which ones.
+    List(String),
+}
+
+/// An answer without its type, so that one cache keeps those of every read.
+pub(crate) type Value = Arc<dyn Any + Send + Sync>;
 
 #[derive(Clone)]
 struct Entry {
-    served: Arc<Served>,
-    /// How it was rendered: another view of the same row takes its place.
-    view: &'static str,
+    value: Value,
     position: Position,
     epoch: u64,
+    /// Size in memory, as the reader of the rows estimated it.
+    bytes: usize,
 }
 
 struct Model {
@@ -90,6 +114,9 @@ struct Touches {
     newest: Position,
     /// Touches up to here may have been forgotten.
     forgotten: Position,
+    /// The kinds of which answers about one row may be kept: few, since reads and audiences are few.
+    /// Whenever this is emptied, a new epoch begins.
+    kinds: Vec<Kind>,
 }
 
 impl Touches {
@@ -153,16 +180,19 @@ impl Live {
 }
 
 impl Key {
-    pub fn model(&self) -> &'static str {
-        match self {
-            Self::Item(model, _) | Self::List(model, _) => model,
+    pub fn text(&self) -> &str {
+        match &self.of {
+            Of::Item(text) | Of::List(text) => text,
         }
     }
+}
 
-    fn text(&self) -> &str {
-        match self {
-            Self::Item(_, text) | Self::List(_, text) => text,
-        }
+/// A read has one model, so the model's name adds nothing.
+impl Hash for Key {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.kind.read.hash(state);
+        self.kind.audience.hash(state);
+        self.of.hash(state);
     }
 }
 
@@ -172,7 +202,7 @@ impl Cache {
             .max_capacity(max_bytes)
             .time_to_live(ttl)
             .weigher(|key: &Key, entry: &Entry| {
-                let bytes = 256 + key.text().len() + entry.served.body.len();
+                let bytes = 256 + key.text().len() + entry.bytes;
                 u32::try_from(bytes).unwrap_or(u32::MAX)
             })
             .build();
@@ -189,18 +219,17 @@ impl Cache {
     }
 
     /// The answer, and the position up to which it is known to be current.
-    pub fn get(&self, key: &Key, view: &'static str) -> Option<(Arc<Served>, Position)> {
-        let model = self.model(key.model());
+    pub fn get(&self, key: &Key) -> Option<(Value, Position)> {
+        let model = self.model(key.kind.model);
         // Looked at first: touches up to this position have removed what they touched.
         let seen = *model.seen.borrow();
         let entry = seen.live.then(|| self.entries.get(key)).flatten().filter(|entry| {
-            entry.view == view
-                && entry.epoch == model.epoch.load(Ordering::Acquire)
-                && (matches!(key, Key::Item(..)) || model.touches().list_is_current(entry.position))
+            entry.epoch == model.epoch.load(Ordering::Acquire)
+                && (matches!(key.of, Of::Item(_)) || model.touches().list_is_current(entry.position))
         });
         let counter = if entry.is_some() { &metrics::CACHE_HITS } else { &metrics::CACHE_MISSES };
-        counter.with_label_values(&[key.model()]).inc();
-        entry.map(|entry| (entry.served, seen.position.max(entry.position)))
+        counter.with_label_values(&[key.kind.model]).inc();
+        entry.map(|entry| (entry.value, seen.position.max(entry.position)))
     }
 
     /// To be asked for before reading what is then put.
@@ -208,25 +237,29 @@ impl Cache {
         self.model(model).epoch.load(Ordering::Acquire)
     }
 
-    /// Keeps an answer that was read in `epoch` from `generation` at `position`, if it is still true.
+    /// Keeps an answer of about `bytes` that was read in `epoch` from `generation` at `position`, if it is
+    /// still true.
     pub fn put(
         &self,
         key: Key,
-        view: &'static str,
         (epoch, generation, position): (u64, i32, Position),
-        served: &Arc<Served>,
+        value: Value,
+        bytes: usize,
     ) {
-        let model = self.model(key.model());
+        let model = self.model(key.kind.model);
         // Held while inserting, so that no touch comes between the question and the answer.
-        let touches = model.touches();
+        let mut touches = model.touches();
         let seen = *model.seen.borrow();
-        let current = match &key {
-            Key::Item(_, id) => touches.item_is_current(id, position),
-            Key::List(..) => touches.list_is_current(position) && position >= touches.forgotten,
+        let current = match &key.of {
+            Of::Item(id) => touches.item_is_current(id, position),
+            Of::List(_) => touches.list_is_current(position) && position >= touches.forgotten,
         };
         let same_epoch = epoch == model.epoch.load(Ordering::Acquire);
         if seen.live && seen.generation == generation && same_epoch && current {
-            self.entries.insert(key, Entry { served: served.clone(), view, position, epoch });
+            if matches!(key.of, Of::Item(_)) && !touches.kinds.contains(&key.kind) {
+                touches.kinds.push(key.kind);
+            }
+            self.entries.insert(key, Entry { value, position, epoch, bytes });
         }
         drop(touches);
     }
@@ -238,16 +271,16 @@ impl Cache {
         (partition, position): (usize, Position),
         keys: Keys,
     ) {
-        let Some((name, model)) = self.models.get_key_value(model) else { return };
+        let Some(model) = self.models.get(model) else { return };
         if model.seen.borrow().generation != generation {
             return;
         }
         let mut touches = model.touches();
         match keys {
             Keys::These(keys) => {
-                for key in keys {
-                    touches.add(key.clone(), position);
-                    self.entries.invalidate(&Key::Item(name, key));
+                for id in keys {
+                    touches.add(id.clone(), position);
+                    self.forget_item(id, &touches.kinds);
                 }
             }
             Keys::Any => {
@@ -261,6 +294,16 @@ impl Cache {
         let reached = touches.reached();
         drop(touches);
         model.seen.send_modify(|seen| seen.position = seen.position.max(reached));
+    }
+
+    /// Removes what is kept about one row, whoever it was made for.
+    fn forget_item(&self, id: String, kinds: &[Kind]) {
+        let Some(first) = kinds.first() else { return };
+        let mut key = Key { kind: *first, of: Of::Item(id) };
+        for kind in kinds {
+            key.kind = *kind;
+            self.entries.invalidate(&key);
+        }
     }
 
     /// Another generation is served now.
@@ -324,12 +367,18 @@ impl Model {
 mod tests {
     use super::*;
 
+    const KIND: Kind = Kind { model: "orders", read: "order.by_id", audience: Audience::Staff };
+
     fn item(id: &str) -> Key {
-        Key::Item("orders", id.into())
+        Key { kind: KIND, of: Of::Item(id.into()) }
     }
 
-    fn served() -> Arc<Served> {
-        Arc::new(Served { body: Bytes::from_static(b"{}"), etag: "\"1\"".into(), owner: None })
+    fn for_its_owner(id: &str) -> Key {
+        Key { kind: Kind { audience: Audience::Owner, ..KIND }, of: Of::Item(id.into()) }
+    }
+
+    fn first_page() -> Key {
+        Key { kind: Kind { read: "order.page", ..KIND }, of: Of::List("first".into()) }
     }
 
     fn cache_at(position: i64) -> Cache {
@@ -344,7 +393,7 @@ mod tests {
 
     fn put(cache: &Cache, key: Key, generation: i32, position: i64) {
         let epoch = cache.epoch("orders");
-        cache.put(key, "v", (epoch, generation, Position(position)), &served());
+        cache.put(key, (epoch, generation, Position(position)), Arc::new("an answer"), 9);
     }
 
     fn touch(cache: &Cache, id: &str, position: i64) {
@@ -356,9 +405,9 @@ mod tests {
         let cache = cache_at(10);
         touch(&cache, "a", 12);
         put(&cache, item("a"), 1, 11);
-        assert!(cache.get(&item("a"), "v").is_none());
+        assert!(cache.get(&item("a")).is_none());
         put(&cache, item("a"), 1, 12);
-        assert_eq!(cache.get(&item("a"), "v").expect("kept").1, Position(12));
+        assert_eq!(cache.get(&item("a")).expect("kept").1, Position(12));
     }
 
     #[test]
@@ -367,19 +416,19 @@ mod tests {
         put(&cache, item("a"), 1, 10);
         put(&cache, item("b"), 1, 10);
         touch(&cache, "a", 11);
-        assert!(cache.get(&item("a"), "v").is_none());
-        assert_eq!(cache.get(&item("b"), "v").expect("kept").1, Position(11));
+        assert!(cache.get(&item("a")).is_none());
+        assert_eq!(cache.get(&item("b")).expect("kept").1, Position(11));
     }
 
     #[test]
     fn a_list_lives_until_any_row_is_touched() {
         let cache = cache_at(10);
-        let page = Key::List("orders", "first".into());
+        let page = first_page();
         put(&cache, page.clone(), 1, 10);
         cache.touched("orders", 1, (0, Position(11)), Keys::These(vec![]));
-        assert!(cache.get(&page, "v").is_some());
+        assert!(cache.get(&page).is_some());
         touch(&cache, "z", 12);
-        assert!(cache.get(&page, "v").is_none());
+        assert!(cache.get(&page).is_none());
     }
 
     #[test]
@@ -389,9 +438,9 @@ mod tests {
             touch(&cache, &format!("k{n}"), n);
         }
         put(&cache, item("other"), 1, 4);
-        assert!(cache.get(&item("other"), "v").is_none());
+        assert!(cache.get(&item("other")).is_none());
         put(&cache, item("other"), 1, 5);
-        assert!(cache.get(&item("other"), "v").is_some());
+        assert!(cache.get(&item("other")).is_some());
     }
 
     #[test]
@@ -400,10 +449,10 @@ mod tests {
         put(&cache, item("a"), 1, 10);
         cache.disable();
         put(&cache, item("b"), 1, 10);
-        assert!(cache.get(&item("a"), "v").is_none());
+        assert!(cache.get(&item("a")).is_none());
         cache.enable(vec![live([11])]);
-        assert!(cache.get(&item("a"), "v").is_none());
-        assert!(cache.get(&item("b"), "v").is_none());
+        assert!(cache.get(&item("a")).is_none());
+        assert!(cache.get(&item("b")).is_none());
     }
 
     #[test]
@@ -414,23 +463,34 @@ mod tests {
         assert_eq!(seen(), Position(10));
         cache.touched("orders", 1, (1, Position(14)), Keys::These(vec!["b".into()]));
         // What shows b at 14 was read when the other partition was at 10.
-        put(&cache, Key::List("orders", "first".into()), 1, 10);
+        put(&cache, first_page(), 1, 10);
         put(&cache, item("b"), 1, 10);
-        assert!(cache.get(&Key::List("orders", "first".into()), "v").is_none());
-        assert!(cache.get(&item("b"), "v").is_none());
+        assert!(cache.get(&first_page()).is_none());
+        assert!(cache.get(&item("b")).is_none());
         assert_eq!(seen(), Position(10));
         cache.touched("orders", 1, (0, Position(14)), Keys::These(vec![]));
         assert_eq!(seen(), Position(14));
         put(&cache, item("b"), 1, 14);
-        assert!(cache.get(&item("b"), "v").is_some());
+        assert!(cache.get(&item("b")).is_some());
     }
 
     #[test]
-    fn an_answer_of_another_generation_or_view_is_not_given() {
+    fn an_answer_of_another_generation_is_not_given() {
         let cache = cache_at(10);
         put(&cache, item("a"), 2, 10);
-        assert!(cache.get(&item("a"), "v").is_none());
+        assert!(cache.get(&item("a")).is_none());
+    }
+
+    #[test]
+    fn audiences_keep_their_own_answers_until_the_row_is_touched() {
+        let cache = cache_at(10);
         put(&cache, item("a"), 1, 10);
-        assert!(cache.get(&item("a"), "other").is_none());
+        put(&cache, for_its_owner("a"), 1, 10);
+        put(&cache, for_its_owner("b"), 1, 10);
+        assert!(cache.get(&item("a")).is_some() && cache.get(&for_its_owner("a")).is_some());
+        assert!(cache.get(&item("b")).is_none());
+        touch(&cache, "a", 11);
+        assert!(cache.get(&item("a")).is_none() && cache.get(&for_its_owner("a")).is_none());
+        assert!(cache.get(&for_its_owner("b")).is_some());
     }
 }

@@ -44,7 +44,7 @@ pub use cursor::{BadCursor, Cursor};
 pub use dead_letters::DeadLetter;
 pub use log::{Log, Look, Selection, StreamPage};
 pub use operators::{LogState, OperatorError, Operators, Rebuild, RebuildState};
-pub use queries::{Answer, Asked, Moment, Queries, QueryError, RenderError, Rendering, Served};
+pub use queries::{Answer, Asked, Audience, Moment, Page, Queries, QueryError};
 pub use reactor::{ClaimedEffect, EffectError, Performer};
 pub use settings::{Roles, Settings};
 pub use status::{PartitionStatus, ProjectionState, ProjectionStatus};

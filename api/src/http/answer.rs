@@ -1,4 +1,4 @@
-//! Answers: what a command left behind, and what a query found.
+//! Answers: what a command left behind, and what a read found.
 
 use std::borrow::Cow;
 
@@ -11,10 +11,11 @@ use actix_web::{
 };
 use daybook_commands::{Done, Outcome, UseCase};
 use daybook_domain::Position;
-use daybook_projections::queries;
 use serde::Serialize;
+use sha2::{Digest, Sha256};
 
 use super::problem::Problem;
+use crate::reads::{Form, Found, Kept};
 
 pub use super::caching::{NO_STORE, PUBLIC};
 
@@ -58,44 +59,38 @@ pub fn etag(version: i64) -> String {
     format!("\"{version}\"")
 }
 
-/// The answer to a query, or 304 if the client has it already.
-pub fn to_query(
-    request: &HttpRequest,
-    answer: &queries::Answer,
-    cache: (HeaderName, HeaderValue),
-) -> HttpResponse {
-    let served = &answer.served;
-    let known = has_it_already(request, &served.etag);
+/// The answer to a read, or 304 if the client has it already.
+pub fn to_read<V: Serialize>(request: &HttpRequest, found: &Found<V>) -> HttpResponse {
+    let form = found.kept.form(written);
+    let known = has_it_already(request, &form.tag);
     let mut response = HttpResponse::build(if known { StatusCode::NOT_MODIFIED } else { StatusCode::OK });
     response
-        .insert_header((header::ETAG, served.etag.as_str()))
-        .insert_header((DAYBOOK_POSITION, answer.position.0))
-        .insert_header(cache);
+        .insert_header((header::ETAG, form.tag.as_str()))
+        .insert_header((DAYBOOK_POSITION, found.position.0))
+        .insert_header(if found.is_for_caches { PUBLIC } else { NO_STORE });
     if known {
         return response.finish();
     }
-    response.insert_header(JSON).body(served.body.clone())
+    response.insert_header(JSON).body(form.body.clone())
+}
+
+/// A view as JSON, and its ETag: of its bytes, if it has no tag of its own.
+fn written<V: Serialize>(kept: &Kept<V>) -> Form {
+    let body = serde_json::to_vec(&kept.view).expect("views serialize: string keys, finite numbers");
+    let tag = kept.tag.as_ref().map_or_else(|| digest(&body), |tag| format!("\"{tag}\""));
+    Form { body: body.into(), tag }
+}
+
+fn digest(body: &[u8]) -> String {
+    let hash = Sha256::digest(body);
+    let hex: String = hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    format!("\"{hex}\"")
 }
 
 /// An answer that is made for this request.
 pub fn json(body: &impl Serialize) -> HttpResponse {
     let body = serde_json::to_vec(body).expect("answers serialize: string keys, finite numbers");
     HttpResponse::Ok().insert_header(JSON).body(body)
-}
-
-/// An answer about a thing at a version, made for this request.
-pub fn fresh(request: &HttpRequest, body: &impl Serialize, etag: String, position: Position) -> HttpResponse {
-    let mut response = if has_it_already(request, &etag) {
-        HttpResponse::NotModified().insert_header((header::ETAG, etag)).finish()
-    } else {
-        let mut response = json(body);
-        if let Ok(etag) = HeaderValue::from_str(&etag) {
-            response.headers_mut().insert(header::ETAG, etag);
-        }
-        response
-    };
-    tell_position(&mut response, position);
-    response
 }
 
 /// The same for everybody.

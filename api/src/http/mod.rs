@@ -9,7 +9,6 @@ pub mod docs;
 pub mod endpoint;
 pub mod gate;
 pub mod health;
-pub mod history;
 pub mod incoming;
 pub mod limits;
 pub mod live;

@@ -8,13 +8,14 @@ use std::{
 use actix_web::{FromRequest, HttpRequest, dev::Payload};
 use chrono::{DateTime, Utc};
 use daybook_domain::Position;
-use daybook_projections::{Asked, Moment};
+use daybook_projections::Moment;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_path_to_error::Segment;
 use url::form_urlencoded;
 use utoipa::IntoParams;
 
 use super::{answer, context, problem::Problem};
+use crate::reads::{Conditions, Part};
 
 /// What a handler of a query gets. `T` denies unknown fields.
 pub struct Params<T> {
@@ -24,16 +25,27 @@ pub struct Params<T> {
 }
 
 impl<T> Params<T> {
-    /// As a question to a read model; `view` names what is made of the rows.
-    pub fn asked(&self, view: &'static str) -> Asked {
-        Asked { min_position: self.min_position, deadline: self.deadline, view, as_of: None }
+    /// What the answer must fulfil.
+    pub fn conditions(&self) -> Conditions {
+        Conditions { min_position: self.min_position, deadline: self.deadline }
     }
 }
 
-impl Params<AsOf> {
-    /// As a question for one thing, at the moment that the caller names.
-    pub fn asked_of_item(&self) -> Asked {
-        Asked { as_of: self.params.0, ..self.asked("item") }
+/// A page of a history.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct PageOfHistory {
+    #[serde(default)]
+    #[param(value_type = u16, minimum = 1, maximum = 100, default = 20)]
+    limit: Limit,
+    /// `next` of the page before.
+    after: Option<String>,
+}
+
+impl From<PageOfHistory> for Part {
+    fn from(page: PageOfHistory) -> Self {
+        Self { limit: page.limit.get(), after: page.after }
     }
 }
 

@@ -7,31 +7,57 @@ use uuid::Uuid;
 
 use super::{
     answer::Queries,
-    question::{Answer, Moment, QueryError, Rendered},
+    question::{Answer, Asked, Moment, QueryError},
 };
-use crate::{cache::Served, dead_letters, log::Log, read_models::ReadModel};
+use crate::{dead_letters, log::Log, read_models::ReadModel};
 
 /// How many events of a stream are in memory at a time.
 const PAGE: usize = 1_000;
 
 impl Queries {
-    /// The position of the answer is the moment itself. The caller sets the time limit.
-    pub(super) async fn item_as_of<M: ReadModel, F>(
+    /// What `make` makes of the row of `id` as it was at `moment`, if there was one. The position of the
+    /// answer is the moment itself.
+    pub async fn item_as_of<M, T, E, F>(
         &self,
         id: &str,
         moment: Moment,
-        render: impl FnOnce(M::Row) -> F,
-    ) -> Result<Option<Answer>, QueryError>
+        asked: &Asked,
+        make: impl FnOnce(M::Row) -> F,
+    ) -> Result<Option<Answer<T>>, E>
     where
-        F: Future<Output = Rendered>,
+        M: ReadModel,
+        E: From<QueryError>,
+        F: Future<Output = Result<T, E>>,
     {
+        if id.contains('\0') {
+            // The database takes no NUL, and no id has one.
+            return Ok(None);
+        }
+        let answer = async {
+            let Some((row, position)) = self.row_at::<M>(id, moment).await? else { return Ok(None) };
+            let value = Arc::new(make(row).await?);
+            Ok(Some(Answer { value, position }))
+        };
+        self.in_time(M::NAME, asked, answer).await
+    }
+
+    async fn row_at<M: ReadModel>(
+        &self,
+        id: &str,
+        moment: Moment,
+    ) -> Result<Option<(M::Row, Position)>, QueryError> {
         let log = Log::new(self.pool.clone());
         let position = locate(&log, moment).await?;
         // Left out of the past, too: else it couldn't be told, or would end in another row than today's.
         let skipped = dead_letters::skipped(&self.pool, M::NAME).await?;
-        let Some(row) = fold_up_to::<M>(&log, id, position, &skipped).await? else { return Ok(None) };
-        let rendering = render(row).await.map_err(QueryError::Rendering)?;
-        Ok(Some(Answer { served: Arc::new(Served::from(rendering)), position }))
+        let row = fold_up_to::<M>(&log, id, position, &skipped).await?;
+        Ok(row.map(|row| (row, position)))
+    }
+
+    /// The row of `id` as its whole stream says, also what the read model has not come to yet. The caller
+    /// sets the time limit.
+    pub async fn row_by_log<M: ReadModel>(&self, id: &str) -> Result<Option<M::Row>, QueryError> {
+        fold_up_to::<M>(&Log::new(self.pool.clone()), id, Position(i64::MAX), &[]).await
     }
 }
 

@@ -2,25 +2,24 @@
 
 use std::{sync::Arc, time::Instant};
 
-use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use daybook_domain::{Position, stored::Unreadable};
 
 use crate::{
-    cache::Served,
+    cache::Audience,
     cursor::{BadCursor, Cursor},
 };
 
 /// How a question is asked.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub struct Asked {
     /// The answer must have seen this much of the log.
     pub min_position: Option<Position>,
     pub deadline: Instant,
-    /// Names the rendering: two of them must not share a name.
-    pub view: &'static str,
-    /// Of an item: how it was then, as the log says. Lists are of today only.
-    pub as_of: Option<Moment>,
+    /// Name of what is made of the rows: one name always stands for one type of answer.
+    pub read: &'static str,
+    /// For whom it is made.
+    pub audience: Audience,
 }
 
 /// A moment of the log, its last event included.
@@ -32,22 +31,11 @@ pub enum Moment {
     Time(DateTime<Utc>),
 }
 
-/// What a caller makes of rows.
+/// What a caller made of rows, shared by all who get it.
 #[derive(Debug)]
-pub struct Rendering {
-    pub body: Bytes,
-    /// Who may see it, if that depends.
-    pub owner: Option<String>,
-    /// `"<version>"` of an item; made from the bytes, if `None`.
-    pub etag: Option<String>,
-}
-
-pub type RenderError = Box<dyn std::error::Error + Send + Sync>;
-
-#[derive(Debug, Clone)]
-pub struct Answer {
-    pub served: Arc<Served>,
-    /// It was true here at the latest; never below the asked position.
+pub struct Answer<T> {
+    pub value: Arc<T>,
+    /// The answer reflects every event up to here; never below the asked position.
     pub position: Position,
 }
 
@@ -78,9 +66,17 @@ pub enum QueryError {
     /// A stored event is of a shape that this release doesn't know.
     #[error(transparent)]
     Unreadable(#[from] Unreadable),
-    /// The caller could not make bytes of the rows.
-    #[error(transparent)]
-    Rendering(RenderError),
 }
 
-pub(super) type Rendered = Result<Rendering, RenderError>;
+impl Asked {
+    /// Whether an answer that was read for another caller will do.
+    pub(super) fn accepts<T>(&self, answer: Option<&Answer<T>>) -> bool {
+        self.min_position.is_none_or(|least| answer.is_some_and(|answer| answer.position >= least))
+    }
+}
+
+impl<T> Clone for Answer<T> {
+    fn clone(&self) -> Self {
+        Self { value: Arc::clone(&self.value), position: self.position }
+    }
+}

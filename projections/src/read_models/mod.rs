@@ -4,6 +4,7 @@
 //! followed by the running server.
 
 mod definition;
+mod list;
 pub mod orders;
 pub mod products;
 pub mod stock;
@@ -12,6 +13,7 @@ pub(crate) mod testing;
 
 pub use definition::{Column, ReadModel};
 pub(crate) use definition::{Definition, Fold, Written};
+pub use list::List;
 
 /// Every read model.
 pub(crate) static READ_MODELS: &[Definition] = &[

@@ -11,9 +11,9 @@ use daybook_domain::{
     text::{CustomerId, ExternalId, Metadata, ProductName, Reason, Reference},
 };
 use serde::{Deserialize, Serialize};
+use sqlx::{Postgres, QueryBuilder};
 
-use super::{Column, ReadModel};
-use crate::cursor::Cursor;
+use super::{Column, List, ReadModel};
 
 pub struct Orders;
 
@@ -71,7 +71,8 @@ pub struct Filter {
     pub customer: Option<String>,
     /// 1–100.
     pub limit: u16,
-    pub after: Option<Cursor>,
+    /// Orders that were placed before this one.
+    pub after: Option<Position>,
 }
 
 impl ReadModel for Orders {
@@ -109,6 +110,31 @@ impl ReadModel for Orders {
             row.customer.as_ref().map(|customer| customer.as_str().to_owned()),
             Some(row.placed_position.to_string()),
         ]
+    }
+}
+
+impl List for Filter {
+    type Model = Orders;
+    const ORDER: &'static str = "placed_position DESC";
+
+    fn limit(&self) -> u16 {
+        self.limit
+    }
+
+    fn conditions(&self, query: &mut QueryBuilder<'_, Postgres>) {
+        if let Some(status) = self.status {
+            query.push(" AND status = ").push_bind(status.as_str());
+        }
+        if let Some(customer) = &self.customer {
+            query.push(" AND customer = ").push_bind(customer.clone());
+        }
+        if let Some(after) = self.after {
+            query.push(" AND placed_position < ").push_bind(after.0);
+        }
+    }
+
+    fn key(row: &Row) -> String {
+        row.placed_position.to_string()
     }
 }
 

@@ -11,8 +11,9 @@ use daybook_domain::{
     text::{Description, ExternalId, Metadata, ProductName},
 };
 use serde::{Deserialize, Serialize};
+use sqlx::{Postgres, QueryBuilder};
 
-use super::{Column, ReadModel};
+use super::{Column, List, ReadModel};
 use crate::cursor::Cursor;
 
 pub struct Products;
@@ -90,6 +91,31 @@ impl ReadModel for Products {
     }
 }
 
+impl List for Filter {
+    type Model = Products;
+    const ORDER: &'static str = "id";
+
+    fn limit(&self) -> u16 {
+        self.limit
+    }
+
+    fn conditions(&self, query: &mut QueryBuilder<'_, Postgres>) {
+        if self.only_published {
+            query.push(" AND status = 'published'");
+        }
+        if let Some(q) = &self.q {
+            query.push(" AND search LIKE ").push_bind(pattern(q));
+        }
+        if let Some(after) = &self.after {
+            query.push(" AND id > ").push_bind(after.key().to_owned());
+        }
+    }
+
+    fn key(row: &Row) -> String {
+        row.sku.clone()
+    }
+}
+
 impl Row {
     fn change(&mut self, event: Event) {
         match event {
@@ -118,7 +144,7 @@ fn searchable(sku: &str, name: &str) -> String {
 }
 
 /// `q` as a pattern of LIKE that matches it anywhere, its own `%`, `_` and `\` as themselves.
-pub(crate) fn pattern(q: &str) -> String {
+fn pattern(q: &str) -> String {
     let mut pattern = String::from("%");
     // The database takes no NUL, and no name has one.
     for c in q.to_lowercase().chars().filter(|c| *c != '\0') {

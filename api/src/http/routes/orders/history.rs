@@ -1,42 +1,34 @@
 use actix_web::{HttpRequest, web};
-use daybook_domain::{
-    ids::OrderId,
-    order::{Event, Order},
-    policy::Action,
-};
+use daybook_domain::ids::OrderId;
 
 use crate::{
     app::App,
     auth::Caller,
     http::{
-        answer::Answer,
-        history::{History, Page, View},
-        params::Params,
-        problem::Problem,
-        schema,
+        answer::{self, Answer},
+        params::{PageOfHistory, Params},
     },
+    reads::{History, OrderHistory},
+    values,
 };
 
 /// What happened to an order, in order: who, when, what and why.
 #[utoipa::path(
     get, path = "/v1/orders/{id}/history", tag = "orders",
-    params(("id" = schema::OrderId, Path), Page),
+    params(("id" = values::OrderId, Path), PageOfHistory),
     responses(
-        (status = 200, description = "A page of the history", body = View),
+        (status = 200, description = "A page of the history", body = History),
     ),
 )]
 pub async fn handle(
     app: web::Data<App>,
     request: HttpRequest,
-    query: Params<Page>,
+    query: Params<PageOfHistory>,
     caller: Caller,
     id: web::Path<OrderId>,
 ) -> Answer {
-    caller.authorize(Action::ReadOrder, Some(&caller.0.subject))?;
-    let history = History::read::<Order>(&app, &id.to_string(), &query).await?;
-    let Ok(Event::Placed(placement)) = history.first().decode::<Event>() else {
-        return Err(Problem::internal());
-    };
-    caller.authorize(Action::ReadOrder, placement.customer.as_ref().map(|customer| customer.as_str()))?;
-    history.answer::<Order>(&request, |_| {})
+    let conditions = query.conditions();
+    let history = OrderHistory { id: *id, part: query.params.into() };
+    let found = app.reads.find(&history, Some(&caller.0), conditions).await?;
+    Ok(answer::to_read(&request, &found))
 }

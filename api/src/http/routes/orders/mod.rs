@@ -8,6 +8,5 @@ pub mod history;
 pub mod list;
 pub mod place;
 pub mod ship;
-pub mod view;
 
 pub const COLLECTION: &str = "/v1/orders";

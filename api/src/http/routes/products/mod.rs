@@ -9,6 +9,5 @@ pub mod list;
 pub mod price;
 pub mod publish;
 pub mod unpublish;
-pub mod view;
 
 pub const COLLECTION: &str = "/v1/products";

@@ -1,8 +1,5 @@
 use actix_web::{HttpRequest, web};
-use daybook_domain::{policy::Action, sku::Sku};
-use daybook_projections::Rendering;
-use serde::Serialize;
-use utoipa::ToSchema;
+use daybook_domain::sku::Sku;
 
 use crate::{
     app::App,
@@ -10,32 +7,17 @@ use crate::{
     http::{
         answer::{self, Answer},
         params::{AsOf, AsOfParameters, Params},
-        problem::Problem,
-        schema,
     },
+    reads::{Stock, StockBySku},
+    values,
 };
-
-#[derive(Serialize, ToSchema)]
-#[schema(as = Stock)]
-pub struct View<'a> {
-    #[schema(value_type = schema::Sku)]
-    sku: &'a str,
-    on_hand: i64,
-    /// Promised to orders that are placed.
-    held: i64,
-    /// Promised to orders that are confirmed.
-    allocated: i64,
-    /// What can still be promised.
-    available: i64,
-    version: i64,
-}
 
 /// How much there is of a SKU, or was.
 #[utoipa::path(
     get, path = "/v1/stock/{sku}", tag = "stock",
-    params(("sku" = schema::Sku, Path), AsOfParameters),
+    params(("sku" = values::Sku, Path), AsOfParameters),
     responses(
-        (status = 200, description = "The stock", body = View),
+        (status = 200, description = "The stock", body = Stock),
     ),
 )]
 pub async fn handle(
@@ -45,20 +27,7 @@ pub async fn handle(
     caller: Caller,
     sku: web::Path<Sku>,
 ) -> Answer {
-    caller.authorize(Action::ReadStock, None)?;
-    let asked = query.asked_of_item();
-    let found = app.queries.stock(sku.as_str(), &asked, |row| async move {
-        let view = View {
-            sku: &row.sku,
-            on_hand: row.stock.on_hand,
-            held: row.stock.held,
-            allocated: row.stock.allocated,
-            available: row.stock.available(),
-            version: row.version,
-        };
-        let body = serde_json::to_vec(&view)?.into();
-        Ok(Rendering { body, owner: None, etag: Some(answer::etag(row.version)) })
-    });
-    let stock = found.await?.ok_or_else(Problem::not_found)?;
-    Ok(answer::to_query(&request, &stock, answer::NO_STORE))
+    let stock = StockBySku { sku: sku.into_inner(), as_of: query.params.0 };
+    let found = app.reads.find(&stock, Some(&caller.0), query.conditions()).await?;
+    Ok(answer::to_read(&request, &found))
 }

@@ -1,0 +1,94 @@
+//! What a read found: a view, and what an interface needs to know to answer with it.
+
+use std::{
+    borrow::Cow,
+    sync::{Arc, OnceLock},
+};
+
+use bytes::Bytes;
+use daybook_domain::Position;
+use serde::Serialize;
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{
+        ArrayBuilder, Object, ObjectBuilder, Ref, RefOr,
+        schema::{Schema, SchemaType, Type},
+    },
+};
+
+use super::access::Owner;
+
+/// A view that was made once and is shared by all who are shown it.
+#[derive(Debug)]
+pub struct Kept<V> {
+    pub view: V,
+    /// Compared with the caller at every answer.
+    pub owner: Owner,
+    /// What changes whenever the view does; `None` if only the view itself can tell.
+    pub tag: Option<String>,
+    form: OnceLock<Form>,
+}
+
+/// A view as an interface sends it.
+#[derive(Debug)]
+pub struct Form {
+    pub body: Bytes,
+    pub tag: String,
+}
+
+/// The answer of a read.
+#[derive(Debug)]
+pub struct Found<V> {
+    pub kept: Arc<Kept<V>>,
+    /// The answer reflects every event up to here.
+    pub position: Position,
+    /// A cache on the way may keep it and give it to others.
+    pub is_for_caches: bool,
+}
+
+impl<V> Kept<V> {
+    pub fn new(view: V, owner: Owner, tag: Option<String>) -> Self {
+        Self { view, owner, tag, form: OnceLock::new() }
+    }
+
+    /// The view as it is sent; `write` is called once, by the first who needs it.
+    pub fn form(&self, write: impl FnOnce(&Self) -> Form) -> &Form {
+        self.form.get_or_init(|| write(self))
+    }
+}
+
+/// A page of a list.
+#[derive(Debug, Serialize)]
+pub struct Page<V> {
+    pub data: Vec<V>,
+    pub has_more: bool,
+    /// To be sent as `after`.
+    pub next: Option<String>,
+}
+
+impl<V: ToSchema> PartialSchema for Page<V> {
+    fn schema() -> RefOr<Schema> {
+        let next = ObjectBuilder::new()
+            .schema_type(SchemaType::from_iter([Type::String, Type::Null]))
+            .description(Some("To be sent as `after`."));
+        ObjectBuilder::new()
+            .description(Some("A page of a list."))
+            .property("data", ArrayBuilder::new().items(Ref::from_schema_name(V::name())))
+            .property("has_more", Object::with_type(Type::Boolean))
+            .property("next", next)
+            .required("data")
+            .required("has_more")
+            .into()
+    }
+}
+
+impl<V: ToSchema> ToSchema for Page<V> {
+    fn name() -> Cow<'static, str> {
+        format!("{}Page", V::name()).into()
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        schemas.push((V::name().into(), V::schema()));
+        V::schemas(schemas);
+    }
+}

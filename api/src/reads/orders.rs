@@ -1,0 +1,57 @@
+//! Orders, the newest first: all of them, or a customer's own.
+
+use daybook_domain::{Position, order::Status, policy::Action};
+use daybook_projections::{Cursor, read_models::orders::Filter};
+
+use super::{
+    access::{Access, Visible},
+    error::ReadError,
+    found::{Found, Page},
+    order::{Order, OrderById},
+    read::{Read, Scope},
+};
+
+/// A page of orders.
+#[derive(Debug)]
+pub struct Orders {
+    pub status: Option<Status>,
+    /// Whose orders. Customers see their own in any case.
+    pub customer: Option<String>,
+    /// 1–100.
+    pub limit: u16,
+    /// `next` of the page before.
+    pub after: Option<String>,
+}
+
+pub type OrderPage = Page<Order>;
+
+impl Read for Orders {
+    const NAME: &'static str = "order.page";
+    const ACCESS: Access = Access::Rule { all: Action::ListAllOrders, own: Action::ReadOrder };
+    type View = OrderPage;
+
+    async fn find(&self, scope: Scope<'_>) -> Result<Found<OrderPage>, ReadError> {
+        let customer = self.whose(scope.visible())?;
+        let after = self.after.as_deref().map(|after| Cursor::decode(after)?.number()).transpose()?;
+        let filter = Filter { status: self.status, customer, limit: self.limit, after: after.map(Position) };
+        scope.page::<OrderById, _>(&filter).await
+    }
+}
+
+impl Orders {
+    fn whose(&self, visible: Visible<'_>) -> Result<Option<String>, ReadError> {
+        let named = self.customer.as_deref();
+        match visible {
+            Visible::All if named.is_some_and(|named| named.contains('\0')) => {
+                Err(ReadError::Invalid("customer has no control characters"))
+            }
+            Visible::All => Ok(self.customer.clone()),
+            Visible::Own(subject) if named.is_none_or(|named| named == subject) => {
+                Ok(Some(subject.to_owned()))
+            }
+            Visible::Own(_) | Visible::Public | Visible::Nothing => {
+                Err(ReadError::Forbidden(Action::ListAllOrders))
+            }
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! A read is a value with a name and a rule, and this is where it is asked: the rule first, then what it
+//! finds within what the caller is shown.
+
+use std::{future::Future, sync::Arc, time::Instant};
+
+use daybook_domain::{
+    Position,
+    policy::{Action, Actor, authorize},
+};
+use daybook_projections::{
+    Answer, Asked, Cursor, Log, Moment, Queries,
+    read_models::{List, ReadModel},
+};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::{
+    access::{Access, Owner, Visible},
+    error::ReadError,
+    found::{Found, Kept, Page},
+};
+use crate::vault::Vault;
+
+/// Something that can be read, with all that says what of it.
+pub trait Read: Send + Sync {
+    /// Stable: it names the read to operators and to interfaces, and its answers in the cache.
+    const NAME: &'static str;
+    const ACCESS: Access;
+    type View: Serialize + ToSchema + Send + Sync + 'static;
+
+    /// `scope` was given by the rule: it finds only what the caller is shown.
+    fn find(&self, scope: Scope<'_>) -> impl Future<Output = Result<Found<Self::View>, ReadError>> + Send;
+}
+
+/// A read of one thing: a row of a read model, by its key.
+pub trait Item: Read {
+    type Model: ReadModel;
+    /// Who is shown a thing can change, so its past needs the right of today, too.
+    const RIGHT_CHANGES: bool = false;
+
+    /// The one place that says whose such a thing is.
+    fn owner(row: &RowOf<Self>) -> Owner;
+
+    fn version(row: &RowOf<Self>) -> i64;
+
+    /// A view for each row, in their order.
+    fn views(
+        rows: Vec<RowOf<Self>>,
+        vault: &Vault,
+    ) -> impl Future<Output = Result<Vec<Self::View>, ReadError>> + Send;
+}
+
+pub type RowOf<I> = <<I as Item>::Model as ReadModel>::Row;
+
+/// What an answer must fulfil.
+#[derive(Debug, Clone, Copy)]
+pub struct Conditions {
+    /// It must reflect the log up to here.
+    pub min_position: Option<Position>,
+    pub deadline: Instant,
+}
+
+/// Answers reads. A cheap handle.
+#[derive(Clone)]
+pub struct Reads {
+    queries: Queries,
+    log: Log,
+    vault: Vault,
+}
+
+/// What one caller is shown of what one read can find. The rule alone makes it.
+#[derive(Clone, Copy)]
+pub struct Scope<'a> {
+    reads: &'a Reads,
+    name: &'static str,
+    actor: Option<&'a Actor>,
+    visible: Visible<'a>,
+    conditions: Conditions,
+}
+
+impl Reads {
+    pub fn new(queries: Queries, log: Log, vault: Vault) -> Self {
+        Self { queries, log, vault }
+    }
+
+    /// What `read` finds for `actor`, who has no token if `None`.
+    pub async fn find<R: Read>(
+        &self,
+        read: &R,
+        actor: Option<&Actor>,
+        conditions: Conditions,
+    ) -> Result<Found<R::View>, ReadError> {
+        read.find(self.scope::<R>(actor, conditions)?).await
+    }
+
+    /// Several things of one kind by their ids, in the order of `ids`; `None` where there is nothing that
+    /// `actor` is shown.
+    pub async fn by_keys<I: Item>(
+        &self,
+        ids: &[String],
+        actor: Option<&Actor>,
+        conditions: Conditions,
+    ) -> Result<Vec<Option<Found<I::View>>>, ReadError> {
+        let scope = self.scope::<I>(actor, conditions)?;
+        let asked = scope.asked();
+        let answers = self.queries.by_keys::<I::Model, _, _, _>(ids, &asked, |rows| scope.keep::<I>(rows));
+        Ok(answers.await?.into_iter().map(|answer| scope.shown(answer)).collect())
+    }
+
+    fn scope<'a, R: Read>(
+        &'a self,
+        actor: Option<&'a Actor>,
+        conditions: Conditions,
+    ) -> Result<Scope<'a>, ReadError> {
+        let visible = R::ACCESS.admit(actor)?;
+        Ok(Scope { reads: self, name: R::NAME, actor, visible, conditions })
+    }
+}
+
+impl<'a> Scope<'a> {
+    pub fn visible(&self) -> Visible<'a> {
+        self.visible
+    }
+
+    pub fn deadline(&self) -> Instant {
+        self.conditions.deadline
+    }
+
+    pub fn queries(&self) -> &'a Queries {
+        &self.reads.queries
+    }
+
+    pub fn log(&self) -> &'a Log {
+        &self.reads.log
+    }
+
+    /// Whether the caller may do something to whomever's things: for views that have more for some.
+    pub fn may(&self, action: Action) -> bool {
+        self.actor.is_some_and(|actor| authorize(actor, action, None).is_ok())
+    }
+
+    /// The thing with that key, as it is today or as it was.
+    pub async fn item<I: Item>(
+        &self,
+        key: String,
+        as_of: Option<Moment>,
+    ) -> Result<Found<I::View>, ReadError> {
+        match as_of {
+            None => self.today::<I>(key).await,
+            Some(moment) => Box::pin(self.then::<I>(key, moment)).await,
+        }
+    }
+
+    async fn today<I: Item>(&self, key: String) -> Result<Found<I::View>, ReadError> {
+        let asked = self.asked();
+        let answer = self.reads.queries.item::<I::Model, _, _, _>(key, &asked, |row| self.keep_one::<I>(row));
+        self.shown(answer.await?).ok_or(ReadError::NotFound)
+    }
+
+    async fn then<I: Item>(&self, key: String, moment: Moment) -> Result<Found<I::View>, ReadError> {
+        if I::RIGHT_CHANGES && self.visible != Visible::All {
+            self.today::<I>(key.clone()).await?;
+        }
+        let (queries, asked) = (&self.reads.queries, self.asked());
+        let answer = queries
+            .item_as_of::<I::Model, _, _, _>(&key, moment, &asked, |row| self.keep_one::<I>(row))
+            .await?;
+        let found = self.shown(answer).ok_or(ReadError::NotFound)?;
+        // Of the past there is too much, and nobody asks twice.
+        Ok(Found { is_for_caches: false, ..found })
+    }
+
+    /// A page of things. `list` must have no more than the caller is shown.
+    pub async fn page<I, L>(&self, list: &L) -> Result<Found<Page<I::View>>, ReadError>
+    where
+        I: Item,
+        L: List<Model = I::Model>,
+    {
+        let asked = self.asked();
+        let answer = self.reads.queries.list(list, &asked, |page| async move {
+            let data = I::views(page.rows, &self.reads.vault).await?;
+            let next = page.next.as_ref().map(Cursor::encode);
+            let view = Page { data, has_more: next.is_some(), next };
+            Ok::<_, ReadError>(Kept::new(view, self.visible.owner(), None))
+        });
+        self.shown(Some(answer.await?)).ok_or(ReadError::NotFound)
+    }
+
+    /// A view that is made for this caller and kept for nobody.
+    pub fn fresh<V>(&self, view: V, tag: String, position: Position) -> Found<V> {
+        let kept = Arc::new(Kept::new(view, self.visible.owner(), Some(tag)));
+        Found { kept, position, is_for_caches: false }
+    }
+
+    fn asked(&self) -> Asked {
+        let Conditions { min_position, deadline } = self.conditions;
+        Asked { min_position, deadline, read: self.name, audience: self.visible.audience() }
+    }
+
+    /// The answer, if its owner is among those whose things the caller is shown.
+    fn shown<V>(&self, answer: Option<Answer<Kept<V>>>) -> Option<Found<V>> {
+        let Answer { value: kept, position } =
+            answer.filter(|answer| self.visible.shows(&answer.value.owner))?;
+        Some(Found { kept, position, is_for_caches: self.visible == Visible::Public })
+    }
+
+    async fn keep_one<I: Item>(&self, row: RowOf<I>) -> Result<Kept<I::View>, ReadError> {
+        let mut kept = self.keep::<I>(vec![row]).await?;
+        Ok(kept.pop().expect("a view for each row"))
+    }
+
+    async fn keep<I: Item>(&self, rows: Vec<RowOf<I>>) -> Result<Vec<Kept<I::View>>, ReadError> {
+        let about: Vec<_> = rows.iter().map(|row| (I::owner(row), I::version(row).to_string())).collect();
+        let views = I::views(rows, &self.reads.vault).await?;
+        let kept = views.into_iter().zip(about);
+        Ok(kept.map(|(view, (owner, version))| Kept::new(view, owner, Some(version))).collect())
+    }
+}
