@@ -64,6 +64,8 @@ pub struct Running {
     pub api: Option<SocketAddr>,
     pub admin: SocketAddr,
     pub telemetry: SocketAddr,
+    /// What every interface reads through.
+    pub reads: Reads,
     listeners: Listeners,
     traffic: Traffic,
     committer: Option<CommitterTask>,
@@ -114,9 +116,10 @@ pub async fn start(config: &Config, clock: Clock) -> Result<Running, StartError>
         background.push(tasks::spawn("issuer", following));
     }
     let traffic = Traffic::default();
+    let reads = Reads::new(downstream.queries(), log.clone(), vault.clone());
     let app = Data::new(App {
         commands,
-        reads: Reads::new(downstream.queries(), log.clone(), vault.clone()),
+        reads: reads.clone(),
         log,
         operators: Operators::new(queries_pool.clone(), connect),
         vault,
@@ -140,6 +143,7 @@ pub async fn start(config: &Config, clock: Clock) -> Result<Running, StartError>
         api: listeners.api,
         admin: listeners.admin,
         telemetry: listeners.telemetry,
+        reads,
         listeners,
         traffic,
         committer,

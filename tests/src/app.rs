@@ -8,6 +8,7 @@ use daybook_api::{
     Config, Running,
     auth::{Grant, SigningKey},
     entropy::{Clock, ManualClock},
+    reads::Reads,
 };
 use daybook_domain::policy::Role;
 
@@ -109,6 +110,11 @@ impl TestApp {
 
     pub fn customer(&self, subject: &str) -> Client {
         self.anonymous.with_token(self.token(subject, &[Role::Customer]))
+    }
+
+    /// What interfaces read through, without one of them between.
+    pub fn reads(&self) -> Reads {
+        self.running.as_ref().expect("it runs").reads.clone()
     }
 
     /// At the admin listener.

@@ -6,6 +6,7 @@
 
 mod access;
 mod error;
+mod events;
 mod found;
 mod history;
 mod order;
@@ -20,6 +21,7 @@ mod stock_history;
 
 pub use access::{Access, Owner, Visible};
 pub use error::ReadError;
+pub use events::Events;
 pub use found::{Form, Found, Kept, Page};
 pub use history::{Change, History, Part};
 pub use order::{Order, OrderById, OrderLine};
@@ -49,6 +51,7 @@ pub const READS: &[Description] = &[
     of::<ProductHistory>(),
     of::<StockBySku>(),
     of::<StockHistory>(),
+    (Events::NAME, Events::ACCESS),
 ];
 
 #[cfg(test)]

@@ -173,6 +173,26 @@ fn the_halves_meet_only_in_the_wiring() {
     none("commands and projections are joined by the log, and by the wiring", elsewhere);
 }
 
+/// Reads are for every interface, so each of them is allowed or refused alike everywhere.
+#[test]
+fn reads_know_no_interface() {
+    let marks = ["actix_web", "crate::http", "Problem"];
+    let reads = files("api/src/reads", ".rs");
+    assert!(reads.len() > 5, "the reads are there");
+    let knowing = reads.into_iter().filter(|file| marks.iter().any(|mark| file.text.contains(mark)));
+    none("translate in the interface, not in the read", knowing.map(|file| file.path));
+}
+
+/// Whoever may read, and what of it, is decided in `api/src/reads` alone.
+#[test]
+fn no_handler_of_a_read_authorizes() {
+    let marks = ["authorize(", ".may(", "Action::"];
+    let handlers = files("api/src/http/routes", ".rs").into_iter().filter(|file| {
+        file.text.contains("#[utoipa::path(\n    get,") && marks.iter().any(|mark| file.text.contains(mark))
+    });
+    none("make a read with a rule in api/src/reads", handlers.map(|file| file.path));
+}
+
 #[test]
 fn files_can_be_read_in_one_sitting() {
     let long = rust_files().into_iter().filter_map(|file| {

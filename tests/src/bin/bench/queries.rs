@@ -22,6 +22,7 @@ const SLICE: Duration = Duration::from_secs(4);
 pub async fn run() -> Report {
     let mut report = Report::new("queries", ROUNDS);
     report.condition("64 connections; GET /v1/orders/{id} of 2,000 orders by their 1,000 customers with token and rate limit; a page of 20 products");
+    report.condition("two audiences: the same orders, each by its customer and by support in turn");
     report.condition(
         "bare: an actix-web handler with as many workers that sends the same bytes, without any check",
     );
@@ -34,7 +35,8 @@ pub async fn run() -> Report {
     })
     .await;
 
-    let item = Items::of(&database, ORDERS).await.make(&daybook);
+    let items = Items::of(&database, ORDERS).await;
+    let (item, two_audiences) = (items.make(&daybook), items.make_for_two_audiences(&daybook));
     let page: Make = {
         // With a token, since callers without one share the limit of their address.
         let tokens = daybook.tokens(Role::Customer);
@@ -44,10 +46,12 @@ pub async fn run() -> Report {
     };
     let bare_item = bare(generator::first_body(daybook.api, &item).await);
     let bare_page = bare(generator::first_body(daybook.api, &page).await);
-    for (ours, bare, name) in [(&item, bare_item, "item"), (&page, bare_page, "page")] {
+    for (ours, bare, name) in
+        [(&item, bare_item, "item"), (&two_audiences, bare_item, "two_audiences"), (&page, bare_page, "page")]
+    {
         let (mut our_rounds, mut bare_rounds, mut p99_ms) = (vec![], vec![], vec![]);
-        // Every order is asked for once, so that all are in the cache.
-        generator::run_count(daybook.api, CONNECTIONS, ORDERS, ours.clone()).await;
+        // Every order is asked for once by each audience, so that all are in the cache.
+        generator::run_count(daybook.api, CONNECTIONS, 2 * ORDERS, ours.clone()).await;
         generator::run(bare, CONNECTIONS, Duration::from_secs(1), 0, ours.clone()).await;
         for _ in 0..ROUNDS {
             let load = generator::run(daybook.api, CONNECTIONS, SLICE, 0, ours.clone()).await;
@@ -86,15 +90,26 @@ impl Items {
     }
 
     pub fn make(&self, daybook: &Daybook) -> Make {
-        let tokens = daybook.tokens(Role::Customer);
-        let request =
-            |(id, subject): &(String, usize)| (format!("/v1/orders/{id}"), tokens[*subject].clone());
-        let requests: Vec<(String, String)> = self.0.iter().map(request).collect();
-        Arc::new(move |number, request| {
-            let (path, token) = &requests[number as usize % requests.len()];
-            get(request, path, token);
-        })
+        in_turn(self.by(&daybook.tokens(Role::Customer)).collect())
     }
+
+    /// The same, and after each the same order for support.
+    pub fn make_for_two_audiences(&self, daybook: &Daybook) -> Make {
+        let (owners, staff) = (daybook.tokens(Role::Customer), daybook.tokens(Role::Support));
+        in_turn(self.by(&owners).zip(self.by(&staff)).flat_map(|(owner, staff)| [owner, staff]).collect())
+    }
+
+    /// Path and token of each.
+    fn by<'a>(&'a self, tokens: &'a [String]) -> impl Iterator<Item = (String, String)> {
+        self.0.iter().map(|(id, subject)| (format!("/v1/orders/{id}"), tokens[*subject].clone()))
+    }
+}
+
+fn in_turn(requests: Vec<(String, String)>) -> Make {
+    Arc::new(move |number, request| {
+        let (path, token) = &requests[number as usize % requests.len()];
+        get(request, path, token);
+    })
 }
 
 fn get(request: &mut Vec<u8>, path: &str, token: &str) {

@@ -101,9 +101,10 @@ async fn the_past_is_for_those_who_could_see_it() {
     assert_eq!(app.anonymous.get(&stock).await.refusal(), "401 unauthenticated");
 }
 
-/// Catches: a status of today that decides about yesterday, and answers about the past in public caches.
+/// Catches: a status of today that alone decides about yesterday, or has no say in it, and answers about
+/// the past in public caches.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_product_is_for_everybody_at_the_times_when_it_was_published() {
+async fn a_published_product_is_for_everybody_at_the_times_when_it_was_published() {
     let app = TestApp::start().await;
     let merchandiser = app.by(Role::Merchandiser);
     let product = json!({"sku": "TEA-1", "name": "Tea", "price": {"amount": 1999, "currency": "EUR"}});
@@ -114,6 +115,14 @@ async fn a_product_is_for_everybody_at_the_times_when_it_was_published() {
     let dearer = merchandiser.put(&format!("{path}/price"), price).await.expect(200).position();
     let gone = merchandiser.delete(&format!("{path}/publication")).await.expect(200).position();
 
+    // What is withdrawn is withdrawn from the past, too.
+    for position in [draft, published, dearer, gone] {
+        let path = format!("{path}?as_of_position={position}");
+        assert_eq!(app.anonymous.get(&path).await.refusal(), "404 not_found");
+        assert_eq!(app.by(Role::Support).get(&path).await.refusal(), "404 not_found");
+        merchandiser.get(&path).await.expect(200);
+    }
+    merchandiser.post(&format!("{path}/publication"), json!({})).await.expect(200);
     for (position, amount) in [(published, 1999), (dearer, 2500)] {
         let reply = app.anonymous.get(&format!("{path}?as_of_position={position}")).await.expect(200);
         assert_eq!(reply.json()["price"]["amount"], amount);
@@ -131,7 +140,6 @@ async fn a_product_is_for_everybody_at_the_times_when_it_was_published() {
         );
     }
     // What is asked of the past is not kept as an answer about today.
-    merchandiser.post(&format!("{path}/publication"), json!({})).await.expect(200);
     let today = app.anonymous.get(path).await.expect(200);
     assert!(today.header("cache-control").unwrap().starts_with("public"));
     assert_eq!(today.json()["price"]["amount"], 2500);

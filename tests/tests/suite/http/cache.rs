@@ -1,6 +1,7 @@
 //! What queries cost the database.
 
-use daybook_tests::{TestApp, until};
+use daybook_domain::policy::Role;
+use daybook_tests::{TestApp, metrics::of_labels, until};
 use sqlx::Executor;
 use tokio::task::JoinSet;
 
@@ -31,6 +32,31 @@ async fn many_who_ask_for_the_same_at_once_cause_one_read() {
     assert_eq!(app.database.waiting_for_lock("daybook").await, 2);
     reader.execute("ROLLBACK").await.unwrap();
     assert_eq!(asking.join_all().await, [200; 80]);
+}
+
+/// Catches: a caller's audience left out of the key, so that staff and customers evict each other; an owner
+/// that is compared only when the row is read.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_kept_for_one_audience_stays_beside_that_of_another() {
+    let app = TestApp::start().await;
+    app.sell("TEA-1", 1999, 100).await;
+    let (alice, bob, support) = (app.customer("alice"), app.customer("bob"), app.by(Role::Support));
+    let path = format!("/v1/orders/{}", place(&alice, order(&[("TEA-1", 1)])).await);
+    app.settle().await;
+    let counts = || {
+        let of = |name| of_labels(name, &[("model", "orders")]);
+        (of("daybook_cache_hits_total"), of("daybook_cache_misses_total"))
+    };
+    let first = [alice.get(&path).await.expect(200), support.get(&path).await.expect(200)];
+    let (hits, misses) = counts();
+    for _ in 0..3 {
+        for (client, first) in [&alice, &support].into_iter().zip(&first) {
+            let again = client.get(&path).await.expect(200);
+            assert_eq!((again.text(), again.header("etag")), (first.text(), first.header("etag")));
+        }
+        assert_eq!(bob.get(&path).await.refusal(), "404 not_found");
+    }
+    assert_eq!(counts(), (hits + 9.0, misses));
 }
 
 async fn misses(app: &TestApp) -> u64 {

@@ -2,7 +2,6 @@ use std::io;
 
 use actix_web::{HttpRequest, HttpResponse, http::header, web};
 use bytes::Bytes;
-use daybook_domain::policy::Action;
 use daybook_projections::Selection;
 use futures::StreamExt;
 use serde::{Deserialize, Serialize};
@@ -20,6 +19,7 @@ use crate::{
         problem::Problem,
         schema,
     },
+    reads::Events,
 };
 
 const NDJSON: &str = "application/x-ndjson";
@@ -89,7 +89,7 @@ pub struct Event {
 pub async fn handle(app: web::Data<App>, request: HttpRequest, caller: Caller) -> Answer {
     let form = answer::preferred(&request, &["application/json", NDJSON, live::MEDIA_TYPE])
         .ok_or_else(Problem::not_acceptable)?;
-    caller.authorize(Action::ReadEvents, None)?;
+    Events::admit(Some(&caller.0))?;
     let page: Page = params::query(request.query_string())?;
     let selection = page.selection()?;
     if form != "application/json" {
