@@ -1,11 +1,8 @@
 //! What handlers reach: the two halves, the edge's own state, and nothing else.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
-    },
-    time::Duration,
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
 use daybook_commands::Commands;
@@ -16,7 +13,7 @@ use tokio::sync::watch;
 use crate::{
     audit::Audit,
     auth::{Verifier, keys::Jwk},
-    config::Config,
+    config::Http,
     entropy::Clock,
     http::{limits::RateLimits, live::Live},
     metrics,
@@ -39,33 +36,12 @@ pub struct App {
     pub published_key: Option<Jwk>,
     pub rates: RateLimits,
     pub live: Live,
-    pub limits: Limits,
+    /// Bounds that handlers and the gate look at.
+    pub limits: Http,
     pub pool: PgPool,
     pub command_pool: PgPool,
     pub nats_url: String,
     pub traffic: Traffic,
-}
-
-/// Bounds that handlers and the gate look at.
-#[derive(Debug, Clone, Copy)]
-pub struct Limits {
-    pub max_body_bytes: usize,
-    pub max_in_flight: usize,
-    pub client_timeout: Duration,
-    pub request_timeout_ms: u64,
-    pub max_request_timeout_ms: u64,
-}
-
-impl Limits {
-    pub fn new(config: &Config) -> Self {
-        Self {
-            max_body_bytes: config.max_body_bytes,
-            max_in_flight: config.max_in_flight,
-            client_timeout: Duration::from_millis(config.client_timeout_ms),
-            request_timeout_ms: config.request_timeout_ms,
-            max_request_timeout_ms: config.max_request_timeout_ms,
-        }
-    }
 }
 
 impl App {

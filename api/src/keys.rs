@@ -25,7 +25,7 @@ pub enum KeyError {
 
 /// The key that wraps the keys of persons.
 pub fn master_key(config: &Config) -> Result<[u8; 32], KeyError> {
-    let text = match &config.master_key {
+    let text = match &config.vault.master_key {
         Some(key) => key.expose().to_owned(),
         None => development_key(config, "master.key", || STANDARD.encode(rand::random::<[u8; 32]>()))?,
     };
@@ -33,9 +33,9 @@ pub fn master_key(config: &Config) -> Result<[u8; 32], KeyError> {
         .decode(text.trim())
         .ok()
         .and_then(|bytes| bytes.try_into().ok())
-        .ok_or(KeyError::Unusable("setting master_key: is 32 random bytes in base64"))?;
+        .ok_or(KeyError::Unusable("setting vault.master_key: is 32 random bytes in base64"))?;
     if config.is_production() && distinct_bytes(&key) < 12 {
-        return Err(KeyError::Unusable("setting master_key: is not random"));
+        return Err(KeyError::Unusable("setting vault.master_key: is not random"));
     }
     Ok(key)
 }

@@ -5,17 +5,17 @@ use std::io::IsTerminal;
 use tracing::error;
 use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
-use crate::config::{Config, LogFormat};
+use crate::config::{Log, LogFormat};
 
 #[derive(Debug, thiserror::Error)]
-#[error("setting log_filter: {0}")]
+#[error("setting log.filter: {0}")]
 pub struct BadFilter(#[from] tracing_subscriber::filter::ParseError);
 
 /// To be called once, by the process. Others than the first change nothing.
-pub fn start(config: &Config) -> Result<(), BadFilter> {
-    let filter = EnvFilter::try_new(&config.log_filter)?;
+pub fn start(settings: &Log) -> Result<(), BadFilter> {
+    let filter = EnvFilter::try_new(&settings.filter)?;
     let registry = tracing_subscriber::registry().with(filter);
-    let started = match config.log_format {
+    let started = match settings.format {
         LogFormat::Pretty => {
             let colours = std::io::stdout().is_terminal();
             registry.with(fmt::layer().with_target(false).with_ansi(colours)).try_init()

@@ -15,13 +15,13 @@ use tokio::{
 use tracing::{info, warn};
 
 use crate::{
-    app::{App, Limits, Traffic},
+    app::{App, Traffic},
     audit::Audit,
     auth::{KeySet, SigningKey, Verifier, issuer, revocation},
     config::{Config, Part},
     effects::{
         Effects,
-        mail::{MailSettings, MailSettingsError, Mailer},
+        mail::{MailSettingsError, Mailer},
     },
     entropy::Clock,
     housekeeping,
@@ -52,7 +52,7 @@ pub enum StartError {
     Database(#[from] sqlx::Error),
     #[error("cannot use the database: {0}")]
     Schema(#[from] MigrateError),
-    #[error("setting master_key: does not fit the stored keys of persons ({0})")]
+    #[error("setting vault.master_key: does not fit the stored keys of persons ({0})")]
     MasterKey(#[from] VaultError),
     #[error("cannot listen: {0}")]
     Listen(#[from] io::Error),
@@ -80,11 +80,13 @@ pub async fn start(config: &Config, clock: Clock) -> Result<Running, StartError>
     let master_key = keys::master_key(config)?;
     let signing_key = SigningKey::load(config)?;
     let connect = connect_options(config)?;
-    let pool = |connections| daybook_migrations::pool(connect.clone(), connections, config.acquire_timeout());
-    let queries_pool = pool(config.query_connections);
+    let pool = |connections| {
+        daybook_migrations::pool(connect.clone(), connections, config.database.acquire_timeout.get())
+    };
+    let queries_pool = pool(config.queries.connections);
     let vault = Vault::new(queries_pool.clone(), master_key);
     let log = Log::new(queries_pool.clone());
-    let mailer = Mailer::new(log.clone(), vault.clone(), &mail_settings(config))?;
+    let mailer = Mailer::new(log.clone(), vault.clone(), &config.mail, config.mail_folder())?;
 
     wait_for_database(config, &queries_pool).await?;
     vault.check_master_key().await?;
@@ -92,26 +94,27 @@ pub async fn start(config: &Config, clock: Clock) -> Result<Running, StartError>
     Downstream::prepare(&queries_pool, &settings).await?;
     let downstream = Downstream::start(
         settings,
+        config.nats_url.expose().to_owned(),
         roles(config),
         queries_pool.clone(),
         connect.clone(),
         Arc::new(Effects::new(mailer)),
     );
-    let command_pool = pool(config.command_connections);
+    let command_pool = pool(config.commands.connections);
     let (commands, committer) = config
         .has(Part::Api)
-        .then(|| Commands::start(config.committer_settings(), connect.clone(), command_pool.clone()))
+        .then(|| Commands::start(config.commands.clone(), connect.clone(), command_pool.clone()))
         .unzip();
 
     let published_key = signing_key.map(|key| key.jwk);
     let own_keys = KeySet::new(&published_key);
     let verifier =
-        Arc::new(Verifier::new(&config.token_issuer, &config.token_audience, own_keys, clock.clone()));
+        Arc::new(Verifier::new(&config.tokens.issuer, &config.tokens.audience, own_keys, clock.clone()));
     revocation::load(&queries_pool, &verifier).await?;
     let (audit, audit_writer) = Audit::new(queries_pool.clone());
     let mut background = vec![tasks::spawn("audit", audit_writer.run())];
     background.push(tasks::spawn("revocations", revocation::follow(queries_pool.clone(), verifier.clone())));
-    if let Some(url) = config.jwks_url.clone() {
+    if let Some(url) = config.tokens.jwks_url.clone() {
         let following = issuer::follow(url, published_key.clone(), verifier.clone());
         background.push(tasks::spawn("issuer", following));
     }
@@ -127,9 +130,9 @@ pub async fn start(config: &Config, clock: Clock) -> Result<Running, StartError>
         audit,
         verifier,
         published_key,
-        rates: RateLimits::new(config),
-        live: Live::new(config, downstream.head()),
-        limits: Limits::new(config),
+        rates: RateLimits::new(&config.rates),
+        live: Live::new(&config.live, downstream.head()),
+        limits: config.http.clone(),
         pool: queries_pool.clone(),
         command_pool,
         nats_url: config.nats_url.expose().to_owned(),
@@ -149,7 +152,7 @@ pub async fn start(config: &Config, clock: Clock) -> Result<Running, StartError>
         committer,
         downstream,
         background,
-        grace: Duration::from_secs(config.shutdown_grace_s),
+        grace: config.http.shutdown_grace.get(),
     })
 }
 
@@ -184,7 +187,7 @@ fn connect_options(config: &Config) -> Result<PgConnectOptions, StartError> {
 
 /// Returns when the database can be used. One that is away may come; an old schema will not mend itself.
 async fn wait_for_database(config: &Config, pool: &PgPool) -> Result<(), StartError> {
-    let deadline = Instant::now() + Duration::from_secs(config.start_timeout_s);
+    let deadline = Instant::now() + config.database.start_timeout.get();
     loop {
         match daybook_migrations::check_schema(pool).await {
             Ok(()) => return Ok(()),
@@ -208,24 +211,11 @@ fn roles(config: &Config) -> Roles {
 
 fn downstream_settings(config: &Config) -> Settings {
     Settings {
-        nats_url: config.nats_url.expose().to_owned(),
-        stream_name: config.stream_name.clone(),
-        subject_prefix: config.subject_prefix.clone(),
-        max_connections: config.downstream_connections,
-        cache_bytes: config.cache_bytes,
-        partitions: config.projection_partitions,
-        batch_events: config.projection_batch_events,
-        batch_interval: Duration::from_millis(config.projection_batch_interval_ms),
-        audit_interval: Duration::from_millis(config.audit_interval_ms),
-        audit_rows: config.audit_rows,
-        ..Settings::default()
-    }
-}
-
-fn mail_settings(config: &Config) -> MailSettings {
-    MailSettings {
-        from: config.mail_from.clone(),
-        smtp_url: config.smtp_url.as_ref().map(|url| url.expose().to_owned()),
-        dir: config.mail_dir(),
+        background: config.background.clone(),
+        stream: config.stream.clone(),
+        projections: config.projections.clone(),
+        proof: config.proof.clone(),
+        effects: config.effects.clone(),
+        cache: config.cache.clone(),
     }
 }

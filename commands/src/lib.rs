@@ -13,15 +13,17 @@ mod error;
 mod host;
 mod metrics;
 mod receipt;
+mod settings;
 mod size;
 mod state;
 mod use_case;
 mod work;
 mod working_set;
 
-pub use committer::{Commands, CommitterSettings, CommitterTask};
+pub use committer::{Commands, CommitterTask};
 pub use context::{Context, IdempotencyKey};
 pub use error::{CommandError, Failure, Refusal, RefusalKind};
+pub use settings::Settings;
 pub use use_case::{Answer, AsAsked, Described, Done, Means, Outcome, Request, UseCase};
 
 /// Every use case.

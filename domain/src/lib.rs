@@ -15,6 +15,7 @@ pub mod quantity;
 pub mod reactions;
 pub mod record;
 pub mod sealed;
+pub mod settings;
 pub mod sku;
 pub mod stock;
 pub mod stored;

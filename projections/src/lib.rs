@@ -10,6 +10,7 @@ pub mod operators;
 pub mod queries;
 pub mod reactor;
 pub mod read_models;
+pub mod settings;
 pub mod status;
 
 mod background;
@@ -26,7 +27,6 @@ mod proof;
 mod rebuild;
 mod scan;
 mod session;
-mod settings;
 mod shares;
 mod signals;
 mod stream;
@@ -69,7 +69,7 @@ impl Downstream {
     /// Makes what read models are missing, and notes from where on each reaction reacts. To be called
     /// before the first command is taken, by every process; can be repeated.
     pub async fn prepare(pool: &PgPool, settings: &Settings) -> Result<(), sqlx::Error> {
-        projection::worker::ensure_all(pool, settings.partitions).await?;
+        projection::worker::ensure_all(pool, settings.projections.partitions).await?;
         reactor::ledger::register(pool).await
     }
 
@@ -80,6 +80,7 @@ impl Downstream {
     /// Never fails: what is away is waited for.
     pub fn start(
         settings: Settings,
+        nats_url: String,
         roles: Roles,
         pool: PgPool,
         connect: PgConnectOptions,
@@ -87,21 +88,25 @@ impl Downstream {
     ) -> Self {
         let tasks = Tasks::new();
         let signals = Signals::new();
-        let cache = Arc::new(Cache::new(settings.cache_bytes, settings.cache_ttl));
+        let cache = Arc::new(Cache::new(settings.cache.size.get(), settings.cache.max_age.get()));
         signals::start(&tasks, &signals, &cache, connect.clone());
 
         if roles.relay || roles.projections || roles.reactor {
             let background = Background {
                 relaxed: connect.clone().options([("synchronous_commit", "off")]),
-                pool: daybook_migrations::pool(connect.clone(), settings.max_connections, ACQUIRE_TIMEOUT),
+                pool: daybook_migrations::pool(
+                    connect.clone(),
+                    settings.background.connections,
+                    ACQUIRE_TIMEOUT,
+                ),
                 connect,
-                leases: Leases::new(settings.lease_term),
+                leases: Leases::new(settings.background.lease_term.get()),
                 shares: Shares::new(),
                 signals: signals.clone(),
                 settings: Arc::new(settings),
             };
             status::start(&tasks, background.pool.clone());
-            start_work(&tasks, &background, roles, performer);
+            start_work(&tasks, &background, nats_url, roles, performer);
         } else {
             status::start(&tasks, pool.clone());
         }
@@ -124,8 +129,14 @@ impl Downstream {
     }
 }
 
-fn start_work(tasks: &Tasks, background: &Background, roles: Roles, performer: Arc<dyn Performer>) {
-    let nats = stream::Nats::connect(tasks, &background.settings);
+fn start_work(
+    tasks: &Tasks,
+    background: &Background,
+    nats_url: String,
+    roles: Roles,
+    performer: Arc<dyn Performer>,
+) {
+    let nats = stream::Nats::connect(tasks, nats_url);
     if roles.relay {
         stream::relay::start(tasks, background, &nats);
     }

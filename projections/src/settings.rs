@@ -1,69 +1,101 @@
-//! What can be set, and what it is unless set.
+//! What can be set of everything that is downstream of the log.
 
-use std::time::Duration;
+use daybook_domain::settings::{Size, Span, between, text};
 
-#[derive(Debug, Clone)]
+/// Everything that is downstream, a group each.
+#[derive(Debug, Clone, Default)]
 pub struct Settings {
-    pub nats_url: String,
-    pub stream_name: String,
-    /// Events go to `{subject_prefix}.events.{aggregate}.{event}`.
-    pub subject_prefix: String,
-    pub stream_max_age: Duration,
-    pub stream_max_bytes: i64,
-    /// Copies of the stream in a JetStream cluster, 1–5.
-    pub stream_replicas: usize,
-    /// For how long a lease is good without being renewed.
-    pub lease_term: Duration,
-    /// How often is looked at what should have been announced.
-    pub poll_interval: Duration,
-    /// Workers that share the streams of a read model. Counts for generations that are made from now on.
-    pub partitions: usize,
-    /// The most events that a projection commits at once.
-    pub batch_events: usize,
-    /// The least time between the starts of two batches of a projection: under load they become
-    /// larger instead of more.
-    pub batch_interval: Duration,
-    /// The pause between two looks of the auditor.
-    pub audit_interval: Duration,
-    /// Rows of each generation that it compares with the log at a look.
-    pub audit_rows: usize,
-    /// Connections of all that runs in the background.
-    pub max_connections: u32,
-    pub cache_bytes: u64,
-    /// After which an answer is made again even if nobody touched it.
-    pub cache_ttl: Duration,
-    /// Effects that are performed at the same time.
-    pub effect_concurrency: usize,
-    /// After so many failed tries an effect is a dead letter.
-    pub effect_attempts: u32,
-    /// How long one try may take.
-    pub effect_timeout: Duration,
+    pub background: Background,
+    pub stream: Stream,
+    pub projections: Projections,
+    pub proof: Proof,
+    pub effects: Effects,
+    pub cache: Cache,
 }
 
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            nats_url: "nats://127.0.0.1:4222".into(),
-            stream_name: "DAYBOOK".into(),
-            subject_prefix: "daybook".into(),
-            stream_max_age: Duration::from_secs(24 * 60 * 60),
-            stream_max_bytes: 1 << 30,
-            stream_replicas: 1,
-            lease_term: Duration::from_secs(5),
-            poll_interval: Duration::from_secs(1),
-            partitions: 1,
-            batch_events: 1_000,
-            batch_interval: Duration::from_millis(5),
-            audit_interval: Duration::from_secs(5),
-            audit_rows: 2_000,
-            max_connections: 16,
-            cache_bytes: 64 << 20,
-            cache_ttl: Duration::from_secs(60),
-            effect_concurrency: 8,
-            // With waits that double from 5 s to 10 min: about two and a half hours.
-            effect_attempts: 20,
-            effect_timeout: Duration::from_secs(20),
-        }
+daybook_domain::settings! {
+    /// Everything that runs behind the log in the background: relay, projections and reactor.
+    pub struct Background {
+        /// Connections to the database that they share. Each partition of a read model has one more of
+        /// its own, and another one for the generation before.
+        connections: u32 = 12, between(4, 1_000);
+        /// How long a lease is good that is not renewed: the longest time until another process takes over
+        /// the work of one that died. No longer than 5 s, because a projection without progress is called
+        /// stalled after 7 s.
+        lease_term: Span = Span::seconds(5), between(Span::seconds(1), Span::seconds(5));
+        /// How often it is looked at what should have been announced.
+        poll_interval: Span = Span::seconds(1), between(Span::millis(10), Span::minutes(1));
+    }
+}
+
+daybook_domain::settings! {
+    /// The stream in JetStream that carries events to projections and reactor. One that is there already is
+    /// used as it is: age, size and replicas count when it is made.
+    pub struct Stream {
+        /// What it is called.
+        name: String = "DAYBOOK".into(), text(NAME, is_name);
+        /// The first word of its subjects: `{subject_prefix}.events.{aggregate}.{event}`.
+        subject_prefix: String = "daybook".into(), text(NAME, is_name);
+        /// How long it keeps an event. Older ones are read from the log.
+        max_age: Span = Span::days(1), between(Span::minutes(1), Span::days(365));
+        /// How much room it takes; then the oldest events go.
+        max_size: Size = Size::gib(1), between(Size::mib(1), Size::tib(16));
+        /// Copies of it in a JetStream cluster.
+        replicas: usize = 1, between(1, 5);
+    }
+}
+
+daybook_domain::settings! {
+    /// How read models are kept up to date.
+    pub struct Projections {
+        /// Workers that share the streams of a read model, on as many processes as there are. Counts for
+        /// what is made from now on: a rebuild changes a read model that is there.
+        partitions: usize = 1, between(1, 64);
+        /// Events that a projection applies together.
+        batch_events: usize = 1_000, between(1, 10_000);
+        /// The least time between the starts of two batches: under load they become larger instead of more.
+        batch_interval: Span = Span::millis(5), between(Span::millis(0), Span::seconds(10));
+    }
+}
+
+daybook_domain::settings! {
+    /// The auditor, which compares read models with the log all the time.
+    pub struct Proof {
+        /// The pause between two looks.
+        interval: Span = Span::seconds(5), between(Span::millis(10), Span::hours(1));
+        /// Rows of each generation that it compares at a look.
+        rows: usize = 2_000, between(1, 100_000);
+    }
+}
+
+daybook_domain::settings! {
+    /// How the effects of events, such as mails, are performed.
+    pub struct Effects {
+        /// Effects that are performed at the same time.
+        concurrency: usize = 8, between(1, 1_000);
+        /// After so many failed tries an effect is a dead letter. Waits double from 5 s to 10 min, so that
+        /// 20 tries take about two and a half hours.
+        attempts: u32 = 20, between(1, 10_000);
+        /// How long one try may take.
+        timeout: Span = Span::seconds(20), between(Span::millis(100), Span::minutes(10));
+    }
+}
+
+daybook_domain::settings! {
+    /// Answers that are kept in memory, ready to be sent.
+    pub struct Cache {
+        /// What they may take in memory.
+        size: Size = Size::mib(256), between(Size::bytes(0), Size::tib(1));
+        /// How long an answer is kept even if nothing that it shows was touched.
+        max_age: Span = Span::minutes(1), between(Span::seconds(1), Span::days(1));
+    }
+}
+
+daybook_domain::settings! {
+    /// How read models are asked.
+    pub struct Queries {
+        /// Connections to the database that answer queries.
+        connections: u32 = 10, between(1, 1_000);
     }
 }
 
@@ -75,4 +107,11 @@ pub struct Roles {
     /// Read models and their rebuilds.
     pub projections: bool,
     pub reactor: bool,
+}
+
+const NAME: &str = "1 to 64 characters of A-Z a-z 0-9 _ -";
+
+fn is_name(text: &str) -> bool {
+    (1..=64).contains(&text.len())
+        && text.bytes().all(|c| c.is_ascii_alphanumeric() || matches!(c, b'_' | b'-'))
 }

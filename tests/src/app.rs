@@ -54,16 +54,16 @@ impl TestApp {
             home: folder.path().to_owned(),
             database_url: database.app_url().as_str().into(),
             nats_url: nats_url().as_str().into(),
-            stream_name: name.clone(),
-            subject_prefix: name.clone(),
             api_listen: any_port,
             admin_listen: any_port,
             telemetry_listen: any_port,
-            query_connections: 4,
-            command_connections: 2,
-            downstream_connections: 8,
             ..Config::default()
         };
+        config.stream.name.clone_from(&name);
+        config.stream.subject_prefix.clone_from(&name);
+        config.queries.connections = 4;
+        config.commands.connections = 2;
+        config.background.connections = 8;
         change(&mut config);
         let clock = ManualClock::at(DateTime::from_timestamp(1_800_000_000, 0).expect("a time"));
         let stream = Stream { url: config.nats_url.expose().to_owned(), name };
@@ -100,7 +100,7 @@ impl TestApp {
     pub fn token(&self, subject: &str, roles: &[Role]) -> String {
         let grant = Grant { subject, roles, ttl: Duration::from_secs(3_600) };
         let now = Clock::Manual(self.clock.clone()).now();
-        self.key.mint(&self.config.token_issuer, &self.config.token_audience, now, &grant)
+        self.key.mint(&self.config.tokens.issuer, &self.config.tokens.audience, now, &grant)
     }
 
     /// Somebody who has this role, called by its name.

@@ -12,6 +12,7 @@ use std::{
 use daybook_api::{
     Config,
     auth::{Grant, SigningKey},
+    config::{Tokens, variable},
     entropy::Clock,
 };
 use daybook_domain::policy::Role;
@@ -69,8 +70,8 @@ impl Home {
     /// Good for two hours.
     pub fn token(&self, subject: &str, roles: &[Role]) -> String {
         let grant = Grant { subject, roles, ttl: Duration::from_secs(7_200) };
-        let Config { token_issuer, token_audience, .. } = &self.config;
-        self.key.mint(token_issuer, token_audience, Clock::System.now(), &grant)
+        let Tokens { issuer, audience, .. } = &self.config.tokens;
+        self.key.mint(issuer, audience, Clock::System.now(), &grant)
     }
 }
 
@@ -87,19 +88,19 @@ impl Daybook {
             .with("home", folder)
             .with("database_url", database)
             .with("nats_url", nats_url)
-            .with("stream_name", &stream)
-            .with("subject_prefix", &stream)
+            .with("stream.name", &stream)
+            .with("stream.subject_prefix", &stream)
             .with("api_listen", api)
             .with("admin_listen", admin)
             .with("telemetry_listen", telemetry)
             // A line for each request is more than anybody reads here.
-            .with("log_filter", "info,daybook_api::http::observe=off")
+            .with("log.filter", "info,daybook_api::http::observe=off")
     }
 
     /// With this setting, called as in `daybook config`.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Display) -> Self {
-        self.settings.push((format!("DAYBOOK_{}", name.to_uppercase()), value.to_string()));
+        self.settings.push((variable(name), value.to_string()));
         self
     }
 
@@ -125,7 +126,7 @@ impl Daybook {
         let mut command = Command::new(program());
         command.args(arguments).envs(self.settings.iter().map(|(name, value)| (name, value)));
         if planted().as_deref() == Some(NO_ACQUIRE_TIMEOUT) {
-            command.env("DAYBOOK_ACQUIRE_TIMEOUT_MS", "60000");
+            command.env(variable("database.acquire_timeout"), "60s");
         }
         command
     }
@@ -205,7 +206,7 @@ impl Drop for Daybook {
 }
 
 /// Beside the programs of the tests: a test itself lies one folder deeper.
-fn program() -> PathBuf {
+pub fn program() -> PathBuf {
     let own = std::env::current_exe().expect("a running program has a path");
     let beside = own.ancestors().skip(1).take(2).map(|folder| folder.join("daybook"));
     let found = beside.into_iter().find(|program| program.is_file());

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use chrono::Utc;
 use daybook_commands::{
-    CommandError, Commands, CommitterSettings, CommitterTask, Context, Done, Failure, IdempotencyKey, Means,
-    Outcome, Request, UseCase,
+    CommandError, Commands, CommitterTask, Context, Done, Failure, IdempotencyKey, Means, Outcome, Request,
+    Settings, UseCase,
     orders::{CancelOrder, ConfirmOrder, DeliverOrder, PlaceLine, PlaceOrder, PlaceOrderRequest, ShipOrder},
     products::{CreateProduct, PublishProduct, SetPrice},
     stock::ReceiveStock,
@@ -95,15 +95,15 @@ pub fn new_order_id() -> OrderId {
 impl Shop {
     /// `name` is the `application_name` of its sessions.
     pub fn open(url: &Url, name: &str) -> Self {
-        Self::open_with(url, name, CommitterSettings::default())
+        Self::open_with(url, name, Settings::default())
     }
 
-    pub fn open_with(url: &Url, name: &str, settings: CommitterSettings) -> Self {
+    pub fn open_with(url: &Url, name: &str, settings: Settings) -> Self {
         Self::open_apart(url, url, name, settings)
     }
 
     /// Loads over one way and appends over another, so that only one can be cut.
-    pub fn open_apart(load: &Url, append: &Url, name: &str, settings: CommitterSettings) -> Self {
+    pub fn open_apart(load: &Url, append: &Url, name: &str, settings: Settings) -> Self {
         let loading = daybook_migrations::connect_options(load.as_str(), "loading").expect("a URL");
         let appending = daybook_migrations::connect_options(append.as_str(), name).expect("a URL");
         let pool = daybook_migrations::pool(loading, 2, Duration::from_secs(10));

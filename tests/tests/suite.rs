@@ -4,6 +4,8 @@
 
 #[path = "suite/committer/mod.rs"]
 mod committer;
+#[path = "suite/config.rs"]
+mod config;
 #[path = "suite/faults/mod.rs"]
 mod faults;
 #[path = "suite/http/mod.rs"]

@@ -47,15 +47,17 @@ impl SigningKey {
     /// The configured key; in development, one that is made on the first use. `None` where tokens
     /// come from another issuer and no key is configured.
     pub fn load(config: &Config) -> Result<Option<Self>, KeyError> {
-        let pem = match &config.signing_key_file {
+        let pem = match &config.tokens.signing_key_file {
             Some(path) => {
                 let name = path.file_name().unwrap_or_default().to_string_lossy();
                 if config.is_production() && name.starts_with(keys::DEVELOPMENT_PREFIX) {
-                    return Err(KeyError::Unusable("setting signing_key_file: names a development key"));
+                    return Err(KeyError::Unusable(
+                        "setting tokens.signing_key_file: names a development key",
+                    ));
                 }
                 keys::read(path)?
             }
-            None if config.jwks_url.is_some() => return Ok(None),
+            None if config.tokens.jwks_url.is_some() => return Ok(None),
             None => keys::development_key(config, "signing.pem", generate_pem)?,
         };
         Self::from_pem(&pem).map(Some)

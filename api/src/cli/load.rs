@@ -17,14 +17,16 @@ use tokio::time::Instant;
 
 pub use client::ClientError;
 
+use crate::config::Config;
+
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Invoices in the layout of the UCI data set "Online Retail": CSV, plain or gzip.
     #[arg(long, value_name = "FILE.csv[.gz]")]
     pub orders: PathBuf,
-    /// Where the API listens.
-    #[arg(long, default_value = "http://127.0.0.1:8080")]
-    pub url: String,
+    /// Where the API listens. Default: the configured address.
+    #[arg(long)]
+    pub url: Option<String>,
     /// Commands under way at the same time.
     #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=1_000))]
     pub concurrency: u16,
@@ -50,9 +52,10 @@ pub enum LoadError {
 
 /// Loads the file and prints what came of it: figures of the file alone, then one line of what the
 /// server accepted.
-pub async fn run(args: &Args, token: String) -> Result<(), LoadError> {
+pub async fn run(args: &Args, token: String, config: &Config) -> Result<(), LoadError> {
     let plan = plan::plan(&rows::read(&args.orders)?, args.limit);
-    let client = client::Client::new(&args.url, token)?;
+    let url = args.url.clone().unwrap_or_else(|| config.api_url());
+    let client = client::Client::new(&url, token)?;
     let started = Instant::now();
     let tally = drive::drive(&plan, &client, args.concurrency.into()).await?;
     print!("{}", tally::report(&plan, &tally, started.elapsed()));

@@ -51,7 +51,7 @@ enum Verb {
     /// Compare every read model with the log.
     Verify(verify::Args),
     /// Print the effective configuration, secrets masked.
-    Config,
+    Config(config::Args),
 }
 
 /// No settings on the command line.
@@ -70,6 +70,11 @@ impl Cli {
     }
 
     async fn dispatch(self) -> Result<ExitCode, Failure> {
+        // The reference is there for those whose configuration is wrong, too.
+        if let Verb::Config(config::Args { docs: true }) = self.verb {
+            print!("{}", config::reference());
+            return Ok(ExitCode::SUCCESS);
+        }
         let config = match &self.verb {
             Verb::Serve(flags) => self.load_config(flags)?,
             _ => self.load_config(&NoFlags {})?,
@@ -81,7 +86,7 @@ impl Cli {
             Verb::Load(args) => {
                 let roles = [Role::Support, Role::Merchandiser, Role::Warehouse];
                 let token = token_for(&config, args.token.as_ref(), "daybook-load", &roles)?;
-                load::run(&args, token).await?;
+                load::run(&args, token, &config).await?;
             }
             Verb::Export(args) => {
                 let count = export::run(&args, config.database_url.expose()).await?;
@@ -92,7 +97,7 @@ impl Cli {
                 rebuild::run(&args, &token, &config).await?;
             }
             Verb::Verify(args) => return verify::run(&config, &args).await,
-            Verb::Config => print!("{}", config::show(&config)?),
+            Verb::Config(_) => print!("{}", config::show(&config)?),
         }
         Ok(ExitCode::SUCCESS)
     }

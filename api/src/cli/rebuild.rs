@@ -44,7 +44,7 @@ struct Refusal {
 }
 
 pub async fn run(args: &Args, token: &str, config: &Config) -> Result<(), Failure> {
-    let base = args.url.clone().unwrap_or_else(|| format!("http://{}", config.admin_listen));
+    let base = args.url.clone().unwrap_or_else(|| config.admin_url());
     let base = base.trim_end_matches('/');
     let client = Client::builder().timeout(REQUEST_TIMEOUT).build()?;
     let begin = client.post(format!("{base}/admin/projections/{}/rebuilds", args.name));

@@ -28,7 +28,7 @@ pub struct Args {
 }
 
 pub async fn run(config: &Config) -> Result<(), Failure> {
-    telemetry::start(config)?;
+    telemetry::start(&config.log)?;
     // From here on a signal is a wish to stop, also while we are starting.
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;

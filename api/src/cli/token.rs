@@ -1,8 +1,6 @@
 //! `daybook token`.
 
-use std::time::Duration;
-
-use daybook_domain::policy::Role;
+use daybook_domain::{policy::Role, settings::Span};
 
 use crate::{
     auth::{Grant, SigningKey},
@@ -20,17 +18,17 @@ pub struct Args {
     #[arg(long = "role", required = true, value_name = "ROLE")]
     roles: Vec<Role>,
     /// For how long it is good, such as 90s, 15m or 1h.
-    #[arg(long, default_value = "1h", value_parser = humantime::parse_duration)]
-    ttl: Duration,
+    #[arg(long, default_value = "1h")]
+    ttl: Span,
 }
 
 pub fn run(config: &Config, args: &Args) -> Result<String, KeyError> {
-    mint(config, &Grant { subject: &args.subject, roles: &args.roles, ttl: args.ttl })
+    mint(config, &Grant { subject: &args.subject, roles: &args.roles, ttl: args.ttl.get() })
 }
 
 /// A token signed with the configured key; in development one is made if there is none.
 pub fn mint(config: &Config, grant: &Grant) -> Result<String, KeyError> {
     let key = SigningKey::load(config)?
-        .ok_or(KeyError::Unusable("there is no signing key: tokens come from jwks_url"))?;
-    Ok(key.mint(&config.token_issuer, &config.token_audience, Clock::System.now(), grant))
+        .ok_or(KeyError::Unusable("there is no signing key: tokens come from tokens.jwks_url"))?;
+    Ok(key.mint(&config.tokens.issuer, &config.tokens.audience, Clock::System.now(), grant))
 }

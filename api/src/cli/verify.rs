@@ -17,7 +17,7 @@ pub struct Args {
 pub async fn run(config: &Config, args: &Args) -> Result<ExitCode, Failure> {
     let connect = daybook_migrations::connect_options(config.database_url.expose(), "daybook-verify")
         .map_err(|_| "setting database_url is not a PostgreSQL URL")?;
-    let pool = daybook_migrations::pool(connect.clone(), 2, config.acquire_timeout());
+    let pool = daybook_migrations::pool(connect.clone(), 2, config.database.acquire_timeout.get());
     let operators = Operators::new(pool, connect);
     let log = match args.name {
         Some(_) => None,

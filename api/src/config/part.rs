@@ -1,5 +1,6 @@
 //! The parts that a server consists of, and how a setting names them.
 
+use daybook_domain::settings::{Rule, that_is};
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// A part of the server that a process can be.
@@ -15,15 +16,21 @@ pub enum Part {
 impl Part {
     pub const ALL: [Self; 4] = [Self::Api, Self::Relay, Self::Projections, Self::Reactor];
 
-    fn parse(text: &str) -> Option<Self> {
-        match text {
-            "api" => Some(Self::Api),
-            "relay" => Some(Self::Relay),
-            "projections" => Some(Self::Projections),
-            "reactor" => Some(Self::Reactor),
-            _ => None,
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Api => "api",
+            Self::Relay => "relay",
+            Self::Projections => "projections",
+            Self::Reactor => "reactor",
         }
     }
+}
+
+/// At least one of them.
+pub fn some() -> Rule<Vec<Part>> {
+    that_is(format!("one or more of {}, as a list or as text with commas", names()), |parts: &Vec<Part>| {
+        !parts.is_empty()
+    })
 }
 
 /// `"api,relay"` or a list.
@@ -34,12 +41,16 @@ pub fn parts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Part>, D:
         Text(String),
         List(Vec<String>),
     }
-    let names = match Written::deserialize(deserializer)? {
+    let given = match Written::deserialize(deserializer)? {
         Written::Text(text) => text.split(',').map(|name| name.trim().to_owned()).collect(),
         Written::List(names) => names,
     };
-    let unknown = |name: &str| {
-        serde::de::Error::custom(format!("no role {name:?}; there are api, relay, projections, reactor"))
-    };
-    names.iter().map(|name| Part::parse(name).ok_or_else(|| unknown(name))).collect()
+    let unknown = |name: &str| serde::de::Error::custom(format!("no role {name:?}; there are {}", names()));
+    let part =
+        |name: &String| Part::ALL.into_iter().find(|part| part.as_str() == name).ok_or_else(|| unknown(name));
+    given.iter().map(part).collect()
+}
+
+fn names() -> String {
+    Part::ALL.map(Part::as_str).join(", ")
 }

@@ -8,6 +8,8 @@ mod letter;
 mod outlet;
 mod settings;
 
+use std::path::PathBuf;
+
 use daybook_domain::{Decider, Record, contact::Contact, order::Order, reactions::EffectKind};
 use daybook_projections::{ClaimedEffect, EffectError, Log};
 use lettre::{
@@ -20,11 +22,14 @@ use lettre::{
 use tracing::{debug, info};
 use uuid::Uuid;
 
-use crate::vault::{Vault, VaultError};
+use crate::{
+    config,
+    vault::{Vault, VaultError},
+};
 use letter::Letter;
 use outlet::Outlet;
 
-pub use settings::{MailSettings, MailSettingsError};
+pub use settings::MailSettingsError;
 
 /// RFC 3834: keeps holiday notes and other robots from answering.
 const AUTO_SUBMITTED: HeaderName = HeaderName::new_from_ascii_str("Auto-Submitted");
@@ -40,12 +45,17 @@ pub struct Mailer {
 }
 
 impl Mailer {
-    /// Connects to nothing yet.
-    pub fn new(log: Log, vault: Vault, settings: &MailSettings) -> Result<Self, MailSettingsError> {
+    /// Connects to nothing yet. Without a mail server, mails become files in `folder`.
+    pub fn new(
+        log: Log,
+        vault: Vault,
+        settings: &config::Mail,
+        folder: PathBuf,
+    ) -> Result<Self, MailSettingsError> {
         let from = settings.from.parse().map_err(|_| MailSettingsError::From)?;
         let outlet = match &settings.smtp_url {
-            Some(url) => Outlet::smtp(url)?,
-            None => Outlet::Folder(settings.dir.clone()),
+            Some(url) => Outlet::smtp(url.expose())?,
+            None => Outlet::Folder(folder),
         };
         Ok(Self { log, vault, from, outlet })
     }

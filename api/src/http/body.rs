@@ -1,6 +1,6 @@
 //! Bodies: JSON in, within bounds of size and time, and every mistake in it named by its place.
 
-use std::{collections::BTreeMap, fmt, time::Duration};
+use std::{collections::BTreeMap, fmt};
 
 use actix_web::{
     dev::Payload,
@@ -16,14 +16,11 @@ use serde::{
 use serde_json::error::Category;
 
 use super::problem::{FieldError, Problem};
+use crate::config::Http;
 
-/// Reads the body, of at most `max_bytes` and for at most `patience`.
-pub async fn read(
-    headers: &HeaderMap,
-    payload: &mut Payload,
-    max_bytes: usize,
-    patience: Duration,
-) -> Result<Bytes, Problem> {
+/// Reads the body, if it is not larger than `limits` say and comes in time.
+pub async fn read(headers: &HeaderMap, payload: &mut Payload, limits: &Http) -> Result<Bytes, Problem> {
+    let max_bytes = limits.max_body.in_memory();
     let too_large = || Problem::payload_too_large(max_bytes);
     let announced = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
     if announced.and_then(|text| text.parse::<u64>().ok()).is_some_and(|length| length > max_bytes as u64) {
@@ -40,7 +37,9 @@ pub async fn read(
         }
         Ok(body.freeze())
     };
-    tokio::time::timeout(patience, all).await.unwrap_or_else(|_| Err(Problem::request_timeout()))
+    tokio::time::timeout(limits.client_timeout.get(), all)
+        .await
+        .unwrap_or_else(|_| Err(Problem::request_timeout()))
 }
 
 /// Whether a body that isn't empty is JSON as we take it.

@@ -68,7 +68,7 @@ async fn receive<T: CommandBody>(
         return Err(Problem::idempotency_key_required());
     }
     let if_match = context::if_match(headers)?;
-    let bytes = body::read(headers, payload, app.limits.max_body_bytes, app.limits.client_timeout).await?;
+    let bytes = body::read(headers, payload, &app.limits).await?;
     if !bytes.is_empty() {
         body::check_media_type(headers)?;
     }

@@ -17,7 +17,7 @@ use governor::{
 use moka::sync::Cache;
 
 use super::problem::Problem;
-use crate::config::Config;
+use crate::config::Rates;
 
 pub const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 pub const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
@@ -50,14 +50,14 @@ pub struct Budget {
 }
 
 impl RateLimits {
-    pub fn new(config: &Config) -> Self {
+    pub fn new(rates: &Rates) -> Self {
         Self {
-            subjects: Limit::new("subject", config.subject_rate_per_s, config.subject_burst),
-            addresses: Limit::new("address", config.address_rate_per_s, config.address_burst),
+            subjects: Limit::new("subject", rates.subject_per_second, rates.subject_burst),
+            addresses: Limit::new("address", rates.address_per_second, rates.address_burst),
             invalid_tokens: Limit::new(
                 "invalid-token",
-                config.invalid_token_rate_per_s,
-                config.invalid_token_burst,
+                rates.invalid_token_per_second,
+                rates.invalid_token_burst,
             ),
             blocked: Cache::builder().max_capacity(MAX_BLOCKED).time_to_live(BLOCKED_FOR).build(),
         }
@@ -145,11 +145,11 @@ mod tests {
     use super::*;
 
     fn limits() -> RateLimits {
-        RateLimits::new(&Config {
+        RateLimits::new(&Rates {
             address_burst: 2,
-            address_rate_per_s: 1,
+            address_per_second: 1,
             invalid_token_burst: 1,
-            ..Config::default()
+            ..Rates::default()
         })
     }
 

@@ -123,8 +123,8 @@ fn enter(
     let deadline = context::deadline(
         request.headers(),
         noted.started,
-        limits.request_timeout_ms,
-        limits.max_request_timeout_ms,
+        limits.request_timeout.as_millis(),
+        limits.max_request_timeout.as_millis(),
     )?;
     let subject = admitted.actor.as_ref().map(|actor| actor.subject.clone());
     context::leave(

@@ -52,8 +52,8 @@ macro_rules! bind {
     ($server:expr, $address:expr, $config:expr) => {{
         let server = $server
             .disable_signals()
-            .keep_alive(Duration::from_secs($config.keep_alive_s))
-            .client_request_timeout(Duration::from_millis($config.client_timeout_ms))
+            .keep_alive($config.http.keep_alive.get())
+            .client_request_timeout($config.http.client_timeout.get())
             .client_disconnect_timeout(DISCONNECT_TIMEOUT)
             .shutdown_timeout(1)
             .tcp_nodelay(true)
@@ -70,7 +70,7 @@ impl Listeners {
         let api = Listener {
             address: config.api_listen,
             workers: cores,
-            max_connections: config.max_connections.div_ceil(cores),
+            max_connections: config.http.max_connections.div_ceil(cores),
             endpoints: routes::endpoints,
         };
         let api = match config.has(Part::Api) {

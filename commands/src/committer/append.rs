@@ -8,11 +8,10 @@ use sqlx::{ConnectOptions, PgConnection, PgExecutor, Row, postgres::PgConnectOpt
 use uuid::Uuid;
 
 use super::{
-    CommitterSettings,
     batch::Batch,
     ended::{Appended, Ended},
 };
-use crate::{error::Failure, metrics};
+use crate::{error::Failure, metrics, settings::Settings};
 
 /// How long to wait before the database is asked again where an append has gone to, ms.
 const RESOLVE_PAUSE_MS: u64 = 100;
@@ -58,14 +57,14 @@ pub(super) enum Called {
 }
 
 impl Writer {
-    pub fn new(options: PgConnectOptions, settings: &CommitterSettings) -> Self {
+    pub fn new(options: PgConnectOptions, settings: &Settings) -> Self {
         Self {
             // It holds the append lock from its first statement on, and must not be able to keep it.
             options: options.options([("idle_in_transaction_session_timeout", "1000")]),
             session: None,
             known_head: None,
-            append_timeout: Duration::from_millis(settings.append_timeout_ms),
-            resolve_timeout: Duration::from_millis(settings.resolve_timeout_ms),
+            append_timeout: settings.append_timeout.get(),
+            resolve_timeout: settings.resolve_timeout.get(),
         }
     }
 

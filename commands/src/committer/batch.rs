@@ -5,9 +5,10 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
-use super::{CommitterSettings, snapshots::Snapshot, submission::Submission, verdict::Verdict};
+use super::{snapshots::Snapshot, submission::Submission, verdict::Verdict};
 use crate::{
     error::Refusal,
+    settings::Settings,
     state::StreamId,
     work::{Halt, NewEvent, Work},
     working_set::{Epoch, Expectations, WorkingSet},
@@ -52,7 +53,7 @@ impl Batch {
         self.commands.is_empty()
     }
 
-    pub fn is_full(&self, settings: &CommitterSettings) -> bool {
+    pub fn is_full(&self, settings: &Settings) -> bool {
         self.commands.len() >= settings.max_batch_commands || self.events.len() >= settings.max_batch_events
     }
 

@@ -16,7 +16,6 @@ mod batch;
 mod ended;
 mod load;
 mod redecide;
-mod settings;
 mod snapshots;
 mod submission;
 mod submit;
@@ -24,7 +23,8 @@ mod verdict;
 
 use std::{
     collections::{HashMap, HashSet, VecDeque},
-    time::{Duration, Instant},
+    num::NonZeroUsize,
+    time::Instant,
 };
 
 use futures::future::BoxFuture;
@@ -44,16 +44,16 @@ use crate::{
     context::Fingerprint,
     error::{CommandError, Failure, Refusal},
     metrics,
+    settings::Settings,
     state::{StreamId, Wanted},
     work::{Halt, Work},
     working_set::{Epoch, Expectations, WorkingSet},
 };
 
-pub use settings::CommitterSettings;
 pub use submit::{Commands, CommitterTask};
 
 pub(crate) struct Committer {
-    settings: CommitterSettings,
+    settings: Settings,
     queue: mpsc::UnboundedReceiver<Message>,
     pool: PgPool,
     set: WorkingSet,
@@ -78,13 +78,14 @@ pub(crate) struct Committer {
 
 impl Committer {
     fn new(
-        settings: CommitterSettings,
+        settings: Settings,
         queue: mpsc::UnboundedReceiver<Message>,
         pool: PgPool,
         writer: Writer,
     ) -> Self {
+        let max_streams = NonZeroUsize::new(settings.working_set_streams).unwrap_or(NonZeroUsize::MIN);
         Self {
-            set: WorkingSet::new(settings.working_set_streams, settings.working_set_bytes),
+            set: WorkingSet::new(max_streams, settings.working_set_size.in_memory()),
             epoch: Epoch::FIRST,
             settings,
             queue,
@@ -212,7 +213,7 @@ impl Committer {
     fn start_load(&mut self) {
         if self.loading.is_none() && !self.wanted.is_empty() {
             let wanted = std::mem::take(&mut self.wanted).into_values().collect();
-            let limit = Duration::from_millis(self.settings.append_timeout_ms);
+            let limit = self.settings.append_timeout.get();
             let (epoch, load) = (self.epoch, load::load(self.pool.clone(), wanted, limit));
             self.loading = Some(Box::pin(async move { (epoch, load.await) }));
         }

@@ -10,7 +10,7 @@ use tokio::{
 };
 
 use super::{
-    Committer, CommitterSettings,
+    Committer,
     append::Writer,
     submission::{Decide, Message, Submission},
     verdict::{Ending, Verdict},
@@ -20,6 +20,7 @@ use crate::{
     error::Failure,
     metrics,
     receipt::Key,
+    settings::Settings,
     size,
     use_case::{Answer, Means, Request, UseCase},
     work::Work,
@@ -48,16 +49,12 @@ pub struct CommitterTask {
 
 impl Commands {
     /// Starts the committer. `options` are for its own connection, `pool` for loading streams.
-    pub fn start(
-        settings: CommitterSettings,
-        options: PgConnectOptions,
-        pool: PgPool,
-    ) -> (Self, CommitterTask) {
+    pub fn start(settings: Settings, options: PgConnectOptions, pool: PgPool) -> (Self, CommitterTask) {
         let (sender, receiver) = mpsc::unbounded_channel();
         let queue = Queue {
             sender,
             places: Arc::new(Semaphore::new(settings.max_queued_commands)),
-            bytes: Arc::new(Semaphore::new(settings.max_queued_bytes.min(Semaphore::MAX_PERMITS))),
+            bytes: Arc::new(Semaphore::new(settings.max_queued_size.in_memory().min(Semaphore::MAX_PERMITS))),
         };
         let writer = Writer::new(options, &settings);
         let committer = Committer::new(settings, receiver, pool, writer);

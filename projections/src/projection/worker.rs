@@ -97,7 +97,7 @@ async fn fold_generations(
     definition: &'static Definition,
     stop: &CancellationToken,
 ) -> Result<(), sqlx::Error> {
-    with_timeout(ensure(&background.pool, definition, background.settings.partitions)).await?;
+    with_timeout(ensure(&background.pool, definition, background.settings.projections.partitions)).await?;
     let Some(generations) = with_timeout(Generations::of(&background.pool, definition.name)).await? else {
         return Ok(());
     };
@@ -178,7 +178,7 @@ async fn wait_for_others(
     loop {
         tokio::select! {
             _ = operators.changed() => {}
-            () = sleep(background.settings.poll_interval) => {}
+            () = sleep(background.settings.background.poll_interval.get()) => {}
             () = stop.cancelled() => return,
         }
         // A database that doesn't answer has not changed them either.

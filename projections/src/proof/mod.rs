@@ -55,7 +55,7 @@ async fn run(background: &Background, stop: &CancellationToken) {
             continue;
         }
         backoff.reset();
-        tokio::select! { () = sleep(background.settings.audit_interval) => {} () = stop.cancelled() => {} }
+        tokio::select! { () = sleep(background.settings.proof.interval.get()) => {} () = stop.cancelled() => {} }
     }
 }
 

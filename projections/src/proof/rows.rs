@@ -23,7 +23,7 @@ impl RowCheck<'_> {
         .bind(generation)
         .fetch_one(&self.background.pool)
         .await?;
-        let rows = self.background.settings.audit_rows;
+        let rows = self.background.settings.proof.rows;
         let (found, next) =
             verify_page(&self.background.connect, self.definition, generation, &after, rows).await?;
         metrics::AUDITED_ROWS.with_label_values(&[name]).inc_by(found.rows.unsigned_abs());

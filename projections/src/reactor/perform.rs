@@ -86,7 +86,7 @@ struct Claim {
 impl Performers<'_> {
     /// One lane for each effect that may be under way.
     async fn run(&self, stop: &CancellationToken) {
-        let lanes = self.background.settings.effect_concurrency.max(1);
+        let lanes = self.background.settings.effects.concurrency.max(1);
         join_all((0..lanes).map(|_| self.lane(stop))).await;
     }
 
@@ -104,7 +104,7 @@ impl Performers<'_> {
                 }
                 Ok(None) => tokio::select! {
                     () = woken.notified() => {}
-                    () = sleep(self.background.settings.poll_interval) => {}
+                    () = sleep(self.background.settings.background.poll_interval.get()) => {}
                     () = stop.cancelled() => {}
                 },
                 Err(error) => {
@@ -120,7 +120,7 @@ impl Performers<'_> {
     async fn claim(&self) -> Result<Option<Claim>, sqlx::Error> {
         // A row of a newer release is left to that release.
         let known: Vec<&str> = EffectKind::ALL.into_iter().map(EffectKind::as_str).collect();
-        let claimed_for = self.background.settings.effect_timeout + CLAIM_MARGIN;
+        let claimed_for = self.background.settings.effects.timeout.get() + CLAIM_MARGIN;
         // By ctid, because as a join the planner may read the whole ledger.
         sqlx::query_as(
             "UPDATE effects SET attempts = attempts + 1,
@@ -146,18 +146,18 @@ impl Performers<'_> {
             attempt: u32::try_from(claim.attempts).unwrap_or(u32::MAX),
         };
         let begun = Instant::now();
-        let limit = self.background.settings.effect_timeout;
+        let limit = self.background.settings.effects.timeout;
         let performed =
-            AssertUnwindSafe(timeout(limit, self.performer.perform(&effect))).catch_unwind().await;
+            AssertUnwindSafe(timeout(limit.get(), self.performer.perform(&effect))).catch_unwind().await;
         let outcome = match performed {
             Ok(Ok(outcome)) => outcome,
-            Ok(Err(_)) => Err(EffectError::Retry(format!("took longer than {} s", limit.as_secs()))),
+            Ok(Err(_)) => Err(EffectError::Retry(format!("took longer than {limit}"))),
             Err(panic) => Err(EffectError::Retry(panic_text(&*panic))),
         };
         metrics::EFFECT_SECONDS.observe(begun.elapsed().as_secs_f64());
         let label = match &outcome {
             Ok(()) => "done",
-            Err(EffectError::Retry(_)) if effect.attempt < self.background.settings.effect_attempts => {
+            Err(EffectError::Retry(_)) if effect.attempt < self.background.settings.effects.attempts => {
                 "retried"
             }
             Err(_) => "dead",
@@ -174,7 +174,7 @@ impl Performers<'_> {
             let marked = match &outcome {
                 Ok(()) => with_timeout(self.done(effect)).await,
                 Err(EffectError::Retry(error))
-                    if effect.attempt < self.background.settings.effect_attempts =>
+                    if effect.attempt < self.background.settings.effects.attempts =>
                 {
                     with_timeout(self.again(effect, error)).await
                 }

@@ -93,7 +93,7 @@ async fn copy(
     skipped: &[Uuid],
 ) -> Result<Vec<Proof>, Ended> {
     let estimate = snapshot.estimate(job.definition.kind).await?;
-    let partitions = job.background.settings.partitions;
+    let partitions = job.background.settings.projections.partitions;
     let done = Arc::new(AtomicI64::new(0));
     let (pieces, written) = mpsc::channel(WAITING_PIECES);
     let folding = snapshot.ranges(job.definition.kind).await?.into_iter().map(|range| {

@@ -61,7 +61,7 @@ pub(crate) fn start(tasks: &Tasks, background: &Background, definition: &'static
                 }
                 tokio::select! {
                     _ = operators.changed() => {}
-                    () = sleep(background.settings.poll_interval) => {}
+                    () = sleep(background.settings.background.poll_interval.get()) => {}
                     () = stop.cancelled() => {}
                 }
             }
@@ -119,7 +119,7 @@ impl Job<'_> {
     async fn run(&self) -> Result<(), Ended> {
         let mut phases = Phases::of(self.definition.name);
         let skipped = dead_letters::skipped(&self.background.pool, self.definition.name).await?;
-        let partitions = Partition::all(self.background.settings.partitions);
+        let partitions = Partition::all(self.background.settings.projections.partitions);
         let projectors: Vec<Projector> = partitions
             .map(|partition| Projector::new(self.definition, self.generation, partition, skipped.clone()))
             .collect();

@@ -110,7 +110,7 @@ async fn attach(
     let consumer = context
         .create_consumer_on_stream(
             pull::OrderedConfig { deliver_policy: DeliverPolicy::New, ..pull::OrderedConfig::default() },
-            background.settings.stream_name.as_str(),
+            background.settings.stream.name.as_str(),
         )
         .await?;
     let mut messages = consumer.messages().await?;

@@ -10,15 +10,12 @@ pub(crate) mod source;
 pub(crate) mod subject;
 pub(crate) mod subscriber;
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use async_nats::{Client, ConnectOptions, jetstream};
 use tokio::sync::watch;
 
-use crate::{
-    settings::Settings,
-    tasks::{Backoff, Tasks},
-};
+use crate::tasks::{Backoff, Tasks};
 
 /// Header of each message: the event's place in the log.
 pub(crate) const POSITION: &str = "Daybook-Position";
@@ -36,15 +33,15 @@ pub(crate) struct Nats {
 }
 
 impl Nats {
-    pub fn connect(tasks: &Tasks, settings: &Arc<Settings>) -> Self {
+    pub fn connect(tasks: &Tasks, url: String) -> Self {
         let client = watch::Sender::new(None);
-        let (sender, settings) = (client.clone(), settings.clone());
+        let sender = client.clone();
         tasks.keep("nats", move |stop| {
-            let (sender, settings) = (sender.clone(), settings.clone());
+            let (sender, url) = (sender.clone(), url.clone());
             async move {
                 let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(2));
                 while sender.borrow().is_none() && !stop.is_cancelled() {
-                    match options().connect(&settings.nats_url).await {
+                    match options().connect(&url).await {
                         Ok(client) => {
                             sender.send_replace(Some(client));
                         }

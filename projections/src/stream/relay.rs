@@ -116,7 +116,7 @@ impl Relay<'_> {
                     checked = Instant::now();
                 }
                 let moved = head.wait_for(|head| *head > end.position);
-                tokio::select! { _ = moved => {} () = sleep(self.background.settings.poll_interval) => {} }
+                tokio::select! { _ = moved => {} () = sleep(self.background.settings.background.poll_interval.get()) => {} }
                 page = self.page(end).await?;
                 continue;
             }
@@ -134,19 +134,19 @@ impl Relay<'_> {
     }
 
     async fn ensure_stream(&self, context: &Context) -> Result<Stream, Failure> {
-        let settings = &self.background.settings;
+        let settings = &self.background.settings.stream;
         let subjects = vec![subject::all(&settings.subject_prefix)];
         // An operator's own limits are left alone: a stream that is there is used as it is.
         let stream = context
             .get_or_create_stream(Config {
-                name: settings.stream_name.clone(),
+                name: settings.name.clone(),
                 subjects: subjects.clone(),
                 retention: RetentionPolicy::Limits,
                 discard: DiscardPolicy::Old,
                 storage: StorageType::File,
-                max_age: settings.stream_max_age,
-                max_bytes: settings.stream_max_bytes,
-                num_replicas: settings.stream_replicas,
+                max_age: settings.max_age.get(),
+                max_bytes: settings.max_size.get().try_into().unwrap_or(i64::MAX),
+                num_replicas: settings.replicas,
                 duplicate_window: DUPLICATE_WINDOW,
                 ..Config::default()
             })
@@ -207,7 +207,7 @@ impl Relay<'_> {
         end: End,
         records: &[Record],
     ) -> Result<(Option<PublishAckFuture>, End), Failure> {
-        let prefix = &self.background.settings.subject_prefix;
+        let prefix = &self.background.settings.stream.subject_prefix;
         let client = context.client();
         let mut published = end;
         let mut ack = None;

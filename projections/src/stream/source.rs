@@ -51,7 +51,7 @@ impl Source {
             receiver: feed.subscribe(),
             feed: feed.clone(),
             head: background.signals.head(),
-            poll_interval: background.settings.poll_interval,
+            poll_interval: background.settings.background.poll_interval.get(),
             at,
             behind: true,
         }

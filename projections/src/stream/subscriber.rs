@@ -65,7 +65,7 @@ impl Subscriber<'_> {
     async fn wait(&self, operators: &mut watch::Receiver<u64>, stop: &CancellationToken) {
         tokio::select! {
             _ = operators.changed() => {}
-            () = sleep(self.background.settings.poll_interval) => {}
+            () = sleep(self.background.settings.background.poll_interval.get()) => {}
             () = stop.cancelled() => {}
         }
     }
@@ -79,7 +79,7 @@ impl Subscriber<'_> {
         if !with_timeout(self.consumer.shares_history(pool, &checkpoint)).await? {
             return with_timeout(self.diverged(checkpoint.at.position)).await;
         }
-        let settings = &self.background.settings;
+        let settings = &self.background.settings.projections;
         let mut at = checkpoint.at;
         let mut source = Source::new(self.background, self.feed, at.position);
         loop {
@@ -103,7 +103,7 @@ impl Subscriber<'_> {
             self.measure(batch.records.len(), batch.from, begun);
             if batch.records.len() < settings.batch_events {
                 tokio::select! {
-                    () = sleep(settings.batch_interval.saturating_sub(begun.elapsed())) => {}
+                    () = sleep(settings.batch_interval.get().saturating_sub(begun.elapsed())) => {}
                     () = stop.cancelled() => return Ok(Next::StartOver),
                 }
             }

@@ -2,7 +2,7 @@
 
 use std::{path::Path, time::Duration};
 
-use daybook_domain::policy::Role;
+use daybook_domain::{policy::Role, settings::Span};
 use rand::{SeedableRng, rngs::StdRng, seq::IndexedRandom};
 use serde_json::json;
 use sqlx::{Executor, PgConnection};
@@ -69,8 +69,9 @@ impl Stage {
         let server = |number: usize| {
             let name = ["a", "b"][number];
             let url = proxies[number].url(&database.app_url());
-            let server = Daybook::new(&home, name, &url, &nats.url()).with("shutdown_grace_s", GRACE_S);
-            let server = server.with("projection_partitions", 1 + seed % 3);
+            let server = Daybook::new(&home, name, &url, &nats.url())
+                .with("http.shutdown_grace", Span::seconds(GRACE_S));
+            let server = server.with("projections.partitions", 1 + seed % 3);
             match logs {
                 Some(folder) => server.logging_to(folder.join(format!("{name}.log"))),
                 None => server,

@@ -95,10 +95,8 @@ impl<B: Reasoned> FromRequest for Deed<B> {
         Box::pin(async move {
             let operator = operator(&request)?;
             let app = request.app_data::<web::Data<App>>().expect("every route has the app");
-            let limits = app.limits;
-            let bytes =
-                body::read(request.headers(), &mut payload, limits.max_body_bytes, limits.client_timeout)
-                    .await?;
+            let limits = &app.limits;
+            let bytes = body::read(request.headers(), &mut payload, limits).await?;
             if !bytes.is_empty() {
                 body::check_media_type(request.headers())?;
             }

@@ -6,7 +6,7 @@ use daybook_domain::Position;
 use tokio::sync::{Semaphore, watch};
 
 use super::places::Places;
-use crate::config::Config;
+use crate::config;
 
 /// How many followers read the log at the same time: however many there are, queries keep connections.
 const READERS: usize = 2;
@@ -20,12 +20,12 @@ pub struct Live {
 }
 
 impl Live {
-    pub fn new(config: &Config, head: watch::Receiver<Position>) -> Self {
+    pub fn new(settings: &config::Live, head: watch::Receiver<Position>) -> Self {
         Self {
             head,
-            places: Places::new(config.max_live_streams, config.max_live_streams_per_subject),
+            places: Places::new(settings.max_streams, settings.max_streams_per_subject),
             readers: Semaphore::new(READERS),
-            heartbeat: Duration::from_millis(config.live_heartbeat_ms),
+            heartbeat: settings.heartbeat.get(),
         }
     }
 }

@@ -21,7 +21,7 @@ impl Daybook {
         let nats_url = std::env::var("TEST_NATS_URL").expect("run ./dev bench");
         let mut process = daybook_tests::Daybook::new(&Home::new(), "server", &database.app_url(), &nats_url)
             .with("roles", roles)
-            .with("log_filter", "warn,daybook_api::cli=info");
+            .with("log.filter", "warn,daybook_api::cli=info");
         process.start();
         Self { api: process.api, telemetry: process.telemetry, process }
     }

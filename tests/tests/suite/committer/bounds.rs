@@ -1,12 +1,12 @@
 //! What happens at each limit.
 
-use std::{
-    num::NonZeroUsize,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
-use daybook_commands::{CommitterSettings, Context, Failure, products::SetPrice};
-use daybook_domain::policy::Role;
+use daybook_commands::{Context, Failure, Settings, products::SetPrice};
+use daybook_domain::{
+    policy::Role,
+    settings::{Size, Span},
+};
 use daybook_tests::{
     Log, Shop, TestDatabase,
     metrics::counted,
@@ -25,7 +25,7 @@ fn buy(buyers: &mut JoinSet<Answer>, shop: &Shop, context: Context) {
     buyers.spawn(async move { ask(&commands, context, order(&[("TEAPOT", 1)])).await });
 }
 
-async fn beyond_the_limit(settings: CommitterSettings, fit: usize) {
+async fn beyond_the_limit(settings: Settings, fit: usize) {
     let database = TestDatabase::new().await;
     let shop = stocked(&database, "shop", settings).await;
     let mut foreign = database.foreign_session().await;
@@ -50,24 +50,21 @@ async fn beyond_the_limit(settings: CommitterSettings, fit: usize) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn commands_beyond_the_number_that_may_wait_are_turned_away() {
-    beyond_the_limit(CommitterSettings { max_queued_commands: 4, ..CommitterSettings::default() }, 4).await;
+    beyond_the_limit(Settings { max_queued_commands: 4, ..Settings::default() }, 4).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn commands_beyond_the_bytes_that_may_wait_are_turned_away() {
     // An order of one line is counted as about 1 kB: itself, and the text of its JSON twice.
-    beyond_the_limit(CommitterSettings { max_queued_bytes: 3_600, ..CommitterSettings::default() }, 3).await;
+    beyond_the_limit(Settings { max_queued_size: Size::bytes(3_600), ..Settings::default() }, 3).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_batch_ends_at_its_limits_and_loses_nobody() {
     for (commands, events) in [(1, 4_096), (512, 1), (3, 4)] {
         let database = TestDatabase::new().await;
-        let settings = CommitterSettings {
-            max_batch_commands: commands,
-            max_batch_events: events,
-            ..CommitterSettings::default()
-        };
+        let settings =
+            Settings { max_batch_commands: commands, max_batch_events: events, ..Settings::default() };
         let shop = stocked(&database, "shop", settings).await;
         let mut buyers = JoinSet::new();
         for _ in 0..50 {
@@ -83,10 +80,7 @@ async fn a_batch_ends_at_its_limits_and_loses_nobody() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_working_set_that_is_too_small_is_no_more_than_slow() {
     let database = TestDatabase::new().await;
-    let small = CommitterSettings {
-        working_set_streams: NonZeroUsize::new(10).unwrap(),
-        ..CommitterSettings::default()
-    };
+    let small = Settings { working_set_streams: 10, ..Settings::default() };
     let shop = Shop::open_with(&database.app_url(), "shop", small);
     let codes: Vec<String> = (0..12).map(|number| format!("P{number}")).collect();
     for code in &codes {
@@ -116,8 +110,7 @@ async fn a_working_set_that_is_too_small_is_no_more_than_slow() {
 async fn a_working_set_is_bounded_by_its_weight() {
     for (bytes, expected) in [(50_000_u32, true), (100_000_000, false)] {
         let database = TestDatabase::new().await;
-        let settings =
-            CommitterSettings { working_set_bytes: bytes as usize, ..CommitterSettings::default() };
+        let settings = Settings { working_set_size: Size::bytes(bytes.into()), ..Settings::default() };
         let shop = stocked(&database, "shop", settings).await;
         let lines = [("TEAPOT", 1); 300];
         let mut placed = Vec::new();
@@ -144,10 +137,7 @@ async fn a_working_set_is_bounded_by_its_weight() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_state_that_falls_out_while_it_is_appended_is_not_confused_with_the_one_before() {
     let database = TestDatabase::new().await;
-    let tiny = CommitterSettings {
-        working_set_streams: NonZeroUsize::new(4).unwrap(),
-        ..CommitterSettings::default()
-    };
+    let tiny = Settings { working_set_streams: 4, ..Settings::default() };
     let shop = stocked(&database, "shop", tiny).await;
     for code in ["CUP", "SAUCER", "SPOON", "TRAY"] {
         shop.sell(code, 100).await;
@@ -185,7 +175,7 @@ async fn a_state_that_falls_out_while_it_is_appended_is_not_confused_with_the_on
 #[tokio::test(flavor = "multi_thread")]
 async fn a_command_whose_time_is_over_may_still_be_done_and_a_repeat_tells() {
     let database = TestDatabase::new().await;
-    let shop = stocked(&database, "shop", CommitterSettings::default()).await;
+    let shop = stocked(&database, "shop", Settings::default()).await;
     let mut foreign = database.foreign_session().await;
     take_append_lock(&mut foreign).await;
     let soon = Instant::now() + Duration::from_millis(200);
@@ -209,7 +199,7 @@ async fn a_command_whose_time_is_over_may_still_be_done_and_a_repeat_tells() {
 #[tokio::test]
 async fn a_command_that_comes_too_late_is_not_begun() {
     let database = TestDatabase::new().await;
-    let shop = stocked(&database, "shop", CommitterSettings::default()).await;
+    let shop = stocked(&database, "shop", Settings::default()).await;
     let late = Context { deadline: Instant::now(), ..by(Role::Customer) };
     assert_eq!(failed(shop.place(late, order(&[("TEAPOT", 1)])).await), Failure::DeadlineExceeded);
     shop.buy("TEAPOT", 1).await.unwrap();
@@ -220,7 +210,7 @@ async fn a_command_that_comes_too_late_is_not_begun() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_shutdown_answers_what_is_under_way_and_takes_nothing_more() {
     let database = TestDatabase::new().await;
-    let shop = stocked(&database, "shop", CommitterSettings::default()).await;
+    let shop = stocked(&database, "shop", Settings::default()).await;
     let mut foreign = database.foreign_session().await;
     take_append_lock(&mut foreign).await;
     let mut buyers = JoinSet::new();
@@ -244,7 +234,7 @@ async fn a_shutdown_answers_what_is_under_way_and_takes_nothing_more() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_append_lock_that_is_never_given_back_turns_commands_away() {
     let database = TestDatabase::new().await;
-    let settings = CommitterSettings { append_timeout_ms: 300, ..CommitterSettings::default() };
+    let settings = Settings { append_timeout: Span::millis(300), ..Settings::default() };
     let shop = Shop::open_with(&database.app_url(), "shop", settings);
     shop.sell("TEAPOT", 1999).await;
     let mut foreign = database.foreign_session().await;

@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
-use daybook_commands::{CommandError, CommitterSettings, Failure};
+use daybook_commands::{CommandError, Failure, Settings};
 use daybook_domain::{ids::OrderId, policy::Role};
 use daybook_tests::{
     Log, Shop, TestDatabase,
@@ -14,7 +14,7 @@ use daybook_tests::{
 };
 use tokio::task::JoinSet;
 
-pub async fn stocked(database: &TestDatabase, name: &str, settings: CommitterSettings) -> Shop {
+pub async fn stocked(database: &TestDatabase, name: &str, settings: Settings) -> Shop {
     let shop = Shop::open_with(&database.app_url(), name, settings);
     shop.sell("TEAPOT", 1999).await;
     shop.receive("TEAPOT", 100_000).await.unwrap();

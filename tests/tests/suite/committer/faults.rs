@@ -1,8 +1,8 @@
 //! Broken connections: what was acknowledged happened once, what is unknown at most once, and what is
 //! called unavailable not at all.
 
-use daybook_commands::{CommitterSettings, Failure};
-use daybook_domain::{ids::OrderId, policy::Role};
+use daybook_commands::{Failure, Settings};
+use daybook_domain::{ids::OrderId, policy::Role, settings::Span};
 use daybook_tests::{
     Log, Proxy, Shop, TestDatabase,
     proxy::Weather,
@@ -27,7 +27,7 @@ pub async fn give_append_lock(session: &mut PgConnection) {
 async fn sessions_that_are_killed_lose_nothing_and_repeat_nothing() {
     const KILLS: u32 = 15;
     let database = TestDatabase::new().await;
-    let shop = stocked(&database, "victim", CommitterSettings::default()).await;
+    let shop = stocked(&database, "victim", Settings::default()).await;
     let buyers = Buyers::of(&[&shop]);
     let mut kills = 0;
     while kills < KILLS {
@@ -42,7 +42,7 @@ async fn sessions_that_are_killed_lose_nothing_and_repeat_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_append_that_is_killed_while_it_waits_for_the_lock_is_done_once() {
     let database = TestDatabase::new().await;
-    let shop = stocked(&database, "victim", CommitterSettings::default()).await;
+    let shop = stocked(&database, "victim", Settings::default()).await;
     let mut foreign = database.foreign_session().await;
     take_append_lock(&mut foreign).await;
     let mut buyers = JoinSet::new();
@@ -67,7 +67,7 @@ async fn an_append_that_is_killed_while_it_waits_for_the_lock_is_done_once() {
 }
 
 /// The append arrives, its answer doesn't.
-async fn an_answer_is_lost(is_cut: bool, settings: CommitterSettings) {
+async fn an_answer_is_lost(is_cut: bool, settings: Settings) {
     let database = TestDatabase::new().await;
     let proxy = Proxy::to(&database.app_url()).await;
     let url = proxy.url(&database.app_url());
@@ -98,13 +98,13 @@ async fn an_answer_is_lost(is_cut: bool, settings: CommitterSettings) {
 /// Catches: an append that is repeated without looking for the first.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_commit_whose_answer_was_lost_is_acknowledged() {
-    an_answer_is_lost(true, CommitterSettings::default()).await;
+    an_answer_is_lost(true, Settings::default()).await;
 }
 
 /// Nobody says that the connection is gone: only the time limit of the append shows it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_commit_whose_connection_fell_silent_is_acknowledged() {
-    let settings = CommitterSettings { append_timeout_ms: 500, ..CommitterSettings::default() };
+    let settings = Settings { append_timeout: Span::millis(500), ..Settings::default() };
     an_answer_is_lost(false, settings).await;
 }
 
@@ -113,7 +113,7 @@ async fn an_append_that_never_arrived_is_sent_again() {
     let database = TestDatabase::new().await;
     let mut proxy = Proxy::to(&database.app_url()).await;
     let url = proxy.url(&database.app_url());
-    let settings = CommitterSettings { append_timeout_ms: 500, ..CommitterSettings::default() };
+    let settings = Settings { append_timeout: Span::millis(500), ..Settings::default() };
     let shop = Shop::open_apart(&database.app_url(), &url, "victim", settings);
     shop.sell("TEAPOT", 1999).await;
     shop.receive("TEAPOT", 10).await.unwrap();
@@ -136,8 +136,11 @@ async fn what_cannot_be_found_out_is_called_unknown() {
     let database = TestDatabase::new().await;
     let proxy = Proxy::to(&database.app_url()).await;
     let url = proxy.url(&database.app_url());
-    let settings =
-        CommitterSettings { append_timeout_ms: 500, resolve_timeout_ms: 500, ..CommitterSettings::default() };
+    let settings = Settings {
+        append_timeout: Span::millis(500),
+        resolve_timeout: Span::millis(500),
+        ..Settings::default()
+    };
     let shop = Shop::open_apart(&database.app_url(), &url, "victim", settings);
     shop.sell("TEAPOT", 1999).await;
     shop.receive("TEAPOT", 10).await.unwrap();
@@ -167,8 +170,8 @@ async fn what_cannot_be_found_out_is_called_unknown() {
 async fn a_process_that_is_stopped_does_not_keep_the_append_lock() {
     let database = TestDatabase::new().await;
     let mut proxy = Proxy::to(&database.app_url()).await;
-    let a = stocked(&database, "a", CommitterSettings::default()).await;
-    let settings = CommitterSettings { append_timeout_ms: 3_000, ..CommitterSettings::default() };
+    let a = stocked(&database, "a", Settings::default()).await;
+    let settings = Settings { append_timeout: Span::seconds(3), ..Settings::default() };
     let by_proxy = proxy.url(&database.app_url());
     let b = Shop::open_apart(&database.app_url(), &by_proxy, "b", settings);
     b.buy("TEAPOT", 1).await.unwrap();
@@ -201,7 +204,7 @@ async fn a_foreign_transaction_that_never_ends_holds_up_nobody() {
         sqlx::query(sql).execute(&mut foreign).await.unwrap();
     }
     sqlx::query("SELECT count(*) FROM events").execute(&mut foreign).await.unwrap();
-    let shop = stocked(&database, "shop", CommitterSettings::default()).await;
+    let shop = stocked(&database, "shop", Settings::default()).await;
     for _ in 0..50 {
         shop.buy("TEAPOT", 1).await.unwrap();
     }
@@ -216,7 +219,7 @@ async fn a_foreign_transaction_that_never_ends_holds_up_nobody() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_deadlock_is_not_the_commands_fault() {
     let database = TestDatabase::new().await;
-    let a = stocked(&database, "a", CommitterSettings::default()).await;
+    let a = stocked(&database, "a", Settings::default()).await;
     let b = Shop::open(&database.app_url(), "b");
     b.buy("TEAPOT", 1).await.unwrap();
     // b's batch will be outdated, so it will be decided again under the append lock.
@@ -243,7 +246,7 @@ async fn a_deadlock_is_not_the_commands_fault() {
 #[tokio::test(flavor = "multi_thread")]
 async fn data_that_cannot_be_stored_hits_its_own_command_only() {
     let database = TestDatabase::new().await;
-    let shop = stocked(&database, "shop", CommitterSettings::default()).await;
+    let shop = stocked(&database, "shop", Settings::default()).await;
     database.execute("ALTER TABLE events ADD CHECK (payload::text NOT LIKE '%UNSTORABLE%')").await;
     let mut foreign = database.foreign_session().await;
     take_append_lock(&mut foreign).await;
@@ -279,7 +282,7 @@ async fn data_that_cannot_be_stored_hits_its_own_command_only() {
 #[tokio::test]
 async fn a_stream_that_cannot_be_read_stops_its_own_commands_only() {
     let database = TestDatabase::new().await;
-    let a = stocked(&database, "a", CommitterSettings::default()).await;
+    let a = stocked(&database, "a", Settings::default()).await;
     a.sell("CUP", 450).await;
     a.receive("CUP", 10).await.unwrap();
     database

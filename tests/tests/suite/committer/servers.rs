@@ -1,7 +1,7 @@
 //! The database server itself is killed or stopped.
 
-use daybook_commands::{CommandError, CommitterSettings, Failure};
-use daybook_domain::{ids::OrderId, policy::Role};
+use daybook_commands::{CommandError, Failure, Settings};
+use daybook_domain::{ids::OrderId, policy::Role, settings::Span};
 use daybook_tests::{
     Log, OwnPostgres, Shop, TestDatabase,
     shop::{ask_for, by, keyed, new_id, order, order_id},
@@ -9,8 +9,8 @@ use daybook_tests::{
 
 use super::buyers::{Buyers, check, stocked};
 
-fn impatient() -> CommitterSettings {
-    CommitterSettings { append_timeout_ms: 1_000, resolve_timeout_ms: 20_000, ..CommitterSettings::default() }
+fn impatient() -> Settings {
+    Settings { append_timeout: Span::seconds(1), resolve_timeout: Span::seconds(20), ..Settings::default() }
 }
 
 /// Catches: asynchronous_commit.
@@ -39,7 +39,7 @@ async fn fault_a_database_that_is_killed_under_load_keeps_what_it_acknowledged()
 async fn fault_a_database_that_stands_still_makes_outcomes_unknown_not_wrong() {
     let postgres = OwnPostgres::start();
     let database = TestDatabase::on(&postgres.url()).await;
-    let settings = CommitterSettings { resolve_timeout_ms: 500, ..impatient() };
+    let settings = Settings { resolve_timeout: Span::millis(500), ..impatient() };
     let shop = stocked(&database, "shop", settings).await;
     for round in 0..2 {
         let context = || keyed(by(Role::Customer), &format!("K{round}"));

@@ -52,7 +52,7 @@ async fn fault_a_stream_that_is_stopped_wiped_cut_short_and_repeats_itself_is_no
     let mut house = House::new().await;
     let mut api = house.server("api").with("roles", "api,relay");
     let mut worker = house.server("worker").with("roles", "projections,reactor");
-    worker = worker.with("audit_interval_ms", 50);
+    worker = worker.with("proof.interval", "50ms");
     api.start();
     worker.start();
     stock_up(&house.client, &api).await;

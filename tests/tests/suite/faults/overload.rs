@@ -27,9 +27,9 @@ async fn fault_an_exhausted_pool_sheds_what_needs_it_and_nothing_else() {
     let house = House::new().await;
     let mut a = house
         .server("a")
-        .with("query_connections", 2)
-        .with("request_timeout_ms", 6_000)
-        .with("acquire_timeout_ms", 2_000);
+        .with("queries.connections", 2)
+        .with("http.request_timeout", "6s")
+        .with("database.acquire_timeout", "2s");
     a.start();
     house.sell(&a, 10).await;
     // Clients ask for what they have seen: a read model that is behind would be another answer.
@@ -66,7 +66,7 @@ async fn fault_an_exhausted_pool_sheds_what_needs_it_and_nothing_else() {
 async fn fault_ten_times_the_load_is_shed_in_bounded_memory() {
     const IN_FLIGHT: usize = 24;
     let house = House::new().await;
-    let mut a = house.server("a").with("max_in_flight", IN_FLIGHT);
+    let mut a = house.server("a").with("http.max_in_flight", IN_FLIGHT);
     a.start();
     house.sell(&a, 100_000).await;
     // Takes part in the first round, so that what is made once is made.

@@ -44,7 +44,7 @@ impl Scene {
             .server_by_way_of("worker", &database.url(&database_url))
             .with("nats_url", broker.url(&broker_url))
             .with("roles", "relay,projections,reactor")
-            .with("audit_interval_ms", 50);
+            .with("proof.interval", "50ms");
         api.start();
         worker.start();
         stock_up(&house.client, &api).await;
@@ -169,10 +169,10 @@ impl CutOff {
         let mut api = house
             .server_by_way_of("api", &database.url(&url))
             .with("roles", "api")
-            .with("query_connections", PLACES)
-            .with("command_connections", 1)
-            .with("acquire_timeout_ms", 1_000)
-            .with("append_timeout_ms", 2_000);
+            .with("queries.connections", PLACES)
+            .with("commands.connections", 1)
+            .with("database.acquire_timeout", "1s")
+            .with("commands.append_timeout", "2s");
         let mut worker = house.server("worker").with("roles", "relay,projections,reactor");
         worker.start();
         api.start();

@@ -1,6 +1,6 @@
 use std::time::{Duration, Instant};
 
-use daybook_domain::policy::Role;
+use daybook_domain::{policy::Role, settings::Span};
 use daybook_tests::{
     Daybook, Live, Log,
     chaos::{Load, compare, stock_up},
@@ -29,7 +29,7 @@ fn ends_well(server: &mut Daybook, since: Instant) {
 #[tokio::test(flavor = "multi_thread")]
 async fn fault_after_sigterm_what_is_in_work_is_finished_and_nothing_else_begun() {
     let house = House::new().await;
-    let mut a = house.server("a").with("shutdown_grace_s", GRACE_S);
+    let mut a = house.server("a").with("http.shutdown_grace", Span::seconds(GRACE_S));
     a.start();
     house.sell(&a, 100).await;
     let foreign = house.take_append_lock().await;
@@ -68,7 +68,7 @@ async fn fault_after_sigterm_what_is_in_work_is_finished_and_nothing_else_begun(
 #[tokio::test(flavor = "multi_thread")]
 async fn fault_after_sigterm_a_live_stream_ends_and_holds_up_nothing() {
     let house = House::new().await;
-    let mut a = house.server("a").with("shutdown_grace_s", GRACE_S);
+    let mut a = house.server("a").with("http.shutdown_grace", Span::seconds(GRACE_S));
     a.start();
     house.sell(&a, 100).await;
     let analyst = house.by(&a, "analyst", Role::Analyst);
@@ -90,7 +90,8 @@ async fn fault_after_sigterm_a_live_stream_ends_and_holds_up_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn fault_a_rolling_restart_under_load_loses_nothing_and_ends_in_time() {
     let house = House::new().await;
-    let [mut a, mut b] = ["a", "b"].map(|name| house.server(name).with("shutdown_grace_s", GRACE_S));
+    let [mut a, mut b] =
+        ["a", "b"].map(|name| house.server(name).with("http.shutdown_grace", Span::seconds(GRACE_S)));
     a.start();
     b.start();
     stock_up(&house.client, &a).await;

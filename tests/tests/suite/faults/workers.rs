@@ -31,7 +31,7 @@ async fn fault_workers_that_are_killed_in_the_middle_of_a_batch_leave_all_of_it_
     let house = House::new().await;
     let mut api = house.server("api").with("roles", "api");
     let mut worker = house.server("worker").with("roles", "relay,projections,reactor");
-    worker = worker.with("audit_interval_ms", 50);
+    worker = worker.with("proof.interval", "50ms");
     api.start();
     worker.start();
     stock_up(&house.client, &api).await;
@@ -70,14 +70,14 @@ async fn fault_a_worker_that_sleeps_over_its_lease_changes_nothing_when_it_wakes
     let house = House::new().await;
     let mut proxy = Proxy::to(&house.database.app_url()).await;
     let a = house.server_by_way_of("a", &proxy.url(&house.database.app_url()));
-    let mut a = a.with("audit_interval_ms", 50);
+    let mut a = a.with("proof.interval", "50ms");
     a.start();
     let leads = "SELECT count(*) FROM leases WHERE name LIKE 'projection/%'";
     until("it has all the work", async || house.database.count(leads).await == 4).await;
     // No projections yet: it would get its share of them.
     let mut b = house.server("b").with("roles", "api,relay,reactor");
     b.start();
-    let mut c = house.server("c").with("roles", "projections").with("audit_interval_ms", 50);
+    let mut c = house.server("c").with("roles", "projections").with("proof.interval", "50ms");
     house.sell(&b, 100).await;
     house.caught_up().await;
     let watch = Watch::start(house.operator(&b));
@@ -122,7 +122,11 @@ async fn fault_a_worker_that_sleeps_over_its_lease_changes_nothing_when_it_wakes
 async fn fault_partitions_are_shared_by_the_processes_that_there_are() {
     let house = House::new().await;
     let server = |name, roles| {
-        house.server(name).with("roles", roles).with("projection_partitions", 4).with("audit_interval_ms", 50)
+        house
+            .server(name)
+            .with("roles", roles)
+            .with("projections.partitions", 4)
+            .with("proof.interval", "50ms")
     };
     let mut api = server("api", "api,relay,reactor");
     let (mut a, mut b) = (server("a", "projections"), server("b", "projections"));

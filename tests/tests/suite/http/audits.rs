@@ -1,6 +1,6 @@
 //! Read models are compared with the log all the time, and what differs is named.
 
-use daybook_domain::policy::Role;
+use daybook_domain::{policy::Role, settings::Span};
 use daybook_tests::{TestApp, until};
 use serde_json::{Value, json};
 
@@ -10,7 +10,7 @@ use super::{
 };
 
 async fn audited() -> TestApp {
-    TestApp::start_with(|config| config.audit_interval_ms = 20).await
+    TestApp::start_with(|config| config.proof.interval = Span::millis(20)).await
 }
 
 async fn projection(app: &TestApp, name: &str) -> Value {

@@ -92,7 +92,7 @@ async fn two_processes_share_the_work_and_do_nothing_twice() {
 #[tokio::test(flavor = "multi_thread")]
 async fn fault_leases_that_are_taken_away_all_the_time_spoil_nothing() {
     let sink = MailSink::start().await;
-    let a = TestApp::start_with(|config| config.smtp_url = Some(sink.url().as_str().into())).await;
+    let a = TestApp::start_with(|config| config.mail.smtp_url = Some(sink.url().as_str().into())).await;
     let b = a.twin(|_| {}).await;
     a.sell("TEA-1", 1999, 100_000).await;
     let load = Load::on(&[&a, &b]);

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use daybook_domain::policy::Role;
+use daybook_domain::{
+    policy::Role,
+    settings::{Size, Span},
+};
 use daybook_tests::TestApp;
 use reqwest::Method;
 use serde_json::json;
@@ -15,7 +18,7 @@ use super::orders::order;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_body_that_is_too_large_is_refused() {
-    let app = TestApp::start_with(|config| config.max_body_bytes = 4_096).await;
+    let app = TestApp::start_with(|config| config.http.max_body = Size::kib(4)).await;
     let alice = app.customer("alice");
     let large = format!("{{\"currency\":\"EUR\"{}}}", " ".repeat(5_000));
     let ask = |body: reqwest::Body| {
@@ -91,7 +94,7 @@ async fn raw(app: &TestApp, head: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn slow_senders_are_not_waited_for() {
-    let app = TestApp::start_with(|config| config.client_timeout_ms = 1_000).await;
+    let app = TestApp::start_with(|config| config.http.client_timeout = Span::seconds(1)).await;
     let token = app.token("alice", &[Role::Customer]);
     let slow_body = format!(
         "POST /v1/orders HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\nIdempotency-Key: k\r\n\
@@ -122,8 +125,8 @@ async fn what_is_not_http_is_refused_politely() {
 #[tokio::test(flavor = "multi_thread")]
 async fn bursts_are_limited_by_caller() {
     let app = TestApp::start_with(|config| {
-        (config.subject_rate_per_s, config.subject_burst) = (1, 5);
-        (config.address_rate_per_s, config.address_burst) = (1, 5);
+        (config.rates.subject_per_second, config.rates.subject_burst) = (1, 5);
+        (config.rates.address_per_second, config.rates.address_burst) = (1, 5);
     })
     .await;
     let (alice, bob) = (app.customer("alice"), app.customer("bob"));
@@ -178,7 +181,7 @@ async fn a_deadline_is_kept_and_named_honestly() {
 /// Catches: no limit of requests in work.
 #[tokio::test(flavor = "multi_thread")]
 async fn overload_is_shed_and_the_process_stays_reachable() {
-    let app = TestApp::start_with(|config| config.max_in_flight = 8).await;
+    let app = TestApp::start_with(|config| config.http.max_in_flight = 8).await;
     app.sell("TEA-1", 1999, 100).await;
     let mut foreign = app.database.foreign_session().await;
     sqlx::query("SELECT pg_advisory_lock(log_lock())").execute(&mut foreign).await.unwrap();

@@ -1,6 +1,6 @@
 //! The log followed live, as Server-Sent Events.
 
-use daybook_domain::policy::Role;
+use daybook_domain::{policy::Role, settings::Span};
 use daybook_tests::{Live, TestApp, live::ask, metrics::counted, until};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -12,7 +12,7 @@ use super::orders::{order, place};
 const HEARTBEAT_MS: u64 = 200;
 
 async fn shop() -> TestApp {
-    let app = TestApp::start_with(|config| config.live_heartbeat_ms = HEARTBEAT_MS).await;
+    let app = TestApp::start_with(|config| config.live.heartbeat = Span::millis(HEARTBEAT_MS)).await;
     app.sell("TEA-1", 1999, 1_000).await;
     app
 }
@@ -124,7 +124,7 @@ async fn filters_choose_and_the_place_to_come_back_to_moves_on() {
 /// Catches: a client that learns where it stands only at the next heartbeat, which never comes.
 #[tokio::test(flavor = "multi_thread")]
 async fn who_reads_far_without_a_hit_is_told_where_they_are() {
-    let app = TestApp::start_with(|config| config.live_heartbeat_ms = 60_000).await;
+    let app = TestApp::start_with(|config| config.live.heartbeat = Span::minutes(1)).await;
     app.sell("TEA-1", 1999, 1).await;
     app.database.lengthen("TEA-1", 60_000).await;
     let mut live = Live::open(&app.by(Role::Analyst), "?types=Nothing", None).await;
@@ -137,8 +137,8 @@ async fn who_reads_far_without_a_hit_is_told_where_they_are() {
 #[tokio::test(flavor = "multi_thread")]
 async fn only_so_many_follow_at_a_time() {
     let app = TestApp::start_with(|config| {
-        config.live_heartbeat_ms = HEARTBEAT_MS;
-        (config.max_live_streams, config.max_live_streams_per_subject) = (3, 2);
+        config.live.heartbeat = Span::millis(HEARTBEAT_MS);
+        (config.live.max_streams, config.live.max_streams_per_subject) = (3, 2);
     })
     .await;
     let named = |name: &str| app.anonymous.with_token(app.token(name, &[Role::Analyst]));

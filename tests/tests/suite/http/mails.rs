@@ -53,7 +53,7 @@ async fn a_customer_hears_of_each_step_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_mail_whose_receipt_was_lost_is_sent_again_as_the_same_mail() {
     let sink = MailSink::start().await;
-    let app = TestApp::start_with(|config| config.smtp_url = Some(sink.url().as_str().into())).await;
+    let app = TestApp::start_with(|config| config.mail.smtp_url = Some(sink.url().as_str().into())).await;
     app.sell("TEA-1", 1999, 100).await;
     sink.break_off(1);
     order_with_mail(&app.customer("alice")).await;
@@ -71,7 +71,7 @@ async fn a_mail_whose_receipt_was_lost_is_sent_again_as_the_same_mail() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_mail_server_that_is_busy_is_asked_again() {
     let sink = MailSink::start().await;
-    let app = TestApp::start_with(|config| config.smtp_url = Some(sink.url().as_str().into())).await;
+    let app = TestApp::start_with(|config| config.mail.smtp_url = Some(sink.url().as_str().into())).await;
     app.sell("TEA-1", 1999, 100).await;
     sink.refuse(1);
     order_with_mail(&app.customer("alice")).await;

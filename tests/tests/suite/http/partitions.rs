@@ -1,6 +1,6 @@
 //! Several workers share the streams of a read model; together they are one.
 
-use daybook_domain::policy::Role;
+use daybook_domain::{policy::Role, settings::Span};
 use daybook_tests::{TestApp, until};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -14,8 +14,8 @@ use super::{
 
 async fn partitioned(partitions: usize) -> TestApp {
     TestApp::start_with(|config| {
-        config.projection_partitions = partitions;
-        config.audit_interval_ms = 20;
+        config.projections.partitions = partitions;
+        config.proof.interval = Span::millis(20);
     })
     .await
 }
@@ -132,7 +132,7 @@ async fn a_rebuild_changes_how_many_share_a_read_model() {
         place(&before.customer("alice"), order(&[("TEA-1", 1)])).await;
     }
     before.stop().await;
-    let app = before.twin(|config| config.projection_partitions = 4).await;
+    let app = before.twin(|config| config.projections.partitions = 4).await;
     orders_are_seen(&app, 5).await;
     assert_eq!(partitions(&app, "orders").await, 1, "what is there stays as it was made");
     let rebuild = app.operator().post("/admin/projections/orders/rebuilds", json!({})).await.expect(202);

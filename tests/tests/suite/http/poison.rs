@@ -1,6 +1,6 @@
 //! What can't be handled, now or later, stops as little as can be, and waits for an operator.
 
-use daybook_domain::policy::Role;
+use daybook_domain::{policy::Role, settings::Span};
 use daybook_tests::{TestApp, metrics, smtp::MailSink, until};
 use serde_json::{Value, json};
 
@@ -70,7 +70,7 @@ async fn others_go_on(app: &TestApp) {
 /// know what was skipped.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_applied_parks_one_projection_until_an_operator_says_what_to_do() {
-    let app = TestApp::start_with(|config| config.audit_interval_ms = 20).await;
+    let app = TestApp::start_with(|config| config.proof.interval = Span::millis(20)).await;
     app.sell("TEA-1", 1999, 1_000).await;
     append(&app, "stock", "ODD", "StockReceived", r#"{"quantity":1}"#).await;
     let unknown = ("StockTeleported", "{}");
@@ -147,7 +147,7 @@ async fn an_order_event_that_cannot_be_read_parks_what_reads_orders() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_effect_that_fails_too_often_waits_for_an_operator() {
     let sink = MailSink::start().await;
-    let app = TestApp::start_with(|config| config.smtp_url = Some(sink.url().as_str().into())).await;
+    let app = TestApp::start_with(|config| config.mail.smtp_url = Some(sink.url().as_str().into())).await;
     app.sell("TEA-1", 1999, 100).await;
     for (how, mails) in [("retry", 1), ("skip", 1)] {
         sink.refuse(2);

@@ -57,7 +57,7 @@ async fn whole_database(app: &TestApp) -> Vec<(String, String)> {
 
 async fn whole_stream(app: &TestApp, head: i64) -> String {
     let client = async_nats::connect(app.config.nats_url.expose()).await.unwrap();
-    let stream = async_nats::jetstream::new(client).get_stream(&app.config.stream_name).await.unwrap();
+    let stream = async_nats::jetstream::new(client).get_stream(&app.config.stream.name).await.unwrap();
     let consumer =
         stream.create_consumer(async_nats::jetstream::consumer::pull::Config::default()).await.unwrap();
     let mut messages = consumer.messages().await.unwrap();

@@ -9,7 +9,7 @@ use serde_json::json;
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_that_is_no_good_is_refused_wherever_it_is_sent() {
     let app = TestApp::start_with(|config| {
-        (config.invalid_token_rate_per_s, config.invalid_token_burst) = (1_000, 1_000);
+        (config.rates.invalid_token_per_second, config.rates.invalid_token_burst) = (1_000, 1_000);
     })
     .await;
     let good = app.token("alice", &[Role::Customer]);
@@ -68,8 +68,8 @@ async fn a_token_of_another_key_or_place_is_refused() {
     let stranger = app.anonymous.with_token(elsewhere.token("alice", &[Role::Admin]));
     assert_eq!(stranger.get("/v1/orders").await.refusal(), "401 unauthenticated");
     for twin in [
-        app.twin(|config| config.token_audience = "somewhere-else".into()).await,
-        app.twin(|config| config.token_issuer = "somebody-else".into()).await,
+        app.twin(|config| config.tokens.audience = "somewhere-else".into()).await,
+        app.twin(|config| config.tokens.issuer = "somebody-else".into()).await,
     ] {
         let visitor = app.anonymous.with_token(twin.token("alice", &[Role::Customer]));
         assert_eq!(visitor.get("/v1/orders").await.refusal(), "401 unauthenticated");
@@ -79,7 +79,7 @@ async fn a_token_of_another_key_or_place_is_refused() {
 #[tokio::test(flavor = "multi_thread")]
 async fn many_bad_tokens_are_not_even_looked_at() {
     let app = TestApp::start_with(|config| {
-        (config.invalid_token_rate_per_s, config.invalid_token_burst) = (1, 5);
+        (config.rates.invalid_token_per_second, config.rates.invalid_token_burst) = (1, 5);
     })
     .await;
     let alice = app.customer("alice");

@@ -12,7 +12,7 @@ use super::{
 /// Catches: connections that are kept over a change of the schema.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_goes_on_when_the_schema_changes_beneath_it() {
-    let app = TestApp::start_with(|config| config.query_connections = 1).await;
+    let app = TestApp::start_with(|config| config.queries.connections = 1).await;
     app.sell("TEA-1", 1999, 100).await;
     place(&app.customer("alice"), order(&[("TEA-1", 1)])).await;
     verified(&app).await;
