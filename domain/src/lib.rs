@@ -11,6 +11,7 @@ pub mod money;
 pub mod order;
 pub mod policy;
 pub mod product;
+pub mod published;
 pub mod quantity;
 pub mod reactions;
 pub mod record;

@@ -1,7 +1,7 @@
 //! Events as they lie in the log: a name, a version and a JSON object.
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::cmp::Ordering;
 

@@ -24,24 +24,24 @@ struct StateLine {
 }
 
 #[derive(Deserialize)]
-struct Line {
-    kind: String,
-    name: String,
-    version: String,
-    payload: Box<RawValue>,
+pub(crate) struct Line {
+    pub kind: String,
+    pub name: String,
+    pub version: String,
+    pub payload: Box<RawValue>,
 }
 
-fn lines() -> Vec<Line> {
+pub(crate) fn lines() -> Vec<Line> {
     lines_of(GOLDEN)
 }
 
-fn lines_of(text: &str) -> Vec<Line> {
+pub(crate) fn lines_of(text: &str) -> Vec<Line> {
     text.lines().map(|line| serde_json::from_str(line).expect("a line of the golden file")).collect()
 }
 
 /// A kind of stream: what its events are called, and how one is read and written again.
-struct Kind {
-    names: BTreeSet<String>,
+pub(crate) struct Kind {
+    pub names: BTreeSet<String>,
     read_and_write: fn(&Line) -> Result<Stored, Unreadable>,
     shape: u16,
     /// The state after each of the lines, as snapshots keep it.
@@ -56,7 +56,7 @@ fn kind<D: Decider>() -> (&'static str, Kind) {
 }
 
 /// A new aggregate is added here.
-fn kinds() -> BTreeMap<&'static str, Kind> {
+pub(crate) fn kinds() -> BTreeMap<&'static str, Kind> {
     BTreeMap::from([kind::<Product>(), kind::<Stock>(), kind::<Order>(), kind::<ExternalIdUse>()])
 }
 
