@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::{
     decider::{Decider, Event},
-    stored::{Stored, Unreadable, decode, encode},
+    stored::{Unreadable, decode},
 };
 
 /// A place in the log. The first event has position 1, and there are no gaps; 0 is before it.
@@ -65,11 +65,6 @@ impl Record {
     /// The event. The caller knows what kind of stream this is.
     pub fn decode<E: Event>(&self) -> Result<E, Unreadable> {
         decode(&self.aggregate_type, &self.event_type, &self.event_version, &self.payload)
-    }
-
-    /// What is stored, in the shape that the event has today.
-    pub fn today<E: Event>(&self) -> Result<Stored, Unreadable> {
-        self.decode::<E>().map(|event| encode(&event))
     }
 
     pub fn request_id(&self) -> &str {

@@ -42,7 +42,7 @@ use tokio::sync::watch;
 
 pub use cursor::{BadCursor, Cursor};
 pub use dead_letters::DeadLetter;
-pub use log::{Log, Look, Selection, StreamPage};
+pub use log::{Log, Look, Selection, StreamPage, Types};
 pub use operators::{LogState, OperatorError, Operators, Rebuild, RebuildState};
 pub use queries::{Answer, Asked, Audience, Moment, Page, Queries, QueryError};
 pub use reactor::{ClaimedEffect, EffectError, Performer};

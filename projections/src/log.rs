@@ -1,7 +1,10 @@
 //! Reads the log: pages by position to catch up, one stream by sequence, and exports of any size.
 
 use chrono::{DateTime, Utc};
-use daybook_domain::{Position, Record};
+use daybook_domain::{
+    Position, Record,
+    published::{self, publish},
+};
 use daybook_migrations::{RECORD_COLUMNS, record};
 use futures::{Stream, StreamExt, TryStreamExt, stream};
 use sqlx::{PgExecutor, PgPool, postgres::PgRow};
@@ -13,6 +16,8 @@ pub const MAX_STREAM_EVENTS: i64 = 100_000;
 /// doesn't make one statement read the whole log.
 const WINDOW: i64 = 50_000;
 const EXPORT_PAGE: i64 = 200;
+/// How many places one statement looks at where only the events themselves tell whether they match.
+const LOOK_ROWS: i64 = 1_000;
 /// A page of one look ends when its payloads come to this much: whoever reads slowly holds one.
 const LOOK_BYTES: usize = 256 << 10;
 /// A page ends when its payloads come to this much: a thousand large orders would not fit anywhere.
@@ -30,11 +35,21 @@ pub struct Selection {
     pub after: Position,
     /// Inclusive; the head of the log, if `None`.
     pub until: Option<Position>,
-    /// Stored event names; all, if empty.
-    pub types: Vec<String>,
+    pub types: Types,
     /// Kind and id of one stream.
     pub stream: Option<(String, String)>,
     pub limit: i64,
+}
+
+/// Which types of events.
+#[derive(Debug, Clone, Default)]
+pub enum Types {
+    #[default]
+    All,
+    /// Events that are published as one of these types.
+    Public(Vec<String>),
+    /// Events that are stored under one of these names.
+    Stored(Vec<String>),
 }
 
 /// What one statement found.
@@ -189,31 +204,33 @@ impl Log {
         let sql = format!(
             "SELECT {RECORD_COLUMNS} FROM events
               WHERE position > $1 AND position <= $2
-                AND (cardinality($3::text[]) = 0 OR event_type = ANY($3)) {of_stream}
+                AND ($3::text[] IS NULL OR event_type = ANY($3)) {of_stream}
               ORDER BY position LIMIT $4"
         );
         let limit = selection.limit.max(0);
-        let mut query =
-            sqlx::query(&sql).bind(selection.after.0).bind(window.0).bind(&selection.types).bind(limit);
+        let names = selection.types.stored_names();
+        let is_loose = names.is_none() && !matches!(selection.types, Types::All);
+        let rows_limit = if is_loose && limit > 0 { limit.max(LOOK_ROWS) } else { limit };
+        let mut query = sqlx::query(&sql).bind(selection.after.0).bind(window.0).bind(names).bind(rows_limit);
         if let Some((kind, id)) = &selection.stream {
             query = query.bind(kind).bind(id);
         }
         let mut rows = query.fetch(&self.pool);
-        let (mut records, mut bytes) = (Vec::new(), 0);
+        let (mut records, mut bytes, mut seen) = (Vec::new(), 0, 0);
         while let Some(row) = rows.try_next().await? {
             let record = record(&row)?;
-            bytes += record.payload.get().len();
-            records.push(record);
-            if bytes >= LOOK_BYTES {
-                break;
+            (bytes, seen) = (bytes + record.payload.get().len(), seen + 1);
+            let last = record.position;
+            if selection.types.include(&record) {
+                records.push(record);
+            }
+            let is_full =
+                bytes >= LOOK_BYTES || i64::try_from(records.len()).is_ok_and(|count| count >= limit);
+            if is_full || seen >= rows_limit {
+                return Ok(Look { records, through: last });
             }
         }
-        let is_full = bytes >= LOOK_BYTES || i64::try_from(records.len()).is_ok_and(|count| count >= limit);
-        let through = match records.last() {
-            Some(last) if is_full => last.position,
-            _ => window,
-        };
-        Ok(Look { records, through })
+        Ok(Look { records, through: window })
     }
 
     /// All records that match, page after page: no transaction stays open meanwhile. `limit` bounds
@@ -231,6 +248,25 @@ impl Log {
             Ok(Some((stream::iter(records).map(Ok), (log, selection))))
         });
         pages.try_flatten()
+    }
+}
+
+impl Types {
+    /// The names that they are stored under; `None`, if they may be stored under any name.
+    fn stored_names(&self) -> Option<Vec<&str>> {
+        match self {
+            Self::All => None,
+            Self::Public(types) => published::stored_names(types),
+            Self::Stored(names) => Some(names.iter().map(String::as_str).collect()),
+        }
+    }
+
+    /// Whether a record that was found by its name is really one of them.
+    fn include(&self, record: &Record) -> bool {
+        match self {
+            Self::All | Self::Stored(_) => true,
+            Self::Public(types) => publish(record).is_one_of(types),
+        }
     }
 }
 

@@ -1,4 +1,5 @@
-//! `daybook export`: the log as NDJSON, straight from the database. Sealed data stays sealed.
+//! `daybook export`: the log as NDJSON, straight from the database. These are the public events, or,
+//! with `--raw`, what is stored. Sealed data stays sealed in both.
 
 use std::{
     fs::{self, File},
@@ -9,15 +10,15 @@ use std::{
     time::Duration,
 };
 
-use daybook_domain::Position;
-use daybook_projections::{Log, Selection};
+use daybook_domain::{Position, Record};
+use daybook_projections::{Log, Selection, Types};
 use futures::TryStreamExt;
 
-use crate::event_line::EventLine;
+use crate::event_line;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Only these events: stored names, such as OrderPlaced,OrderShipped.
+    /// Only events of these types, such as OrderPlaced,OrderShipped. With --raw: the names that are stored.
     #[arg(long, value_delimiter = ',', value_name = "A,B")]
     pub types: Vec<String>,
     /// Only this stream, such as stock/TEA-1.
@@ -32,6 +33,10 @@ pub struct Args {
     /// Written whole or not at all. Default: standard output.
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
+    /// Records as they are stored, in place of public events: their shapes change from release to
+    /// release, and some of them are nobody's business.
+    #[arg(long)]
+    pub raw: bool,
 }
 
 /// Kind and id of a stream.
@@ -74,13 +79,13 @@ pub async fn run(args: &Args, database_url: &str) -> Result<u64, ExportError> {
         after: Position(args.after),
         // Without an end, an export of a busy log would chase it.
         until: Some(args.until.map_or(log.head().await?, Position)),
-        types: args.types.clone(),
+        types: args.types(),
         stream: args.stream.clone().map(|stream| (stream.kind, stream.id)),
         limit: i64::MAX,
     };
     match &args.out {
-        Some(path) => to_file(path, &log, selection).await,
-        None => match write_all(io::stdout().lock(), &log, selection).await {
+        Some(path) => to_file(path, &log, selection, args.line()).await,
+        None => match write_all(io::stdout().lock(), &log, selection, args.line()).await {
             // `daybook export | head` has what it wants.
             Err(ExportError::Write(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(0),
             written => written,
@@ -88,23 +93,40 @@ pub async fn run(args: &Args, database_url: &str) -> Result<u64, ExportError> {
     }
 }
 
+impl Args {
+    fn types(&self) -> Types {
+        match &self.types {
+            none if none.is_empty() => Types::All,
+            names if self.raw => Types::Stored(names.clone()),
+            names => Types::Public(names.clone()),
+        }
+    }
+
+    fn line(&self) -> Line {
+        if self.raw { event_line::raw } else { event_line::public }
+    }
+}
+
+/// How a record is written.
+type Line = fn(&Record) -> Vec<u8>;
+
 /// Half an export must not look like a whole one, so the file gets its name when it is complete.
-async fn to_file(path: &Path, log: &Log, selection: Selection) -> Result<u64, ExportError> {
+async fn to_file(path: &Path, log: &Log, selection: Selection, line: Line) -> Result<u64, ExportError> {
     let mut partial = path.as_os_str().to_owned();
     partial.push(".partial");
     let file = File::create(&partial)?;
-    let written = write_all(&file, log, selection).await?;
+    let written = write_all(&file, log, selection, line).await?;
     file.sync_all()?;
     fs::rename(&partial, path)?;
     Ok(written)
 }
 
-async fn write_all(out: impl Write, log: &Log, selection: Selection) -> Result<u64, ExportError> {
+async fn write_all(out: impl Write, log: &Log, selection: Selection, line: Line) -> Result<u64, ExportError> {
     let mut out = BufWriter::with_capacity(1 << 16, out);
     let mut records = pin!(log.export(selection));
     let mut written = 0;
     while let Some(record) = records.try_next().await? {
-        out.write_all(&EventLine::from(&record).to_ndjson())?;
+        out.write_all(&line(&record))?;
         written += 1;
     }
     out.flush()?;

@@ -2,7 +2,7 @@
 //! behind.
 
 use chrono::{DateTime, Utc};
-use daybook_domain::{Decider, Position, Record};
+use daybook_domain::{Decider, Position, Record, published::publish};
 use daybook_projections::{BadCursor, Cursor, QueryError};
 use serde::Serialize;
 use serde_json::Value;
@@ -41,7 +41,7 @@ pub struct Change {
     pub version: i64,
     pub position: i64,
     pub at: DateTime<Utc>,
-    /// The name of the event.
+    /// The type of the event.
     pub what: String,
     /// The subject of who did it.
     pub who: Option<String>,
@@ -73,7 +73,7 @@ impl Scope<'_> {
         };
         let late = timeout_at(self.deadline().into(), reading).await;
         let (head, page) = late.unwrap_or_else(|_| Err(QueryError::DeadlineExceeded.into()))?;
-        let mut data = page.records.iter().map(Change::of::<D>).collect::<Result<Vec<_>, _>>()?;
+        let mut data = page.records.iter().map(Change::of).collect::<Result<Vec<_>, _>>()?;
         data.iter_mut().for_each(adapt);
         let last = page.records.last().map_or(behind, |last| last.sequence);
         let next = page.more.then(|| Cursor::behind(last.to_string()).encode());
@@ -103,22 +103,22 @@ impl Part {
 }
 
 impl Change {
-    fn of<D: Decider>(record: &Record) -> Result<Self, ReadError> {
+    fn of(record: &Record) -> Result<Self, ReadError> {
         // Whatever its version was, clients see one shape.
-        let today = record.today::<D::Event>()?;
-        let mut details: Value = serde_json::from_str(&today.payload).map_err(ReadError::Unshown)?;
+        let event = publish(record);
+        let mut details: Value = serde_json::from_str(event.payload.get()).map_err(ReadError::Unshown)?;
         let mut why = None;
         if let Some(members) = details.as_object_mut() {
             members.retain(|_, value| value.get("key_id").is_none());
             why = ["reason", "override_reason"].iter().find_map(|name| members.remove(*name));
         }
         Ok(Self {
-            version: record.sequence,
-            position: record.position.0,
-            at: record.recorded_at,
-            what: record.event_type.clone(),
-            who: record.metadata.get("actor").cloned(),
-            request_id: record.metadata.get("request_id").cloned(),
+            version: event.sequence,
+            position: event.position.0,
+            at: event.recorded_at,
+            what: event.r#type.to_owned(),
+            who: event.metadata.get("actor").map(|who| (*who).to_owned()),
+            request_id: event.metadata.get("request_id").map(|id| (*id).to_owned()),
             why: why.and_then(|why| why.as_str().map(str::to_owned)),
             details,
         })

@@ -1,9 +1,7 @@
 //! How events are written in `text/event-stream`.
 
 use bytes::Bytes;
-use daybook_domain::{Position, Record};
-
-use crate::event_line::EventLine;
+use daybook_domain::{Position, Record, published::publish};
 
 /// How long a client waits before it comes back.
 const RETRY_MS: u32 = 2_000;
@@ -15,9 +13,10 @@ pub fn greeting() -> Bytes {
 
 /// Its id is what the client comes back with.
 pub fn event(record: &Record) -> Bytes {
-    let mut frame = format!("id: {}\nevent: {}\ndata: ", record.position, record.event_type).into_bytes();
-    frame.extend(EventLine::from(record).to_ndjson());
-    frame.push(b'\n');
+    let event = publish(record);
+    let mut frame = format!("id: {}\nevent: {}\ndata: ", event.position, event.r#type).into_bytes();
+    frame.extend(event.to_json());
+    frame.extend(b"\n\n");
     frame.into()
 }
 

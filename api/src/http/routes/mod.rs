@@ -32,6 +32,7 @@ pub fn endpoints() -> Vec<Endpoint> {
         orders::ship,
         orders::deliver,
         events::list,
+        events::types,
         about::permissions,
         about::jwks,
     ]

@@ -23,6 +23,7 @@ mod permissions;
 mod poison;
 mod privacy;
 mod products;
+mod published;
 pub mod rebuilds;
 mod statuses;
 mod stock;

@@ -2,7 +2,8 @@ use std::io;
 
 use actix_web::{HttpRequest, HttpResponse, http::header, web};
 use bytes::Bytes;
-use daybook_projections::Selection;
+use daybook_domain::published::{Published, publish};
+use daybook_projections::{Selection, Types};
 use futures::StreamExt;
 use serde::{Deserialize, Serialize};
 use tracing::warn;
@@ -11,7 +12,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::{
     app::App,
     auth::Caller,
-    event_line::EventLine,
+    event_line,
     http::{
         answer::{self, Answer},
         context, live,
@@ -36,7 +37,7 @@ pub struct Page {
     /// Of a JSON page; a stream has no limit unless one is named.
     #[param(value_type = Option<u16>, minimum = 1, maximum = 100, default = 20)]
     limit: Option<Limit>,
-    /// Names of events, with commas between them.
+    /// Types of events, with commas between them; `GET /v1/event-types` lists them.
     types: Option<String>,
     /// One stream, such as `order/ord_…`.
     stream: Option<String>,
@@ -46,13 +47,14 @@ pub struct Page {
 #[schema(as = EventPage)]
 pub struct View<'a> {
     #[schema(value_type = Vec<Event>)]
-    data: Vec<EventLine<'a>>,
+    data: Vec<Published<'a>>,
     has_more: bool,
     /// To be sent as `after`.
     next: Option<String>,
 }
 
-/// A stored event. Personal data in it is sealed.
+/// An event. Personal data in it is sealed. `GET /v1/event-types` says which types there are, and what
+/// their payloads have; one of type `Internal` says that something stands at its place, and nothing else.
 #[derive(ToSchema)]
 pub struct Event {
     pub position: i64,
@@ -62,8 +64,8 @@ pub struct Event {
     /// Place in the stream, from 1.
     pub sequence: i64,
     pub r#type: String,
-    /// Of the payload's shape.
-    pub version: Option<u16>,
+    /// Version of the payload's shape, from 1, for each type.
+    pub version: u16,
     #[schema(value_type = schema::AnyObject)]
     pub payload: (),
     #[schema(value_type = schema::AnyObject)]
@@ -108,7 +110,7 @@ pub async fn handle(app: web::Data<App>, request: HttpRequest, caller: Caller) -
     let has_more = data.len() > usize::from(limit);
     data.truncate(limit.into());
     let next = data.last().filter(|_| has_more).map(|last| last.position.to_string());
-    let view = View { data: data.iter().map(EventLine::from).collect(), has_more, next };
+    let view = View { data: data.iter().map(publish).collect(), has_more, next };
     let mut response = answer::json(&view);
     answer::tell_position(&mut response, head);
     Ok(response)
@@ -122,7 +124,7 @@ async fn stream(app: &App, request: &HttpRequest, selection: Selection) -> Answe
         // The request counts as in work until its last line.
         let _until_the_end = &in_flight;
         match record {
-            Ok(record) => Ok(Bytes::from(EventLine::from(&record).to_ndjson())),
+            Ok(record) => Ok(Bytes::from(event_line::public(&record))),
             Err(error) => {
                 warn!(%error, "a stream of events broke off");
                 // The client sees that it didn't end well, and not why.
@@ -138,16 +140,17 @@ async fn stream(app: &App, request: &HttpRequest, selection: Selection) -> Answe
 
 impl Page {
     fn selection(&self) -> Result<Selection, Problem> {
-        let types: Vec<String> = match &self.types {
+        let names: Vec<String> = match &self.types {
             Some(types) => types.split(',').map(str::to_owned).collect(),
             None => vec![],
         };
         let is_name = |name: &String| {
             (1..=100).contains(&name.len()) && name.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'_')
         };
-        if types.len() > MAX_TYPES || !types.iter().all(is_name) {
-            return Err(Problem::malformed("types has 1 to 50 names of events, with commas between them"));
+        if names.len() > MAX_TYPES || !names.iter().all(is_name) {
+            return Err(Problem::malformed("types has 1 to 50 types of events, with commas between them"));
         }
+        let types = if names.is_empty() { Types::All } else { Types::Public(names) };
         let stream = match self.stream.as_deref().map(|stream| stream.split_once('/')) {
             None => None,
             Some(Some((kind, id)))

@@ -1,3 +1,4 @@
 //! The log, for analysts.
 
 pub mod list;
+pub mod types;

@@ -1,0 +1,181 @@
+//! What leaves the house is the public event, by every door and in every file.
+
+use std::path::PathBuf;
+
+use daybook_api::cli::export;
+use daybook_domain::policy::Role;
+use daybook_tests::{Live, TestApp};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::{
+    orders::{order, place},
+    poison::append,
+};
+
+/// What nobody outside may see.
+const SECRET: &str = "Zwetschgenkuchen";
+
+/// A log in which some things are nobody's business, and some are unknown to this release.
+async fn shop() -> TestApp {
+    let app = TestApp::start().await;
+    let product = json!({"sku": "CUP", "name": "Cup", "external_id": SECRET, "price": {"amount": 1, "currency": "EUR"}});
+    let created = app.by(Role::Merchandiser).post("/v1/products", product).await.expect(201);
+    assert!(created.text().contains("CUP"));
+    app.sell("TEA-1", 1999, 100).await;
+    let id = place(&app.customer("alice"), order(&[("TEA-1", 1)])).await;
+    let unknown = format!(r#"{{"to":"{SECRET}"}}"#);
+    append(&app, "order", &id, "OrderTeleported", &unknown).await;
+    append(&app, "parcel", "N7", "ParcelPacked", &unknown).await;
+    let later = format!(r#"{{"quantity":5,"supplier":{{"name":"{SECRET}"}}}}"#);
+    append(&app, "stock", "TEA-1", "StockReceived", &later).await;
+    app
+}
+
+const ALL: [&str; 10] = [
+    "ProductCreated",
+    "Internal",
+    "ProductCreated",
+    "ProductPublished",
+    "StockReceived",
+    "StockHeld",
+    "OrderPlaced",
+    "Internal",
+    "Internal",
+    "StockReceived",
+];
+
+fn parsed(lines: &str) -> Vec<Value> {
+    lines.lines().map(|line| serde_json::from_str(line).expect("a line of NDJSON")).collect()
+}
+
+fn types(events: &[Value]) -> Vec<&str> {
+    events.iter().map(|event| event["type"].as_str().unwrap()).collect()
+}
+
+async fn exported(app: &TestApp, name: &str, change: impl FnOnce(&mut export::Args)) -> String {
+    let out: PathBuf = app.config.home.join(name);
+    let mut args = export::Args {
+        types: vec![],
+        stream: None,
+        after: 0,
+        until: None,
+        out: Some(out.clone()),
+        raw: false,
+    };
+    change(&mut args);
+    export::run(&args, app.config.database_url.expose()).await.expect("it is written");
+    std::fs::read_to_string(out).expect("the file is there")
+}
+
+/// Catches: a door that gives what is stored; a hole where something isn't public.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_door_and_every_file_gives_the_public_event() {
+    let app = shop().await;
+    let analyst = app.by(Role::Analyst);
+    let page = analyst.get("/v1/events?limit=100").await.expect(200);
+    let events = page.json()["data"].as_array().unwrap().clone();
+    assert_eq!(types(&events), ALL);
+    for (position, event) in (1..).zip(&events) {
+        assert_eq!((&event["position"], &event["version"]), (&json!(position), &json!(1)));
+        if event["type"] == "Internal" {
+            assert_eq!((&event["payload"], &event["metadata"]), (&json!({}), &json!({})));
+        }
+    }
+    assert_eq!(events[8]["stream"], "parcel/N7");
+    assert_eq!(events[9]["payload"], json!({"quantity": 5}));
+
+    let request = analyst.request(Method::GET, "/v1/events").header("accept", "application/x-ndjson");
+    let lines = analyst.send(request).await.expect(200).text();
+    assert_eq!(parsed(&lines), events);
+    let mut live = Live::open(&analyst, "", None).await;
+    let mut followed = Vec::new();
+    while followed.len() < events.len() {
+        let frame = live.event().await;
+        let event = frame.data.unwrap();
+        assert_eq!(frame.event.as_deref(), event["type"].as_str());
+        followed.push(event);
+    }
+    assert_eq!(followed, events);
+    let file = exported(&app, "public.ndjson", |_| {}).await;
+    assert_eq!(file, lines, "byte by byte");
+    // The stream's own name is told: it is the place of the event.
+    let in_payloads = events.iter().filter(|event| event["payload"].to_string().contains(SECRET));
+    assert_eq!(types(&in_payloads.cloned().collect::<Vec<_>>()), ["ProductCreated"], "its external_id");
+
+    let raw = exported(&app, "raw.ndjson", |args| args.raw = true).await;
+    let raw = parsed(&raw);
+    assert_eq!(types(&raw)[1], "ExternalIdTaken");
+    assert_eq!(types(&raw)[7..9], ["OrderTeleported", "ParcelPacked"]);
+    assert_eq!(raw[9]["payload"]["supplier"]["name"], SECRET);
+    assert_eq!(raw[2..7], events[2..7], "where nothing changes, they are the same");
+}
+
+/// Catches: a filter that looks at stored names, or that ends where it has looked at enough.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_filter_means_public_types() {
+    let app = shop().await;
+    let analyst = app.by(Role::Analyst);
+    let positions = async |query: &str| {
+        let page = analyst.get(&format!("/v1/events?{query}")).await.expect(200).json();
+        let events = page["data"].as_array().unwrap().iter();
+        events.map(|event| event["position"].as_i64().unwrap()).collect::<Vec<_>>()
+    };
+    assert_eq!(positions("types=Internal").await, [2, 8, 9]);
+    assert_eq!(positions("types=Internal,OrderPlaced&after=2&limit=2").await, [7, 8]);
+    assert_eq!(positions("types=ExternalIdTaken,OrderTeleported").await, Vec::<i64>::new());
+    assert_eq!(positions("types=Internal&stream=parcel/N7").await, [9]);
+    // Stored under the name, and not what the name promises.
+    append(&app, "stock", "TEA-1", "StockReceived", r#"{"quantity":"many"}"#).await;
+    assert_eq!(positions("types=StockReceived").await, [5, 10]);
+    app.database.lengthen("FAR", 2_500).await;
+    let last = append(&app, "parcel", "N8", "ParcelPacked", "{}").await;
+    assert_eq!(positions("types=Internal&after=9").await, [11, last]);
+    let file = exported(&app, "internal.ndjson", |args| args.types = vec!["Internal".into()]).await;
+    let of_file: Vec<i64> = parsed(&file).iter().map(|event| event["position"].as_i64().unwrap()).collect();
+    assert_eq!(of_file, [2, 8, 9, 11, last]);
+    let raw = |args: &mut export::Args| (args.raw, args.types) = (true, vec!["ParcelPacked".into()]);
+    assert_eq!(parsed(&exported(&app, "parcels.ndjson", raw).await).len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_history_goes_on_behind_what_is_not_public() {
+    let app = shop().await;
+    let orders = app.database.count("SELECT count(*) FROM events WHERE event_type = 'OrderTeleported'").await;
+    assert_eq!(orders, 1);
+    let events = app.by(Role::Analyst).get("/v1/events?types=OrderPlaced").await.expect(200).json();
+    let stream = events["data"][0]["stream"].as_str().unwrap();
+    let path = format!("/v1/orders/{}/history", stream.strip_prefix("order/").unwrap());
+    let history = app.customer("alice").get(&path).await.expect(200);
+    assert!(!history.text().contains(SECRET));
+    let changes = history.json();
+    assert_eq!(changes["data"][0]["what"], "OrderPlaced");
+    let internal = &changes["data"][1];
+    assert_eq!((&internal["what"], &internal["version"]), (&json!("Internal"), &json!(2)));
+    assert_eq!((&internal["who"], &internal["details"]), (&Value::Null, &json!({})));
+    let stock = app.by(Role::Warehouse).get("/v1/stock/TEA-1/history").await.expect(200);
+    assert!(!stock.text().contains(SECRET));
+    assert_eq!(stock.json()["data"][2]["details"], json!({"quantity": 5}));
+}
+
+/// Whoever reads events can find out what they mean.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_type_of_event_is_documented() {
+    let app = shop().await;
+    let listed = app.anonymous.get("/v1/event-types").await.expect(200).json();
+    let listed = listed["data"].as_array().unwrap();
+    for name in ALL {
+        let of_name: Vec<&Value> = listed.iter().filter(|one| one["type"] == name).collect();
+        assert_eq!(of_name.len(), 1, "{name}");
+        assert!(of_name[0]["description"].as_str().is_some_and(|text| !text.is_empty()), "{name}");
+        assert_eq!(of_name[0]["version"], 1);
+    }
+    let placed = listed.iter().find(|one| one["type"] == "OrderPlaced").unwrap();
+    assert_eq!(placed["webhook"], "order.placed");
+    let payload = &placed["payload"];
+    assert_eq!(payload["required"], json!(["lines", "currency", "total"]));
+    assert_eq!(payload["properties"]["lines"]["items"]["properties"]["sku"]["type"], "string");
+    assert_eq!(payload["properties"]["total"]["properties"]["amount"]["type"], "integer");
+    let internal = listed.iter().find(|one| one["type"] == "Internal").unwrap();
+    assert!(internal.get("webhook").is_none(), "{internal}");
+}
