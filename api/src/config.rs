@@ -18,7 +18,9 @@ use std::{
 };
 
 use daybook_domain::settings::{Group, Invalid, any, one_of};
-use daybook_projections::settings::{Background, Cache, Effects, Projections, Proof, Queries, Stream};
+use daybook_projections::settings::{
+    Background, Cache, Effects, Projections, Proof, PublicStream, Queries, Stream,
+};
 use figment::{
     Figment,
     providers::{Env, Format, Serialized, Toml},
@@ -53,9 +55,9 @@ daybook_domain::settings! {
         admin_listen: SocketAddr = loopback(8081), any(ADDRESS);
         /// Where metrics and probes are, without a token.
         telemetry_listen: SocketAddr = loopback(8082), any(ADDRESS);
-        /// What this process does.
+        /// What this process does. `publisher` is the one that isn't among them unless it is named.
         #[serde(deserialize_with = "part::parts")]
-        roles: Vec<Part> = Part::ALL.to_vec(), part::some();
+        roles: Vec<Part> = Part::DEFAULT.to_vec(), part::some();
         groups {
             database: Database;
             http: Http;
@@ -68,6 +70,7 @@ daybook_domain::settings! {
             cache: Cache;
             background: Background;
             stream: Stream;
+            public_stream: PublicStream;
             projections: Projections;
             proof: Proof;
             effects: Effects;

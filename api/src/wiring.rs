@@ -204,6 +204,7 @@ async fn wait_for_database(config: &Config, pool: &PgPool) -> Result<(), StartEr
 fn roles(config: &Config) -> Roles {
     Roles {
         relay: config.has(Part::Relay),
+        publisher: config.has(Part::Publisher),
         projections: config.has(Part::Projections),
         reactor: config.has(Part::Reactor),
     }
@@ -213,6 +214,7 @@ fn downstream_settings(config: &Config) -> Settings {
     Settings {
         background: config.background.clone(),
         stream: config.stream.clone(),
+        public_stream: config.public_stream.clone(),
         projections: config.projections.clone(),
         proof: config.proof.clone(),
         effects: config.effects.clone(),

@@ -82,14 +82,38 @@ impl Consumer {
         to: &Record,
         proof: Option<Proof>,
     ) -> Query<'q, Postgres, PgArguments> {
+        self.bound(sql, from.position, to.position, to.event_id, proof)
+    }
+
+    /// Moves it alone, from one event to another. `false`, if the fence refused.
+    pub async fn advance(
+        &self,
+        executor: impl PgExecutor<'_>,
+        from: Position,
+        to: Position,
+        event_id: Uuid,
+    ) -> Result<bool, sqlx::Error> {
+        let sql = format!("{FENCE} SELECT FROM fence");
+        let moved = self.bound(&sql, from, to, event_id, None).fetch_optional(executor).await?;
+        Ok(moved.is_some())
+    }
+
+    fn bound<'q>(
+        &self,
+        sql: &'q str,
+        from: Position,
+        to: Position,
+        event_id: Uuid,
+        proof: Option<Proof>,
+    ) -> Query<'q, Postgres, PgArguments> {
         let (applied, digest) = proof.map(Proof::as_stored).unzip();
         sqlx::query(sql)
             .bind(self.name)
             .bind(self.generation)
             .bind(self.partition.number())
-            .bind(from.position.0)
-            .bind(to.position.0)
-            .bind(to.event_id)
+            .bind(from.0)
+            .bind(to.0)
+            .bind(event_id)
             .bind(applied)
             .bind(digest)
     }

@@ -1,4 +1,4 @@
-//! All that is downstream of the log: the relay to JetStream, read models and the queries that they
+//! All that is downstream of the log: the relay and the publisher to JetStream, read models and the queries that they
 //! answer, rebuilds, reactions and the effects that follow from them.
 //!
 //! Postgres is the truth. Everything here can stop, start over or be thrown away at any time; what
@@ -51,8 +51,14 @@ pub use status::{PartitionStatus, ProjectionState, ProjectionStatus};
 pub use verify::{log::LogVerification, rows::Verification};
 
 use crate::{
-    background::Background, cache::Cache, lease::Leases, read_models::READ_MODELS, shares::Shares,
-    signals::Signals, tasks::Tasks,
+    background::Background,
+    cache::Cache,
+    lease::Leases,
+    read_models::READ_MODELS,
+    shares::Shares,
+    signals::Signals,
+    stream::{publisher::Publisher, relay::Relay},
+    tasks::Tasks,
 };
 
 /// How long background work waits for a connection.
@@ -91,7 +97,7 @@ impl Downstream {
         let cache = Arc::new(Cache::new(settings.cache.size.get(), settings.cache.max_age.get()));
         signals::start(&tasks, &signals, &cache, connect.clone());
 
-        if roles.relay || roles.projections || roles.reactor {
+        if roles.work_in_the_background() {
             let background = Background {
                 relaxed: connect.clone().options([("synchronous_commit", "off")]),
                 pool: daybook_migrations::pool(
@@ -138,7 +144,10 @@ fn start_work(
 ) {
     let nats = stream::Nats::connect(tasks, nats_url);
     if roles.relay {
-        stream::relay::start(tasks, background, &nats);
+        stream::carrier::start(tasks, background, &nats, Arc::new(Relay));
+    }
+    if roles.publisher {
+        stream::carrier::start(tasks, background, &nats, Arc::new(Publisher::default()));
     }
     if !roles.projections && !roles.reactor {
         return;

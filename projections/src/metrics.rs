@@ -28,6 +28,16 @@ metrics! {
     RELAY_FAILURES: IntCounter =
         register_int_counter("daybook_relay_failures_total", "Times that the relay had to start over.");
     RELAY_UP: IntGauge = register_int_gauge("daybook_relay_up", "1 while this process relays.");
+    PUBLISHER_PUBLISHED: IntCounter = register_int_counter(
+        "daybook_publisher_published_total", "Public events that JetStream acknowledged.");
+    PUBLISHER_POSITION: IntGauge = register_int_gauge(
+        "daybook_publisher_position", "Last position whose public event JetStream acknowledged.");
+    PUBLISHER_LAG: IntGauge =
+        register_int_gauge("daybook_publisher_lag_events", "Public events not yet in JetStream.");
+    PUBLISHER_FAILURES: IntCounter = register_int_counter(
+        "daybook_publisher_failures_total", "Times that the publisher had to start over.");
+    PUBLISHER_UP: IntGauge =
+        register_int_gauge("daybook_publisher_up", "1 while this process publishes public events.");
     POOL_CONNECTIONS: IntGaugeVec = register_int_gauge_vec(
         "daybook_downstream_pool_connections", "Database connections of what is downstream: open, idle.", &["state"]);
     FEED_UP: IntGauge = register_int_gauge("daybook_feed_up", "1 while events arrive by JetStream.");

@@ -13,6 +13,7 @@ use crate::{
     projection::generations::Generations,
     read_models::{self, Definition, READ_MODELS},
     status::{self, ProjectionStatus},
+    stream::{publisher, relay},
     verify::{
         log::{LogVerification, verify_log},
         rows::{self, Verification},
@@ -73,6 +74,8 @@ pub struct LogState {
     pub head: i64,
     /// The last event that JetStream has; `None` if no relay ever ran.
     pub relay_position: Option<i64>,
+    /// The last one that other systems have been told of; `None` if no publisher ever ran.
+    pub publisher_position: Option<i64>,
 }
 
 impl Operators {
@@ -81,10 +84,14 @@ impl Operators {
     }
 
     pub async fn log(&self) -> Result<LogState, OperatorError> {
-        let relay =
-            Consumer { name: "relay", generation: 0, partition: Partition::WHOLE }.read(&self.pool).await?;
-        let head = log::head(&self.pool).await?.0;
-        Ok(LogState { head, relay_position: relay.map(|checkpoint| checkpoint.at.position.0) })
+        let position = async |name| {
+            let carrier = Consumer { name, generation: 0, partition: Partition::WHOLE };
+            let checkpoint = carrier.read(&self.pool).await?;
+            Ok::<_, sqlx::Error>(checkpoint.map(|checkpoint| checkpoint.at.position.0))
+        };
+        let (relay_position, publisher_position) =
+            (position(relay::NAME).await?, position(publisher::NAME).await?);
+        Ok(LogState { head: log::head(&self.pool).await?.0, relay_position, publisher_position })
     }
 
     pub async fn list(&self) -> Result<Vec<ProjectionStatus>, OperatorError> {

@@ -7,6 +7,7 @@ use daybook_domain::settings::{Size, Span, between, text};
 pub struct Settings {
     pub background: Background,
     pub stream: Stream,
+    pub public_stream: PublicStream,
     pub projections: Projections,
     pub proof: Proof,
     pub effects: Effects,
@@ -42,6 +43,17 @@ daybook_domain::settings! {
         max_size: Size = Size::gib(1), between(Size::mib(1), Size::tib(16));
         /// Copies of it in a JetStream cluster.
         replicas: usize = 1, between(1, 5);
+    }
+}
+
+daybook_domain::settings! {
+    /// The stream in JetStream that carries public events to other systems, if a process publishes them. It has the
+    /// name of the other one with `_EVENTS` behind it, its subjects are `{subject_prefix}.public.{aggregate}.{event}`.
+    pub struct PublicStream {
+        /// How long it keeps an event.
+        max_age: Span = Span::days(7), between(Span::minutes(1), Span::days(365));
+        /// How much room it takes; then the oldest events go.
+        max_size: Size = Size::gib(1), between(Size::mib(1), Size::tib(16));
     }
 }
 
@@ -99,14 +111,30 @@ daybook_domain::settings! {
     }
 }
 
+impl Settings {
+    /// The stream of public events is named after the other one: `DAYBOOK_EVENTS`.
+    pub fn public_stream_name(&self) -> String {
+        format!("{}_EVENTS", self.stream.name)
+    }
+}
+
 /// Which work this process takes part in. Of each kind of worker, and of each partition's, one is active
 /// at a time, whatever the number of processes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Roles {
     pub relay: bool,
+    /// Public events for other systems.
+    pub publisher: bool,
     /// Read models and their rebuilds.
     pub projections: bool,
     pub reactor: bool,
+}
+
+impl Roles {
+    /// Whether any of it needs connections of its own.
+    pub(crate) fn work_in_the_background(self) -> bool {
+        self.relay || self.publisher || self.projections || self.reactor
+    }
 }
 
 const NAME: &str = "1 to 64 characters of A-Z a-z 0-9 _ -";

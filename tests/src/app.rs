@@ -202,7 +202,9 @@ impl Drop for Stream {
         let (url, name) = (self.url.clone(), self.name.clone());
         finish(Duration::from_secs(2), async move {
             let Ok(client) = async_nats::connect(url).await else { return };
-            let _ = async_nats::jetstream::new(client).delete_stream(name).await;
+            let context = async_nats::jetstream::new(client);
+            let _ = context.delete_stream(&name).await;
+            let _ = context.delete_stream(format!("{name}_EVENTS")).await;
         });
     }
 }

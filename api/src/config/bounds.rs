@@ -14,7 +14,11 @@ impl Config {
         for (name, value) in [("stream_name", &self.stream_name), ("subject_prefix", &self.subject_prefix)] {
             require(name, name_of_stream(value), "has 1 to 64 characters of A-Z a-z 0-9 _ -")?;
         }
-        require("roles", !self.roles.is_empty(), "names at least one of api, relay, projections, reactor")?;
+        require(
+            "roles",
+            !self.roles.is_empty(),
+            "names at least one of api, relay, projections, reactor, publisher",
+        )?;
         for (name, value) in [("token_issuer", &self.token_issuer), ("token_audience", &self.token_audience)]
         {
             require(name, !value.is_empty(), "may not be empty")?;

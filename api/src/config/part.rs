@@ -9,17 +9,23 @@ use serde::{Deserialize, Deserializer, Serialize};
 pub enum Part {
     Api,
     Relay,
+    /// Tells other systems: public events.
+    Publisher,
     Projections,
     Reactor,
 }
 
 impl Part {
-    pub const ALL: [Self; 4] = [Self::Api, Self::Relay, Self::Projections, Self::Reactor];
+    /// What a process is unless set: there may be nobody who follows the public events.
+    pub const DEFAULT: [Self; 4] = [Self::Api, Self::Relay, Self::Projections, Self::Reactor];
+
+    pub const ALL: [Self; 5] = [Self::Api, Self::Relay, Self::Projections, Self::Reactor, Self::Publisher];
 
     fn as_str(self) -> &'static str {
         match self {
             Self::Api => "api",
             Self::Relay => "relay",
+            Self::Publisher => "publisher",
             Self::Projections => "projections",
             Self::Reactor => "reactor",
         }

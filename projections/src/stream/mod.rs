@@ -1,10 +1,13 @@
-//! The log by way of JetStream: the relay publishes, the feed receives, subscribers consume.
+//! The log by way of JetStream: the relay publishes, the feed receives, subscribers consume. Beside that,
+//! the publisher tells other systems.
 //!
 //! JetStream may lose everything at any time without anyone noticing more than a delay: Postgres is
 //! the truth, and whoever misses something reads it there.
 
+pub(crate) mod carrier;
 pub(crate) mod feed;
 pub(crate) mod handler;
+pub(crate) mod publisher;
 pub(crate) mod relay;
 pub(crate) mod source;
 pub(crate) mod subject;

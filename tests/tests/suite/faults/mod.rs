@@ -6,6 +6,7 @@ mod disk;
 mod kills;
 mod overload;
 mod partitions;
+mod publisher;
 mod rebuilds;
 mod stops;
 mod watch;

@@ -2,9 +2,11 @@
 
 use std::path::PathBuf;
 
-use daybook_api::cli::export;
+use async_nats::jetstream::consumer::pull;
+use daybook_api::{cli::export, config::Part};
 use daybook_domain::policy::Role;
-use daybook_tests::{Live, TestApp};
+use daybook_tests::{Live, TestApp, until};
+use futures::StreamExt;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -178,4 +180,59 @@ async fn every_type_of_event_is_documented() {
     assert_eq!(payload["properties"]["total"]["properties"]["amount"]["type"], "integer");
     let internal = listed.iter().find(|one| one["type"] == "Internal").unwrap();
     assert!(internal.get("webhook").is_none(), "{internal}");
+}
+
+/// Catches: a record in a public message; an order of messages that isn't the log's.
+#[tokio::test(flavor = "multi_thread")]
+async fn other_systems_follow_orders_in_jetstream() {
+    let app = TestApp::start().await;
+    app.sell("TEA-1", 1999, 100).await;
+    let state = app.operator().get("/admin/log").await.expect(200).json();
+    assert_eq!(state["publisher_position"], Value::Null, "it is off unless it is asked for");
+    let early = place(&app.customer("alice"), order(&[("TEA-1", 1)])).await;
+    let publisher = app.twin(|config| config.roles = vec![Part::Publisher]).await;
+    let id = place(&app.customer("alice"), order(&[("TEA-1", 2)])).await;
+    app.by(Role::Support).post(&format!("/v1/orders/{id}/confirmation"), json!({})).await.expect(200);
+    app.by(Role::Warehouse).post(&format!("/v1/orders/{id}/shipments"), json!({})).await.expect(200);
+    append(&app, "order", &id, "OrderTeleported", &format!(r#"{{"to":"{SECRET}"}}"#)).await;
+    until("the publisher has published everything", async || {
+        let log = app.operator().get("/admin/log").await.expect(200).json();
+        log["publisher_position"] == log["head"]
+    })
+    .await;
+
+    let client = async_nats::connect(app.config.nats_url.expose()).await.unwrap();
+    let name = format!("{}_EVENTS", app.config.stream.name);
+    let stream = async_nats::jetstream::new(client).get_stream(name).await.unwrap();
+    let subjects = format!("{}.public.order", app.config.stream.subject_prefix);
+    let config = pull::Config { filter_subject: format!("{subjects}.>"), ..pull::Config::default() };
+    let mut messages = stream.create_consumer(config).await.unwrap().messages().await.unwrap();
+    let events = app.by(Role::Analyst).get("/v1/events?limit=100").await.expect(200).json();
+    let of_orders = |event: &&Value| event["stream"].as_str().unwrap().starts_with("order/");
+    let expected: Vec<&Value> = events["data"].as_array().unwrap().iter().filter(of_orders).collect();
+    let mut told = Vec::new();
+    for event in &expected {
+        let message = messages.next().await.unwrap().unwrap();
+        let headers = message.headers.as_ref().unwrap();
+        assert_eq!(headers.get("Nats-Msg-Id").unwrap().as_str(), event["event_id"].as_str().unwrap());
+        assert_eq!(headers.get("Daybook-Position").unwrap().as_str(), event["position"].to_string());
+        let body: Value = serde_json::from_slice(&message.payload).unwrap();
+        assert_eq!(&&body, event);
+        told.push((message.subject.to_string(), event["stream"].as_str().unwrap()));
+    }
+    let (early, id) = (format!("order/{early}"), format!("order/{id}"));
+    let of = |name: &str, stream: &str| (format!("{subjects}.{name}"), stream.to_owned());
+    let told: Vec<(String, String)> =
+        told.into_iter().map(|(subject, stream)| (subject, stream.to_owned())).collect();
+    assert_eq!(
+        told,
+        [
+            of("OrderPlaced", &early),
+            of("OrderPlaced", &id),
+            of("OrderConfirmed", &id),
+            of("OrderShipped", &id),
+            of("Internal", &id),
+        ]
+    );
+    drop(publisher);
 }

@@ -9,10 +9,10 @@ use crate::{
     },
 };
 
-/// The head of the log, and how far JetStream has it.
+/// The head of the log, and how far JetStream has it: for our own workers, and for other systems.
 #[utoipa::path(
     get, path = "/admin/log", tag = "log",
-    responses((status = 200, description = "Head and relay position", body = schema::AnyObject)),
+    responses((status = 200, description = "Head, relay position and publisher position", body = schema::AnyObject)),
 )]
 pub async fn handle(app: web::Data<App>, _: Operator) -> Answer {
     Ok(answer::json(&app.operators.log().await?))
