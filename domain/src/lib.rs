@@ -10,6 +10,7 @@ pub mod ids;
 pub mod money;
 pub mod order;
 pub mod policy;
+pub mod pricing;
 pub mod product;
 pub mod published;
 pub mod quantity;

@@ -79,7 +79,7 @@ impl Log {
             let promised = match order.status {
                 Status::Placed => &mut held,
                 Status::Confirmed | Status::PartlyShipped => &mut allocated,
-                Status::Shipped | Status::Delivered | Status::Cancelled | Status::Rejected => continue,
+                Status::Shipped | Status::Delivered | Status::Cancelled => continue,
             };
             for (sku, pieces) in pieces_by_sku(order.lines.iter().map(|line| (&line.sku, line.left()))) {
                 *promised.entry(sku).or_default() += pieces;

@@ -173,6 +173,17 @@ mod tests {
         }
     }
 
+    /// The schema has to repeat the number, because its macro takes no constant.
+    #[test]
+    fn an_order_has_as_many_lines_as_the_domain_says() {
+        let document = serde_json::to_value(document(routes::endpoints())).expect("serializes");
+        let lines = &document["components"]["schemas"]["PlaceOrder"]["properties"]["lines"];
+        assert_eq!(
+            (&lines["minItems"], &lines["maxItems"]),
+            (&1.into(), &daybook_domain::order::MAX_LINES.into())
+        );
+    }
+
     #[test]
     fn every_operation_has_its_own_name() {
         let document = document(routes::endpoints());

@@ -9,10 +9,10 @@ mod ship;
 use daybook_domain::{
     ids::OrderId,
     money::{Money, Price},
-    order::{Command, OpenLine, Order, Status, pieces_by_sku},
+    order::{Command, OpenLine, Order, Status, stock_moves},
     quantity::Quantity,
     sku::Sku,
-    stock::{self, Stock},
+    stock::Stock,
     text::ProductName,
 };
 use serde::{Deserialize, Serialize};
@@ -75,33 +75,11 @@ fn change(
     outcome(work, id)
 }
 
-/// What an order's change means for the stock that is promised to it.
+/// What the order's change means for the stock that is promised to it.
 fn move_stock(work: &mut Work<'_>, id: OrderId, before: &Order, after: &Order) -> Result<(), Halt> {
-    let (Some(before), Some(after)) = (before.details(), after.details()) else { return Ok(()) };
-    let command: fn(OrderId, i64) -> stock::Command = match (before.status, after.status) {
-        (Status::Placed, Status::Confirmed) => |order, quantity| stock::Command::Allocate { order, quantity },
-        (Status::Placed, Status::Cancelled) => {
-            |order, quantity| stock::Command::ReleaseHold { order, quantity }
-        }
-        (Status::Confirmed, Status::Cancelled) => {
-            |order, quantity| stock::Command::ReleaseAllocation { order, quantity }
-        }
-        (_, Status::Shipped | Status::PartlyShipped) => {
-            |order, quantity| stock::Command::Ship { order, quantity }
-        }
-        _ => return Ok(()),
-    };
-    let shipping = matches!(after.status, Status::Shipped | Status::PartlyShipped);
-    let lines = before.lines.iter().zip(&after.lines);
-    let pieces = pieces_by_sku(lines.map(|(before, after)| {
-        let moved = if shipping { after.shipped - before.shipped } else { before.left() };
-        (&before.sku, moved)
-    }));
-    work.need(pieces.keys().map(|sku| Wanted::of::<Stock>(sku.as_str())))?;
-    for (sku, quantity) in pieces.into_iter().filter(|(_, quantity)| *quantity > 0) {
-        work.execute::<Stock>(sku.as_str(), command(id, quantity))?;
-    }
-    Ok(())
+    let moves = stock_moves(before, after, id);
+    work.need(moves.iter().map(|(sku, _)| Wanted::of::<Stock>(sku.as_str())))?;
+    moves.into_iter().try_for_each(|(sku, command)| work.execute::<Stock>(sku.as_str(), command))
 }
 
 fn outcome(work: &mut Work<'_>, id: OrderId) -> Result<OrderOutcome, Halt> {

@@ -3,14 +3,14 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use daybook_domain::{
-    Decider,
     contact::{Address, Contact},
     external_id::{self, ExternalIdUse},
     ids::OrderId,
     money::{Currency, Price},
-    order::{Command, Line, MAX_LINES, Order, Placement, pieces_by_sku, total},
+    order::{Command, Line, Order, Place, check_line_count, pieces_by_sku},
     policy::{Action, Actor, Demand, Role},
-    product::{self, Product},
+    pricing::price_line,
+    product::Product,
     quantity::Quantity,
     sealed::{Person, Sealed},
     sku::Sku,
@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 use super::{OrderOutcome, outcome};
 use crate::{
     Context,
-    error::{Failure, Refusal, RefusalKind},
+    error::{Failure, Refusal},
     state::Wanted,
     use_case::{Means, Request, UseCase},
     work::{Halt, Work},
@@ -31,7 +31,7 @@ use crate::{
 /// An order as a caller asks for it.
 #[derive(Clone, Serialize)]
 pub struct PlaceOrderRequest {
-    /// 1 to [`MAX_LINES`].
+    /// 1 to [`MAX_LINES`](daybook_domain::order::MAX_LINES).
     pub lines: Vec<PlaceLine>,
     pub currency: Currency,
     /// Whose order it is, if not the caller's.
@@ -158,13 +158,10 @@ impl UseCase for PlaceOrder {
     }
 
     fn decide(&self, _: &Context, work: &mut Work<'_>) -> Result<OrderOutcome, Halt> {
-        if !(1..=MAX_LINES).contains(&self.lines.len()) {
-            let detail = format!("an order has 1 to {MAX_LINES} lines");
-            return Err(Refusal::new(RefusalKind::Invalid, "validation_failed", detail).at("/lines").into());
-        }
+        check_line_count(self.lines.len()).map_err(|rejection| Refusal::rejected(&rejection).at("/lines"))?;
         let id = self.id.to_string();
         let pieces = pieces_by_sku(self.lines.iter().map(|line| (&line.sku, line.quantity.get())));
-        let claim = self.external_id.as_ref().map(|external| format!("{}:{external}", Order::KIND));
+        let claim = self.external_id.as_ref().map(external_id::key::<Order>);
         let skus = pieces.keys().map(Sku::as_str);
         work.need(
             skus.flat_map(|sku| [Wanted::of::<Product>(sku), Wanted::of::<Stock>(sku)])
@@ -181,20 +178,18 @@ impl UseCase for PlaceOrder {
             })?;
         }
         let lines = self.price_lines(work)?;
-        let total = total(&lines, self.currency).map_err(|rejection| Refusal::rejected(&rejection))?;
         self.hold(work, &pieces)?;
-        let placement = Placement {
+        let command = Place {
             customer: self.customer.clone(),
             lines,
             currency: self.currency,
-            total,
             override_reason: self.override_reason.clone(),
             contact: self.contact.clone(),
             ship_to: self.ship_to.clone(),
             external_id: self.external_id.clone(),
             metadata: self.metadata.clone(),
         };
-        work.execute::<Order>(&id, Command::Place(Box::new(placement)))?;
+        work.execute::<Order>(&id, Command::Place(Box::new(command)))?;
         outcome(work, self.id)
     }
 }
@@ -216,8 +211,8 @@ impl PlaceOrder {
                         product
                     }
                 };
-                price_line(&product, line, self.currency)
-                    .map_err(|refusal| refusal.at(format!("/lines/{index}")).into())
+                price_line(&line.sku, &product, line.quantity, line.unit_price, self.currency)
+                    .map_err(|rejection| Refusal::rejected(&rejection).at(format!("/lines/{index}")).into())
             })
             .collect()
     }
@@ -235,39 +230,4 @@ impl PlaceOrder {
         }
         Ok(())
     }
-}
-
-fn price_line(product: &Product, line: &PlaceLine, currency: Currency) -> Result<Line, Refusal> {
-    let refuse =
-        |code, detail: &str| Refusal::new(RefusalKind::Invalid, code, format!("{}: {detail}", line.sku));
-    let Some(product) = product.details() else {
-        return Err(refuse("product_not_found", "there is no such product"));
-    };
-    match product.status {
-        product::Status::Published => {}
-        product::Status::Draft => {
-            return Err(refuse("product_not_published", "the product is not published"));
-        }
-        product::Status::Archived => return Err(refuse("product_archived", "the product is archived")),
-    }
-    let list_price = product.price_in(currency);
-    let unit_price = match (line.unit_price, list_price) {
-        (Some(agreed), _) if agreed.currency() != currency => {
-            return Err(refuse("currency_mismatch", "the price has another currency than the order"));
-        }
-        (Some(agreed), _) => agreed,
-        (None, Some(list)) => list,
-        (None, None) => {
-            let detail = format!("the product has no price in {}", currency.code());
-            return Err(refuse("price_not_available", &detail));
-        }
-    };
-    let overridden = line.unit_price.is_some() && list_price != Some(unit_price);
-    Ok(Line {
-        sku: line.sku.clone(),
-        name: product.name.clone(),
-        quantity: line.quantity,
-        unit_price,
-        list_price: list_price.filter(|_| overridden),
-    })
 }

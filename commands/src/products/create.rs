@@ -1,7 +1,6 @@
 //! Adds a product to the catalogue, as a draft.
 
 use daybook_domain::{
-    Decider,
     external_id::{self, ExternalIdUse},
     money::Price,
     policy::Action,
@@ -43,7 +42,7 @@ impl UseCase for CreateProduct {
 
     fn decide(&self, _: &Context, work: &mut Work<'_>) -> Result<ProductOutcome, Halt> {
         let Self { sku, name, description, price, external_id, metadata } = self.clone();
-        let claim = external_id.as_ref().map(|id| format!("{}:{id}", Product::KIND));
+        let claim = external_id.as_ref().map(external_id::key::<Product>);
         let wanted = claim.as_deref().map(Wanted::of::<ExternalIdUse>);
         work.need([Wanted::of::<Product>(sku.as_str())].into_iter().chain(wanted))?;
         let create = Command::Create { name, description, price, external_id, metadata };

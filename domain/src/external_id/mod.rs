@@ -5,7 +5,15 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::decider::{self, Decider};
+use crate::{
+    decider::{self, Decider},
+    text::ExternalId,
+};
+
+/// The id of the stream for a thing of kind `D`: ids of different kinds never meet.
+pub fn key<D: Decider>(id: &ExternalId) -> String {
+    format!("{}:{id}", D::KIND)
+}
 
 /// Who has it, if anyone.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -87,6 +95,13 @@ mod tests {
 
     fn taken(by: &str) -> Event {
         Event::Taken { by: by.into() }
+    }
+
+    #[test]
+    fn ids_of_products_and_of_orders_are_apart() {
+        let id: ExternalId = "536365".parse().expect("an id");
+        assert_eq!(key::<crate::order::Order>(&id), "order:536365");
+        assert_eq!(key::<crate::product::Product>(&id), "product:536365");
     }
 
     #[test]

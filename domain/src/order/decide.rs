@@ -1,6 +1,6 @@
 use super::{
-    Command, Details, Event, MAX_LINES, OpenLine, Order, Parcel, Pieces, Placement, Rejection, Status,
-    pieces_by_sku, total,
+    Command, Details, Event, OpenLine, Order, Parcel, Pieces, Place, Placement, Rejection, Status,
+    check_line_count, pieces_by_sku, total,
 };
 use crate::decider::Decider;
 
@@ -13,7 +13,7 @@ impl Decider for Order {
 
     fn decide(&self, command: Command) -> Result<Vec<Event>, Rejection> {
         let order = match (self, command) {
-            (Self::Unknown, Command::Place(placement)) => return place(placement),
+            (Self::Unknown, Command::Place(order)) => return place(*order),
             (Self::Known(_), Command::Place(_)) => return Err(Rejection::AlreadyExists),
             (Self::Unknown, _) => return Err(Rejection::NotFound),
             (Self::Known(order), command) => (order, command),
@@ -80,14 +80,21 @@ impl Decider for Order {
     }
 }
 
-fn place(placement: Box<Placement>) -> Result<Vec<Event>, Rejection> {
-    if !(1..=MAX_LINES).contains(&placement.lines.len()) {
-        return Err(Rejection::LineCount);
-    }
-    if total(&placement.lines, placement.currency)? != placement.total {
-        return Err(Rejection::TotalOutOfRange);
-    }
-    Ok(vec![Event::Placed(placement)])
+fn place(order: Place) -> Result<Vec<Event>, Rejection> {
+    check_line_count(order.lines.len())?;
+    let total = total(&order.lines, order.currency)?;
+    let Place { customer, lines, currency, override_reason, contact, ship_to, external_id, metadata } = order;
+    Ok(vec![Event::Placed(Box::new(Placement {
+        customer,
+        lines,
+        currency,
+        total,
+        override_reason,
+        contact,
+        ship_to,
+        external_id,
+        metadata,
+    }))])
 }
 
 impl Details {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Line, OpenLine, Rejection};
+use super::{Line, MAX_LINES, OpenLine, Rejection};
 use crate::{
     money::{Currency, Money},
     sku::Sku,
@@ -13,6 +13,11 @@ impl Line {
     pub fn total(&self) -> Option<Money> {
         self.unit_price.money().checked_mul(self.quantity.get())
     }
+}
+
+/// Refuses an order without lines, or with more than [`MAX_LINES`].
+pub fn check_line_count(lines: usize) -> Result<(), Rejection> {
+    if (1..=MAX_LINES).contains(&lines) { Ok(()) } else { Err(Rejection::LineCount) }
 }
 
 /// The sum of the lines' totals.

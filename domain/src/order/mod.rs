@@ -2,6 +2,7 @@
 
 mod decide;
 mod lines;
+mod stock_moves;
 #[cfg(test)]
 mod tests;
 
@@ -16,7 +17,8 @@ use crate::{
     text::{CustomerId, ExternalId, Metadata, ProductName, Reason, Reference},
 };
 
-pub use lines::{pieces_by_sku, total};
+pub use lines::{check_line_count, pieces_by_sku, total};
+pub use stock_moves::{Promised, promised, stock_moves};
 
 /// An order has 1 to this many lines.
 pub const MAX_LINES: usize = 1_000;
@@ -58,7 +60,6 @@ pub enum Status {
     Shipped,
     Delivered,
     Cancelled,
-    Rejected,
 }
 
 /// A line as it was ordered: a snapshot that later changes of the catalogue don't touch.
@@ -83,7 +84,7 @@ pub struct Pieces {
 
 #[derive(Debug, Clone)]
 pub enum Command {
-    Place(Box<Placement>),
+    Place(Box<Place>),
     Confirm,
     Cancel {
         reason: Option<Reason>,
@@ -96,7 +97,23 @@ pub enum Command {
     MarkDelivered,
 }
 
-/// All that is known when an order is placed. The whole of it is stored.
+/// All that the caller knows of a new order. Its total is made from the lines.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Place {
+    pub customer: Option<CustomerId>,
+    pub lines: Vec<Line>,
+    pub currency: Currency,
+    /// Why prices differ from the catalogue's.
+    pub override_reason: Option<Reason>,
+    /// A [`crate::contact::Contact`].
+    pub contact: Option<Sealed>,
+    /// A [`crate::contact::Address`].
+    pub ship_to: Option<Sealed>,
+    pub external_id: Option<ExternalId>,
+    pub metadata: Metadata,
+}
+
+/// All that is known when an order was placed, as it is stored.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Placement {
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -210,15 +227,8 @@ impl decider::Rejection for Rejection {
 }
 
 impl Status {
-    pub const ALL: [Self; 7] = [
-        Self::Placed,
-        Self::Confirmed,
-        Self::PartlyShipped,
-        Self::Shipped,
-        Self::Delivered,
-        Self::Cancelled,
-        Self::Rejected,
-    ];
+    pub const ALL: [Self; 6] =
+        [Self::Placed, Self::Confirmed, Self::PartlyShipped, Self::Shipped, Self::Delivered, Self::Cancelled];
 
     /// As clients see it, and as it is stored.
     pub fn as_str(self) -> &'static str {
@@ -229,7 +239,6 @@ impl Status {
             Self::Shipped => "shipped",
             Self::Delivered => "delivered",
             Self::Cancelled => "cancelled",
-            Self::Rejected => "rejected",
         }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use daybook_domain::{
     Decider, Position,
-    order::{Order, Status, pieces_by_sku},
+    order::{Order, Promised, promised},
     sku::Sku,
     stock::Stock,
 };
@@ -34,13 +34,6 @@ pub struct LogVerification {
     /// All of the above.
     pub differences: i64,
     pub first_difference: Option<String>,
-}
-
-/// Pieces of a SKU that are promised.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-struct Promised {
-    held: i64,
-    allocated: i64,
 }
 
 pub(crate) async fn verify_log(
@@ -75,14 +68,10 @@ async fn check_promises(
 ) -> Result<(), sqlx::Error> {
     let mut asked: BTreeMap<Sku, Promised> = BTreeMap::new();
     fold_streams::<Order>(connection, pool, found, |_, order| {
-        let details = order.details()?;
-        let left = pieces_by_sku(details.lines.iter().map(|line| (&line.sku, line.left())));
-        for (sku, pieces) in left {
-            let promised = asked.entry(sku).or_default();
-            match details.status {
-                Status::Placed => promised.held += pieces,
-                Status::Confirmed | Status::PartlyShipped => promised.allocated += pieces,
-                Status::Shipped | Status::Delivered | Status::Cancelled | Status::Rejected => {}
+        for (sku, promised) in promised(order) {
+            match asked.get_mut(sku) {
+                Some(sum) => *sum += promised,
+                None => drop(asked.insert(sku.clone(), promised)),
             }
         }
         None
@@ -90,13 +79,13 @@ async fn check_promises(
     .await?;
     fold_streams::<Stock>(connection, pool, found, |id, stock| {
         let asked = id.parse().ok().and_then(|sku: Sku| asked.remove(&sku)).unwrap_or_default();
-        let promised = Promised { held: stock.held, allocated: stock.allocated };
+        let promised = Promised::from(stock);
         (promised != asked)
             .then(|| format!("stock {id}: promised are {promised:?}, orders ask for {asked:?}"))
     })
     .await?;
     for (sku, asked) in asked {
-        if asked != Promised::default() {
+        if asked != Promised::NOTHING {
             found.broken_promises += 1;
             found
                 .first_difference

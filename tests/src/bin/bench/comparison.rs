@@ -13,7 +13,7 @@ use daybook_api::{
 use daybook_domain::{
     Decider, Event as _,
     money::{Currency, Money},
-    order::{Command, Event, Line, Order, Placement, Rejection, total},
+    order::{Command, Event, Line, Order, Place, Rejection},
     policy::Role,
     quantity::Quantity,
     sku::Sku,
@@ -150,12 +150,10 @@ async fn place(request: HttpRequest, body: web::Bytes, usual: web::Data<Usual>) 
             list_price: None,
         })
         .collect();
-    let Ok(total) = total(&lines, body.currency) else { return HttpResponse::BadRequest().finish() };
-    let placement = Placement {
+    let order = Place {
         customer: actor.subject.parse().ok(),
         lines,
         currency: body.currency,
-        total,
         override_reason: None,
         contact: None,
         ship_to: None,
@@ -163,7 +161,7 @@ async fn place(request: HttpRequest, body: web::Bytes, usual: web::Data<Usual>) 
         metadata: Default::default(),
     };
     let id = format!("ord_{}", new_id().simple());
-    match usual.cqrs.execute(&id, Command::Place(Box::new(placement))).await {
+    match usual.cqrs.execute(&id, Command::Place(Box::new(order))).await {
         Ok(()) => HttpResponse::Created().json(serde_json::json!({ "id": id, "version": 1 })),
         Err(error) => HttpResponse::InternalServerError().body(error.to_string()),
     }

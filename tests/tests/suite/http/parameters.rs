@@ -31,7 +31,7 @@ async fn a_bad_parameter_is_named_with_what_it_may_be() {
     let as_of = "as_of is a time of RFC 3339, such as 2030-01-31T12:00:00Z";
     let as_of_position = "as_of_position is a position: 0 or more";
     let status = "status is one of `placed`, `confirmed`, `partly_shipped`, `shipped`, `delivered`, \
-                  `cancelled`, `rejected`";
+                  `cancelled`";
     let all = "all is true or false";
     for (client, path, expected) in [
         (&admin, "/v1/events?after=x", after),

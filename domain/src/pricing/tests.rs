@@ -1,0 +1,96 @@
+use super::*;
+use crate::{
+    decider::fold,
+    money::Money,
+    product::Event,
+    text::{Description, Metadata},
+};
+
+fn sku() -> Sku {
+    "TEAPOT".parse().expect("a SKU")
+}
+
+fn price(amount: i64, currency: Currency) -> Price {
+    Money::new(amount, currency).try_into().expect("in range")
+}
+
+fn euros(amount: i64) -> Price {
+    price(amount, Currency::EUR)
+}
+
+/// A teapot for 19.99 EUR, to which this happened.
+fn teapot(events: &[Event]) -> Product {
+    let created = Event::Created {
+        name: "Teapot".parse().expect("a name"),
+        description: Description::default(),
+        price: euros(1999),
+        external_id: None,
+        metadata: Metadata::default(),
+    };
+    fold(std::iter::once(&created).chain(events))
+}
+
+fn priced(product: &Product, agreed: Option<Price>, currency: Currency) -> Result<Line, Rejection> {
+    price_line(&sku(), product, 2.try_into().expect("a quantity"), agreed, currency)
+}
+
+fn line(unit_price: Price, list_price: Option<Price>) -> Line {
+    Line {
+        sku: sku(),
+        name: "Teapot".parse().expect("a name"),
+        quantity: 2.try_into().expect("a quantity"),
+        unit_price,
+        list_price,
+    }
+}
+
+#[test]
+fn a_line_costs_what_the_catalogue_says() {
+    let yen = price(2500, Currency::JPY);
+    let product = teapot(&[Event::Published {}, Event::PriceSet { price: yen }]);
+    assert_eq!(priced(&product, None, Currency::EUR), Ok(line(euros(1999), None)));
+    assert_eq!(priced(&product, None, Currency::JPY), Ok(line(yen, None)));
+}
+
+#[test]
+fn an_agreed_price_stands_beside_the_catalogues() {
+    let product = teapot(&[Event::Published {}]);
+    let agreed = Some(euros(1500));
+    assert_eq!(priced(&product, agreed, Currency::EUR), Ok(line(euros(1500), Some(euros(1999)))));
+}
+
+#[test]
+fn an_agreed_price_that_is_the_catalogues_is_nothing_special() {
+    let product = teapot(&[Event::Published {}]);
+    assert_eq!(priced(&product, Some(euros(1999)), Currency::EUR), Ok(line(euros(1999), None)));
+}
+
+#[test]
+fn a_price_can_be_agreed_where_the_catalogue_has_none() {
+    let dollars = price(2100, Currency::USD);
+    let product = teapot(&[Event::Published {}]);
+    assert_eq!(priced(&product, Some(dollars), Currency::USD), Ok(line(dollars, None)));
+}
+
+#[test]
+fn what_is_not_for_sale_has_no_price() {
+    for agreed in [None, Some(euros(1500)), Some(price(1, Currency::USD))] {
+        let refused = |product: &Product| priced(product, agreed, Currency::EUR).expect_err("not for sale");
+        assert_eq!(refused(&Product::default()), Rejection::NotFound { sku: sku() });
+        assert_eq!(refused(&teapot(&[])), Rejection::NotPublished { sku: sku() });
+        assert_eq!(refused(&teapot(&[Event::Archived {}])), Rejection::Archived { sku: sku() });
+    }
+}
+
+#[test]
+fn a_line_has_the_currency_of_the_order() {
+    let product = teapot(&[Event::Published {}]);
+    assert_eq!(
+        priced(&product, None, Currency::USD),
+        Err(Rejection::NoPrice { sku: sku(), currency: Currency::USD })
+    );
+    assert_eq!(
+        priced(&product, Some(price(2100, Currency::USD)), Currency::EUR),
+        Err(Rejection::OtherCurrency { sku: sku() })
+    );
+}
