@@ -25,6 +25,7 @@ pub mod stored;
 mod testing;
 pub mod text;
 pub mod upcast;
+pub mod words;
 
 pub use decider::{Decider, Event, Rejection};
 pub use record::{Position, Record};

@@ -2,52 +2,18 @@
 
 use serde::Serialize;
 
-/// What a caller is allowed to be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[repr(u8)]
-pub enum Role {
-    Customer,
-    Merchandiser,
-    Warehouse,
-    Support,
-    Analyst,
-    Operator,
-    Admin,
-}
+use crate::words;
 
-impl Role {
-    pub const ALL: [Self; 7] = [
-        Self::Customer,
-        Self::Merchandiser,
-        Self::Warehouse,
-        Self::Support,
-        Self::Analyst,
-        Self::Operator,
-        Self::Admin,
-    ];
-
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Customer => "customer",
-            Self::Merchandiser => "merchandiser",
-            Self::Warehouse => "warehouse",
-            Self::Support => "support",
-            Self::Analyst => "analyst",
-            Self::Operator => "operator",
-            Self::Admin => "admin",
-        }
-    }
-}
-
-#[derive(Debug, thiserror::Error)]
-#[error("no such role; there are customer, merchandiser, warehouse, support, analyst, operator and admin")]
-pub struct UnknownRole;
-
-impl std::str::FromStr for Role {
-    type Err = UnknownRole;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL.into_iter().find(|role| role.as_str() == text).ok_or(UnknownRole)
+words! {
+    /// What a caller is allowed to be.
+    pub enum Role {
+        Customer = "customer",
+        Merchandiser = "merchandiser",
+        Warehouse = "warehouse",
+        Support = "support",
+        Analyst = "analyst",
+        Operator = "operator",
+        Admin = "admin",
     }
 }
 

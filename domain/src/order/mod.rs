@@ -15,6 +15,7 @@ use crate::{
     sealed::Sealed,
     sku::Sku,
     text::{CustomerId, ExternalId, Metadata, ProductName, Reason, Reference},
+    words,
 };
 
 pub use lines::{check_line_count, pieces_by_sku, total};
@@ -49,17 +50,18 @@ pub struct OpenLine {
     pub shipped: i64,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Status {
-    /// Its stock is held.
-    Placed,
-    /// Its stock is allocated.
-    Confirmed,
-    PartlyShipped,
-    Shipped,
-    Delivered,
-    Cancelled,
+words! {
+    /// Stored for ever: add words, never rename one.
+    pub enum Status {
+        /// Its stock is held.
+        Placed = "placed",
+        /// Its stock is allocated.
+        Confirmed = "confirmed",
+        PartlyShipped = "partly_shipped",
+        Shipped = "shipped",
+        Delivered = "delivered",
+        Cancelled = "cancelled",
+    }
 }
 
 /// A line as it was ordered: a snapshot that later changes of the catalogue don't touch.
@@ -194,13 +196,13 @@ pub enum Rejection {
     MixedCurrencies,
     #[error("the total is larger than can be counted")]
     TotalOutOfRange,
-    #[error("an order that is {} can't be confirmed", .status.as_str())]
+    #[error("an order that is {status} can't be confirmed")]
     NotConfirmable { status: Status },
-    #[error("an order that is {} can't be cancelled", .status.as_str())]
+    #[error("an order that is {status} can't be cancelled")]
     NotCancellable { status: Status },
-    #[error("an order that is {} can't be shipped", .status.as_str())]
+    #[error("an order that is {status} can't be shipped")]
     NotShippable { status: Status },
-    #[error("an order that is {} can't be delivered", .status.as_str())]
+    #[error("an order that is {status} can't be delivered")]
     NotDeliverable { status: Status },
     #[error("{left} pieces of {sku} are left to be shipped, {requested} were named")]
     MoreThanOrdered { sku: Sku, left: i64, requested: i64 },
@@ -222,23 +224,6 @@ impl decider::Rejection for Rejection {
             Self::NotDeliverable { .. } => "order_not_deliverable",
             Self::MoreThanOrdered { .. } => "shipment_exceeds_order",
             Self::NothingToShip => "nothing_to_ship",
-        }
-    }
-}
-
-impl Status {
-    pub const ALL: [Self; 6] =
-        [Self::Placed, Self::Confirmed, Self::PartlyShipped, Self::Shipped, Self::Delivered, Self::Cancelled];
-
-    /// As clients see it, and as it is stored.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Placed => "placed",
-            Self::Confirmed => "confirmed",
-            Self::PartlyShipped => "partly_shipped",
-            Self::Shipped => "shipped",
-            Self::Delivered => "delivered",
-            Self::Cancelled => "cancelled",
         }
     }
 }

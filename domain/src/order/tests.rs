@@ -402,10 +402,3 @@ fn each_rejection_has_its_code() {
         assert_eq!(rejection.code(), code);
     }
 }
-
-#[test]
-fn a_status_is_stored_as_clients_see_it() {
-    for status in Status::ALL {
-        assert_eq!(serde_json::to_value(status).expect("a string"), status.as_str());
-    }
-}

@@ -12,6 +12,7 @@ use crate::{
     decider,
     money::{Currency, Price},
     text::{Description, ExternalId, Metadata, ProductName},
+    words,
 };
 
 /// A product has at most one price in each of this many currencies.
@@ -33,12 +34,13 @@ pub struct Details {
     pub status: Status,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Status {
-    Draft,
-    Published,
-    Archived,
+words! {
+    /// Stored for ever: add words, never rename one.
+    pub enum Status {
+        Draft = "draft",
+        Published = "published",
+        Archived = "archived",
+    }
 }
 
 #[derive(Debug, Clone)]

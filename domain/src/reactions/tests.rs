@@ -75,15 +75,6 @@ fn an_order_event_that_cannot_be_read_is_not_passed_over() {
 }
 
 #[test]
-fn every_kind_of_effect_is_found_by_its_stored_name() {
-    for kind in EffectKind::ALL {
-        assert_eq!(EffectKind::parse(kind.as_str()), Some(kind));
-        assert_eq!(serde_json::to_value(kind).expect("a string"), kind.as_str());
-    }
-    assert_eq!(EffectKind::parse("mail.order_lost"), None);
-}
-
-#[test]
 fn reactions_have_names_of_their_own() {
     for reaction in REACTIONS {
         assert_eq!(REACTIONS.iter().filter(|other| other.name == reaction.name).count(), 1);

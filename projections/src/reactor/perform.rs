@@ -119,7 +119,6 @@ impl Performers<'_> {
 
     async fn claim(&self) -> Result<Option<Claim>, sqlx::Error> {
         // A row of a newer release is left to that release.
-        let known: Vec<&str> = EffectKind::ALL.into_iter().map(EffectKind::as_str).collect();
         let claimed_for = self.background.settings.effects.timeout.get() + CLAIM_MARGIN;
         // By ctid, because as a join the planner may read the whole ledger.
         sqlx::query_as(
@@ -131,13 +130,13 @@ impl Performers<'_> {
           RETURNING event_id, kind, target, position, attempts",
         )
         .bind(claimed_for.as_secs_f64())
-        .bind(known)
+        .bind(EffectKind::WORDS)
         .fetch_optional(&self.background.pool)
         .await
     }
 
     async fn perform(&self, claim: Claim) {
-        let Some(kind) = EffectKind::parse(&claim.kind) else { return };
+        let Ok(kind) = claim.kind.parse::<EffectKind>() else { return };
         let effect = ClaimedEffect {
             event_id: claim.event_id,
             kind,

@@ -82,12 +82,7 @@ impl ReadModel for Products {
     }
 
     fn columns(row: &Row) -> Vec<Option<String>> {
-        let status = match row.status {
-            Status::Draft => "draft",
-            Status::Published => "published",
-            Status::Archived => "archived",
-        };
-        vec![Some(status.to_owned()), Some(searchable(&row.sku, row.name.as_str()))]
+        vec![Some(row.status.to_string()), Some(searchable(&row.sku, row.name.as_str()))]
     }
 }
 
