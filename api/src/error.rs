@@ -1,11 +1,11 @@
 //! How commands and reads fail, as problems. No aggregate is named here: a rejection brings its code.
 
-use daybook_commands::{CommandError, Failure, Refusal, RefusalKind};
-use daybook_projections::{BadCursor, OperatorError, QueryError};
+use daybook_commands::{CommandError, Failure, Refusal};
+use daybook_domain::code::Kind;
+use daybook_projections::{BadCursor, OperatorError, QueryError, codes::DownstreamCode};
 use tracing::{error, warn};
 
 use crate::{http::problem::Problem, reads::ReadError, vault::VaultError};
-use actix_web::http::StatusCode;
 
 impl From<CommandError> for Problem {
     fn from(error: CommandError) -> Self {
@@ -18,14 +18,11 @@ impl From<CommandError> for Problem {
 
 impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
-        let status = match refusal.kind {
-            RefusalKind::Forbidden => StatusCode::FORBIDDEN,
-            RefusalKind::NotFound => return Self::not_found(),
-            RefusalKind::Conflict => StatusCode::CONFLICT,
-            RefusalKind::Stale => StatusCode::PRECONDITION_FAILED,
-            RefusalKind::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
-        };
-        let problem = Self::new(status, refusal.code, refusal.detail);
+        // The same words for what isn't there and for what isn't the caller's.
+        if refusal.code.kind() == Kind::NotFound {
+            return Self::not_found();
+        }
+        let problem = Self::new(refusal.code, refusal.detail);
         match refusal.pointer {
             Some(pointer) => problem.at(pointer),
             None => problem,
@@ -102,8 +99,8 @@ impl From<OperatorError> for Problem {
     fn from(error: OperatorError) -> Self {
         match error {
             OperatorError::NotFound => Self::not_found(),
-            OperatorError::AlreadyRunning => Self::conflict("already_running", error.to_string()),
-            OperatorError::Conflict(detail) => Self::conflict("conflict", detail),
+            OperatorError::AlreadyRunning => Self::new(DownstreamCode::AlreadyRunning, error.to_string()),
+            OperatorError::Conflict(detail) => Self::new(DownstreamCode::Conflict, detail),
             OperatorError::Unavailable(error) => error.into(),
         }
     }

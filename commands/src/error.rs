@@ -1,6 +1,8 @@
 //! How a command fails: refused by a rule, or for want of working machinery.
 
-use daybook_domain::Rejection;
+use daybook_domain::{Code, Rejection, code::GeneralCode, policy::PolicyCode};
+
+use crate::codes::CommandCode;
 
 /// Why a command left nothing behind, or perhaps did.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -15,25 +17,12 @@ pub enum CommandError {
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{code}: {detail}")]
 pub struct Refusal {
-    pub kind: RefusalKind,
     /// Stable, for programs.
-    pub code: &'static str,
+    pub code: Code,
     /// For people.
     pub detail: String,
     /// JSON Pointer (RFC 6901) into the request.
     pub pointer: Option<String>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RefusalKind {
-    Forbidden,
-    NotFound,
-    /// It is there already, or under way.
-    Conflict,
-    /// It has changed since the client looked.
-    Stale,
-    /// A rule of the business.
-    Invalid,
 }
 
 /// Broken or overloaded machinery.
@@ -54,43 +43,49 @@ pub enum Failure {
     Internal,
 }
 
+impl Failure {
+    pub fn code(self) -> Code {
+        match self {
+            Self::Overloaded => GeneralCode::Overloaded.code(),
+            Self::Unavailable => GeneralCode::Unavailable.code(),
+            Self::OutcomeUnknown => CommandCode::OutcomeUnknown.code(),
+            Self::DeadlineExceeded => GeneralCode::DeadlineExceeded.code(),
+            Self::Internal => GeneralCode::Internal.code(),
+        }
+    }
+}
+
 impl Refusal {
-    pub(crate) fn new(kind: RefusalKind, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { kind, code, detail: detail.into(), pointer: None }
+    pub(crate) fn new(code: impl Into<Code>, detail: impl Into<String>) -> Self {
+        Self { code: code.into(), detail: detail.into(), pointer: None }
     }
 
     pub(crate) fn forbidden(rule: &str) -> Self {
-        Self::new(RefusalKind::Forbidden, "forbidden", format!("this needs the permission {rule}"))
+        Self::new(PolicyCode::Forbidden, format!("this needs the permission {rule}"))
     }
 
     pub(crate) fn not_found(detail: impl Into<String>) -> Self {
-        Self::new(RefusalKind::NotFound, "not_found", detail)
+        Self::new(GeneralCode::NotFound, detail)
     }
 
     pub(crate) fn stale(expected: i64, actual: i64) -> Self {
         let detail = format!("the version is {actual}, not {expected}");
-        Self::new(RefusalKind::Stale, "stale_version", detail)
+        Self::new(CommandCode::StaleVersion, detail)
     }
 
     pub(crate) fn key_reused() -> Self {
         let detail = "this idempotency key was used for another request";
-        Self::new(RefusalKind::Invalid, "idempotency_key_reused", detail)
+        Self::new(CommandCode::KeyReused, detail)
     }
 
     pub(crate) fn key_in_flight() -> Self {
         let detail = "a request with this idempotency key is being worked on";
-        Self::new(RefusalKind::Conflict, "idempotency_in_flight", detail)
+        Self::new(CommandCode::KeyInFlight, detail)
     }
 
-    /// A decider's rejection. A few codes mean the same for every aggregate; the rest are rules of
-    /// the business.
+    /// What a rule of the domain has refused.
     pub(crate) fn rejected(rejection: &impl Rejection) -> Self {
-        let kind = match rejection.code() {
-            "not_found" => RefusalKind::NotFound,
-            "already_exists" => RefusalKind::Conflict,
-            _ => RefusalKind::Invalid,
-        };
-        Self::new(kind, rejection.code(), rejection.to_string())
+        Self::new(rejection.code(), rejection.to_string())
     }
 
     pub(crate) fn at(mut self, pointer: impl Into<String>) -> Self {

@@ -3,6 +3,7 @@
 //! Outside of this crate a command is a value, `commands.ask(context, ConfirmOrder { id }, …)`, that is
 //! answered only when its events are durable. The committer behind it is the only writer of the log.
 
+pub mod codes;
 pub mod orders;
 pub mod products;
 pub mod stock;
@@ -22,7 +23,7 @@ mod working_set;
 
 pub use committer::{Commands, CommitterTask};
 pub use context::{Context, IdempotencyKey};
-pub use error::{CommandError, Failure, Refusal, RefusalKind};
+pub use error::{CommandError, Failure, Refusal};
 pub use settings::Settings;
 pub use use_case::{Answer, AsAsked, Described, Done, Means, Outcome, Request, UseCase};
 

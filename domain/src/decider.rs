@@ -4,7 +4,7 @@ use std::fmt::Debug;
 
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::upcast::Step;
+use crate::{code::Code, upcast::Step};
 
 /// One kind of stream: how its commands are decided and how its events change its state.
 ///
@@ -45,10 +45,30 @@ pub trait Event: Clone + Debug + PartialEq + Serialize + DeserializeOwned + Send
     }
 }
 
-/// Refused by a rule, with a code that clients may match on.
+/// Refused by a rule, with a code that clients may match on. Implemented by [`rejection_codes!`](crate::rejection_codes).
 pub trait Rejection: std::error::Error + Send + Sync + 'static {
+    /// The codes of all its variants.
+    const CODES: &'static [Code];
+
     /// Stable: part of the public contract.
-    fn code(&self) -> &'static str;
+    fn code(&self) -> Code;
+}
+
+/// Says which code each variant of a rejection has. From the same list it makes
+/// [`CODES`](crate::decider::Rejection::CODES), so none can be left out there.
+#[macro_export]
+macro_rules! rejection_codes {
+    ($rejection:ty { $( $variant:ident => $code:expr ),+ $(,)? }) => {
+        impl $crate::decider::Rejection for $rejection {
+            const CODES: &'static [$crate::code::Code] = &[$($code.code()),+];
+
+            fn code(&self) -> $crate::code::Code {
+                match self {
+                    $( Self::$variant { .. } => $code.code(), )+
+                }
+            }
+        }
+    };
 }
 
 /// The state after `events`, from nothing.

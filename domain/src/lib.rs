@@ -3,6 +3,8 @@
 //! Nothing in here reads a clock, draws a random number, waits or talks to anything. Times, ids
 //! and looked-up facts arrive in commands, so every decision can be repeated and tested as data.
 
+pub mod code;
+pub mod codes;
 pub mod contact;
 pub mod decider;
 pub mod external_id;
@@ -27,5 +29,6 @@ pub mod text;
 pub mod upcast;
 pub mod words;
 
+pub use code::Code;
 pub use decider::{Decider, Event, Rejection};
 pub use record::{Position, Record};

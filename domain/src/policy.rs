@@ -1,8 +1,6 @@
 //! Who may do what: one rule for each protected action, one function that applies it.
 
-use serde::Serialize;
-
-use crate::words;
+use crate::{codes, words};
 
 words! {
     /// What a caller is allowed to be.
@@ -104,7 +102,7 @@ pub const RULES: &[Rule] = &[
     rule(Action::Operate, "operate", &[Role::Operator], false),
 ];
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Denied {
     /// The action needs a role that the caller doesn't have.
     Forbidden,
@@ -117,6 +115,14 @@ pub enum Denied {
 pub struct Demand {
     pub action: Action,
     pub owner: Option<String>,
+}
+
+codes! {
+    "policy/codes",
+    /// Why somebody may not do something, where the general codes don't say it.
+    pub enum PolicyCode {
+        Forbidden = Forbidden, "forbidden", "Forbidden";
+    }
 }
 
 /// May `actor` do this? `owner` is whose thing it is, if it has an owner.

@@ -4,11 +4,12 @@
 mod tests;
 
 use crate::{
-    decider,
+    codes,
     money::{Currency, Price},
-    order::Line,
-    product::{Product, Status},
+    order::{Line, OrderCode},
+    product::{Product, ProductCode, Status},
     quantity::Quantity,
+    rejection_codes,
     sku::Sku,
 };
 
@@ -26,15 +27,23 @@ pub enum Rejection {
     NoPrice { sku: Sku, currency: Currency },
 }
 
-impl decider::Rejection for Rejection {
-    fn code(&self) -> &'static str {
-        match self {
-            Self::NotFound { .. } => "product_not_found",
-            Self::NotPublished { .. } => "product_not_published",
-            Self::Archived { .. } => "product_archived",
-            Self::OtherCurrency { .. } => "currency_mismatch",
-            Self::NoPrice { .. } => "price_not_available",
-        }
+codes! {
+    "pricing/codes",
+    /// Why a line of an order has no price.
+    pub enum PricingCode {
+        NotFound = Invalid, "product_not_found", "Product not found";
+        NotPublished = Invalid, "product_not_published", "Product not published";
+        NoPrice = Invalid, "price_not_available", "Price not available";
+    }
+}
+
+rejection_codes! {
+    Rejection {
+        NotFound => PricingCode::NotFound,
+        NotPublished => PricingCode::NotPublished,
+        Archived => ProductCode::Archived,
+        OtherCurrency => OrderCode::CurrencyMismatch,
+        NoPrice => PricingCode::NoPrice,
     }
 }
 

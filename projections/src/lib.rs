@@ -4,6 +4,7 @@
 //! Postgres is the truth. Everything here can stop, start over or be thrown away at any time; what
 //! it may never do is miss an event or count one twice, and the fence of each checkpoint sees to it.
 
+pub mod codes;
 pub mod cursor;
 pub mod log;
 pub mod operators;

@@ -256,7 +256,7 @@ pub fn euros(amount: i64) -> Price {
 #[track_caller]
 pub fn refused(answer: Answer) -> &'static str {
     match answer {
-        Err(CommandError::Refused(refusal)) => refusal.code,
+        Err(CommandError::Refused(refusal)) => refusal.code.as_str(),
         other => panic!("expected a refusal, got {other:?}"),
     }
 }

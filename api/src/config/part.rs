@@ -25,9 +25,10 @@ impl Part {
 
 /// At least one of them.
 pub fn some() -> Rule<Vec<Part>> {
-    that_is(format!("one or more of {}, as a list or as text with commas", Part::WORDS.join(", ")), |parts: &Vec<Part>| {
-        !parts.is_empty()
-    })
+    that_is(
+        format!("one or more of {}, as a list or as text with commas", Part::WORDS.join(", ")),
+        |parts: &Vec<Part>| !parts.is_empty(),
+    )
 }
 
 /// `"api,relay"` or a list.

@@ -66,7 +66,7 @@ pub fn escape(text: &str) -> String {
 }
 
 /// Text with `code` in it.
-fn prose(text: &str) -> String {
+pub fn prose(text: &str) -> String {
     let parts = escape(text);
     let mut html = String::new();
     for (index, part) in parts.split('`').enumerate() {

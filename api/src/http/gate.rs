@@ -3,7 +3,7 @@
 use std::{net::IpAddr, sync::Arc};
 
 use actix_web::dev::ServiceRequest;
-use daybook_domain::policy::Actor;
+use daybook_domain::{code::Kind, policy::Actor};
 
 use super::{limits::Budget, problem::Problem};
 use crate::{
@@ -35,7 +35,7 @@ pub fn admit(app: &App, request: &ServiceRequest, in_flight: usize) -> Result<Ad
         return Err(Problem::overloaded());
     }
     identify(app, request).inspect_err(|problem| {
-        if problem.code() == "rate_limited" {
+        if problem.code().kind() == Kind::TooOften {
             metrics::TURNED_AWAY.with_label_values(&["rate_limited"]).inc();
         }
     })

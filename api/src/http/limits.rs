@@ -159,7 +159,7 @@ mod tests {
         let here = "192.0.2.1".parse().expect("an address");
         assert_eq!(limits.address(here).expect("the first").remaining, 1);
         assert!(limits.address(here).is_ok());
-        assert_eq!(limits.address(here).expect_err("the third").code(), "rate_limited");
+        assert_eq!(limits.address(here).expect_err("the third").code().as_str(), "rate_limited");
         assert!(limits.address("192.0.2.2".parse().expect("an address")).is_ok());
     }
 

@@ -4,6 +4,7 @@ pub mod admin;
 pub mod answer;
 pub mod body;
 pub mod caching;
+pub mod codes;
 pub mod context;
 pub mod docs;
 pub mod endpoint;

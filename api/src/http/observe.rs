@@ -14,6 +14,7 @@ use actix_web::{
     middleware::Next,
     web,
 };
+use daybook_domain::code::Kind;
 use futures::FutureExt;
 use tracing::{Instrument, error, info, info_span, warn};
 
@@ -98,7 +99,7 @@ async fn handle(
         None => response,
         Some(error) => {
             let problem = Problem::of(error).into_owned();
-            if problem.code() == "forbidden" {
+            if problem.code().kind() == Kind::Forbidden {
                 let route = response.request().match_pattern().unwrap_or_default();
                 note_refusal(app, noted, subject, &route);
             }

@@ -13,9 +13,15 @@ use utoipa::{
     },
 };
 
+use daybook_domain::{Code, code::GeneralCode, policy::PolicyCode};
+
 use super::{
+    codes::HttpCode,
     endpoint::Endpoint,
-    problem::{CATALOGUE, MEDIA_TYPE},
+    problem::{
+        self, MEDIA_TYPE,
+        catalogue::{CommandCode, DownstreamCode},
+    },
     schema,
 };
 
@@ -59,12 +65,18 @@ fn complete(operation: &mut Operation, method: &HttpMethod) {
     parameters.push(header("X-Request-Id", "Your name for this request, echoed", false));
     parameters.push(header("traceparent", "W3C Trace Context", false));
     parameters.push(header("Request-Timeout-Ms", "How long you wait, ms; capped", false));
-    let mut codes = vec!["malformed_request", "unknown_parameter", "rate_limited", "internal", "overloaded"];
-    codes.extend(["unavailable", "not_acceptable", "unauthenticated", "deadline_exceeded"]);
+    let mut codes = vec![HttpCode::MalformedRequest.code(), HttpCode::UnknownParameter.code()];
+    codes.extend([
+        HttpCode::RateLimited.code(),
+        GeneralCode::Internal.code(),
+        GeneralCode::Overloaded.code(),
+    ]);
+    codes.extend([GeneralCode::Unavailable.code(), HttpCode::NotAcceptable.code()]);
+    codes.extend([HttpCode::Unauthenticated.code(), GeneralCode::DeadlineExceeded.code()]);
     // Whoever says nothing of it needs a token.
     if operation.security.is_none() {
         operation.security = Some(vec![SecurityRequirement::new(BEARER, Vec::<String>::new())]);
-        codes.push("forbidden");
+        codes.push(PolicyCode::Forbidden.code());
     }
     if is_command {
         let is_key = |own: &RefOr<Parameter>| matches!(own, RefOr::T(own) if own.name == KEY);
@@ -73,10 +85,11 @@ fn complete(operation: &mut Operation, method: &HttpMethod) {
         let key = "Your name for this command: sent again, it gets the same answer, for 7 days";
         parameters.push(header(KEY, key, key_required));
         parameters.push(header("If-Match", "The ETag that the thing must still have", false));
-        codes.extend(["conflict", "idempotency_in_flight", "stale_version"]);
-        codes.extend(["idempotency_key_reused", "outcome_unknown"]);
+        codes.push(DownstreamCode::Conflict.code());
+        codes.extend([CommandCode::KeyInFlight, CommandCode::StaleVersion].map(CommandCode::code));
+        codes.extend([CommandCode::KeyReused, CommandCode::OutcomeUnknown].map(CommandCode::code));
         if key_required {
-            codes.push("idempotency_key_required");
+            codes.push(HttpCode::KeyRequired.code());
         }
     } else {
         parameters.push(header("If-None-Match", "An ETag: 304 if it is still the same", false));
@@ -85,13 +98,14 @@ fn complete(operation: &mut Operation, method: &HttpMethod) {
             "Wait until the answer has seen this position",
             false,
         ));
-        codes.push("read_model_behind");
+        codes.push(DownstreamCode::ReadModelBehind.code());
     }
     if parameters.iter().any(|own| matches!(own, RefOr::T(own) if own.parameter_in == ParameterIn::Path)) {
-        codes.push("not_found");
+        codes.push(GeneralCode::NotFound.code());
     }
     if has_body {
-        codes.extend(["payload_too_large", "unsupported_media_type", "request_timeout", "validation_failed"]);
+        codes.extend([HttpCode::PayloadTooLarge, HttpCode::UnsupportedMediaType].map(HttpCode::code));
+        codes.extend([HttpCode::RequestTimeout.code(), GeneralCode::ValidationFailed.code()]);
     }
     operation.parameters = Some(parameters);
     for (status, response) in &mut operation.responses.responses {
@@ -122,10 +136,9 @@ fn describe_success(response: &mut Response, is_command: bool) {
 }
 
 /// One response for each status, with its codes. Codes that the handler names itself come first.
-fn add_problems(operation: &mut Operation, codes: &[&'static str]) {
+fn add_problems(operation: &mut Operation, codes: &[Code]) {
     for code in codes {
-        let entry = CATALOGUE.iter().find(|entry| entry.code == *code);
-        let status = entry.expect("codes that are used here stand in the catalogue").status();
+        let status = problem::status(code.kind());
         let responses = &mut operation.responses.responses;
         let response =
             responses.entry(status.as_u16().to_string()).or_insert_with(|| Response::new("").into());
@@ -182,6 +195,28 @@ mod tests {
             (&lines["minItems"], &lines["maxItems"]),
             (&1.into(), &daybook_domain::order::MAX_LINES.into())
         );
+    }
+
+    /// Handlers name codes of their own in the descriptions of their responses.
+    #[test]
+    fn every_code_in_the_document_has_the_status_under_which_it_stands() {
+        let document = document(routes::endpoints());
+        let paths = document.paths.paths.values();
+        let operations =
+            paths.flat_map(|item| [&item.get, &item.post, &item.put, &item.delete, &item.patch]).flatten();
+        let mut seen = 0;
+        for (status, response) in operations.flat_map(|operation| &operation.responses.responses) {
+            let (RefOr::T(response), '4' | '5') = (response, status.chars().next().unwrap_or_default())
+            else {
+                continue;
+            };
+            for name in response.description.split('`').skip(1).step_by(2) {
+                let code = problem::find(name).expect(name);
+                assert_eq!(problem::status(code.kind()).as_str(), status, "{name}");
+                seen += 1;
+            }
+        }
+        assert!(seen > 300, "{seen}");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Problem details (RFC 9457): the one form in which anything is refused or fails.
 
-mod catalogue;
+pub mod catalogue;
 mod page;
 
 use std::{borrow::Cow, fmt};
@@ -12,12 +12,14 @@ use actix_web::{
         header::{self, HeaderName, HeaderValue},
     },
 };
+use daybook_domain::{Code, code::GeneralCode, policy::PolicyCode};
 use serde::Serialize;
 
-use super::caching::NO_STORE;
+use super::{caching::NO_STORE, codes::HttpCode};
 use crate::auth::Refused;
 
-pub use catalogue::{CATALOGUE, Entry, entry};
+use catalogue::{CommandCode, DownstreamCode};
+pub use catalogue::{catalogue, find, status};
 pub use page::page;
 
 pub const MEDIA_TYPE: &str = "application/problem+json";
@@ -25,8 +27,7 @@ pub const MEDIA_TYPE: &str = "application/problem+json";
 /// Why a request was not answered as asked.
 #[derive(Debug, Clone)]
 pub struct Problem {
-    status: StatusCode,
-    code: &'static str,
+    code: Code,
     detail: Cow<'static, str>,
     errors: Vec<FieldError>,
     headers: Vec<(HeaderName, HeaderValue)>,
@@ -47,116 +48,114 @@ pub struct FieldError {
 #[derive(Serialize)]
 struct Document<'a> {
     r#type: String,
-    title: Cow<'static, str>,
+    title: &'static str,
     status: u16,
     detail: &'a str,
     instance: &'a str,
-    code: &'static str,
+    code: Code,
     request_id: &'a str,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     errors: &'a [FieldError],
 }
 
 impl Problem {
-    pub fn new(status: StatusCode, code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { status, code, detail: detail.into(), errors: vec![], headers: vec![], closes: false }
+    pub fn new(code: impl Into<Code>, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self { code: code.into(), detail: detail.into(), errors: vec![], headers: vec![], closes: false }
     }
 
-    /// One of the catalogue, with its usual explanation.
-    fn usual(code: &'static str) -> Self {
-        let entry = entry(code).expect("codes that are used here stand in the catalogue");
-        Self::new(entry.status(), code, entry.explanation)
+    /// With what its page says it means.
+    pub fn usual(code: impl Into<Code>) -> Self {
+        let code = code.into();
+        Self::new(code, code.meaning())
     }
 
     pub fn malformed(detail: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "malformed_request", detail)
+        Self::new(HttpCode::MalformedRequest, detail)
     }
 
     pub fn unknown_parameter(detail: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "unknown_parameter", detail)
+        Self::new(HttpCode::UnknownParameter, detail)
     }
 
     pub fn idempotency_key_required() -> Self {
-        Self::usual("idempotency_key_required")
+        Self::usual(HttpCode::KeyRequired)
     }
 
     pub fn unauthenticated() -> Self {
-        Self::usual("unauthenticated").with(header::WWW_AUTHENTICATE, "Bearer")
+        Self::usual(HttpCode::Unauthenticated).with(header::WWW_AUTHENTICATE, "Bearer")
     }
 
     /// The caller learns that the token is bad, not why.
     pub fn invalid_token() -> Self {
-        Self::usual("unauthenticated").with(header::WWW_AUTHENTICATE, r#"Bearer error="invalid_token""#)
+        Self::usual(HttpCode::Unauthenticated)
+            .with(header::WWW_AUTHENTICATE, r#"Bearer error="invalid_token""#)
     }
 
     pub fn forbidden(permission: &str) -> Self {
-        Self::new(StatusCode::FORBIDDEN, "forbidden", format!("this needs the permission {permission}"))
+        Self::new(PolicyCode::Forbidden, format!("this needs the permission {permission}"))
     }
 
     pub fn not_found() -> Self {
-        Self::usual("not_found")
+        Self::usual(GeneralCode::NotFound)
     }
 
     pub fn method_not_allowed(allow: &str) -> Self {
-        Self::usual("method_not_allowed").with(header::ALLOW, allow)
+        Self::usual(HttpCode::MethodNotAllowed).with(header::ALLOW, allow)
     }
 
     pub fn not_acceptable() -> Self {
-        Self::usual("not_acceptable")
+        Self::usual(HttpCode::NotAcceptable)
     }
 
     pub fn request_timeout() -> Self {
-        Self { closes: true, ..Self::usual("request_timeout") }
+        Self { closes: true, ..Self::usual(HttpCode::RequestTimeout) }
     }
 
     pub fn payload_too_large(max_bytes: usize) -> Self {
         let detail = format!("a body has at most {max_bytes} bytes");
-        Self { closes: true, ..Self::new(StatusCode::PAYLOAD_TOO_LARGE, "payload_too_large", detail) }
+        Self { closes: true, ..Self::new(HttpCode::PayloadTooLarge, detail) }
     }
 
     pub fn unsupported_media_type() -> Self {
-        Self::usual("unsupported_media_type").with(HeaderName::from_static("accept"), "application/json")
-    }
-
-    pub fn conflict(code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(StatusCode::CONFLICT, code, detail)
+        Self::usual(HttpCode::UnsupportedMediaType)
+            .with(HeaderName::from_static("accept"), "application/json")
     }
 
     pub fn stale_version(detail: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(StatusCode::PRECONDITION_FAILED, "stale_version", detail)
+        Self::new(CommandCode::StaleVersion, detail)
     }
 
     /// A body that can be read but says something that it may not.
     pub fn invalid(errors: Vec<FieldError>) -> Self {
-        Self { errors, ..Self::usual("validation_failed") }
+        Self { errors, ..Self::usual(GeneralCode::ValidationFailed) }
     }
 
     pub fn rate_limited(retry_after_s: u64) -> Self {
-        Self::usual("rate_limited").retry_after(retry_after_s)
+        Self::usual(HttpCode::RateLimited).retry_after(retry_after_s)
     }
 
     pub fn overloaded() -> Self {
-        Self::usual("overloaded").retry_after(1)
+        Self::usual(GeneralCode::Overloaded).retry_after(1)
     }
 
     pub fn unavailable() -> Self {
-        Self::usual("unavailable").retry_after(1)
+        Self::usual(GeneralCode::Unavailable).retry_after(1)
     }
 
     pub fn outcome_unknown() -> Self {
-        Self::usual("outcome_unknown").retry_after(1)
+        Self::usual(CommandCode::OutcomeUnknown).retry_after(1)
     }
 
     pub fn read_model_behind() -> Self {
-        Self::usual("read_model_behind").retry_after(1)
+        Self::usual(DownstreamCode::ReadModelBehind).retry_after(1)
     }
 
     pub fn deadline_exceeded() -> Self {
-        Self::usual("deadline_exceeded")
+        Self::usual(GeneralCode::DeadlineExceeded)
     }
 
     pub fn internal() -> Self {
-        Self::usual("internal")
+        Self::usual(GeneralCode::Internal)
     }
 
     #[must_use]
@@ -170,7 +169,7 @@ impl Problem {
     #[must_use]
     pub fn at(mut self, pointer: String) -> Self {
         let detail = self.detail.clone().into_owned();
-        self.errors.push(FieldError { pointer, code: self.code, detail });
+        self.errors.push(FieldError { pointer, code: self.code.as_str(), detail });
         self
     }
 
@@ -178,8 +177,12 @@ impl Problem {
         self.with(header::RETRY_AFTER, seconds)
     }
 
-    pub fn code(&self) -> &'static str {
+    pub fn code(&self) -> Code {
         self.code
+    }
+
+    pub fn status(&self) -> StatusCode {
+        catalogue::status(self.code.kind())
     }
 
     /// What a foreign error comes to: ours as it is, the framework's by its status.
@@ -189,24 +192,20 @@ impl Problem {
         }
         Cow::Owned(match error.as_response_error().status_code() {
             StatusCode::NOT_FOUND => Self::not_found(),
-            StatusCode::METHOD_NOT_ALLOWED => Self::usual("method_not_allowed"),
+            StatusCode::METHOD_NOT_ALLOWED => Self::usual(HttpCode::MethodNotAllowed),
             StatusCode::REQUEST_TIMEOUT => Self::request_timeout(),
-            StatusCode::PAYLOAD_TOO_LARGE => Self::usual("payload_too_large"),
-            status if status.is_client_error() => Self::usual("malformed_request"),
+            StatusCode::PAYLOAD_TOO_LARGE => Self::usual(HttpCode::PayloadTooLarge),
+            status if status.is_client_error() => Self::usual(HttpCode::MalformedRequest),
             _ => Self::internal(),
         })
     }
 
     /// The answer to the request `request_id` for `instance`.
     pub fn render(&self, instance: &str, request_id: &str) -> HttpResponse {
-        let title = match entry(self.code) {
-            Some(entry) => Cow::Borrowed(entry.title),
-            None => Cow::Owned(catalogue::title_of(self.code)),
-        };
         let document = Document {
             r#type: format!("/problems/{}", self.code),
-            title,
-            status: self.status.as_u16(),
+            title: self.code.title(),
+            status: self.status().as_u16(),
             detail: &self.detail,
             instance,
             code: self.code,
@@ -214,7 +213,7 @@ impl Problem {
             errors: &self.errors,
         };
         let body = serde_json::to_vec(&document).expect("text and numbers serialize");
-        let mut response = HttpResponse::build(self.status);
+        let mut response = HttpResponse::build(self.status());
         response.insert_header((header::CONTENT_TYPE, MEDIA_TYPE)).insert_header(NO_STORE);
         for header in &self.headers {
             response.insert_header(header.clone());
@@ -241,59 +240,64 @@ impl fmt::Display for Problem {
 /// Only the status: `observe`, which knows the request, renders the rest.
 impl ResponseError for Problem {
     fn status_code(&self) -> StatusCode {
-        self.status
+        self.status()
     }
 
     fn error_response(&self) -> HttpResponse {
-        HttpResponse::new(self.status)
+        HttpResponse::new(self.status())
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
-    fn every_code_of_the_catalogue_has_one_entry_and_a_status() {
-        for entry in CATALOGUE {
-            assert_eq!(
-                CATALOGUE.iter().filter(|other| other.code == entry.code).count(),
-                1,
-                "{}",
-                entry.code
-            );
-            assert!(entry.status().is_client_error() || entry.status().is_server_error(), "{}", entry.code);
+    fn a_code_has_one_meaning_one_title_and_a_status_of_an_error() {
+        let mut names = BTreeSet::new();
+        for code in catalogue() {
+            assert!(names.insert(code.as_str()), "{code} is declared twice");
+            assert!(!code.title().is_empty(), "{code}");
+            let status = status(code.kind());
+            assert!(status.is_client_error() || status.is_server_error(), "{code}");
+            // It is sent as the detail, where no Markdown is read.
+            let meaning = code.meaning();
+            assert!(meaning.ends_with('.') && !meaning.contains(['`', '#', '*']), "{code}: {meaning}");
         }
     }
 
+    /// Clients match on these; each status is part of the contract too.
     #[test]
-    fn every_kind_of_problem_stands_in_the_catalogue() {
-        for problem in [
-            Problem::malformed(""),
-            Problem::unknown_parameter(""),
-            Problem::idempotency_key_required(),
-            Problem::unauthenticated(),
-            Problem::invalid_token(),
-            Problem::forbidden(""),
-            Problem::not_found(),
-            Problem::method_not_allowed("GET"),
-            Problem::not_acceptable(),
-            Problem::request_timeout(),
-            Problem::payload_too_large(1),
-            Problem::unsupported_media_type(),
-            Problem::conflict("already_running", ""),
-            Problem::stale_version(""),
-            Problem::invalid(vec![]),
-            Problem::rate_limited(1),
-            Problem::overloaded(),
-            Problem::unavailable(),
-            Problem::outcome_unknown(),
-            Problem::read_model_behind(),
-            Problem::deadline_exceeded(),
-            Problem::internal(),
+    fn the_codes_of_the_contract_are_there() {
+        for (status, codes) in [
+            (400, &["malformed_request", "idempotency_key_required", "unknown_parameter"][..]),
+            (401, &["unauthenticated"]),
+            (403, &["forbidden"]),
+            (404, &["not_found"]),
+            (405, &["method_not_allowed"]),
+            (406, &["not_acceptable"]),
+            (408, &["request_timeout"]),
+            (409, &["conflict", "already_exists", "idempotency_in_flight", "already_running"]),
+            (412, &["stale_version"]),
+            (413, &["payload_too_large"]),
+            (415, &["unsupported_media_type"]),
+            (422, &["validation_failed", "idempotency_key_reused", "insufficient_stock"]),
+            (422, &["product_not_found", "product_not_published", "product_archived", "price_not_available"]),
+            (422, &["order_not_confirmable", "order_not_cancellable", "order_not_shippable"]),
+            (422, &["order_not_deliverable", "shipment_exceeds_order", "nothing_to_ship"]),
+            (422, &["currency_mismatch", "total_out_of_range", "too_many_currencies"]),
+            (422, &["stock_out_of_range", "nothing_to_adjust", "stock_not_promised"]),
+            (429, &["rate_limited"]),
+            (500, &["internal"]),
+            (503, &["overloaded", "unavailable", "outcome_unknown", "read_model_behind"]),
+            (504, &["deadline_exceeded"]),
         ] {
-            let entry = entry(problem.code).expect("in the catalogue");
-            assert_eq!(entry.status(), problem.status, "{}", problem.code);
+            for name in codes {
+                let code = find(name).expect(name);
+                assert_eq!(super::status(code.kind()).as_u16(), status, "{name}");
+            }
         }
     }
 

@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use daybook_domain::Position;
+use daybook_domain::{Position, code::GeneralCode};
 use daybook_migrations::{ErrorClass, classify};
 use sqlx::{Connection, PgConnection};
 
@@ -17,7 +17,7 @@ use super::{
     verdict::{Accepted, Accounted, Ending, ending},
 };
 use crate::{
-    error::{Failure, Refusal, RefusalKind},
+    error::{Failure, Refusal},
     receipt::{Key, Receipt},
     state::{StreamId, Wanted},
     work::Halt,
@@ -265,6 +265,6 @@ fn split(mut group: Group, groups: &mut Vec<Group>) {
 /// It stands alone now.
 fn refuse_data(group: Group, error: &sqlx::Error, done: &mut Redecided) {
     tracing::warn!(%error, "a command's data was refused by the database");
-    let refusal = Refusal::new(RefusalKind::Invalid, "validation_failed", "this can't be stored");
+    let refusal = Refusal::new(GeneralCode::ValidationFailed, "this can't be stored");
     done.answers.extend(group.submissions.into_iter().map(|s| (s, Err(refusal.clone().into()))));
 }

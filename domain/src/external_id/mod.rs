@@ -6,7 +6,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    code::GeneralCode,
     decider::{self, Decider},
+    rejection_codes,
     text::ExternalId,
 };
 
@@ -52,9 +54,9 @@ pub enum Rejection {
     Taken { by: String },
 }
 
-impl decider::Rejection for Rejection {
-    fn code(&self) -> &'static str {
-        "already_exists"
+rejection_codes! {
+    Rejection {
+        Taken => GeneralCode::AlreadyExists,
     }
 }
 

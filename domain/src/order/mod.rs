@@ -9,9 +9,11 @@ mod tests;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    decider,
+    code::GeneralCode,
+    codes, decider,
     money::{Currency, Money, Price},
     quantity::Quantity,
+    rejection_codes,
     sealed::Sealed,
     sku::Sku,
     text::{CustomerId, ExternalId, Metadata, ProductName, Reason, Reference},
@@ -210,21 +212,34 @@ pub enum Rejection {
     NothingToShip,
 }
 
-impl decider::Rejection for Rejection {
-    fn code(&self) -> &'static str {
-        match self {
-            Self::NotFound => "not_found",
-            Self::AlreadyExists => "already_exists",
-            Self::LineCount => "validation_failed",
-            Self::MixedCurrencies => "currency_mismatch",
-            Self::TotalOutOfRange => "total_out_of_range",
-            Self::NotConfirmable { .. } => "order_not_confirmable",
-            Self::NotCancellable { .. } => "order_not_cancellable",
-            Self::NotShippable { .. } => "order_not_shippable",
-            Self::NotDeliverable { .. } => "order_not_deliverable",
-            Self::MoreThanOrdered { .. } => "shipment_exceeds_order",
-            Self::NothingToShip => "nothing_to_ship",
-        }
+codes! {
+    "codes",
+    /// Why an order is refused, where the general codes don't say it.
+    pub enum OrderCode {
+        CurrencyMismatch = Invalid, "currency_mismatch", "Currency mismatch";
+        TotalOutOfRange = Invalid, "total_out_of_range", "Total out of range";
+        NotConfirmable = Invalid, "order_not_confirmable", "Order not confirmable";
+        NotCancellable = Invalid, "order_not_cancellable", "Order not cancellable";
+        NotShippable = Invalid, "order_not_shippable", "Order not shippable";
+        NotDeliverable = Invalid, "order_not_deliverable", "Order not deliverable";
+        ShipmentExceedsOrder = Invalid, "shipment_exceeds_order", "Shipment exceeds order";
+        NothingToShip = Invalid, "nothing_to_ship", "Nothing to ship";
+    }
+}
+
+rejection_codes! {
+    Rejection {
+        NotFound => GeneralCode::NotFound,
+        AlreadyExists => GeneralCode::AlreadyExists,
+        LineCount => GeneralCode::ValidationFailed,
+        MixedCurrencies => OrderCode::CurrencyMismatch,
+        TotalOutOfRange => OrderCode::TotalOutOfRange,
+        NotConfirmable => OrderCode::NotConfirmable,
+        NotCancellable => OrderCode::NotCancellable,
+        NotShippable => OrderCode::NotShippable,
+        NotDeliverable => OrderCode::NotDeliverable,
+        MoreThanOrdered => OrderCode::ShipmentExceedsOrder,
+        NothingToShip => OrderCode::NothingToShip,
     }
 }
 

@@ -383,7 +383,7 @@ fn what_does_not_exist_cannot_be_changed() {
 
 #[test]
 fn each_rejection_has_its_code() {
-    use decider::Rejection as _;
+    use decider::Rejection as R;
     let status = Status::Placed;
     let codes = [
         (Rejection::NotFound, "not_found"),
@@ -399,6 +399,7 @@ fn each_rejection_has_its_code() {
         (Rejection::NothingToShip, "nothing_to_ship"),
     ];
     for (rejection, code) in codes {
-        assert_eq!(rejection.code(), code);
+        assert_eq!(rejection.code().as_str(), code);
+        assert!(<Rejection as R>::CODES.contains(&rejection.code()));
     }
 }

@@ -9,8 +9,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    decider,
+    code::GeneralCode,
+    codes, decider,
     money::{Currency, Price},
+    rejection_codes,
     text::{Description, ExternalId, Metadata, ProductName},
     words,
 };
@@ -115,14 +117,21 @@ pub enum Rejection {
     TooManyCurrencies,
 }
 
-impl decider::Rejection for Rejection {
-    fn code(&self) -> &'static str {
-        match self {
-            Self::NotFound => "not_found",
-            Self::AlreadyExists => "already_exists",
-            Self::Archived => "product_archived",
-            Self::TooManyCurrencies => "too_many_currencies",
-        }
+codes! {
+    "codes",
+    /// Why a change of the catalogue is refused, where the general codes don't say it.
+    pub enum ProductCode {
+        Archived = Invalid, "product_archived", "Product archived";
+        TooManyCurrencies = Invalid, "too_many_currencies", "Too many currencies";
+    }
+}
+
+rejection_codes! {
+    Rejection {
+        NotFound => GeneralCode::NotFound,
+        AlreadyExists => GeneralCode::AlreadyExists,
+        Archived => ProductCode::Archived,
+        TooManyCurrencies => ProductCode::TooManyCurrencies,
     }
 }
 

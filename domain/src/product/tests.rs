@@ -223,7 +223,7 @@ fn an_archived_product_cannot_be_changed() {
 
 #[test]
 fn each_rejection_has_its_code() {
-    use decider::Rejection as _;
+    use decider::Rejection as R;
     let codes = [
         (Rejection::NotFound, "not_found"),
         (Rejection::AlreadyExists, "already_exists"),
@@ -231,7 +231,8 @@ fn each_rejection_has_its_code() {
         (Rejection::TooManyCurrencies, "too_many_currencies"),
     ];
     for (rejection, code) in codes {
-        assert_eq!(rejection.code(), code);
+        assert_eq!(rejection.code().as_str(), code);
+        assert!(<Rejection as R>::CODES.contains(&rejection.code()));
     }
 }
 

@@ -7,8 +7,10 @@ mod tests;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    decider,
+    code::GeneralCode,
+    codes, decider,
     ids::OrderId,
+    rejection_codes,
     text::{Reason, Reference},
 };
 
@@ -111,15 +113,24 @@ pub enum Rejection {
     NotPromised { promised: i64, requested: i64 },
 }
 
-impl decider::Rejection for Rejection {
-    fn code(&self) -> &'static str {
-        match self {
-            Self::Insufficient { .. } => "insufficient_stock",
-            Self::NotPositive => "validation_failed",
-            Self::TooMuch => "stock_out_of_range",
-            Self::NothingToAdjust => "nothing_to_adjust",
-            Self::NotPromised { .. } => "stock_not_promised",
-        }
+codes! {
+    "codes",
+    /// Why a movement of stock is refused, where the general codes don't say it.
+    pub enum StockCode {
+        Insufficient = Invalid, "insufficient_stock", "Insufficient stock";
+        OutOfRange = Invalid, "stock_out_of_range", "Stock out of range";
+        NothingToAdjust = Invalid, "nothing_to_adjust", "Nothing to adjust";
+        NotPromised = Invalid, "stock_not_promised", "Stock not promised";
+    }
+}
+
+rejection_codes! {
+    Rejection {
+        Insufficient => StockCode::Insufficient,
+        NotPositive => GeneralCode::ValidationFailed,
+        TooMuch => StockCode::OutOfRange,
+        NothingToAdjust => StockCode::NothingToAdjust,
+        NotPromised => StockCode::NotPromised,
     }
 }
 

@@ -205,7 +205,7 @@ fn quantities_are_positive() {
 
 #[test]
 fn each_rejection_has_its_code() {
-    use decider::Rejection as _;
+    use decider::Rejection as R;
     let codes = [
         (Rejection::Insufficient { available: 0, requested: 1 }, "insufficient_stock"),
         (Rejection::NotPositive, "validation_failed"),
@@ -214,7 +214,8 @@ fn each_rejection_has_its_code() {
         (Rejection::NotPromised { promised: 0, requested: 1 }, "stock_not_promised"),
     ];
     for (rejection, code) in codes {
-        assert_eq!(rejection.code(), code);
+        assert_eq!(rejection.code().as_str(), code);
+        assert!(<Rejection as R>::CODES.contains(&rejection.code()));
     }
 }
 

@@ -9,6 +9,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use daybook_api::http::problem::catalogue;
+
 /// Which of our crates may know which: what is decided knows nobody, and the log joins the halves.
 const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("domain", &[]),
@@ -164,8 +166,9 @@ fn the_domain_uses_nothing_that_does_anything() {
 /// carries them, the configuration has the settings of both, and what both have to say is told in one way.
 #[test]
 fn the_halves_meet_only_in_the_wiring() {
-    let homes = ["wiring.rs", "app.rs", "config.rs", "error.rs", "http/answer.rs"]
-        .map(|home| format!("api/src/{home}"));
+    let homes =
+        ["wiring.rs", "app.rs", "config.rs", "error.rs", "http/answer.rs", "http/problem/catalogue.rs"]
+            .map(|home| format!("api/src/{home}"));
     let both = rust_files().into_iter().filter(|file| file.path.starts_with("api/src/")).filter(|file| {
         let text = file.without_tests();
         text.contains("daybook_commands::") && text.contains("daybook_projections::")
@@ -237,6 +240,36 @@ fn what_leaves_the_house_is_the_public_event() {
             && marks.iter().any(|mark| file.without_tests().contains(mark))
     });
     none("tell of events with published::publish", tellers.map(|file| file.path));
+}
+
+/// A page that lies about, or a room whose codes the catalogue doesn't have.
+#[test]
+fn every_page_about_a_code_belongs_to_a_code_of_the_catalogue() {
+    let pages =
+        ["domain", "commands", "projections", "api"].into_iter().flat_map(|krate| files(krate, ".md"));
+    let about: BTreeSet<String> = pages
+        .filter_map(|page| Some(page.path.split_once("/codes/")?.1.trim_end_matches(".md").to_owned()))
+        .collect();
+    let codes: BTreeSet<String> = catalogue().map(|code| code.to_string()).collect();
+    none("list the room of these in the catalogue, or delete their pages", about.difference(&codes).cloned());
+    none("these have no page", codes.difference(&about).cloned());
+}
+
+/// A code is compared as a value: `GeneralCode::NotFound`, or by its kind. `load` is a client of the API and knows
+/// codes as they are sent.
+#[test]
+fn codes_are_not_compared_as_text() {
+    let homes =
+        ["domain", "commands", "projections", "api"].into_iter().flat_map(|krate| files(krate, ".rs"));
+    let found = homes.filter(|file| !file.path.starts_with("api/src/cli/load/")).flat_map(|file| {
+        let compares = |line: &&str| {
+            let marks = |code| [format!("= \"{code}\""), format!("\"{code}\" =>"), format!("\"{code}\" |")];
+            catalogue().any(|code| marks(code).iter().any(|mark| line.contains(mark)))
+        };
+        let lines = file.without_tests().lines().filter(compares);
+        lines.map(|line| format!("{}: {}", file.path, line.trim())).collect::<Vec<_>>()
+    });
+    none("name the enum's variant", found);
 }
 
 #[test]

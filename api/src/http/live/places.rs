@@ -76,7 +76,7 @@ mod tests {
     #[test]
     fn a_place_is_free_again_when_its_follower_has_left() {
         let places = Places::new(3, 2);
-        let code = |taken: Result<Place, Problem>| taken.map(drop).map_err(|problem| problem.code());
+        let code = |taken: Result<Place, Problem>| taken.map(drop).map_err(|problem| problem.code().as_str());
         let first = places.take("ann").expect("a place");
         let _second = places.take("ann").expect("a place");
         assert_eq!(code(places.take("ann")), Err("rate_limited"));

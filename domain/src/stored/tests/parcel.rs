@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::*;
-use crate::{Position, Record, decider, upcast::Step};
+use crate::{Code, Position, Record, decider, upcast::Step};
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 struct Parcel {
@@ -24,12 +24,13 @@ enum Packed {
 }
 
 #[derive(Debug, thiserror::Error)]
-#[error("never")]
-struct Never;
+enum Never {}
 
 impl decider::Rejection for Never {
-    fn code(&self) -> &'static str {
-        "never"
+    const CODES: &'static [Code] = &[];
+
+    fn code(&self) -> Code {
+        match *self {}
     }
 }
 

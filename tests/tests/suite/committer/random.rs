@@ -10,9 +10,11 @@ use daybook_commands::{
     stock::{AdjustStock, ReceiveStock},
 };
 use daybook_domain::{
+    code::GeneralCode,
     ids::OrderId,
     order::Pieces,
     policy::{Actor, Role},
+    stock::StockCode,
 };
 use daybook_tests::{
     Log, Shop, TestDatabase,
@@ -145,7 +147,11 @@ fn assert_understandable(answer: &Answer) {
         Err(failure) => panic!("{failure}"),
     }
     if let Err(CommandError::Refused(refusal)) = answer {
-        let defects = ["stock_not_promised", "validation_failed", "stock_out_of_range"];
+        let defects = [
+            StockCode::NotPromised.code(),
+            GeneralCode::ValidationFailed.code(),
+            StockCode::OutOfRange.code(),
+        ];
         assert!(!defects.contains(&refusal.code), "{refusal}");
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use daybook_api::http::problem::catalogue;
 use daybook_domain::policy::Role;
 use daybook_tests::TestApp;
 use reqwest::Method;
@@ -10,39 +11,14 @@ use serde_json::{Value, json};
 #[tokio::test(flavor = "multi_thread")]
 async fn every_problem_has_a_page() {
     let app = TestApp::start().await;
-    for code in [
-        "malformed_request",
-        "idempotency_key_required",
-        "unknown_parameter",
-        "unauthenticated",
-        "forbidden",
-        "not_found",
-        "method_not_allowed",
-        "not_acceptable",
-        "request_timeout",
-        "conflict",
-        "already_exists",
-        "idempotency_in_flight",
-        "already_running",
-        "stale_version",
-        "payload_too_large",
-        "unsupported_media_type",
-        "validation_failed",
-        "idempotency_key_reused",
-        "rate_limited",
-        "internal",
-        "overloaded",
-        "unavailable",
-        "outcome_unknown",
-        "read_model_behind",
-        "deadline_exceeded",
-        "insufficient_stock",
-        "product_not_published",
-        "order_not_cancellable",
-    ] {
+    for code in catalogue() {
         let page = app.anonymous.get(&format!("/problems/{code}")).await.expect(200);
         assert!(page.header("content-type").unwrap().starts_with("text/html"), "{code}");
-        assert!(page.text().contains(code));
+        let text = page.text();
+        for part in [code.as_str(), code.title(), "<h2>Why it happens</h2>", "<h2>What you can do</h2>"] {
+            assert!(text.contains(part), "{code}: {part}");
+        }
+        assert!(!text.contains('`') && !text.contains("## "), "{code}: no Markdown is left");
     }
     let unknown = app.anonymous.get("/problems/%3Cscript%3Ealert(1)%3C%2Fscript%3E").await;
     assert_eq!(unknown.status, 404);

@@ -1,0 +1,23 @@
+//! Every code of the domain: its rooms, each with its own list.
+
+#[cfg(test)]
+mod tests;
+
+use crate::{
+    code::{Code, GeneralCode},
+    order::OrderCode,
+    policy::PolicyCode,
+    pricing::PricingCode,
+    product::ProductCode,
+    stock::StockCode,
+};
+
+/// The codes, room by room.
+pub const ROOMS: &[&[Code]] = &[
+    GeneralCode::CODES,
+    PolicyCode::CODES,
+    ProductCode::CODES,
+    PricingCode::CODES,
+    StockCode::CODES,
+    OrderCode::CODES,
+];
