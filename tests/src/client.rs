@@ -52,6 +52,11 @@ impl Client {
         Self { base, ..self.clone() }
     }
 
+    /// Where it asks.
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
     /// A request that has the token and nothing else.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let request = self.http.request(method, format!("{}{path}", self.base));

@@ -1,12 +1,15 @@
 //! `daybook load`: replays a file of invoices through the HTTP API, as support would.
 //!
 //! Repeating a load changes nothing. Within the seven days that idempotency keys are kept, every
-//! command is answered from memory; later, products and orders are refused as `already_exists`, which
-//! counts as loaded, and goods are received only up to the pieces that the file needs, if fewer are on
-//! hand. (So after keys have expired *and* goods were shipped, a repeat tops the stock up again.)
+//! command is answered from memory. Later, and for a file that was changed meanwhile, products and orders
+//! are refused as `already_exists`: then they are read and compared. What is equal counts as loaded; what
+//! is not is named and counts as rejected. Goods are received only up to the pieces that the file needs, if
+//! fewer are on hand. (So after keys have expired *and* goods were shipped, a repeat tops the stock up again.)
 
 mod client;
+mod compare;
 mod drive;
+mod lookup;
 mod plan;
 mod rows;
 mod tally;
@@ -27,6 +30,9 @@ pub struct Args {
     /// Where the API listens. Default: the configured address.
     #[arg(long)]
     pub url: Option<String>,
+    /// The character in front of a number's decimals: . or ,
+    #[arg(long, value_name = "CHARACTER", default_value = ".")]
+    pub decimal: plan::Decimal,
     /// Commands under way at the same time.
     #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=1_000))]
     pub concurrency: u16,
@@ -46,18 +52,32 @@ pub enum LoadError {
     #[error(transparent)]
     Client(#[from] ClientError),
     /// Everything else was loaded, and the figures are printed.
-    #[error("{0} commands were refused")]
-    Refused(u64),
+    #[error(
+        "not everything was loaded: {unreadable} invoices can't be read, {refused} commands were refused"
+    )]
+    Incomplete { unreadable: u64, refused: u64 },
 }
 
+/// How many faults of a file are shown.
+const SHOWN_FAULTS: usize = 100;
+
 /// Loads the file and prints what came of it: figures of the file alone, then one line of what the
-/// server accepted.
+/// server accepted. What can't be read is told on stderr before anything is sent.
 pub async fn run(args: &Args, token: String, config: &Config) -> Result<(), LoadError> {
-    let plan = plan::plan(&rows::read(&args.orders)?, args.limit);
+    let plan = plan::plan(&rows::read(&args.orders)?, args.limit, args.decimal);
+    for fault in plan.faults.iter().take(SHOWN_FAULTS) {
+        eprintln!("{fault}");
+    }
+    if let Some(more) = plan.faults.len().checked_sub(SHOWN_FAULTS + 1) {
+        eprintln!("... and {} more that can't be read", more + 1);
+    }
     let url = args.url.clone().unwrap_or_else(|| config.api_url());
     let client = client::Client::new(&url, token)?;
     let started = Instant::now();
     let tally = drive::drive(&plan, &client, args.concurrency.into()).await?;
     print!("{}", tally::report(&plan, &tally, started.elapsed()));
-    if tally.rejected() > 0 { Err(LoadError::Refused(tally.rejected())) } else { Ok(()) }
+    match (plan.unreadable_invoices, tally.rejected()) {
+        (0, 0) => Ok(()),
+        (unreadable, refused) => Err(LoadError::Incomplete { unreadable, refused }),
+    }
 }

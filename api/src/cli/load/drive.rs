@@ -9,24 +9,26 @@ use daybook_domain::quantity::Quantity;
 use futures::{Stream, StreamExt, TryStreamExt, stream};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
-use tracing::warn;
 
 use super::{
     client::{Answer, Client, ClientError, Refusal},
+    compare::{CURRENCY, order_differences, product_differences},
+    lookup::{Lookup, LookupError},
     plan::{Order, Plan, Product},
     tally::Tally,
 };
 
-const CURRENCY: &str = "GBP";
-/// How many pages of a customer's orders are searched for one that was loaded long ago.
-const MAX_PAGES: u32 = 1_000;
+/// What is refused because there is such a thing already: whether it is the same remains to be seen.
+const ALREADY_EXISTS: &str = "already_exists";
+/// The code of what is there already, and otherwise than in the file.
+const DIFFERS: &str = "differs";
 
 /// Sends everything, `concurrency` commands at a time. Ends early only if the server can't be reached
 /// or doesn't know us.
 pub async fn drive(plan: &Plan, client: &Client, concurrency: usize) -> Result<Tally, ClientError> {
     let tally = Mutex::new(Tally::default());
-    let sender = Sender { client, tally: &tally };
     let bar = progress_bar(plan.products.len() + plan.orders.len());
+    let sender = Sender { client, lookup: Lookup::new(client, plan), tally: &tally, bar: &bar };
     bar.set_message("products");
     let products = stream::iter(&plan.products).map(|product| sender.product(product));
     count(products.buffer_unordered(concurrency), &bar).await?;
@@ -57,7 +59,9 @@ fn progress_bar(length: usize) -> ProgressBar {
 
 struct Sender<'a> {
     client: &'a Client,
+    lookup: Lookup<'a>,
     tally: &'a Mutex<Tally>,
+    bar: &'a ProgressBar,
 }
 
 /// A command that the server has carried out, now or before.
@@ -74,8 +78,8 @@ impl Sender<'_> {
         let body = json!({ "sku": sku, "name": product.name, "price": gbp(product.price_minor) });
         let (is_new, position) =
             match self.client.command(&["v1", "products"], &format!("product-{sku}"), &body).await? {
-                Answer::Refused(refusal) if refusal.code == "already_exists" => {
-                    self.count(true);
+                Answer::Refused(refusal) if refusal.code == ALREADY_EXISTS => {
+                    self.compare_product(product).await?;
                     (false, None)
                 }
                 answer => match self.done(answer, "product", sku) {
@@ -116,72 +120,65 @@ impl Sender<'_> {
         }
     }
 
+    /// Orders name their own prices, so they are sent also if the catalogue's product differs.
+    async fn compare_product(&self, product: &Product) -> Result<(), ClientError> {
+        let sku = product.sku.as_str();
+        match self.lookup.product(product).await {
+            Ok(there) => self.compared("product", sku, &product_differences(product, &there)),
+            Err(LookupError::Refused(refusal)) => self.refused(&refusal, "product", sku),
+            Err(LookupError::Client(error)) => return Err(error),
+        }
+        Ok(())
+    }
+
     async fn order(&self, order: &Order) -> Result<(), ClientError> {
         let invoice = order.invoice.as_str();
         let answer =
             self.client.command(&["v1", "orders"], &format!("order-{invoice}"), &order_body(order)).await?;
         let id = match answer {
-            Answer::Refused(refusal) if refusal.code == "already_exists" => {
-                self.count(true);
-                self.count_order(order.lines.len() as u64, order.total_minor);
-                None
+            Answer::Refused(refusal) if refusal.code == ALREADY_EXISTS => {
+                self.compare_order(order, &refusal).await?
             }
-            answer => {
-                let Some(done) = self.done(answer, "order", invoice) else { return Ok(()) };
-                let (id, lines, total_minor) = read_order(&done.body)?;
-                self.count_order(lines, total_minor);
-                Some(id)
-            }
+            answer => match self.done(answer, "order", invoice) {
+                Some(done) => {
+                    let (id, lines, total_minor) = read_order(&done.body)?;
+                    self.count_order(lines, total_minor);
+                    Some(id)
+                }
+                None => None,
+            },
         };
-        match &order.cancelled_by {
-            Some(by) => self.cancel(order, id, by.as_str()).await,
-            None => Ok(()),
+        match (id, &order.cancelled_by) {
+            (Some(id), Some(by)) => self.cancel(&id, by.as_str()).await,
+            _ => Ok(()),
         }
     }
 
-    /// `id`: if the order's own answer told it.
-    async fn cancel(&self, order: &Order, id: Option<String>, by: &str) -> Result<(), ClientError> {
-        let id = match id {
-            Some(id) => Some(id),
-            None => self.find_order(order).await?,
-        };
-        let Some(id) = id else {
-            let refusal = Refusal { status: 404, code: "not_found".into(), ..Refusal::default() };
-            self.refused(&refusal, "cancellation", by);
-            return Ok(());
-        };
+    /// The id of the order that is there already, if it is the invoice's.
+    async fn compare_order(&self, order: &Order, refusal: &Refusal) -> Result<Option<String>, ClientError> {
+        let invoice = order.invoice.as_str();
+        match self.lookup.order(order).await {
+            Ok(Some(there)) => {
+                let differences = order_differences(order, &there);
+                self.compared("order", invoice, &differences);
+                if differences.is_empty() {
+                    self.count_order(there.lines.len() as u64, there.total.amount);
+                    return Ok(Some(there.id));
+                }
+            }
+            Ok(None) => self.refused(refusal, "order", invoice),
+            Err(LookupError::Refused(refusal)) => self.refused(&refusal, "order", invoice),
+            Err(LookupError::Client(error)) => return Err(error),
+        }
+        Ok(None)
+    }
+
+    async fn cancel(&self, id: &str, by: &str) -> Result<(), ClientError> {
         let body = json!({ "reason": format!("Invoice {by}") });
-        if self.send(&["v1", "orders", &id, "cancellation"], "cancellation", by, &body).await?.is_some() {
+        if self.send(&["v1", "orders", id, "cancellation"], "cancellation", by, &body).await?.is_some() {
             self.with_tally(|tally| tally.cancellations += 1);
         }
         Ok(())
-    }
-
-    /// The id of an order that was loaded so long ago that its idempotency key is forgotten.
-    async fn find_order(&self, order: &Order) -> Result<Option<String>, ClientError> {
-        let customer = order.customer.as_ref().map_or("", |customer| customer.as_str());
-        let mut after: Option<String> = None;
-        for _ in 0..MAX_PAGES {
-            let mut parameters = vec![("customer", customer), ("limit", "100")];
-            parameters.extend(after.as_deref().map(|after| ("after", after)));
-            let page = match self.client.query(&["v1", "orders"], &parameters, None).await? {
-                Answer::Accepted { body, .. } => body,
-                Answer::Refused(refusal) => {
-                    self.refused(&refusal, "orders of a customer", customer);
-                    return Ok(None);
-                }
-            };
-            let orders = page["data"].as_array().map_or(&[][..], Vec::as_slice);
-            let found = orders.iter().find(|found| found["external_id"] == order.invoice.as_str());
-            if let Some(found) = found {
-                return Ok(found["id"].as_str().map(str::to_owned));
-            }
-            match page["next"].as_str() {
-                Some(next) => after = Some(next.to_owned()),
-                None => return Ok(None),
-            }
-        }
-        Ok(None)
     }
 
     async fn send(
@@ -210,11 +207,31 @@ impl Sender<'_> {
     }
 
     fn refused(&self, refusal: &Refusal, what: &str, about: &str) {
-        warn!(what, about, status = refusal.status, code = refusal.code, detail = refusal.detail, "refused");
+        let Refusal { status, code, detail } = refusal;
+        self.tell(&format!("{what} {about} refused: {status} {code}: {detail}"));
+        self.reject(code);
+    }
+
+    /// Counts what was there already: as done before, if nothing differs.
+    fn compared(&self, what: &str, about: &str, differences: &[String]) {
+        if differences.is_empty() {
+            self.count(true);
+        } else {
+            self.tell(&format!("{what} {about} is there already and differs: {}", differences.join("; ")));
+            self.reject(DIFFERS);
+        }
+    }
+
+    fn reject(&self, code: &str) {
         self.with_tally(|tally| {
             tally.commands += 1;
-            *tally.rejected.entry(refusal.code.clone()).or_default() += 1;
+            *tally.rejected.entry(code.to_owned()).or_default() += 1;
         });
+    }
+
+    /// A line on stderr, beside the progress bar.
+    fn tell(&self, text: &str) {
+        self.bar.suspend(|| eprintln!("{text}"));
     }
 
     fn count(&self, replayed: bool) {

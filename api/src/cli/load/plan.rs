@@ -2,15 +2,18 @@
 //! A pure function of the rows, so that the same file is always loaded in the same way.
 //!
 //! - A line becomes an order's line if it sells goods: a positive quantity, a description, a positive
-//!   price in whole pence. Everything else is counted by [`Unmapped`] reason; each row of the file is
-//!   counted once.
-//! - An invoice becomes an order of the lines that it has left, if any.
+//!   price in whole pence. What is not meant for a catalogue (postage, samples, corrections) is counted by
+//!   [`Unmapped`] reason.
+//! - A cell that can't be read, or holds more than an order can have, is a [`Fault`]. Its whole invoice is
+//!   left out: the rest of it would be another order.
+//! - An invoice becomes an order of the lines that it has left, if any. Each row of the file is counted once.
 //! - An invoice whose number starts with `C` takes goods back. If it comes from the same customer as an
 //!   order further up in the file and names exactly that order's lines (codes, quantities, prices), it
 //!   cancels it; with several such orders, the last one. Each order is cancelled once. An order further
 //!   down is not meant: people were credited for something old before they were billed anew.
 //! - A product is named and priced as most of its lines are; with equally many, as the first of them.
 
+mod fault;
 mod goods;
 mod line;
 
@@ -24,9 +27,11 @@ use daybook_domain::{
 };
 
 use super::rows::Row;
-use line::{Direction, read_line};
+use line::{Direction, NoLine, read_line};
 
+pub use fault::Fault;
 pub use goods::{Line, Unmapped};
+pub use line::Decimal;
 
 #[derive(Debug)]
 pub struct Plan {
@@ -34,8 +39,13 @@ pub struct Plan {
     pub products: Vec<Product>,
     /// In the file's order.
     pub orders: Vec<Order>,
-    /// Rows by why they are left out.
+    /// Rows that are not meant for a catalogue, by why.
     pub unmapped: BTreeMap<Unmapped, u64>,
+    /// What can't be read, in the file's order within each invoice.
+    pub faults: Vec<Fault>,
+    /// Invoices that are left out because of a fault, and all of their rows.
+    pub unreadable_invoices: u64,
+    pub unreadable_rows: u64,
     /// Rows that belong to invoices that cancel an order.
     pub cancelling_rows: u64,
 }
@@ -65,8 +75,8 @@ pub struct Order {
 }
 
 /// The plan for the first `limit` invoices.
-pub fn plan(rows: &[Row], limit: Option<usize>) -> Plan {
-    let mut planner = Planner::default();
+pub fn plan(rows: &[Row], limit: Option<usize>, decimal: Decimal) -> Plan {
+    let mut planner = Planner { decimal, ..Planner::default() };
     for invoice in invoices(rows).into_iter().take(limit.unwrap_or(usize::MAX)) {
         if invoice[0].invoice_no.starts_with('C') {
             planner.cancellation(&invoice);
@@ -74,8 +84,10 @@ pub fn plan(rows: &[Row], limit: Option<usize>) -> Plan {
             planner.sale(&invoice);
         }
     }
-    let Planner { orders, unmapped, cancelling_rows, .. } = planner;
-    Plan { products: products(&orders), orders, unmapped, cancelling_rows }
+    let Planner { orders, unmapped, faults, unreadable_invoices, unreadable_rows, cancelling_rows, .. } =
+        planner;
+    let products = products(&orders);
+    Plan { products, orders, unmapped, faults, unreadable_invoices, unreadable_rows, cancelling_rows }
 }
 
 impl Plan {
@@ -112,34 +124,36 @@ type Mirror = (CustomerId, Vec<(Sku, Quantity, i64)>);
 
 #[derive(Default)]
 struct Planner {
+    decimal: Decimal,
     orders: Vec<Order>,
     /// Orders that can still be cancelled, by index, the latest last.
     open: HashMap<Mirror, Vec<usize>>,
     unmapped: BTreeMap<Unmapped, u64>,
+    faults: Vec<Fault>,
+    unreadable_invoices: u64,
+    unreadable_rows: u64,
     cancelling_rows: u64,
+}
+
+/// An invoice that could be read as a whole and has at least one line.
+struct Invoice {
+    number: ExternalId,
+    customer: Option<CustomerId>,
+    lines: Vec<Line>,
+    total_minor: i64,
 }
 
 impl Planner {
     fn sale(&mut self, rows: &[&Row]) {
-        let lines = self.lines(rows, Direction::Sold);
-        if lines.is_empty() {
+        let Some(Invoice { number, customer, lines, total_minor }) = self.read(rows, Direction::Sold) else {
             return;
-        }
-        if lines.len() > MAX_LINES {
-            return self.leave_out(Unmapped::TooManyLines, lines.len());
-        }
-        let Ok((invoice, customer)) = head(rows[0]) else {
-            return self.leave_out(Unmapped::Unreadable, lines.len());
-        };
-        let Some(total_minor) = total(&lines) else {
-            return self.leave_out(Unmapped::OutOfRange, lines.len());
         };
         if let Some(customer) = &customer {
             let mirror = (customer.clone(), sorted(&lines));
             self.open.entry(mirror).or_default().push(self.orders.len());
         }
         self.orders.push(Order {
-            invoice,
+            invoice: number,
             customer,
             country: rows[0].country.trim().to_owned(),
             invoice_date: rows[0].invoice_date.trim().to_owned(),
@@ -150,32 +164,52 @@ impl Planner {
     }
 
     fn cancellation(&mut self, rows: &[&Row]) {
-        let lines = self.lines(rows, Direction::TakenBack);
-        let Ok((invoice, customer)) = head(rows[0]) else {
-            return self.leave_out(Unmapped::Unreadable, lines.len());
+        let Some(Invoice { number, customer, lines, .. }) = self.read(rows, Direction::TakenBack) else {
+            return;
         };
         let Some(customer) = customer else {
             return self.leave_out(Unmapped::CancelsForNobody, lines.len());
         };
         match self.open.get_mut(&(customer, sorted(&lines))).and_then(Vec::pop) {
             Some(order) => {
-                self.orders[order].cancelled_by = Some(invoice);
+                self.orders[order].cancelled_by = Some(number);
                 self.cancelling_rows += lines.len() as u64;
             }
             None => self.leave_out(Unmapped::CancelsNoWholeOrder, lines.len()),
         }
     }
 
-    /// The lines that are acceptable; the others are counted.
-    fn lines(&mut self, rows: &[&Row], direction: Direction) -> Vec<Line> {
-        let mut lines = Vec::new();
+    /// Counts the rows that are not meant for a catalogue; `None` if no other is left. A fault anywhere
+    /// leaves the whole invoice out instead.
+    fn read(&mut self, rows: &[&Row], direction: Direction) -> Option<Invoice> {
+        let (mut lines, mut left_out, mut faults) = (Vec::new(), Vec::new(), Vec::new());
         for row in rows {
-            match read_line(row, direction) {
+            match read_line(row, direction, self.decimal) {
                 Ok(line) => lines.push(line),
-                Err(reason) => self.leave_out(reason, 1),
+                Err(NoLine::Unmapped(reason)) => left_out.push(reason),
+                Err(NoLine::Unreadable(cells)) => faults.extend(cells),
             }
         }
-        lines
+        let is_empty = lines.is_empty();
+        let invoice = if is_empty { Ok(None) } else { invoice(rows[0], lines).map(Some) };
+        match invoice {
+            Ok(invoice) if faults.is_empty() => {
+                left_out.into_iter().for_each(|reason| self.leave_out(reason, 1));
+                invoice
+            }
+            Ok(_) => self.reject(rows, faults),
+            Err(fault) => {
+                faults.push(fault);
+                self.reject(rows, faults)
+            }
+        }
+    }
+
+    fn reject(&mut self, rows: &[&Row], faults: Vec<Fault>) -> Option<Invoice> {
+        self.faults.extend(faults);
+        self.unreadable_invoices += 1;
+        self.unreadable_rows += rows.len() as u64;
+        None
     }
 
     fn leave_out(&mut self, reason: Unmapped, rows: usize) {
@@ -185,12 +219,17 @@ impl Planner {
     }
 }
 
-/// The number of the invoice, and its customer: `17850.0` becomes `c17850`.
-fn head(row: &Row) -> Result<(ExternalId, Option<CustomerId>), daybook_domain::text::InvalidText> {
-    let customer = row.customer_id.trim();
-    let customer = customer.strip_suffix(".0").unwrap_or(customer);
-    let customer = if customer.is_empty() { None } else { Some(format!("c{customer}").parse()?) };
-    Ok((row.invoice_no.parse()?, customer))
+/// What the invoice's first row and all of its lines together must be.
+fn invoice(first: &Row, lines: Vec<Line>) -> Result<Invoice, Fault> {
+    let about = |problem: String| Fault::new(first, "InvoiceNo", &first.invoice_no, problem);
+    if lines.len() > MAX_LINES {
+        return Err(about(format!("has {} lines, more than the {MAX_LINES} of an order", lines.len())));
+    }
+    let number = first.invoice_no.parse::<ExternalId>().map_err(|error| about(error.to_string()))?;
+    let customer = line::customer(first)
+        .map_err(|error| Fault::new(first, "CustomerID", &first.customer_id, error.to_string()))?;
+    let total_minor = total(&lines).ok_or_else(|| about("comes to more than an order can".into()))?;
+    Ok(Invoice { number, customer, lines, total_minor })
 }
 
 fn total(lines: &[Line]) -> Option<i64> {

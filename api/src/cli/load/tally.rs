@@ -16,7 +16,7 @@ pub struct Tally {
     pub commands: u64,
     /// Commands that had been accepted before.
     pub replayed: u64,
-    /// Commands of any kind that were refused, by code.
+    /// Commands of any kind that were refused, by code; `differs` for what is there already, but otherwise.
     pub rejected: BTreeMap<String, u64>,
 }
 
@@ -39,6 +39,12 @@ pub fn report(plan: &Plan, tally: &Tally, took: Duration) -> String {
     for (code, commands) in &tally.rejected {
         line(format_args!("rejected_{code}={commands}"));
     }
+    line(format_args!(
+        "unreadable_cells={} unreadable_invoices={} unreadable_rows={}",
+        plan.faults.len(),
+        plan.unreadable_invoices,
+        plan.unreadable_rows,
+    ));
     line(format_args!("products={}", plan.products.len()));
     line(format_args!(
         "file_orders={} file_lines={} file_cancellations={} file_cancelling_rows={} file_total_minor={}",
@@ -52,14 +58,15 @@ pub fn report(plan: &Plan, tally: &Tally, took: Duration) -> String {
     #[allow(clippy::cast_precision_loss)]
     let commands_per_second = tally.commands as f64 / seconds.max(0.001);
     line(format_args!(
-        "orders={} lines={} cancellations={} rejected={} replayed={} unmapped={} total_minor={} \
-         seconds={seconds:.2} commands_per_second={commands_per_second:.0}",
+        "orders={} lines={} cancellations={} rejected={} replayed={} unmapped={} unreadable={} \
+         total_minor={} seconds={seconds:.2} commands_per_second={commands_per_second:.0}",
         tally.orders,
         tally.lines,
         tally.cancellations,
         tally.rejected(),
         tally.replayed,
         plan.unmapped.values().sum::<u64>(),
+        plan.unreadable_rows,
         tally.total_minor,
     ));
     report

@@ -12,28 +12,22 @@ pub struct Line {
     pub name: ProductName,
 }
 
-/// Why a row is left out.
+/// Why a row is not meant for a catalogue of goods.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Unmapped {
     /// Takes goods back without naming a customer.
     CancelsForNobody,
     /// Takes back other lines than a whole earlier order of the customer has.
     CancelsNoWholeOrder,
-    /// A price that is not in whole pence.
+    /// A price of less than a penny: a sample.
     FractionOfAPenny,
     NegativePrice,
     /// Without one it is a correction of stock, not a sale.
     NoDescription,
     /// Postage, fees, discounts, vouchers.
     NotGoods,
-    /// More pieces, or a larger amount, than an order can have.
-    OutOfRange,
     /// A correction of stock outside of a cancellation.
     QuantityNotPositive,
-    /// Of an invoice with more lines than an order can have.
-    TooManyLines,
-    /// A field doesn't contain what its column says.
-    Unreadable,
     /// A gift or a correction, not a sale.
     ZeroPrice,
 }
@@ -47,10 +41,7 @@ impl Unmapped {
             Self::NegativePrice => "negative_price",
             Self::NoDescription => "no_description",
             Self::NotGoods => "not_goods",
-            Self::OutOfRange => "out_of_range",
             Self::QuantityNotPositive => "quantity_not_positive",
-            Self::TooManyLines => "too_many_lines",
-            Self::Unreadable => "unreadable",
             Self::ZeroPrice => "zero_price",
         }
     }

@@ -5,7 +5,7 @@ use crate::cli::load::rows::parse;
 const SAMPLE: &str = include_str!("../../../../../tests/data/sample-orders.csv");
 
 fn sample() -> Plan {
-    plan(&parse(SAMPLE.as_bytes()).expect("a CSV file"), None)
+    plan(&parse(SAMPLE.as_bytes()).expect("a CSV file"), None, Decimal::Point)
 }
 
 fn rows(text: &str) -> Vec<Row> {
@@ -32,11 +32,12 @@ fn every_row_is_counted_once() {
     let plan = sample();
     let rows = parse(SAMPLE.as_bytes()).expect("a CSV file").len();
     let unmapped: u64 = plan.unmapped.values().sum();
+    assert_eq!(plan.unreadable_rows, 0);
     assert_eq!(plan.lines() as u64 + plan.cancelling_rows + unmapped, rows as u64);
 }
 
 #[test]
-fn every_reason_but_too_many_lines_occurs_in_the_sample() {
+fn every_reason_occurs_in_the_sample() {
     let expected = [
         (Unmapped::CancelsForNobody, 1),
         (Unmapped::CancelsNoWholeOrder, 2),
@@ -44,9 +45,7 @@ fn every_reason_but_too_many_lines_occurs_in_the_sample() {
         (Unmapped::NegativePrice, 1),
         (Unmapped::NoDescription, 1),
         (Unmapped::NotGoods, 4),
-        (Unmapped::OutOfRange, 1),
         (Unmapped::QuantityNotPositive, 1),
-        (Unmapped::Unreadable, 3),
         (Unmapped::ZeroPrice, 1),
     ];
     assert_eq!(sample().unmapped, BTreeMap::from(expected));
@@ -131,7 +130,7 @@ fn of_two_equal_orders_the_last_is_cancelled_and_each_once() {
     let line =
         |invoice: &str, quantity: &str| format!("{invoice},1,MUG,{quantity},2024-01-01,1.0,7.0,EIRE\n");
     let text = [line("1", "2"), line("C2", "-2"), line("C3", "-2")].concat();
-    let plan = super::plan(&rows(&text), None);
+    let plan = super::plan(&rows(&text), None, Decimal::Point);
     assert_eq!(cancelled_by(&plan, "1"), Some("C2".to_owned()));
     assert_eq!(plan.unmapped, BTreeMap::from([(Unmapped::CancelsNoWholeOrder, 1)]));
 }
@@ -144,20 +143,74 @@ fn a_cancellation_does_not_mean_an_order_further_down() {
 #[test]
 fn another_customers_order_is_not_cancelled() {
     let text = "1,1,MUG,2,2024-01-01,1.0,7.0,EIRE\nC2,1,MUG,-2,2024-01-01,1.0,8.0,EIRE\n";
-    assert_eq!(cancelled_by(&plan(&rows(text), None), "1"), None);
+    assert_eq!(cancelled_by(&plan(&rows(text), None, Decimal::Point), "1"), None);
+}
+
+/// `line column value` of each fault.
+fn faults(plan: &Plan) -> Vec<String> {
+    plan.faults.iter().map(|fault| format!("{} {} {}", fault.line, fault.column, fault.value)).collect()
+}
+
+/// Catches: the rest of an invoice taken for the whole of it.
+#[test]
+fn an_invoice_with_a_cell_that_cannot_be_read_is_left_out_as_a_whole() {
+    let text = "1,1,MUG,2,2024-01-01,\"2,55\",7.0,EIRE\n\
+                1,2,CUP,1,2024-01-01,3.10,7.0,EIRE\n\
+                1,POST,POSTAGE,1,2024-01-01,3.10,7.0,EIRE\n\
+                2,2,CUP,one,2024-01-01,3.10,7.0,EIRE\n\
+                2,2 2,CUP,1.5,2024-01-01,£3,7.0,EIRE\n\
+                3,2,CUP,2.0,2024-01-01,3.10,7.0,EIRE\n";
+    let plan = plan(&rows(text), None, Decimal::Point);
+    assert_eq!(
+        faults(&plan),
+        ["2 UnitPrice 2,55", "5 Quantity one", "6 StockCode 2 2", "6 Quantity 1.5", "6 UnitPrice £3"]
+    );
+    assert_eq!((plan.unreadable_invoices, plan.unreadable_rows), (2, 5));
+    assert_eq!(plan.unmapped, BTreeMap::new());
+    assert_eq!((plan.orders.len(), order(&plan, "3").total_minor), (1, 620));
 }
 
 #[test]
-fn an_invoice_with_more_lines_than_an_order_can_have_is_left_out() {
-    let text = "1,1,MUG,1,2024-01-01,1.0,7.0,EIRE\n".repeat(MAX_LINES + 1);
-    let plan = plan(&rows(&text), None);
+fn more_than_an_order_can_have_is_a_fault_and_no_smaller_order() {
+    let line = "1,1,MUG,1,2024-01-01,1.0,7.0,EIRE\n";
+    let dear = "2,1,MUG,100000,2024-01-01,9999999999.0,7.0,EIRE\n".repeat(100);
+    let many = "3,1,MUG,100001,2024-01-01,1.0,7.0,EIRE\n3,2,CUP,1,2024-01-01,1.0,7.0,EIRE\n";
+    let text = [&*line.repeat(MAX_LINES + 1), &*dear, many].concat();
+    let plan = plan(&rows(&text), None, Decimal::Point);
     assert!(plan.orders.is_empty() && plan.products.is_empty());
-    assert_eq!(plan.unmapped, BTreeMap::from([(Unmapped::TooManyLines, MAX_LINES as u64 + 1)]));
+    let first_of = |rows: usize| MAX_LINES + 1 + rows + 2;
+    assert_eq!(
+        faults(&plan),
+        [
+            "2 InvoiceNo 1".to_owned(),
+            format!("{} InvoiceNo 2", first_of(0)),
+            format!("{} Quantity 100001", first_of(100)),
+        ]
+    );
+    assert_eq!(plan.unreadable_rows, MAX_LINES as u64 + 1 + 100 + 2);
+}
+
+#[test]
+fn who_an_invoice_is_for_must_be_readable_too() {
+    let text =
+        format!("1,1,MUG,1,2024-01-01,1.0,{},EIRE\n1,2,CUP,1,2024-01-01,1.0,8,EIRE\n", "7".repeat(200));
+    let number = format!("{},1,MUG,1,2024-01-01,1.0,7.0,EIRE\n", "9".repeat(200));
+    assert!(faults(&plan(&rows(&text), None, Decimal::Point))[0].starts_with("2 CustomerID 7"));
+    assert!(faults(&plan(&rows(&number), None, Decimal::Point))[0].starts_with("2 InvoiceNo 9"));
+}
+
+#[test]
+fn a_fault_says_where_it_is_and_what_is_left_out_because_of_it() {
+    let plan = plan(&rows("7,1,MUG,two,2024-01-01,1.0,7.0,EIRE\n"), None, Decimal::Point);
+    assert_eq!(
+        plan.faults[0].to_string(),
+        "line 2, column Quantity: \"two\" is not a number; invoice 7 is left out"
+    );
 }
 
 #[test]
 fn a_limit_counts_invoices_of_every_kind() {
-    let plan = plan(&parse(SAMPLE.as_bytes()).expect("a CSV file"), Some(5));
+    let plan = plan(&parse(SAMPLE.as_bytes()).expect("a CSV file"), Some(5), Decimal::Point);
     assert_eq!((plan.orders.len(), plan.cancellations()), (4, 1));
 }
 

@@ -1,0 +1,149 @@
+//! Finds orders by the number of their invoice, which the API lists them without: first among those of
+//! their customer, else in one pass over all orders that is kept for every order that is looked for.
+
+use std::collections::{HashMap, HashSet};
+
+use serde::{Deserialize, de::DeserializeOwned};
+use tokio::sync::OnceCell;
+
+use super::{
+    client::{Answer, Client, ClientError, Refusal},
+    compare::{OrderThere, ProductThere},
+    plan::{Order, Plan, Product},
+};
+
+/// As many orders as the API gives at once.
+const PAGE: &str = "100";
+/// How many pages are looked through: a million orders.
+const MAX_PAGES: u32 = 10_000;
+/// A time that is still to come is now, as the log itself has it: no read model is behind that.
+const NOW: (&str, &str) = ("as_of", "9999-12-31T23:59:59Z");
+
+pub struct Lookup<'a> {
+    client: &'a Client,
+    /// The numbers of the plan's invoices: no other order is of interest.
+    invoices: HashSet<&'a str>,
+    all: OnceCell<HashMap<String, OrderThere>>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum LookupError {
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// The server doesn't let us look.
+    #[error("{} {}", .0.code, .0.detail)]
+    Refused(Refusal),
+}
+
+#[derive(Deserialize)]
+struct Page {
+    data: Vec<OrderThere>,
+    next: Option<String>,
+}
+
+impl<'a> Lookup<'a> {
+    pub fn new(client: &'a Client, plan: &'a Plan) -> Self {
+        let invoices = plan.orders.iter().map(|order| order.invoice.as_str()).collect();
+        Self { client, invoices, all: OnceCell::new() }
+    }
+
+    /// The product with that SKU, as the log has it at this moment.
+    pub async fn product(&self, product: &Product) -> Result<ProductThere, LookupError> {
+        let path = ["v1", "products", product.sku.as_str()];
+        Ok(self.ask(&path, &[NOW], None).await?.0)
+    }
+
+    /// The order that has the invoice's number, whosever it is.
+    pub async fn order(&self, order: &Order) -> Result<Option<OrderThere>, LookupError> {
+        let invoice = order.invoice.as_str();
+        if let Some(found) = self.all.get().and_then(|all| all.get(invoice)) {
+            return Ok(Some(found.clone()));
+        }
+        let head = self.head(order).await?;
+        if let Some(customer) = &order.customer {
+            let mut found = None;
+            let of_customer = [("customer", customer.as_str())];
+            self.pages(&of_customer, head.as_deref(), |there| {
+                found = found.take().or_else(|| is_of(&there, invoice).then_some(there));
+                found.is_none()
+            })
+            .await?;
+            if found.is_some() {
+                return Ok(found);
+            }
+        }
+        let all = self.all.get_or_try_init(|| self.read_all(head.as_deref())).await?;
+        Ok(all.get(invoice).cloned())
+    }
+
+    async fn read_all(&self, head: Option<&str>) -> Result<HashMap<String, OrderThere>, LookupError> {
+        let mut all = HashMap::new();
+        self.pages(&[], head, |there| {
+            if let Some(invoice) = there.external_id.clone().filter(|id| self.invoices.contains(id.as_str()))
+            {
+                all.insert(invoice, there);
+            }
+            true
+        })
+        .await?;
+        Ok(all)
+    }
+
+    /// Every order, the newest first, as long as `goes_on` says so.
+    async fn pages(
+        &self,
+        filter: &[(&str, &str)],
+        position: Option<&str>,
+        mut goes_on: impl FnMut(OrderThere) -> bool,
+    ) -> Result<(), LookupError> {
+        let mut after: Option<String> = None;
+        for _ in 0..MAX_PAGES {
+            let mut parameters = vec![("limit", PAGE)];
+            parameters.extend(filter);
+            parameters.extend(after.as_deref().map(|after| ("after", after)));
+            let (page, _): (Page, _) = self.ask(&["v1", "orders"], &parameters, position).await?;
+            if !page.data.into_iter().all(&mut goes_on) {
+                return Ok(());
+            }
+            match page.next {
+                Some(next) => after = Some(next),
+                None => return Ok(()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Where the log ends: lists must have come so far, to show what made the server refuse. `None` if even
+    /// the order's first product isn't there.
+    async fn head(&self, order: &Order) -> Result<Option<String>, LookupError> {
+        let Some(line) = order.lines.first() else { return Ok(None) };
+        let asked: Result<(serde::de::IgnoredAny, _), _> =
+            self.ask(&["v1", "products", line.sku.as_str()], &[NOW], None).await;
+        match asked {
+            Ok((_, position)) => Ok(position),
+            Err(LookupError::Refused(Refusal { status: 404, .. })) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The answer, and the position that it has seen.
+    async fn ask<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        parameters: &[(&str, &str)],
+        position: Option<&str>,
+    ) -> Result<(T, Option<String>), LookupError> {
+        match self.client.query(path, parameters, position).await? {
+            Answer::Accepted { body, position, .. } => {
+                let read =
+                    serde_json::from_value(body).map_err(|error| ClientError::Foreign(error.to_string()));
+                Ok((read?, position))
+            }
+            Answer::Refused(refusal) => Err(LookupError::Refused(refusal)),
+        }
+    }
+}
+
+fn is_of(there: &OrderThere, invoice: &str) -> bool {
+    there.external_id.as_deref() == Some(invoice)
+}

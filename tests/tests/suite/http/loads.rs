@@ -1,0 +1,198 @@
+//! `daybook load`, the program itself, with files as people have them.
+
+use std::{path::Path, process::Command};
+
+use daybook_domain::policy::Role;
+use daybook_tests::{TestApp, daybook::program, server::Folder};
+use serde_json::{Value, json};
+
+const HEADER: &str = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country";
+const SAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/data/sample-orders.csv");
+
+/// How a load ended.
+struct Loaded {
+    succeeded: bool,
+    out: String,
+    err: String,
+}
+
+impl Loaded {
+    /// A figure of the last line.
+    #[track_caller]
+    fn figure(&self, name: &str) -> i64 {
+        let last = self.out.lines().last().unwrap_or_else(|| panic!("figures are printed: {}", self.err));
+        let found = last.split(' ').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
+        found.and_then(|number| number.parse().ok()).unwrap_or_else(|| panic!("no {name} in {last}"))
+    }
+
+    #[track_caller]
+    fn figures<const N: usize>(&self, names: [&str; N]) -> [i64; N] {
+        names.map(|name| self.figure(name))
+    }
+
+    #[track_caller]
+    fn succeeded(self) -> Self {
+        assert!(self.succeeded, "{}{}", self.out, self.err);
+        self
+    }
+
+    #[track_caller]
+    fn failed(self) -> Self {
+        assert!(!self.succeeded, "{}{}", self.out, self.err);
+        self
+    }
+
+    /// Something is said of all of this on one line of stderr.
+    #[track_caller]
+    fn says(&self, words: &[&str]) {
+        let found = self.err.lines().any(|line| words.iter().all(|word| line.contains(word)));
+        assert!(found, "{words:?} in one line of:\n{}", self.err);
+    }
+}
+
+async fn load_file(app: &TestApp, file: &Path, arguments: &[&str]) -> Loaded {
+    let roles = [Role::Support, Role::Merchandiser, Role::Warehouse];
+    let mut command = Command::new(program());
+    command.args(["load", "--url", app.anonymous.base(), "--token", &app.token("loader", &roles)]);
+    command.arg("--orders").arg(file).args(arguments);
+    let ended = tokio::task::spawn_blocking(move || command.output()).await.unwrap().expect("it runs");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    Loaded { succeeded: ended.status.success(), out: text(&ended.stdout), err: text(&ended.stderr) }
+}
+
+async fn load_with(app: &TestApp, rows: &[&str], arguments: &[&str]) -> Loaded {
+    let folder = Folder::new("daybook-load", None);
+    let file = folder.path().join("orders.csv");
+    std::fs::write(&file, [HEADER, &rows.join("\n"), ""].join("\n")).expect("a file can be written");
+    load_file(app, &file, arguments).await
+}
+
+async fn load(app: &TestApp, rows: &[&str]) -> Loaded {
+    load_with(app, rows, &[]).await
+}
+
+/// Every order that there is, as support sees it.
+async fn orders(app: &TestApp) -> Vec<Value> {
+    app.settle().await;
+    let page = app.by(Role::Support).get("/v1/orders?limit=100").await.expect(200).json();
+    page["data"].as_array().expect("a list").clone()
+}
+
+/// After the seven days that keys are kept.
+async fn forget_keys(app: &TestApp) {
+    app.database.execute("DELETE FROM idempotency_keys").await;
+}
+
+const MUG: &str = "1,MUG,RED MUG,1,2024-01-01 10:00:00,3.10,7.0,EIRE";
+const CUP: &str = "1,CUP,BLUE CUP,2,2024-01-01 10:00:00,2.55,7.0,EIRE";
+const OTHER: &str = "2,MUG,RED MUG,1,2024-01-01 10:00:00,3.10,8.0,EIRE";
+const FIGURES: [&str; 4] = ["orders", "lines", "total_minor", "rejected"];
+
+/// Catches: a refusal taken for "loaded before"; totals that are the file's.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_that_is_there_already_with_other_lines_is_named_and_not_counted() {
+    let app = TestApp::start().await;
+    assert_eq!(load(&app, &[MUG]).await.succeeded().figures(FIGURES), [1, 1, 310, 0]);
+    let corrected = load(&app, &[MUG, CUP, OTHER]).await.failed();
+    assert_eq!(corrected.figures(FIGURES), [1, 1, 310, 1], "only the other invoice counts");
+    corrected.says(&["order 1", "lines", "2 CUP at 2.55"]);
+    corrected.says(&["order 1", "8.20", "3.10"]);
+    assert!(corrected.out.contains("rejected_differs=1\n"), "{}", corrected.out);
+    let totals: Vec<i64> = orders(&app).await.iter().filter_map(|o| o["total"]["amount"].as_i64()).collect();
+    assert_eq!(totals, [310, 310]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn somebody_elses_order_with_the_invoices_number_is_no_order_of_the_file() {
+    let app = TestApp::start().await;
+    app.sell("TEA-1", 1999, 10).await;
+    let support = app.by(Role::Support);
+    for (number, customer) in [("1", json!("carol")), ("2", Value::Null)] {
+        let order = json!({
+            "lines": [{"sku": "TEA-1", "quantity": 1}], "currency": "EUR", "external_id": number,
+            "customer": customer, "contact": {"name": "Carol", "email": "carol@example.com"},
+        });
+        support.post("/v1/orders", order).await.expect(201);
+    }
+    let loaded = load(&app, &[MUG, OTHER]).await.failed();
+    assert_eq!(loaded.figures(FIGURES), [0, 0, 0, 2]);
+    loaded.says(&["order 1", "customer", "c7", "carol"]);
+    loaded.says(&["order 2", "customer", "c8", "nobody"]);
+}
+
+/// The keys are forgotten, so everything is found and compared, orders of guests and cancelled ones too.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_load_that_is_repeated_after_its_keys_are_forgotten_counts_what_is_there() {
+    let app = TestApp::start().await;
+    let figures = ["orders", "lines", "total_minor", "rejected", "cancellations", "unreadable"];
+    let first = load_file(&app, Path::new(SAMPLE), &[]).await.succeeded();
+    assert_eq!(first.figure("replayed"), 0);
+    assert!(orders(&app).await.iter().any(|order| order["customer"].is_null()), "guests are among them");
+    let head = app.database.count("SELECT max(position) FROM events").await;
+    forget_keys(&app).await;
+    let again = load_file(&app, Path::new(SAMPLE), &[]).await.succeeded();
+    assert_eq!(again.figures(figures), first.figures(figures));
+    assert!(again.figure("orders") > 5 && again.figure("cancellations") == 2);
+    assert_eq!(again.err, "");
+    assert_eq!(app.database.count("SELECT max(position) FROM events").await, head, "nothing new happened");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_product_that_is_there_already_with_another_name_or_price_is_named() {
+    let app = TestApp::start().await;
+    for (sku, name, amount, currency) in
+        [("MUG", "RED MUG", 310, "GBP"), ("CUP", "Blue cup", 999, "GBP"), ("JUG", "JUG", 100, "EUR")]
+    {
+        let product = json!({"sku": sku, "name": name, "price": {"amount": amount, "currency": currency}});
+        app.by(Role::Merchandiser).post("/v1/products", product).await.expect(201);
+    }
+    let jug = "1,JUG,JUG,1,2024-01-01 10:00:00,1.00,7.0,EIRE";
+    let loaded = load(&app, &[MUG, CUP, jug]).await.failed();
+    // The order has its own prices.
+    assert_eq!(loaded.figures(FIGURES), [1, 3, 310 + 510 + 100, 2]);
+    loaded.says(&["product CUP", "name", "\"BLUE CUP\"", "\"Blue cup\"", "price", "2.55", "9.99"]);
+    loaded.says(&["product JUG", "price", "1.00", "none"]);
+    assert!(!loaded.err.contains("product MUG"), "{}", loaded.err);
+}
+
+/// Catches: the rest of an invoice loaded as a smaller order.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cell_that_cannot_be_read_is_named_and_its_invoice_left_out() {
+    let app = TestApp::start().await;
+    let bad = CUP.replace("2.55", "\"2,55\"");
+    let postage = "2,POST,POSTAGE,1,2024-01-01 10:00:00,4.95,8.0,EIRE";
+    let loaded = load(&app, &[MUG, &bad, OTHER, postage]).await.failed();
+    loaded.says(&["line 3", "UnitPrice", "\"2,55\"", "invoice 1"]);
+    assert_eq!(loaded.figures(FIGURES), [1, 1, 310, 0]);
+    assert_eq!(loaded.figures(["unmapped", "unreadable"]), [1, 2], "two counters");
+    assert_eq!(orders(&app).await.len(), 1);
+
+    let corrected = load(&app, &[MUG, CUP, OTHER, postage]).await.succeeded();
+    assert_eq!(corrected.figures(FIGURES), [2, 3, 310 + 310 + 510, 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_of_which_nothing_can_be_read_is_no_success() {
+    let app = TestApp::start().await;
+    let loaded =
+        load(&app, &[&MUG.replace("3.10", "\"3,10\""), &OTHER.replace(",1,2024", ",one,2024")]).await;
+    let loaded = loaded.failed();
+    loaded.says(&["line 2", "UnitPrice", "\"3,10\""]);
+    loaded.says(&["line 3", "Quantity", "\"one\""]);
+    assert_eq!(loaded.figures(FIGURES), [0, 0, 0, 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_decimal_comma_is_read_when_it_is_asked_for() {
+    let app = TestApp::start().await;
+    let commas = [
+        "1,MUG,RED MUG,\"2,0\",2024-01-01 10:00:00,\"3,10\",\"7,0\",EIRE",
+        "1,CUP,BLUE CUP,1,2024-01-01 10:00:00,2,7,EIRE",
+    ];
+    let loaded = load_with(&app, &commas, &["--decimal", ","]).await.succeeded();
+    assert_eq!(loaded.figures(FIGURES), [1, 2, 620 + 200, 0]);
+    let points = ["2,JUG,GREEN JUG,2.0,2024-01-01 10:00:00,3.10,7.0,EIRE"];
+    load_with(&app, &points, &["--decimal", ","]).await.failed().says(&["line 2", "Quantity", "\"2.0\""]);
+    assert_eq!(load(&app, &points).await.succeeded().figures(FIGURES), [1, 1, 620, 0]);
+    assert_eq!(orders(&app).await.len(), 2);
+}
