@@ -4,7 +4,7 @@
 //! A group belongs to the crate that uses it; those of this crate stand beside this file.
 
 mod error;
-mod former;
+pub mod former;
 mod http;
 mod identity;
 mod part;

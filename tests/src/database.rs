@@ -41,6 +41,17 @@ impl TestDatabase {
         database
     }
 
+    /// Without a schema, on the server that `./dev test` started.
+    pub async fn empty() -> Self {
+        Self::empty_on(&server_url()).await
+    }
+
+    /// Without a schema. `server` is a superuser's URL.
+    pub async fn empty_on(server: &Url) -> Self {
+        make_template(server).await;
+        Self::made(server, "").await
+    }
+
     /// Made for English, which puts `a` before `B`.
     pub async fn in_english() -> Self {
         let server = server_url();

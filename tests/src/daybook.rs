@@ -20,7 +20,7 @@ use sqlx::PgConnection;
 use url::Url;
 
 use crate::{
-    Client,
+    Client, Program, TestDatabase,
     plant::{NO_ACQUIRE_TIMEOUT, planted},
     server::{Folder, Server, Signal, free_port},
     shop::new_id,
@@ -42,8 +42,10 @@ pub struct Home {
 /// One process. Killed with the test.
 pub struct Daybook {
     process: Option<Server>,
+    program: Program,
     home: Arc<Home>,
     log: PathBuf,
+    /// By the names that this build has for them.
     settings: Vec<(String, String)>,
     pub api: SocketAddr,
     pub admin: SocketAddr,
@@ -52,7 +54,21 @@ pub struct Daybook {
 
 impl Home {
     pub fn new() -> Arc<Self> {
+        Self::of(Folder::new("daybook-home", None))
+    }
+
+    /// With keys that this program made.
+    pub fn made_by(program: &Program) -> Arc<Self> {
         let folder = Folder::new("daybook-home", None);
+        let mut command = Command::new(program.path());
+        command.args(["token", "--subject", "nobody", "--role", "customer"]);
+        let made = command.env(program.variable("home"), folder.path()).output().expect("the program runs");
+        assert!(made.status.success(), "token: {}", String::from_utf8_lossy(&made.stderr));
+        Self::of(folder)
+    }
+
+    /// In a folder that has keys, or gets some.
+    fn of(folder: Folder) -> Arc<Self> {
         let config = Config { home: folder.path().into(), ..Config::default() };
         let key = SigningKey::load(&config).expect("a development key can be made").expect("it is our own");
         Arc::new(Self { folder, config, key, stream: format!("s_{}", new_id().simple()) })
@@ -81,9 +97,9 @@ impl Daybook {
         let address = || SocketAddr::from(([127, 0, 0, 1], free_port()));
         let (api, admin, telemetry) = (address(), address(), address());
         let log = home.path().join(format!("{name}.log"));
-        let (home, settings) = (Arc::clone(home), vec![]);
+        let (program, home, settings) = (Program::this(), Arc::clone(home), vec![]);
         let (folder, stream) = (home.path().display().to_string(), home.stream.clone());
-        let daybook = Self { process: None, home, log, settings, api, admin, telemetry };
+        let daybook = Self { process: None, program, home, log, settings, api, admin, telemetry };
         daybook
             .with("home", folder)
             .with("database_url", database)
@@ -97,10 +113,17 @@ impl Daybook {
             .with("log.filter", "info,daybook_api::http::observe=off")
     }
 
-    /// With this setting, called as in `daybook config`.
+    /// With this setting, called as in this build's `daybook config`.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Display) -> Self {
-        self.settings.push((variable(name), value.to_string()));
+        self.settings.push((name.to_owned(), value.to_string()));
+        self
+    }
+
+    /// Another program, with the same settings.
+    #[must_use]
+    pub fn of(mut self, program: &Program) -> Self {
+        self.program = program.clone();
         self
     }
 
@@ -123,12 +146,21 @@ impl Daybook {
 
     /// The program with other arguments, and the same settings.
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(program());
-        command.args(arguments).envs(self.settings.iter().map(|(name, value)| (name, value)));
+        let mut command = Command::new(self.program.path());
+        let variable = |(name, value): &(String, String)| self.program.variable(name, value);
+        command.args(arguments).envs(self.settings.iter().map(variable));
         if planted().as_deref() == Some(NO_ACQUIRE_TIMEOUT) {
-            command.env(variable("database.acquire_timeout"), "60s");
+            command.envs([self.program.variable("database.acquire_timeout", "60s")]);
         }
         command
+    }
+
+    /// Brings the database to the program's schema.
+    pub fn migrate(&self, database: &TestDatabase) {
+        let mut command = self.command(&["migrate"]);
+        command.envs([self.program.variable("migrate_database_url", database.owner_url().as_str())]);
+        let ended = command.output().expect("the program runs");
+        assert!(ended.status.success(), "migrate: {}", String::from_utf8_lossy(&ended.stderr));
     }
 
     fn process(&self) -> &Server {
@@ -203,12 +235,4 @@ impl Drop for Daybook {
     fn drop(&mut self) {
         self.kill();
     }
-}
-
-/// Beside the programs of the tests: a test itself lies one folder deeper.
-pub fn program() -> PathBuf {
-    let own = std::env::current_exe().expect("a running program has a path");
-    let beside = own.ancestors().skip(1).take(2).map(|folder| folder.join("daybook"));
-    let found = beside.into_iter().find(|program| program.is_file());
-    found.unwrap_or_else(|| panic!("daybook is not built beside {}: run ./dev test", own.display()))
 }

@@ -47,7 +47,7 @@ pub async fn run() -> Report {
         let rate = full.per_second / 2.0;
         let load =
             generator::run_at(daybook.api, CONNECTIONS, rate, SLICE, first + 1_000_000_000, make.clone());
-        let (load, waits) = tokio::join!(load, watch(&daybook));
+        let (load, waits) = tokio::join!(load, watch(&daybook, SLICE));
         assert_eq!(load.bad, 0, "every order is accepted");
         rates.push(load.per_second);
         p50.push(quantile(&waits, 0.5));
@@ -72,13 +72,13 @@ fn lag(daybook: &Daybook) -> f64 {
     daybook.metric("daybook_projection_lag_events")
 }
 
-/// Places orders and asks for them, for a slice. How long each wait was, ms, sorted.
-async fn watch(daybook: &Daybook) -> Vec<f64> {
+/// Places orders and asks for them, for so long. How long each wait was, ms, sorted.
+pub async fn watch(daybook: &Daybook, duration: Duration) -> Vec<f64> {
     let token = daybook.tokens(Role::Customer).remove(0);
     let client = Client::new(format!("http://{}", daybook.api)).with_token(token);
     let begun = Instant::now();
     let mut waits = Vec::new();
-    while begun.elapsed() < SLICE {
+    while begun.elapsed() < duration {
         let body = json!({"lines": [{"sku": "SKU-1", "quantity": 1}], "currency": "EUR"});
         let placed = client.post_keyed("/v1/orders", &new_id().simple().to_string(), body).await;
         let placed = placed.expect(201);

@@ -1,4 +1,5 @@
 //! `./dev bench [name] [--events N]`: Daybook beside what people use, in one run on one machine.
+//! `./dev bench [name] --against BINARY`: this build beside another one (`against.rs`).
 //!
 //! Every figure comes from real processes: the release binary, its own PostgreSQL and NATS with
 //! durability on, and a load generator on the same machine. Machines are noisy, so what counts are the
@@ -11,6 +12,7 @@
     reason = "figures of a bench, on a machine of 64 bits"
 )]
 
+mod against;
 mod commands;
 mod comparison;
 mod fill;
@@ -27,41 +29,89 @@ mod rebuilding;
 mod report;
 mod server;
 
-use std::process::ExitCode;
+use std::{path::PathBuf, process::ExitCode};
+
+use daybook_tests::Program;
 
 /// Every benchmark, in the order in which they run.
 const BENCHMARKS: [&str; 6] = ["commands", "hot", "queries", "lag", "rebuild", "growth"];
+/// This one compares logs, not servers.
+const NOT_AGAINST: &str = "growth";
+
+struct Asked {
+    names: Vec<&'static str>,
+    /// For another log that growth looks at.
+    events: Option<u64>,
+    against: Option<Program>,
+}
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let (mut asked, mut events) = (Vec::new(), None);
-    let mut arguments = std::env::args().skip(1);
-    while let Some(argument) = arguments.next() {
-        if argument == "--events" {
-            events =
-                arguments.next().and_then(|number| number.parse().ok()).filter(|events| *events > 1_000_000);
-            if events.is_none() {
-                eprintln!("--events takes a number above 1000000: another log for growth to look at");
-                return ExitCode::from(2);
-            }
-        } else if BENCHMARKS.contains(&argument.as_str()) {
-            asked.push(argument);
-        } else {
-            eprintln!("there is no benchmark {argument}; there are {}", BENCHMARKS.join(", "));
+    let asked = match asked(std::env::args().skip(1)) {
+        Ok(asked) => asked,
+        Err(problem) => {
+            eprintln!("{problem}");
             return ExitCode::from(2);
         }
-    }
-    for name in BENCHMARKS.into_iter().filter(|name| asked.is_empty() || asked.iter().any(|a| a == name)) {
-        let report = match name {
-            "commands" => commands::run().await,
-            "hot" => hot::run().await,
-            "queries" => queries::run().await,
-            "lag" => lag::run().await,
-            "rebuild" => rebuild::run().await,
-            _ => growth::run(events).await,
+    };
+    for name in asked.names {
+        let report = match (&asked.against, name) {
+            (Some(other), "commands") => against::commands(other).await,
+            (Some(other), "hot") => against::hot(other).await,
+            (Some(other), "queries") => against::queries(other).await,
+            (Some(other), "lag") => against::lag(other).await,
+            (Some(other), _) => against::rebuild(other).await,
+            (None, "commands") => commands::run().await,
+            (None, "hot") => hot::run().await,
+            (None, "queries") => queries::run().await,
+            (None, "lag") => lag::run().await,
+            (None, "rebuild") => rebuild::run().await,
+            (None, _) => growth::run(asked.events).await,
         };
         report.print();
         report.write();
     }
     ExitCode::SUCCESS
+}
+
+fn asked(mut arguments: impl Iterator<Item = String>) -> Result<Asked, String> {
+    let mut asked = Asked { names: vec![], events: None, against: None };
+    let mut named = Vec::new();
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "--events" => {
+                let number = arguments.next().and_then(|number| number.parse().ok());
+                asked.events = Some(
+                    number
+                        .filter(|events| *events > 1_000_000)
+                        .ok_or("--events takes a number above 1000000: another log for growth to look at")?,
+                );
+            }
+            "--against" => {
+                let path = arguments.next().ok_or("--against takes another release's program")?;
+                asked.against = Some(Program::other(&from_the_caller(&path))?);
+            }
+            name => match BENCHMARKS.into_iter().find(|known| *known == name) {
+                Some(name) => named.push(name),
+                None => {
+                    return Err(format!("there is no benchmark {name}; there are {}", BENCHMARKS.join(", ")));
+                }
+            },
+        }
+    }
+    if asked.against.is_some() && named.contains(&NOT_AGAINST) {
+        return Err(format!("{NOT_AGAINST} takes no --against: it compares logs, not servers"));
+    }
+    let runs = |name: &&str| match named.is_empty() {
+        true => asked.against.is_none() || *name != NOT_AGAINST,
+        false => named.contains(name),
+    };
+    asked.names = BENCHMARKS.into_iter().filter(runs).collect();
+    Ok(asked)
+}
+
+/// A path as whoever runs `./dev` means it, which runs us in another folder.
+fn from_the_caller(path: &str) -> PathBuf {
+    let folder = std::env::var_os("BENCH_CALLER").map(PathBuf::from).unwrap_or_default();
+    folder.join(path)
 }

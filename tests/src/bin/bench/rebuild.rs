@@ -3,7 +3,7 @@
 
 use std::{process::Stdio, time::Instant};
 
-use daybook_tests::{Client, TestDatabase, server::find_program};
+use daybook_tests::{Client, Program, TestDatabase, server::find_program};
 use serde_json::Value;
 
 use crate::{
@@ -11,7 +11,7 @@ use crate::{
     rebuild_live,
     rebuilding::{EVENTS, rebuilt, until_quiet},
     report::Report,
-    server::Daybook,
+    server::{Daybook, migrated},
 };
 
 const ROUNDS: usize = 5;
@@ -36,7 +36,7 @@ pub async fn run() -> Report {
     report
 }
 
-struct Log {
+pub struct Log {
     database: TestDatabase,
     copy: &'static str,
     server: Daybook,
@@ -46,11 +46,22 @@ struct Log {
 }
 
 impl Log {
-    /// The server has caught up with it.
+    /// Orders from one end of their lives to the other, on that program's schema.
+    pub async fn of_lives(program: &Program) -> Self {
+        let database = migrated(program).await;
+        fill_with_lives(&database, EVENTS).await;
+        Self::serve(program, database, "COPY events TO STDOUT").await
+    }
+
     async fn make(copy: &'static str, filled: impl AsyncFnOnce(&TestDatabase)) -> Self {
         let database = TestDatabase::new().await;
         filled(&database).await;
-        let server = Daybook::start(&database, "api,relay,projections,reactor");
+        Self::serve(&Program::this(), database, copy).await
+    }
+
+    /// The server has caught up with it.
+    async fn serve(program: &Program, database: TestDatabase, copy: &'static str) -> Self {
+        let server = Daybook::start_program(program, &database, "api,relay,projections,reactor");
         let operator = server.operator();
         let count = |what: &str| format!("SELECT count({what}) FROM events WHERE aggregate_type = 'order'");
         let events = database.count(&count("*")).await;
@@ -92,7 +103,7 @@ impl Log {
     }
 
     /// Seconds from the request to `done`, all rows verified.
-    async fn rebuild(&self) -> f64 {
+    pub async fn rebuild(&self) -> f64 {
         let begun = Instant::now();
         let done = rebuilt(&self.operator).await;
         let seconds = begun.elapsed().as_secs_f64();

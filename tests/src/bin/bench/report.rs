@@ -13,15 +13,18 @@ pub struct Report {
     /// Absolute numbers, named with their unit.
     figures: BTreeMap<String, f64>,
     ratios: BTreeMap<String, f64>,
+    /// The first and third quartile of the rounds' ratios, where two were compared round by round.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    spreads: BTreeMap<String, [f64; 2]>,
     /// What ran, with which settings, and what was off.
     conditions: Vec<String>,
 }
 
 impl Report {
     pub fn new(name: &'static str, rounds: usize) -> Self {
-        let (figures, ratios) = (BTreeMap::new(), BTreeMap::new());
+        let (figures, ratios, spreads) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
         let date = output("date", &["-u", "+%Y-%m-%dT%H:%M:%SZ"]);
-        Self { name, machine: machine(), date, rounds, figures, ratios, conditions: vec![] }
+        Self { name, machine: machine(), date, rounds, figures, ratios, spreads, conditions: vec![] }
     }
 
     pub fn condition(&mut self, text: impl Into<String>) {
@@ -39,6 +42,18 @@ impl Report {
         self.ratios.insert(name.to_owned(), rounded(ours / theirs));
     }
 
+    /// What this build and another one did, round by round: the medians of both, the median of the rounds'
+    /// ratios, and how far those are apart.
+    pub fn compared(&mut self, name: &str, this: &[f64], other: &[f64]) {
+        self.figure(&format!("{name}_this"), this);
+        self.figure(&format!("{name}_other"), other);
+        let mut ratios: Vec<f64> = this.iter().zip(other).map(|(this, other)| this / other).collect();
+        ratios.sort_by(f64::total_cmp);
+        let name = format!("{name}_vs_other");
+        self.spreads.insert(name.clone(), [0.25, 0.75].map(|part| rounded(quantile(&ratios, part))));
+        self.ratios.insert(name, rounded(median(&ratios)));
+    }
+
     pub fn print(&self) {
         println!("\n{} ({} rounds, {}, {})", self.name, self.rounds, self.machine, self.date);
         for condition in &self.conditions {
@@ -48,7 +63,8 @@ impl Report {
             println!("  {name:<44} {value:>12}");
         }
         for (name, value) in &self.ratios {
-            println!("  {name:<44} {value:>12} x");
+            let spread = self.spreads.get(name).map(|[low, high]| format!("   {low} to {high}"));
+            println!("  {name:<44} {value:>12} x{}", spread.unwrap_or_default());
         }
     }
 

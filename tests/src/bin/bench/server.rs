@@ -4,7 +4,7 @@ use std::net::{SocketAddr, TcpStream};
 
 use actix_web::{App, HttpServer, web::ServiceConfig};
 use daybook_domain::policy::Role;
-use daybook_tests::{Client, Home, TestDatabase, server::free_port};
+use daybook_tests::{Client, Home, Program, TestDatabase, server::free_port};
 
 /// Callers that take turns, so that no rate limit is met.
 pub const SUBJECTS: u64 = 1_000;
@@ -18,10 +18,14 @@ pub struct Daybook {
 impl Daybook {
     /// Serves `database` with these parts (`--roles`).
     pub fn start(database: &TestDatabase, roles: &str) -> Self {
-        let nats_url = std::env::var("TEST_NATS_URL").expect("run ./dev bench");
-        let mut process = daybook_tests::Daybook::new(&Home::new(), "server", &database.app_url(), &nats_url)
-            .with("roles", roles)
-            .with("log.filter", "warn,daybook_api::cli=info");
+        Self::start_program(&Program::this(), database, roles)
+    }
+
+    /// The same of another program, which brings the database to its own schema first.
+    pub fn start_program(program: &Program, database: &TestDatabase, roles: &str) -> Self {
+        let mut process =
+            process(program, database).with("roles", roles).with("log.filter", "warn,daybook_api::cli=info");
+        process.migrate(database);
         process.start();
         Self { api: process.api, telemetry: process.telemetry, process }
     }
@@ -53,6 +57,18 @@ impl Daybook {
         let of_it = |line: &&str| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(['{', ' ']));
         text.lines().filter(of_it).filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
     }
+}
+
+fn process(program: &Program, database: &TestDatabase) -> daybook_tests::Daybook {
+    let nats_url = std::env::var("TEST_NATS_URL").expect("run ./dev bench");
+    daybook_tests::Daybook::new(&Home::new(), "server", &database.app_url(), &nats_url).of(program)
+}
+
+/// A database with the program's schema and nothing in it.
+pub async fn migrated(program: &Program) -> TestDatabase {
+    let database = TestDatabase::empty().await;
+    process(program, &database).migrate(&database);
+    database
 }
 
 /// Serves what Daybook is compared with, from this process, for as long as it runs.

@@ -3,7 +3,7 @@
 use std::{path::Path, process::Command};
 
 use daybook_domain::policy::Role;
-use daybook_tests::{TestApp, daybook::program, server::Folder};
+use daybook_tests::{Program, TestApp, server::Folder};
 use serde_json::{Value, json};
 
 const HEADER: &str = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country";
@@ -52,7 +52,7 @@ impl Loaded {
 
 async fn load_file(app: &TestApp, file: &Path, arguments: &[&str]) -> Loaded {
     let roles = [Role::Support, Role::Merchandiser, Role::Warehouse];
-    let mut command = Command::new(program());
+    let mut command = Command::new(Program::this().path());
     command.args(["load", "--url", app.anonymous.base(), "--token", &app.token("loader", &roles)]);
     command.arg("--orders").arg(file).args(arguments);
     let ended = tokio::task::spawn_blocking(move || command.output()).await.unwrap().expect("it runs");
