@@ -18,6 +18,7 @@ pub mod server;
 pub mod shop;
 pub mod smtp;
 pub mod until;
+pub mod upgrade;
 
 pub use app::TestApp;
 pub use client::{Client, Reply};

@@ -9,11 +9,8 @@ use std::{
 
 use daybook_domain::{Decider, Record, stock::Stock};
 
-use super::{
-    load::{CLIENTS, Desk, Outcome, Told},
-    stage::Stage,
-};
-use crate::{Log, app::BEHIND, until::within};
+use super::load::{CLIENTS, Desk, Outcome, Told};
+use crate::{Client, Daybook, Log, TestDatabase, app::BEHIND, until::within};
 
 /// How long everything downstream may take to see the whole log. Leases of the dead run out first.
 const CATCH_UP: Duration = Duration::from_secs(90);
@@ -55,15 +52,24 @@ pub struct Findings {
     pub examples: Vec<String>,
 }
 
-pub async fn check(stage: &mut Stage, told: &[Told]) -> Findings {
+/// What is there when all is healed.
+pub struct Scene<'a> {
+    /// Without a token, at no server.
+    pub client: &'a Client,
+    pub servers: [&'a Daybook; 2],
+    pub database: &'a TestDatabase,
+}
+
+/// `surprises` is what went wrong that nobody asked for.
+pub async fn check(scene: &Scene<'_>, surprises: Vec<String>, told: &[Told]) -> Findings {
     let mut findings = Findings::default();
-    for surprise in std::mem::take(&mut stage.surprises) {
+    for surprise in surprises {
         findings.strange += 1;
         findings.example(surprise);
     }
-    findings.compare_downstream(stage).await;
-    findings.repeat(stage, told).await;
-    findings.compare(&Log::read(&stage.database.superuser).await, told);
+    findings.compare_downstream(scene).await;
+    findings.repeat(scene, told).await;
+    findings.compare(&Log::read(&scene.database.superuser).await, told);
     findings
 }
 
@@ -178,41 +184,46 @@ impl Findings {
         }
     }
 
-    /// Waits until everything has seen the whole log, and compares it.
-    async fn compare_downstream(&mut self, stage: &Stage) {
+    /// Waits until everything has seen the whole log, and has both servers compare it.
+    async fn compare_downstream(&mut self, scene: &Scene<'_>) {
         within(CATCH_UP, async || {
-            self.behind = stage.database.count(BEHIND).await.unsigned_abs();
+            self.behind = scene.database.count(BEHIND).await.unsigned_abs();
             self.behind == 0
         })
         .await;
         let stopped = "SELECT count(*) FROM checkpoints WHERE state <> 'running'";
-        self.behind += stage.database.count(stopped).await.unsigned_abs();
-        let verified = stage.servers[0].command(&["verify"]).output().expect("the program runs");
-        let text = String::from_utf8_lossy(&verified.stdout).into_owned();
-        let differences = text.trim_end().rsplit_once("differences=").and_then(|(_, n)| n.parse().ok());
-        self.diverged = match differences {
-            Some(differences) if verified.status.success() == (differences == 0) => differences,
-            _ => 1,
-        };
-        if self.diverged > 0 {
-            self.example(format!("{text}{}", String::from_utf8_lossy(&verified.stderr)));
+        self.behind += scene.database.count(stopped).await.unsigned_abs();
+        for server in scene.servers {
+            let verified = server.command(&["verify"]).output().expect("the program runs");
+            let text = String::from_utf8_lossy(&verified.stdout).into_owned();
+            let differences = text.trim_end().rsplit_once("differences=").and_then(|(_, n)| n.parse().ok());
+            let found = match differences {
+                Some(differences) if verified.status.success() == (differences == 0) => differences,
+                _ => 1,
+            };
+            self.diverged += found;
+            if found > 0 {
+                self.example(format!("{text}{}", String::from_utf8_lossy(&verified.stderr)));
+            }
         }
     }
 
     /// When nothing is wrong any more, every key must be known to both servers.
-    async fn repeat(&mut self, stage: &Stage, told: &[Told]) {
+    async fn repeat(&mut self, scene: &Scene<'_>, told: &[Told]) {
         let desks: HashMap<u64, Desk> =
-            (0..CLIENTS).map(|number| (number, Desk::new(&stage.client, stage.both(), number))).collect();
+            (0..CLIENTS).map(|number| (number, Desk::new(scene.client, scene.servers, number))).collect();
         let done: Vec<&Told> =
             told.iter().filter(|told| matches!(told.outcome, Outcome::Done { .. })).collect();
-        for (number, one) in done.iter().step_by((done.len() / REPEATED).max(1)).enumerate() {
+        for one in done.iter().step_by((done.len() / REPEATED).max(1)) {
             let Outcome::Done { status, body, .. } = &one.outcome else { continue };
-            self.replays += 1;
-            match desks[&one.client].ask(&one.command, number % 2 == 1).await {
-                Ok(reply) if reply.status == *status && reply.body == *body => {}
-                other => {
-                    self.changed += 1;
-                    self.example(format!("{}: another answer than before: {other:?}", one.command.key));
+            for elsewhere in [false, true] {
+                self.replays += 1;
+                match desks[&one.client].ask(&one.command, elsewhere).await {
+                    Ok(reply) if reply.status == *status && reply.body == *body => {}
+                    other => {
+                        self.changed += 1;
+                        self.example(format!("{}: another answer than before: {other:?}", one.command.key));
+                    }
                 }
             }
         }

@@ -93,6 +93,15 @@ impl Kind {
     }
 }
 
+/// Which keys are repeated as soon as they are answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Repeats {
+    /// A tenth of them, at either server.
+    Some,
+    /// All of them, at the server that didn't answer first.
+    EachElsewhere,
+}
+
 /// Clients at work.
 pub struct Load {
     clients: JoinSet<Vec<Told>>,
@@ -103,13 +112,17 @@ pub struct Load {
 impl Load {
     /// Half of the clients usually ask one server, half the other.
     pub fn start(client: &Client, servers: [&Daybook; 2], seed: u64) -> Self {
+        Self::start_with(client, servers, seed, Repeats::Some)
+    }
+
+    pub fn start_with(client: &Client, servers: [&Daybook; 2], seed: u64, repeats: Repeats) -> Self {
         let (acknowledged, enough) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
         let mut clients = JoinSet::new();
         for number in 0..CLIENTS {
             let desk = Desk::new(client, servers, number);
             let rng = StdRng::seed_from_u64(seed ^ (number << 32));
             let acknowledged = Arc::clone(&acknowledged);
-            let one = Buyer { number, desk, rng, orders: vec![], acknowledged };
+            let one = Buyer { number, desk, rng, repeats, orders: vec![], acknowledged };
             clients.spawn(one.run(Arc::clone(&enough)));
         }
         Self { clients, acknowledged, enough }
@@ -164,6 +177,7 @@ struct Buyer {
     number: u64,
     desk: Desk,
     rng: StdRng,
+    repeats: Repeats,
     /// Placed and known to be.
     orders: Vec<String>,
     acknowledged: Arc<AtomicU64>,
@@ -177,11 +191,14 @@ impl Buyer {
         while !enough.load(Ordering::Relaxed) {
             pace.tick().await;
             let command = self.next_command();
-            let outcome = self.find_out(&command).await;
+            let (outcome, answered_elsewhere) = self.find_out(&command).await;
             let mut one = Told { client: self.number, command, outcome, replays: 0, changed: vec![] };
             self.remember(&one);
-            if self.rng.random_bool(0.1) {
-                let elsewhere = self.rng.random();
+            let repeated_elsewhere = match self.repeats {
+                Repeats::Some => self.rng.random_bool(0.1).then(|| self.rng.random()),
+                Repeats::EachElsewhere => Some(!answered_elsewhere),
+            };
+            if let Some(elsewhere) = repeated_elsewhere {
                 one.ask_again(&self.desk, elsewhere).await;
             }
             told.push(one);
@@ -229,22 +246,22 @@ impl Buyer {
         order
     }
 
-    /// Repeats until there is an answer that says what happened.
-    async fn find_out(&mut self, command: &Command) -> Outcome {
+    /// Repeats until there is an answer that says what happened, and whether it isn't the usual server's.
+    async fn find_out(&mut self, command: &Command) -> (Outcome, bool) {
         let deadline = Instant::now() + PERSISTENCE;
         let (mut first, mut elsewhere) = (true, false);
         while Instant::now() < deadline {
             match self.desk.ask(command, elsewhere).await.map_or(Heard::Nothing, heard) {
-                Heard::Outcome(outcome) => return outcome,
+                Heard::Outcome(outcome) => return (outcome, elsewhere),
                 // This is said to be certain, so some clients believe it.
-                Heard::TurnedAway if first && self.rng.random() => return Outcome::TurnedAway,
+                Heard::TurnedAway if first && self.rng.random() => return (Outcome::TurnedAway, elsewhere),
                 Heard::TurnedAway | Heard::Nothing => {}
             }
             first = false;
             elsewhere = self.rng.random();
             sleep(Duration::from_millis(self.rng.random_range(BACK_OFF_MS))).await;
         }
-        Outcome::Unknown
+        (Outcome::Unknown, elsewhere)
     }
 
     fn remember(&mut self, told: &Told) {

@@ -13,8 +13,8 @@ use std::{
 };
 
 use self::stage::Stage;
-pub use check::{Findings, compare};
-pub use load::{Load, Told};
+pub use check::{Findings, Scene, check, compare};
+pub use load::{Load, Repeats, Told};
 pub use stage::stock_up;
 
 /// Commands that are done before the first fault, so that there is something to lose.
@@ -49,7 +49,9 @@ pub async fn run(settings: &Settings) -> Findings {
     stage.heal().await;
     let told = load.end().await;
     println!("{:8.3} s  checking", began.elapsed().as_secs_f64());
-    let mut findings = check::check(&mut stage, &told).await;
+    let surprises = std::mem::take(&mut stage.surprises);
+    let scene = Scene { client: &stage.client, servers: stage.both(), database: &stage.database };
+    let mut findings = check(&scene, surprises, &told).await;
     (findings.seed, findings.seconds, findings.faults) = (seed, seconds, faults);
     findings
 }
