@@ -12,7 +12,7 @@ use std::{
 use daybook_api::{
     Config,
     auth::{Grant, SigningKey},
-    config::{Tokens, variable},
+    config::Tokens,
     entropy::Clock,
 };
 use daybook_domain::policy::Role;
@@ -62,7 +62,10 @@ impl Home {
         let folder = Folder::new("daybook-home", None);
         let mut command = Command::new(program.path());
         command.args(["token", "--subject", "nobody", "--role", "customer"]);
-        let made = command.env(program.variable("home"), folder.path()).output().expect("the program runs");
+        let made = command
+            .envs([program.variable("home", &folder.path().to_string_lossy())])
+            .output()
+            .expect("the program runs");
         assert!(made.status.success(), "token: {}", String::from_utf8_lossy(&made.stderr));
         Self::of(folder)
     }

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use daybook_api::config::{Known, known};
 use daybook_domain::settings::{Size, Span};
-use daybook_tests::{daybook::program, server::Folder};
+use daybook_tests::{Program, server::Folder};
 use serde_json::Value;
 
 /// What it prints, and whether it ends well.
@@ -14,7 +14,7 @@ fn config(arguments: &[&str], variables: &[(String, String)]) -> (String, bool) 
 }
 
 fn config_in(folder: &Folder, arguments: &[&str], variables: &[(String, String)]) -> (String, bool) {
-    let mut command = Command::new(program());
+    let mut command = Command::new(Program::this().path());
     command.current_dir(folder.path()).env_clear().arg("config").args(arguments);
     let output = command.envs(variables.iter().cloned()).output().expect("it is built");
     let text = [output.stdout, output.stderr].concat();

@@ -180,13 +180,14 @@ pub async fn hot(other: &Program) -> Report {
 
 pub async fn queries(other: &Program) -> Report {
     let mut report = report("queries", ROUNDS, other);
-    report.condition("64 connections; GET /v1/orders/{id} of 2,000 orders by their 1,000 customers, and a page of 20 products, all from the cache");
+    report.condition("64 connections; GET /v1/orders/{id} of 2,000 orders by their 1,000 customers, the same by customers and support in turn, and a page of 20 products, all from the cache");
     let sides = Sides::start(other, EVERYTHING).await;
     let [this, other] = &sides.0;
-    let [this_item, this_page] = asked(&this.database, &this.daybook).await;
-    let [other_item, other_page] = asked(&other.database, &other.daybook).await;
-    let kinds = [("item", [this_item, other_item]), ("page", [this_page, other_page])];
-    for (kind, makes) in kinds {
+    let this = asked(&this.database, &this.daybook).await;
+    let other = asked(&other.database, &other.daybook).await;
+    let kinds = ["item", "two_audiences", "page"].into_iter().zip(this.into_iter().zip(other));
+    for (kind, (this, other)) in kinds {
+        let makes = [this, other];
         let answers = in_turn(kind, ROUNDS, async |place| {
             let load = sides.slice(place, queries::CONNECTIONS, &makes).await;
             [load.per_second, load.p99_ms]
