@@ -1,23 +1,19 @@
 //! What handlers reach: the two halves, the edge's own state, and nothing else.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, AtomicUsize, Ordering},
-};
+use std::sync::Arc;
 
 use daybook_commands::Commands;
 use daybook_projections::{Log, Operators};
-use sqlx::PgPool;
-use tokio::sync::watch;
 
 use crate::{
     audit::Audit,
-    auth::{Verifier, keys::Jwk},
+    auth::{Verifier, keys::Jwk, revocation::Revocations},
     config::Http,
     entropy::Clock,
+    health::Health,
     http::{limits::RateLimits, live::Live},
-    metrics,
     reads::Reads,
+    traffic::Traffic,
     vault::Vault,
 };
 
@@ -38,9 +34,8 @@ pub struct App {
     pub live: Live,
     /// Bounds that handlers and the gate look at.
     pub limits: Http,
-    pub pool: PgPool,
-    pub command_pool: PgPool,
-    pub nats_url: String,
+    pub health: Health,
+    pub revocations: Revocations,
     pub traffic: Traffic,
 }
 
@@ -48,55 +43,5 @@ impl App {
     /// The way to the committer.
     pub fn commands(&self) -> &Commands {
         self.commands.as_ref().expect("the API is served only beside a committer")
-    }
-}
-
-/// How much is going on, and whether anything may begin.
-#[derive(Debug, Clone, Default)]
-pub struct Traffic(Arc<Counts>);
-
-#[derive(Debug, Default)]
-struct Counts {
-    in_flight: AtomicUsize,
-    draining: AtomicBool,
-    /// Tells who would not look.
-    drained: watch::Sender<bool>,
-}
-
-/// One request in work, until it is dropped.
-pub struct InFlight(Traffic);
-
-impl Traffic {
-    /// Counts one more, and says how many that makes.
-    pub fn enter(&self) -> (InFlight, usize) {
-        metrics::IN_FLIGHT.inc();
-        let before = self.0.in_flight.fetch_add(1, Ordering::Relaxed);
-        (InFlight(self.clone()), before + 1)
-    }
-
-    pub fn in_flight(&self) -> usize {
-        self.0.in_flight.load(Ordering::Relaxed)
-    }
-
-    /// From now on nothing new is taken.
-    pub fn drain(&self) {
-        self.0.draining.store(true, Ordering::Relaxed);
-        self.0.drained.send_replace(true);
-    }
-
-    pub fn is_draining(&self) -> bool {
-        self.0.draining.load(Ordering::Relaxed)
-    }
-
-    /// Wakes what would go on for ever.
-    pub fn draining(&self) -> watch::Receiver<bool> {
-        self.0.drained.subscribe()
-    }
-}
-
-impl Drop for InFlight {
-    fn drop(&mut self) {
-        metrics::IN_FLIGHT.dec();
-        self.0.0.in_flight.fetch_sub(1, Ordering::Relaxed);
     }
 }

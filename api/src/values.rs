@@ -1,8 +1,13 @@
 //! Values as interfaces write them, each with its schema. They are types of their own beside those of the
 //! domain, so that what is stored and what clients see can change apart from each other.
 
+use std::{collections::BTreeMap, fmt};
+
 use daybook_domain::{contact, ids, money, order, product, quantity, sku, text};
-use serde::{Deserialize, Serialize};
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{Error, MapAccess, Visitor},
+};
 use utoipa::{
     PartialSchema, ToSchema,
     openapi::{
@@ -40,7 +45,10 @@ values! {
     Sku(sku::Sku) => text(1, 64).pattern(Some("^[A-Za-z0-9._-]{1,64}$")).examples(["TEA-earl_grey.1"]);
     OrderId(ids::OrderId) => text(36, 36).pattern(Some("^ord_[0-9a-f]{32}$"));
     ProductName(text::ProductName) => text(1, 200).examples(["Earl Grey, 100 g"]);
+    #[derive(Default)]
     Description(text::Description) => text(0, 10_000);
+    /// An id that isn't a customer's to make.
+    Id(uuid::Uuid) => ObjectBuilder::new().schema_type(Type::String).pattern(Some("^[0-9a-f-]{36}$"));
     Reason(text::Reason) => text(1, 500);
     Reference(text::Reference) => text(1, 200);
     ExternalId(text::ExternalId) => text(1, 128);
@@ -55,13 +63,6 @@ values! {
         .schema_type(Type::Integer)
         .minimum(Some(1.0))
         .maximum(Some(100_000.0));
-    Metadata(text::Metadata) => ObjectBuilder::new()
-        .schema_type(Type::Object)
-        .description(Some("Your own data: at most 20 pairs, 4 KiB in all"))
-        .max_properties(Some(20))
-        .additional_properties(Some(AdditionalProperties::<Schema>::RefOr(
-            Object::with_type(Type::String).into(),
-        )));
     OrderStatus(order::Status) => one_of(order::Status::ALL.map(order::Status::as_str));
     ProductStatus(product::Status) => one_of(["draft", "published", "archived"]);
 }
@@ -74,39 +75,120 @@ fn one_of<const N: usize>(words: [&'static str; N]) -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::String).enum_values(Some(words))
 }
 
+/// Your own data: at most 20 pairs, 4 KiB in all.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[serde(transparent)]
+pub struct Metadata(pub text::Metadata);
+
+impl<'de> Deserialize<'de> for Metadata {
+    /// A map would silently keep the last of two pairs with one key.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(UniquePairs).map(Self)
+    }
+}
+
+impl Metadata {
+    /// For a member that may be left out, but is no `null`.
+    pub fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Self>, D::Error> {
+        Self::deserialize(deserializer).map(Some)
+    }
+}
+
+struct UniquePairs;
+
+impl<'de> Visitor<'de> for UniquePairs {
+    type Value = text::Metadata;
+
+    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("an object of strings")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<text::Metadata, A::Error> {
+        let mut pairs = BTreeMap::new();
+        while let Some((key, value)) = map.next_entry::<String, String>()? {
+            if pairs.contains_key(&key) {
+                return Err(A::Error::custom(format!("duplicate field `{key}`")));
+            }
+            pairs.insert(key, value);
+        }
+        text::Metadata::try_from(pairs).map_err(A::Error::custom)
+    }
+}
+
+impl From<text::Metadata> for Metadata {
+    fn from(metadata: text::Metadata) -> Self {
+        Self(metadata)
+    }
+}
+
+impl PartialSchema for Metadata {
+    fn schema() -> RefOr<Schema> {
+        let text = AdditionalProperties::<Schema>::RefOr(Object::with_type(Type::String).into());
+        ObjectBuilder::new()
+            .schema_type(Type::Object)
+            .description(Some("Your own data: at most 20 pairs, 4 KiB in all"))
+            .max_properties(Some(20))
+            .additional_properties(Some(text))
+            .into()
+    }
+}
+
+impl ToSchema for Metadata {}
+
 /// Integer minor units of an ISO 4217 currency
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Money {
     pub amount: i64,
     pub currency: Currency,
 }
 
 /// Integer minor units of an ISO 4217 currency
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
-pub struct Price {
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Money", into = "Money")]
+pub struct Price(pub money::Price);
+
+/// As [`Price`] is written.
+#[derive(ToSchema)]
+#[allow(dead_code, reason = "the schema of another type")]
+struct PriceForm {
     #[schema(minimum = 0)]
-    pub amount: i64,
-    pub currency: Currency,
+    amount: i64,
+    currency: Currency,
+}
+
+impl PartialSchema for Price {
+    fn schema() -> RefOr<Schema> {
+        PriceForm::schema()
+    }
+}
+
+impl ToSchema for Price {
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        PriceForm::schemas(schemas);
+    }
 }
 
 /// A person's name and e-mail address.
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Contact {
     pub name: Line200,
     pub email: Email,
 }
 
 /// Where an order is sent.
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Address {
     pub name: Line200,
     pub street: Line200,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub street2: Option<Line200>,
     pub city: Line100,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub postcode: Option<Postcode>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub region: Option<Line100>,
     pub country: Country,
 }
@@ -117,9 +199,49 @@ impl From<money::Money> for Money {
     }
 }
 
+impl From<Money> for money::Money {
+    fn from(money: Money) -> Self {
+        Self::new(money.amount, money.currency.0)
+    }
+}
+
 impl From<money::Price> for Price {
     fn from(price: money::Price) -> Self {
-        Self { amount: price.amount(), currency: price.currency().into() }
+        Self(price)
+    }
+}
+
+impl From<Price> for Money {
+    fn from(price: Price) -> Self {
+        price.0.money().into()
+    }
+}
+
+impl TryFrom<Money> for Price {
+    type Error = <money::Price as TryFrom<money::Money>>::Error;
+
+    fn try_from(money: Money) -> Result<Self, Self::Error> {
+        money::Price::try_from(money::Money::from(money)).map(Self)
+    }
+}
+
+impl From<Contact> for contact::Contact {
+    fn from(contact: Contact) -> Self {
+        Self { name: contact.name.0, email: contact.email.0 }
+    }
+}
+
+impl From<Address> for contact::Address {
+    fn from(address: Address) -> Self {
+        Self {
+            name: address.name.0,
+            street: address.street.0,
+            street2: address.street2.map(|line| line.0),
+            city: address.city.0,
+            postcode: address.postcode.map(|postcode| postcode.0),
+            region: address.region.map(|region| region.0),
+            country: address.country.0,
+        }
     }
 }
 

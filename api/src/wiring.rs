@@ -15,20 +15,25 @@ use tokio::{
 use tracing::{info, warn};
 
 use crate::{
-    app::{App, Traffic},
+    app::App,
     audit::Audit,
-    auth::{KeySet, SigningKey, Verifier, issuer, revocation},
+    auth::{
+        KeySet, SigningKey, Verifier, issuer,
+        revocation::{self, Revocations},
+    },
     config::{Config, Part},
     effects::{
         Effects,
         mail::{MailSettingsError, Mailer},
     },
     entropy::Clock,
+    health::Health,
     housekeeping,
     http::{limits::RateLimits, live::Live, server::Listeners},
     keys::{self, KeyError},
     reads::Reads,
     tasks,
+    traffic::Traffic,
     vault::{Vault, VaultError},
 };
 
@@ -121,21 +126,26 @@ pub async fn start(config: &Config, clock: Clock) -> Result<Running, StartError>
     let traffic = Traffic::default();
     let reads = Reads::new(downstream.queries(), log.clone(), vault.clone());
     let app = Data::new(App {
-        commands,
         reads: reads.clone(),
         log,
         operators: Operators::new(queries_pool.clone(), connect),
         vault,
         clock,
         audit,
-        verifier,
         published_key,
         rates: RateLimits::new(&config.rates),
         live: Live::new(&config.live, downstream.head()),
         limits: config.http.clone(),
-        pool: queries_pool.clone(),
-        command_pool,
-        nats_url: config.nats_url.expose().to_owned(),
+        health: Health {
+            queries: queries_pool.clone(),
+            commands: command_pool,
+            committer: commands.clone(),
+            traffic: traffic.clone(),
+            nats_url: config.nats_url.expose().to_owned(),
+        },
+        revocations: Revocations::new(queries_pool.clone(), verifier.clone()),
+        commands,
+        verifier,
         traffic: traffic.clone(),
     });
     background.push(tasks::spawn("rates", housekeeping::sweep_rates(app.clone())));

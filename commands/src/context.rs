@@ -22,8 +22,8 @@ pub struct Context {
     /// The time of the request, taken once: deciding again comes to the same.
     pub now: DateTime<Utc>,
     pub key: Option<IdempotencyKey>,
-    /// The version that the thing must still have.
-    pub if_match: Option<i64>,
+    /// The versions, one of which the thing must still have.
+    pub if_match: Option<Vec<i64>>,
 }
 
 /// SHA-256.

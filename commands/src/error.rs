@@ -68,8 +68,12 @@ impl Refusal {
         Self::new(GeneralCode::NotFound, detail)
     }
 
-    pub(crate) fn stale(expected: i64, actual: i64) -> Self {
-        let detail = format!("the version is {actual}, not {expected}");
+    pub(crate) fn stale(expected: &[i64], actual: i64) -> Self {
+        let expected: Vec<String> = expected.iter().map(i64::to_string).collect();
+        let detail = match expected.as_slice() {
+            [] => format!("the version is {actual}, and none of those that were named was ever given out"),
+            expected => format!("the version is {actual}, not {}", expected.join(" or ")),
+        };
         Self::new(CommandCode::StaleVersion, detail)
     }
 

@@ -10,7 +10,7 @@
 use std::{fmt::Debug, future::Future};
 
 use daybook_domain::{
-    Position,
+    Code, Position,
     policy::{Action, Actor, Demand},
     sealed::{Person, Sealed},
 };
@@ -33,6 +33,8 @@ pub trait UseCase: Serialize + DeserializeOwned + Clone + Debug + Send + Sync + 
     const NEEDS_KEY: bool = false;
     /// It makes the thing that its outcome names.
     const CREATES: bool = false;
+    /// The codes of all rules that may refuse it, beside those that may refuse anything.
+    const REFUSALS: &'static [Code];
     type Outcome: Outcome;
 
     /// The rules that this very command must meet beside [`Self::ACTION`], as far as they can be told
@@ -122,10 +124,17 @@ pub struct Described {
     pub action: Action,
     pub needs_key: bool,
     pub creates: bool,
+    pub refusals: &'static [Code],
 }
 
 impl Described {
     pub const fn of<U: UseCase>() -> Self {
-        Self { name: U::NAME, action: U::ACTION, needs_key: U::NEEDS_KEY, creates: U::CREATES }
+        Self {
+            name: U::NAME,
+            action: U::ACTION,
+            needs_key: U::NEEDS_KEY,
+            creates: U::CREATES,
+            refusals: U::REFUSALS,
+        }
     }
 }

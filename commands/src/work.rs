@@ -106,11 +106,11 @@ impl<'a> Work<'a> {
         Ok(self.look::<D>(id)?.version.sequence)
     }
 
-    /// Refuses if the stream is not at the version that the client saw.
-    pub fn expect_version<D: Decider>(&mut self, id: &str, expected: Option<i64>) -> Result<(), Halt> {
+    /// Refuses if the stream is not at one of the versions that the client saw.
+    pub fn expect_version<D: Decider>(&mut self, id: &str, expected: Option<&[i64]>) -> Result<(), Halt> {
         let Some(expected) = expected else { return Ok(()) };
         let actual = self.version::<D>(id)?;
-        if actual == expected { Ok(()) } else { Err(Refusal::stale(expected, actual).into()) }
+        if expected.contains(&actual) { Ok(()) } else { Err(Refusal::stale(expected, actual).into()) }
     }
 
     /// Decides `command` on the stream and collects its events.

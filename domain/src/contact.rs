@@ -8,7 +8,6 @@ use crate::text::Line;
 
 /// A person's name and e-mail address.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Contact {
     pub name: Line<1, 200>,
     pub email: Email,
@@ -16,7 +15,6 @@ pub struct Contact {
 
 /// Where an order is sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Address {
     pub name: Line<1, 200>,
     pub street: Line<1, 200>,

@@ -11,7 +11,6 @@ pub const MAX_PRICE_MINOR: i64 = 1_000_000_000_000;
 
 /// An amount in a currency's minor units (cents; yen have none).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Money {
     pub amount: i64,
     pub currency: Currency,

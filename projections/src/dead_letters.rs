@@ -12,6 +12,7 @@ use crate::notices::{self, EFFECTS, OPERATORS};
 const MAX_LISTED: i64 = 1_000;
 
 #[derive(Debug, Clone, Serialize, FromRow)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct DeadLetter {
     pub id: Uuid,
     /// A projection's name, or `reactor`.

@@ -44,6 +44,7 @@ pub enum OperatorError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, sqlx::Type)]
 #[serde(rename_all = "snake_case")]
 #[sqlx(type_name = "text", rename_all = "snake_case")]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub enum RebuildState {
     Building,
     CatchingUp,
@@ -55,6 +56,7 @@ pub enum RebuildState {
 }
 
 #[derive(Debug, Clone, Serialize, FromRow)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Rebuild {
     pub id: Uuid,
     pub projection: String,
@@ -66,10 +68,12 @@ pub struct Rebuild {
     pub events_per_second: f64,
     pub eta_seconds: Option<f64>,
     /// A [`Verification`], or `{"failure": why}`.
+    #[cfg_attr(feature = "schema", schema(value_type = Option<Object>))]
     pub verification: Option<serde_json::Value>,
 }
 
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct LogState {
     pub head: i64,
     /// The last event that JetStream has; `None` if no relay ever ran.

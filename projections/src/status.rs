@@ -20,6 +20,7 @@ const MEASURE_TIMEOUT: Duration = Duration::from_secs(3);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub enum ProjectionState {
     Running,
     CatchingUp,
@@ -35,6 +36,7 @@ pub enum ProjectionState {
 }
 
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct ProjectionStatus {
     pub name: String,
     pub generation: i32,
@@ -60,6 +62,7 @@ pub struct ProjectionStatus {
 }
 
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct PartitionStatus {
     pub partition: i32,
     pub status: ProjectionState,

@@ -1,4 +1,4 @@
-//! Who is calling: tokens, the keys that they are checked with, and the caller of a request.
+//! Who is calling: tokens, the keys that they are checked with, and how a request brings one.
 
 pub mod caller;
 pub mod issuer;
@@ -7,6 +7,5 @@ pub mod revocation;
 pub mod revoked;
 pub mod token;
 
-pub use caller::Caller;
 pub use keys::{KeySet, SigningKey};
 pub use token::{Grant, Refused, Verifier};

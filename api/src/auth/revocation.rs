@@ -8,7 +8,7 @@ use tokio::time::{Instant, interval, timeout};
 use tracing::warn;
 
 use super::{
-    revoked::Revoked,
+    revoked::{Revoked, Value},
     token::{MAX_LIFETIME_S, Verifier},
 };
 use crate::metrics;
@@ -21,7 +21,22 @@ const READ_ALL_EVERY: Duration = Duration::from_secs(3_600);
 const OVERLAP_S: f64 = 60.0;
 
 /// Ends tokens, for every process.
-pub async fn revoke(pool: &PgPool, verifier: &Verifier, revoked: Revoked) -> Result<(), sqlx::Error> {
+pub struct Revocations {
+    pool: PgPool,
+    verifier: Arc<Verifier>,
+}
+
+impl Revocations {
+    pub fn new(pool: PgPool, verifier: Arc<Verifier>) -> Self {
+        Self { pool, verifier }
+    }
+
+    pub async fn revoke(&self, revoked: Revoked) -> Result<(), sqlx::Error> {
+        revoke(&self.pool, &self.verifier, revoked).await
+    }
+}
+
+async fn revoke(pool: &PgPool, verifier: &Verifier, revoked: Revoked) -> Result<(), sqlx::Error> {
     let issued_until = verifier.now();
     sqlx::query(
         "INSERT INTO revocations (kind, value, issued_until) VALUES ($1, $2, $3)
@@ -48,9 +63,9 @@ async fn read(pool: &PgPool, seconds: f64) -> Result<Vec<(Revoked, i64)>, sqlx::
     .fetch_all(pool)
     .await?;
     let revoked = |(kind, value, until): (String, String, i64)| match kind.as_str() {
-        "token" => (Revoked::Token(value), until),
-        "key" => (Revoked::Key(value), until),
-        _ => (Revoked::Subject(value), until),
+        "token" => (Revoked::Token(Value::stored(value)), until),
+        "key" => (Revoked::Key(Value::stored(value)), until),
+        _ => (Revoked::Subject(Value::stored(value)), until),
     };
     Ok(rows.into_iter().map(revoked).collect())
 }

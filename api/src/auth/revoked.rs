@@ -3,18 +3,59 @@
 use std::collections::{HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{
+        ObjectBuilder, RefOr,
+        schema::{Schema, Type},
+    },
+};
+
+/// 1 to 256 characters without NUL.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Value(String);
+
+impl TryFrom<String> for Value {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let fits = (1..=256).contains(&text.chars().count()) && !text.contains('\0');
+        if fits { Ok(Self(text)) } else { Err("1 to 256 characters without NUL") }
+    }
+}
+
+impl PartialSchema for Value {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(Some(256)).into()
+    }
+}
+
+impl ToSchema for Value {}
+
+impl Value {
+    /// A value that was checked before it was stored.
+    pub fn stored(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl From<Value> for String {
+    fn from(value: Value) -> Self {
+        value.0
+    }
+}
 
 /// What ends.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Revoked {
     /// The token with this `jti`.
-    Token(String),
+    Token(Value),
     /// Every token of this `sub` that was issued up to now.
-    Subject(String),
+    Subject(Value),
     /// Every token that was signed with the key of this `kid`.
-    Key(String),
+    Key(Value),
 }
 
 impl Revoked {
@@ -28,7 +69,7 @@ impl Revoked {
 
     pub fn value(&self) -> &str {
         match self {
-            Self::Token(value) | Self::Subject(value) | Self::Key(value) => value,
+            Self::Token(value) | Self::Subject(value) | Self::Key(value) => &value.0,
         }
     }
 }
@@ -54,10 +95,10 @@ pub struct Revocations {
 impl Revocations {
     pub fn add(&mut self, revoked: Revoked, issued_until: i64) {
         match revoked {
-            Revoked::Token(id) => drop(self.tokens.insert(id)),
-            Revoked::Key(id) => drop(self.keys.insert(id)),
+            Revoked::Token(id) => drop(self.tokens.insert(id.0)),
+            Revoked::Key(id) => drop(self.keys.insert(id.0)),
             Revoked::Subject(subject) => {
-                let until = self.subjects.entry(subject).or_insert(issued_until);
+                let until = self.subjects.entry(subject.0).or_insert(issued_until);
                 *until = issued_until.max(*until);
             }
         }

@@ -1,18 +1,12 @@
 //! Bodies: JSON in, within bounds of size and time, and every mistake in it named by its place.
 
-use std::{collections::BTreeMap, fmt};
-
 use actix_web::{
     dev::Payload,
     http::header::{self, HeaderMap},
     web::{Bytes, BytesMut},
 };
-use daybook_domain::text::Metadata;
 use futures::StreamExt;
-use serde::{
-    Deserializer,
-    de::{DeserializeOwned, Error, MapAccess, Visitor},
-};
+use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 
 use super::problem::{FieldError, Problem};
@@ -141,50 +135,19 @@ fn escape(token: &str) -> String {
     token.replace('~', "~0").replace('/', "~1")
 }
 
-/// For metadata in bodies: of a key that stands twice, a map would silently keep the last.
-pub fn metadata<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Metadata, D::Error> {
-    deserializer.deserialize_map(UniquePairs)
-}
-
-/// The same, where it may be left out.
-pub fn optional_metadata<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Metadata>, D::Error> {
-    metadata(deserializer).map(Some)
-}
-
-struct UniquePairs;
-
-impl<'de> Visitor<'de> for UniquePairs {
-    type Value = Metadata;
-
-    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str("an object of strings")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Metadata, A::Error> {
-        let mut pairs = BTreeMap::new();
-        while let Some((key, value)) = map.next_entry::<String, String>()? {
-            if pairs.contains_key(&key) {
-                return Err(A::Error::custom(format!("duplicate field `{key}`")));
-            }
-            pairs.insert(key, value);
-        }
-        Metadata::try_from(pairs).map_err(A::Error::custom)
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use daybook_domain::{money::Price, quantity::Quantity, sku::Sku};
     use serde::Deserialize;
 
     use super::*;
+    use crate::values::{Metadata, Price, Quantity, Sku};
 
     #[derive(Debug, Deserialize)]
     #[serde(deny_unknown_fields)]
     #[allow(dead_code)]
     struct Body {
         lines: Vec<Line>,
-        #[serde(default, deserialize_with = "metadata")]
+        #[serde(default)]
         metadata: Metadata,
         price: Option<Price>,
     }

@@ -10,7 +10,7 @@ use std::{
 use actix_web::{
     HttpMessage, HttpRequest,
     dev::ServiceRequest,
-    http::header::{self, HeaderMap, HeaderName},
+    http::header::{self, EntityTag, Header, HeaderMap, HeaderName, IfMatch},
 };
 use daybook_domain::{Position, policy::Actor};
 use tokio::time::timeout_at;
@@ -125,22 +125,22 @@ pub async fn in_time<T, E: Into<Problem>>(
     }
 }
 
-/// The version that the thing must still have. `*` is met by anything that exists, which the command
-/// checks anyway.
-pub fn if_match(headers: &HeaderMap) -> Result<Option<i64>, Problem> {
-    let Some(text) = single(headers, &header::IF_MATCH)? else { return Ok(None) };
-    if text == "*" {
+/// The versions, one of which the thing must still have (RFC 9110, section 13.1.1). `*` is met by anything
+/// that exists, which the command checks anyway. A tag that was never given out, and a weak one, match nothing.
+pub fn if_match(request: &HttpRequest) -> Result<Option<Vec<i64>>, Problem> {
+    if !request.headers().contains_key(header::IF_MATCH) {
         return Ok(None);
     }
-    let opaque = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
-    let Some(opaque) = opaque.filter(|tag| !tag.contains('"')) else {
-        return match text.strip_prefix("W/\"") {
-            Some(_) => Err(Problem::stale_version("a weak ETag never matches")),
-            None => Err(Problem::malformed("If-Match is one ETag, as it was received")),
-        };
-    };
-    // A tag that we never gave out matches nothing.
-    opaque.parse().map(Some).map_err(|_| Problem::stale_version("the version is not that one"))
+    match IfMatch::parse(request) {
+        Ok(IfMatch::Any) => Ok(None),
+        Ok(IfMatch::Items(tags)) if !tags.is_empty() => Ok(Some(tags.iter().filter_map(version).collect())),
+        _ => Err(Problem::malformed("If-Match is a list of ETags, as they were received")),
+    }
+}
+
+fn version(tag: &EntityTag) -> Option<i64> {
+    let version: i64 = tag.tag().parse().ok().filter(|_| !tag.weak)?;
+    (version.to_string() == tag.tag()).then_some(version)
 }
 
 /// The key as it was meant, whether it came bare or as a string of RFC 8941.
@@ -201,6 +201,8 @@ fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a st
 
 #[cfg(test)]
 mod tests {
+    use actix_web::test::TestRequest;
+
     use super::*;
 
     fn headers(name: &HeaderName, value: &str) -> HeaderMap {
@@ -273,13 +275,19 @@ mod tests {
     }
 
     #[test]
-    fn if_match_takes_one_strong_etag() {
-        let version = |text: &str| if_match(&headers(&header::IF_MATCH, text));
-        assert_eq!(version("\"7\"").expect("valid"), Some(7));
-        assert_eq!(version("*").expect("valid"), None);
-        assert_eq!(version("W/\"7\"").expect_err("weak").code().as_str(), "stale_version");
-        assert_eq!(version("\"abc\"").expect_err("never given out").code().as_str(), "stale_version");
-        assert_eq!(version("7").expect_err("not an ETag").code().as_str(), "malformed_request");
-        assert_eq!(version("\"7\", \"8\"").expect_err("two").code().as_str(), "malformed_request");
+    fn if_match_takes_the_etags_that_were_given_out() {
+        let versions = |text: &str| {
+            let request = TestRequest::get().insert_header((header::IF_MATCH, text)).to_http_request();
+            if_match(&request).map_err(|problem| problem.code().as_str())
+        };
+        assert_eq!(versions("\"7\""), Ok(Some(vec![7])));
+        assert_eq!(versions("\"7\", \"8\""), Ok(Some(vec![7, 8])));
+        assert_eq!(versions("*"), Ok(None));
+        for nothing in ["W/\"7\"", "\"abc\"", "\"07\"", "\"+7\""] {
+            assert_eq!(versions(nothing), Ok(Some(vec![])), "{nothing}");
+        }
+        for bad in ["7", "\"7", ""] {
+            assert_eq!(versions(bad).expect_err("no list of ETags"), "malformed_request", "{bad}");
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use actix_web::{HttpResponse, http::header, web};
+use actix_web::{HttpRequest, HttpResponse, http::header, web};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use serde_json::{Map, Value};
@@ -21,7 +21,7 @@ code{background:#2a2a2a}a{color:#8bf}th,td{border-color:#333}h2{border-color:#44
 /// What is served under `/openapi.json` and `/docs`, made once.
 pub struct Documents {
     openapi: Bytes,
-    page: String,
+    pub page: String,
 }
 
 impl Documents {
@@ -30,17 +30,18 @@ impl Documents {
         let value = serde_json::from_slice(&openapi).expect("what was just written can be read");
         Self { openapi: openapi.into(), page: render(&value) }
     }
-}
 
-pub async fn openapi(documents: web::Data<Documents>) -> HttpResponse {
-    HttpResponse::Ok()
-        .insert_header((header::CONTENT_TYPE, "application/json"))
-        .insert_header(answer::PUBLIC)
-        .body(documents.openapi.clone())
-}
+    /// Those of the listener that the request came to.
+    pub fn of(request: &HttpRequest) -> &Self {
+        request.app_data::<web::Data<Self>>().expect("every listener has its documents")
+    }
 
-pub async fn page(documents: web::Data<Documents>) -> HttpResponse {
-    html("Daybook API", &documents.page)
+    pub fn openapi(&self) -> HttpResponse {
+        HttpResponse::Ok()
+            .insert_header((header::CONTENT_TYPE, "application/json"))
+            .insert_header(answer::PUBLIC)
+            .body(self.openapi.clone())
+    }
 }
 
 /// A whole page. `content` is HTML, `title` is text.
@@ -236,9 +237,9 @@ mod tests {
 
     #[test]
     fn every_operation_is_on_the_page_and_every_link_leads_somewhere() {
-        let documents = Documents::new(&openapi::document(routes::endpoints()));
-        for endpoint in routes::endpoints() {
-            assert!(documents.page.contains(&escape(&endpoint.path)), "{}", endpoint.path);
+        let documents = Documents::new(&openapi::document(&routes::api()));
+        for route in routes::api() {
+            assert!(documents.page.contains(&escape(route.path)), "{}", route.path);
         }
         for link in documents.page.split("href=\"#").skip(1) {
             let anchor = link.split('"').next().unwrap_or_default();

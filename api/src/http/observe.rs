@@ -40,11 +40,17 @@ struct Noted {
     traceparent: String,
     method: Method,
     path: String,
+    is_probe: bool,
 }
 
-/// The middleware of the API and of the admin listener.
+/// The paths of this listener that programs watch over this process with: they need no token, have no limit, are
+/// always answered and leave no line in the log.
+pub struct Probes(pub Vec<&'static str>);
+
+/// The middleware of every listener.
 pub async fn observe(
     app: web::Data<App>,
+    probes: web::Data<Probes>,
     request: ServiceRequest,
     next: Next<BoxBody>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
@@ -53,6 +59,7 @@ pub async fn observe(
         request_id: context::request_id(request.headers()),
         traceparent: context::traceparent(request.headers()),
         method: request.method().clone(),
+        is_probe: probes.0.contains(&request.path()),
         path: request.path().to_owned(),
     };
     let span = info_span!(
@@ -68,7 +75,7 @@ pub async fn observe(
         Ok(Ok(mut response)) => {
             let route = response.request().match_pattern();
             noted.finish(route.as_deref(), response.status());
-            noted.dress(response.headers_mut());
+            noted.add_headers(response.headers_mut());
             if app.traffic.is_draining() {
                 response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
             }
@@ -119,7 +126,11 @@ fn enter(
     request: &ServiceRequest,
     in_flight: usize,
 ) -> Result<(Option<Budget>, Option<String>), Problem> {
-    let admitted = gate::admit(app, request, in_flight)?;
+    let admitted = if noted.is_probe {
+        gate::Admitted { actor: None, budget: None }
+    } else {
+        gate::admit(app, request, in_flight)?
+    };
     let limits = &app.limits;
     let deadline = context::deadline(
         request.headers(),
@@ -164,6 +175,9 @@ impl Noted {
             .with_label_values(&[route, method, status.as_str()])
             .observe(elapsed.as_secs_f64());
         let (status, duration_ms) = (status.as_u16(), elapsed.as_secs_f64() * 1_000.0);
+        if self.is_probe {
+            return;
+        }
         if status >= 500 {
             warn!(method, route, status, duration_ms, "answered");
         } else {
@@ -172,7 +186,7 @@ impl Noted {
     }
 
     /// The headers that every answer has.
-    fn dress(&self, headers: &mut HeaderMap) {
+    fn add_headers(&self, headers: &mut HeaderMap) {
         headers.insert(NOSNIFF.0, NOSNIFF.1);
         headers.insert(NO_REFERRER.0, NO_REFERRER.1);
         if !headers.contains_key(header::CONTENT_SECURITY_POLICY) {
@@ -191,7 +205,7 @@ impl Noted {
     fn fail(&self, problem: &Problem) -> Error {
         self.finish(None, problem.status_code());
         let mut response = self.render(problem);
-        self.dress(response.headers_mut());
+        self.add_headers(response.headers_mut());
         actix_web::error::InternalError::from_response(problem.to_string(), response).into()
     }
 }

@@ -1,9 +1,11 @@
-//! The OpenAPI document: what the endpoints say of themselves, and what is the same for all of them.
+//! The OpenAPI document: what the routes say of themselves, and what is the same for all of them.
 
 use std::collections::BTreeMap;
 
+use actix_web::http::Method;
+use daybook_domain::Code;
 use utoipa::{
-    PartialSchema,
+    PartialSchema, ToSchema,
     openapi::{
         Components, Content, Header, Info, License, Object, OpenApi, OpenApiVersion, Paths, Ref, RefOr,
         Required, Response, Type,
@@ -13,17 +15,12 @@ use utoipa::{
     },
 };
 
-use daybook_domain::{Code, code::GeneralCode, policy::PolicyCode};
-
 use super::{
-    codes::HttpCode,
-    endpoint::Endpoint,
-    problem::{
-        self, MEDIA_TYPE,
-        catalogue::{CommandCode, DownstreamCode},
-    },
-    schema,
+    about::{About, Kind},
+    problem::{self, FieldProblem, MEDIA_TYPE, ProblemSchema},
+    route::Route,
 };
+use crate::reads::Access;
 
 const DESCRIPTION: &str = "Commands answer when what they did is durable; queries follow a moment later. \
     Send the `Daybook-Position` of a command's answer as `Daybook-Min-Position` of a query to see what it did. \
@@ -32,20 +29,22 @@ const DESCRIPTION: &str = "Commands answer when what they did is durable; querie
 /// The name of the one way to authenticate.
 pub const BEARER: &str = "bearer";
 
-/// The document of `endpoints`.
-pub fn document(endpoints: Vec<Endpoint>) -> OpenApi {
+/// The document of these routes.
+pub fn document(routes: &[Route]) -> OpenApi {
     let mut components = Components::new();
     components.add_security_scheme(BEARER, SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)));
     let mut schemas: BTreeMap<String, RefOr<Schema>> = BTreeMap::new();
     let mut paths = Paths::new();
-    for endpoint in endpoints {
-        schemas.extend(endpoint.schemas);
-        let mut operation = endpoint.operation;
-        complete(&mut operation, &endpoint.method);
-        paths.add_path_operation(endpoint.path, vec![endpoint.method], operation);
+    for route in routes {
+        schemas.extend(route.about.schemas.iter().cloned());
+        let operation = complete(&route.about);
+        paths.add_path_operation(route.path, vec![method(&route.method)], operation);
     }
-    schemas.insert("Problem".into(), schema::Problem::schema());
-    schemas.insert("FieldProblem".into(), schema::FieldProblem::schema());
+    for (name, schema) in
+        [(ProblemSchema::name(), ProblemSchema::schema()), (FieldProblem::name(), FieldProblem::schema())]
+    {
+        schemas.insert(name.into_owned(), schema);
+    }
     components.schemas.extend(schemas);
 
     let mut info = Info::new("Daybook", env!("CARGO_PKG_VERSION"));
@@ -57,85 +56,75 @@ pub fn document(endpoints: Vec<Endpoint>) -> OpenApi {
     document
 }
 
-/// Adds the headers and errors that follow from what kind of endpoint it is.
-fn complete(operation: &mut Operation, method: &HttpMethod) {
-    let is_command = !matches!(method, HttpMethod::Get);
+fn method(method: &Method) -> HttpMethod {
+    match *method {
+        Method::POST => HttpMethod::Post,
+        Method::PUT => HttpMethod::Put,
+        Method::DELETE => HttpMethod::Delete,
+        Method::PATCH => HttpMethod::Patch,
+        _ => HttpMethod::Get,
+    }
+}
+
+/// Adds the headers and errors that follow from what kind of route it is.
+fn complete(about: &About) -> Operation {
+    let mut operation = about.operation.clone();
     let has_body = operation.request_body.is_some();
     let mut parameters = operation.parameters.take().unwrap_or_default();
+    let in_path =
+        parameters.iter().any(|own| matches!(own, RefOr::T(own) if own.parameter_in == ParameterIn::Path));
+    let codes = about.kind.codes(in_path, has_body);
     parameters.push(header("X-Request-Id", "Your name for this request, echoed", false));
     parameters.push(header("traceparent", "W3C Trace Context", false));
     parameters.push(header("Request-Timeout-Ms", "How long you wait, ms; capped", false));
-    let mut codes = vec![HttpCode::MalformedRequest.code(), HttpCode::UnknownParameter.code()];
-    codes.extend([
-        HttpCode::RateLimited.code(),
-        GeneralCode::Internal.code(),
-        GeneralCode::Overloaded.code(),
-    ]);
-    codes.extend([GeneralCode::Unavailable.code(), HttpCode::NotAcceptable.code()]);
-    codes.extend([HttpCode::Unauthenticated.code(), GeneralCode::DeadlineExceeded.code()]);
-    // Whoever says nothing of it needs a token.
-    if operation.security.is_none() {
-        operation.security = Some(vec![SecurityRequirement::new(BEARER, Vec::<String>::new())]);
-        codes.push(PolicyCode::Forbidden.code());
-    }
-    if is_command {
-        let is_key = |own: &RefOr<Parameter>| matches!(own, RefOr::T(own) if own.name == KEY);
-        let key_required = parameters.iter().any(is_key);
-        parameters.retain(|own| !is_key(own));
-        let key = "Your name for this command: sent again, it gets the same answer, for 7 days";
-        parameters.push(header(KEY, key, key_required));
-        parameters.push(header("If-Match", "The ETag that the thing must still have", false));
-        codes.push(DownstreamCode::Conflict.code());
-        codes.extend([CommandCode::KeyInFlight, CommandCode::StaleVersion].map(CommandCode::code));
-        codes.extend([CommandCode::KeyReused, CommandCode::OutcomeUnknown].map(CommandCode::code));
-        if key_required {
-            codes.push(HttpCode::KeyRequired.code());
+    let bearer = || SecurityRequirement::new(BEARER, Vec::<String>::new());
+    operation.security = Some(match about.kind {
+        Kind::Document => vec![SecurityRequirement::default()],
+        Kind::Read(Access::Public(_)) => vec![SecurityRequirement::default(), bearer()],
+        _ => vec![bearer()],
+    });
+    match about.kind {
+        Kind::Command { needs_key, .. } => {
+            let key = "Your name for this command: sent again, it gets the same answer, for 7 days";
+            parameters.push(header("Idempotency-Key", key, needs_key));
+            parameters.push(header("If-Match", "ETags, one of which the thing must still have", false));
         }
-    } else {
-        parameters.push(header("If-None-Match", "An ETag: 304 if it is still the same", false));
-        parameters.push(header(
-            "Daybook-Min-Position",
-            "Wait until the answer has seen this position",
-            false,
-        ));
-        codes.push(DownstreamCode::ReadModelBehind.code());
-    }
-    if parameters.iter().any(|own| matches!(own, RefOr::T(own) if own.parameter_in == ParameterIn::Path)) {
-        codes.push(GeneralCode::NotFound.code());
-    }
-    if has_body {
-        codes.extend([HttpCode::PayloadTooLarge, HttpCode::UnsupportedMediaType].map(HttpCode::code));
-        codes.extend([HttpCode::RequestTimeout.code(), GeneralCode::ValidationFailed.code()]);
+        Kind::Read(_) => {
+            parameters.push(header("If-None-Match", "An ETag: 304 if it is still the same", false));
+            let wait = "Wait until the answer has seen this position";
+            parameters.push(header("Daybook-Min-Position", wait, false));
+        }
+        Kind::Look | Kind::Deed | Kind::Document | Kind::Guarded => {}
     }
     operation.parameters = Some(parameters);
     for (status, response) in &mut operation.responses.responses {
         if let (RefOr::T(response), true) = (response, status.starts_with('2')) {
-            describe_success(response, is_command);
+            describe_success(response, about.kind);
         }
     }
-    add_problems(operation, &codes);
+    add_problems(&mut operation, &codes);
+    operation
 }
 
-/// A parameter that a handler names itself if it can't do without.
-const KEY: &str = "Idempotency-Key";
-
-fn describe_success(response: &mut Response, is_command: bool) {
+fn describe_success(response: &mut Response, kind: Kind) {
     let mut tell = |name: &str, description: &str| {
         let mut header = Header::new(Object::with_type(Type::String));
         header.description = Some(description.into());
         response.headers.insert(name.into(), header.into());
     };
-    tell("Daybook-Position", "The position of the log that this answer has seen");
-    tell("ETag", "The version");
+    if matches!(kind, Kind::Command { .. } | Kind::Read(_)) {
+        tell("Daybook-Position", "The position of the log that this answer has seen");
+        tell("ETag", "The version");
+    }
     tell("X-Request-Id", "The name of this request");
     tell("RateLimit", "What is left of the limit");
     tell("RateLimit-Policy", "The limit");
-    if is_command {
+    if matches!(kind, Kind::Command { .. }) {
         tell("Idempotent-Replayed", "true: the answer of an earlier request with the same key");
     }
 }
 
-/// One response for each status, with its codes. Codes that the handler names itself come first.
+/// One response for each status, with its codes.
 fn add_problems(operation: &mut Operation, codes: &[Code]) {
     for code in codes {
         let status = problem::status(code.kind());
@@ -177,7 +166,7 @@ mod tests {
 
     #[test]
     fn every_reference_in_the_document_leads_somewhere() {
-        let document = serde_json::to_value(document(routes::endpoints())).expect("serializes");
+        let document = serde_json::to_value(document(&routes::api())).expect("serializes");
         assert_eq!(document["openapi"], "3.1.0");
         let text = document.to_string();
         for reference in text.split("\"#/components/schemas/").skip(1) {
@@ -189,7 +178,7 @@ mod tests {
     /// The schema has to repeat the number, because its macro takes no constant.
     #[test]
     fn an_order_has_as_many_lines_as_the_domain_says() {
-        let document = serde_json::to_value(document(routes::endpoints())).expect("serializes");
+        let document = serde_json::to_value(document(&routes::api())).expect("serializes");
         let lines = &document["components"]["schemas"]["PlaceOrder"]["properties"]["lines"];
         assert_eq!(
             (&lines["minItems"], &lines["maxItems"]),
@@ -200,7 +189,7 @@ mod tests {
     /// Handlers name codes of their own in the descriptions of their responses.
     #[test]
     fn every_code_in_the_document_has_the_status_under_which_it_stands() {
-        let document = document(routes::endpoints());
+        let document = document(&routes::api());
         let paths = document.paths.paths.values();
         let operations =
             paths.flat_map(|item| [&item.get, &item.post, &item.put, &item.delete, &item.patch]).flatten();
@@ -221,7 +210,7 @@ mod tests {
 
     #[test]
     fn every_operation_has_its_own_name() {
-        let document = document(routes::endpoints());
+        let document = document(&routes::api());
         let paths = document.paths.paths.values();
         let mut names: Vec<_> = paths
             .flat_map(|item| [&item.get, &item.post, &item.put, &item.delete, &item.patch])

@@ -1,35 +1,18 @@
-//! Query strings, and the conditions of a query.
+//! Query strings.
 
-use std::{
-    future::{Ready, ready},
-    time::Instant,
-};
-
-use actix_web::{FromRequest, HttpRequest, dev::Payload};
 use chrono::{DateTime, Utc};
 use daybook_domain::Position;
 use daybook_projections::Moment;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_path_to_error::Segment;
 use url::form_urlencoded;
-use utoipa::IntoParams;
+use utoipa::{
+    IntoParams,
+    openapi::path::{Parameter, ParameterIn},
+};
 
-use super::{answer, context, problem::Problem};
-use crate::reads::{Conditions, Part};
-
-/// What a handler of a query gets. `T` denies unknown fields.
-pub struct Params<T> {
-    pub params: T,
-    min_position: Option<Position>,
-    deadline: Instant,
-}
-
-impl<T> Params<T> {
-    /// What the answer must fulfil.
-    pub fn conditions(&self) -> Conditions {
-        Conditions { min_position: self.min_position, deadline: self.deadline }
-    }
-}
+use super::problem::Problem;
+use crate::reads::Part;
 
 /// A page of a history.
 #[derive(Deserialize, IntoParams)]
@@ -81,22 +64,10 @@ impl TryFrom<AsOfParameters> for AsOf {
     }
 }
 
-impl<T: DeserializeOwned> FromRequest for Params<T> {
-    type Error = Problem;
-    type Future = Ready<Result<Self, Problem>>;
-
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(read(request))
+impl IntoParams for AsOf {
+    fn into_params(place: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        AsOfParameters::into_params(place)
     }
-}
-
-fn read<T: DeserializeOwned>(request: &HttpRequest) -> Result<Params<T>, Problem> {
-    answer::check_acceptable(request, &["application/json"])?;
-    Ok(Params {
-        params: query(request.query_string())?,
-        min_position: context::min_position(request.headers())?,
-        deadline: context::of(request).deadline,
-    })
 }
 
 /// The query string as a `T`. What is wrong with a parameter is told as its name and what it may be, which

@@ -14,6 +14,7 @@ use actix_web::{
 };
 use daybook_domain::{Code, code::GeneralCode, policy::PolicyCode};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::{caching::NO_STORE, codes::HttpCode};
 use crate::auth::Refused;
@@ -56,6 +57,33 @@ struct Document<'a> {
     request_id: &'a str,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     errors: &'a [FieldError],
+}
+
+/// RFC 9457.
+#[derive(ToSchema)]
+#[schema(as = Problem)]
+#[allow(dead_code, reason = "the schema of `Document`, which borrows what it has")]
+pub struct ProblemSchema {
+    /// A page about the code.
+    r#type: String,
+    title: String,
+    status: u16,
+    detail: String,
+    /// The path of the request.
+    instance: String,
+    /// Stable, for programs.
+    code: String,
+    request_id: String,
+    errors: Option<Vec<FieldProblem>>,
+}
+
+#[derive(ToSchema)]
+#[allow(dead_code, reason = "the schema of `FieldError`")]
+pub struct FieldProblem {
+    /// JSON Pointer (RFC 6901) into the body.
+    pointer: String,
+    code: String,
+    detail: String,
 }
 
 impl Problem {

@@ -3,26 +3,24 @@
 use std::{io, net::SocketAddr, time::Duration};
 
 use actix_web::{
-    App as Routes, HttpResponse, HttpServer,
+    App as Routes, HttpServer,
     dev::{Server, ServerHandle},
     middleware::from_fn,
-    web::{self, Data, ServiceConfig},
+    web::{self, Data},
 };
-use prometheus::TextEncoder;
 use tracing::error;
 
 use super::{
-    admin,
-    docs::{self, Documents},
-    endpoint::{self, Endpoint},
-    health,
-    observe::observe,
-    openapi, problem, routes,
+    docs::Documents,
+    observe::{Probes, observe},
+    openapi,
+    route::{self, Route},
+    routes,
 };
 use crate::{
     app::App,
     config::{Config, Part},
-    metrics, tasks,
+    tasks,
 };
 
 /// How long an idle connection may take to say goodbye.
@@ -44,7 +42,7 @@ struct Listener {
     address: SocketAddr,
     workers: usize,
     max_connections: usize,
-    endpoints: fn() -> Vec<Endpoint>,
+    routes: fn() -> Vec<Route>,
 }
 
 /// What is the same for every listener. A macro, because the type of a server can't be written down.
@@ -71,7 +69,7 @@ impl Listeners {
             address: config.api_listen,
             workers: cores,
             max_connections: config.http.max_connections.div_ceil(cores),
-            endpoints: routes::endpoints,
+            routes: routes::api,
         };
         let api = match config.has(Part::Api) {
             true => Some(run(api.bind(config, app)?, &mut handles)),
@@ -81,10 +79,16 @@ impl Listeners {
             address: config.admin_listen,
             workers: 1,
             max_connections: SIDE_CONNECTIONS,
-            endpoints: admin::endpoints,
+            routes: routes::admin,
         };
         let admin = run(admin.bind(config, app)?, &mut handles);
-        let telemetry = run(bind_telemetry(config, app)?, &mut handles);
+        let telemetry = Listener {
+            address: config.telemetry_listen,
+            workers: 1,
+            max_connections: SIDE_CONNECTIONS,
+            routes: routes::telemetry,
+        };
+        let telemetry = run(telemetry.bind(config, app)?, &mut handles);
         Ok(Self { api, admin, telemetry, handles })
     }
 
@@ -98,20 +102,17 @@ impl Listeners {
 
 impl Listener {
     fn bind(self, config: &Config, app: &Data<App>) -> io::Result<(Server, SocketAddr)> {
-        let documents = Data::new(Documents::new(&openapi::document((self.endpoints)())));
+        let routes = (self.routes)();
+        let documents = Data::new(Documents::new(&openapi::document(&routes)));
+        let probes = Data::new(Probes(route::probes(&routes)));
         let app = app.clone();
-        let endpoints = self.endpoints;
         let server = HttpServer::new(move || {
-            let register = |routes: &mut ServiceConfig| {
-                endpoint::serve(endpoints(), routes);
-                pages(routes);
-                probes(routes);
-            };
             Routes::new()
                 .app_data(app.clone())
                 .app_data(documents.clone())
-                .configure(register)
-                .default_service(web::to(endpoint::nothing_here))
+                .app_data(probes.clone())
+                .configure(|service| route::serve((self.routes)(), service))
+                .default_service(web::to(route::nothing_here))
                 .wrap(from_fn(observe))
         });
         let server = server.workers(self.workers).max_connections(self.max_connections);
@@ -119,38 +120,6 @@ impl Listener {
     }
 }
 
-fn pages(routes: &mut ServiceConfig) {
-    routes
-        .route("/openapi.json", web::get().to(docs::openapi))
-        .route("/docs", web::get().to(docs::page))
-        .route("/problems/{code}", web::get().to(problem::page));
-}
-
-fn probes(routes: &mut ServiceConfig) {
-    routes.route("/healthz", web::get().to(health::alive)).route("/readyz", web::get().to(health::ready));
-}
-
-/// Without token, limit or log line.
-fn bind_telemetry(config: &Config, app: &Data<App>) -> io::Result<(Server, SocketAddr)> {
-    let app = app.clone();
-    let server = HttpServer::new(move || {
-        Routes::new().app_data(app.clone()).configure(probes).route("/metrics", web::get().to(show_metrics))
-    });
-    let server = server.workers(1).max_connections(SIDE_CONNECTIONS);
-    bind!(server, config.telemetry_listen, config)
-}
-
-async fn show_metrics(app: Data<App>) -> HttpResponse {
-    metrics::measure_pool("queries", &app.pool);
-    metrics::measure_pool("commands", &app.command_pool);
-    match TextEncoder::new().encode_to_string(&prometheus::gather()) {
-        Ok(text) => HttpResponse::Ok().content_type(prometheus::TEXT_FORMAT).body(text),
-        Err(error) => {
-            error!(%error, "cannot write the metrics");
-            HttpResponse::InternalServerError().finish()
-        }
-    }
-}
 fn run((server, address): (Server, SocketAddr), handles: &mut Vec<ServerHandle>) -> SocketAddr {
     handles.push(server.handle());
     tasks::spawn("listener", async move {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use daybook_domain::{Code, code::GeneralCode, policy::PolicyCode};
 use sqlx::{PgPool, postgres::PgConnectOptions};
 use tokio::{
     sync::{Semaphore, mpsc, oneshot},
@@ -16,8 +17,9 @@ use super::{
     verdict::{Ending, Verdict},
 };
 use crate::{
+    codes::CommandCode,
     context::Context,
-    error::Failure,
+    error::{CommandError, Failure},
     metrics,
     receipt::Key,
     settings::Settings,
@@ -25,6 +27,16 @@ use crate::{
     use_case::{Answer, Means, Request, UseCase},
     work::Work,
 };
+
+/// The codes that any command may be refused with.
+pub const ANY_REFUSAL: &[Code] = &[
+    PolicyCode::Forbidden.code(),
+    GeneralCode::NotFound.code(),
+    GeneralCode::ValidationFailed.code(),
+    CommandCode::StaleVersion.code(),
+    CommandCode::KeyReused.code(),
+    CommandCode::KeyInFlight.code(),
+];
 
 /// What a command is counted as at least, bytes.
 const BASE_SIZE: usize = 512;
@@ -102,7 +114,12 @@ impl Commands {
             let outcome = use_case.decide(context, work)?;
             Ok(Verdict::of::<U>(outcome))
         };
-        self.enqueue(context, key, size, Box::new(decide)).await?.typed()
+        let ending = self.enqueue(context, key, size, Box::new(decide)).await;
+        if let Err(CommandError::Refused(refusal)) = &ending {
+            let listed = U::REFUSALS.contains(&refusal.code) || ANY_REFUSAL.contains(&refusal.code);
+            debug_assert!(listed, "{} is refused with {}, which it doesn't list", U::NAME, refusal.code);
+        }
+        ending?.typed()
     }
 
     /// Has a command decided, and waits until the answer is durable or the deadline has passed.

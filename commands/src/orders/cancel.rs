@@ -1,5 +1,6 @@
 //! Cancelling an order gives back what it holds. A customer may cancel their own.
 
+use daybook_domain::{Code, code::GeneralCode, order::OrderCode};
 use daybook_domain::{
     ids::OrderId,
     order::{Command, Order},
@@ -28,6 +29,7 @@ impl UseCase for CancelOrder {
     const NAME: &'static str = "order.cancel";
     const ACTION: Action = Action::CancelOrder;
     const NEEDS_KEY: bool = true;
+    const REFUSALS: &'static [Code] = &[GeneralCode::NotFound.code(), OrderCode::NotCancellable.code()];
     type Outcome = OrderOutcome;
 
     fn decide(&self, context: &Context, work: &mut Work<'_>) -> Result<OrderOutcome, Halt> {

@@ -1,5 +1,6 @@
 //! An order has arrived.
 
+use daybook_domain::{Code, code::GeneralCode, order::OrderCode};
 use daybook_domain::{ids::OrderId, order::Command, policy::Action};
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +22,7 @@ impl UseCase for DeliverOrder {
     const NAME: &'static str = "order.deliver";
     const ACTION: Action = Action::DeliverOrder;
     const NEEDS_KEY: bool = true;
+    const REFUSALS: &'static [Code] = &[GeneralCode::NotFound.code(), OrderCode::NotDeliverable.code()];
     type Outcome = OrderOutcome;
 
     fn decide(&self, context: &Context, work: &mut Work<'_>) -> Result<OrderOutcome, Halt> {

@@ -68,7 +68,7 @@ fn change(
 ) -> Result<OrderOutcome, Halt> {
     let key = id.to_string();
     let before = work.state::<Order>(&key)?;
-    work.expect_version::<Order>(&key, context.if_match)?;
+    work.expect_version::<Order>(&key, context.if_match.as_deref())?;
     work.execute::<Order>(&key, command)?;
     let after = work.state::<Order>(&key)?;
     move_stock(work, id, &before, &after)?;

@@ -3,6 +3,9 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use daybook_domain::{
+    Code, code::GeneralCode, order::OrderCode, pricing::PricingCode, product::ProductCode, stock::StockCode,
+};
+use daybook_domain::{
     contact::{Address, Contact},
     external_id::{self, ExternalIdUse},
     ids::OrderId,
@@ -151,6 +154,16 @@ impl UseCase for PlaceOrder {
     const ACTION: Action = Action::PlaceOrder;
     const NEEDS_KEY: bool = true;
     const CREATES: bool = true;
+    const REFUSALS: &'static [Code] = &[
+        GeneralCode::AlreadyExists.code(),
+        StockCode::Insufficient.code(),
+        PricingCode::NotFound.code(),
+        PricingCode::NotPublished.code(),
+        ProductCode::Archived.code(),
+        PricingCode::NoPrice.code(),
+        OrderCode::CurrencyMismatch.code(),
+        OrderCode::TotalOutOfRange.code(),
+    ];
     type Outcome = OrderOutcome;
 
     fn demands(&self, actor: &Actor) -> Vec<Demand> {

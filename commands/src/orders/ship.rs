@@ -1,5 +1,6 @@
 //! Pieces of an order leave the house.
 
+use daybook_domain::{Code, code::GeneralCode, order::OrderCode};
 use daybook_domain::{
     ids::OrderId,
     order::{Command, Pieces},
@@ -31,6 +32,12 @@ impl UseCase for ShipOrder {
     const NAME: &'static str = "order.ship";
     const ACTION: Action = Action::ShipOrder;
     const NEEDS_KEY: bool = true;
+    const REFUSALS: &'static [Code] = &[
+        GeneralCode::NotFound.code(),
+        OrderCode::NotShippable.code(),
+        OrderCode::ShipmentExceedsOrder.code(),
+        OrderCode::NothingToShip.code(),
+    ];
     type Outcome = OrderOutcome;
 
     fn decide(&self, context: &Context, work: &mut Work<'_>) -> Result<OrderOutcome, Halt> {

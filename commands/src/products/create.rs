@@ -1,5 +1,6 @@
 //! Adds a product to the catalogue, as a draft.
 
+use daybook_domain::{Code, code::GeneralCode};
 use daybook_domain::{
     external_id::{self, ExternalIdUse},
     money::Price,
@@ -38,6 +39,7 @@ impl UseCase for CreateProduct {
     const NAME: &'static str = "product.create";
     const ACTION: Action = Action::CreateProduct;
     const CREATES: bool = true;
+    const REFUSALS: &'static [Code] = &[GeneralCode::AlreadyExists.code()];
     type Outcome = ProductOutcome;
 
     fn decide(&self, _: &Context, work: &mut Work<'_>) -> Result<ProductOutcome, Halt> {

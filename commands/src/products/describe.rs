@@ -1,5 +1,6 @@
 //! Changes how a product is described.
 
+use daybook_domain::{Code, code::GeneralCode, product::ProductCode};
 use daybook_domain::{
     policy::Action,
     product::Command,
@@ -32,6 +33,7 @@ impl AsAsked for DescribeProduct {}
 impl UseCase for DescribeProduct {
     const NAME: &'static str = "product.describe";
     const ACTION: Action = Action::DescribeProduct;
+    const REFUSALS: &'static [Code] = &[GeneralCode::NotFound.code(), ProductCode::Archived.code()];
     type Outcome = ProductOutcome;
 
     fn decide(&self, context: &Context, work: &mut Work<'_>) -> Result<ProductOutcome, Halt> {

@@ -52,7 +52,7 @@ fn change(
     sku: &Sku,
     command: Command,
 ) -> Result<ProductOutcome, Halt> {
-    work.expect_version::<Product>(sku.as_str(), context.if_match)?;
+    work.expect_version::<Product>(sku.as_str(), context.if_match.as_deref())?;
     work.execute::<Product>(sku.as_str(), command)?;
     outcome(work, sku)
 }

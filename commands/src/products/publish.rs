@@ -1,5 +1,6 @@
 //! A product is for sale from now on.
 
+use daybook_domain::{Code, code::GeneralCode, product::ProductCode};
 use daybook_domain::{policy::Action, product::Command, sku::Sku};
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +21,7 @@ impl AsAsked for PublishProduct {}
 impl UseCase for PublishProduct {
     const NAME: &'static str = "product.publish";
     const ACTION: Action = Action::PublishProduct;
+    const REFUSALS: &'static [Code] = &[GeneralCode::NotFound.code(), ProductCode::Archived.code()];
     type Outcome = ProductOutcome;
 
     fn decide(&self, context: &Context, work: &mut Work<'_>) -> Result<ProductOutcome, Halt> {

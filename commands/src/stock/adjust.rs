@@ -1,5 +1,6 @@
 //! The count was wrong. What is promised to orders can't be taken away.
 
+use daybook_domain::{Code, code::GeneralCode, stock::StockCode};
 use daybook_domain::{policy::Action, sku::Sku, stock::Command, text::Reason};
 use serde::{Deserialize, Serialize};
 
@@ -24,6 +25,12 @@ impl UseCase for AdjustStock {
     const NAME: &'static str = "stock.adjust";
     const ACTION: Action = Action::AdjustStock;
     const NEEDS_KEY: bool = true;
+    const REFUSALS: &'static [Code] = &[
+        GeneralCode::NotFound.code(),
+        StockCode::Insufficient.code(),
+        StockCode::NothingToAdjust.code(),
+        StockCode::OutOfRange.code(),
+    ];
     type Outcome = StockOutcome;
 
     fn decide(&self, context: &Context, work: &mut Work<'_>) -> Result<StockOutcome, Halt> {

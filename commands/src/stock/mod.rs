@@ -51,7 +51,7 @@ fn change(context: &Context, work: &mut Work<'_>, sku: &Sku, command: Command) -
     if work.state::<Product>(id)?.details().is_none() {
         return Err(Refusal::not_found(format!("there is no product {sku}")).into());
     }
-    work.expect_version::<Stock>(id, context.if_match)?;
+    work.expect_version::<Stock>(id, context.if_match.as_deref())?;
     work.execute::<Stock>(id, command)?;
     let stock = *work.state::<Stock>(id)?;
     let version = work.version::<Stock>(id)?;

@@ -1,5 +1,6 @@
 //! Pieces have come in.
 
+use daybook_domain::{Code, code::GeneralCode, stock::StockCode};
 use daybook_domain::{policy::Action, quantity::Quantity, sku::Sku, stock::Command, text::Reference};
 use serde::{Deserialize, Serialize};
 
@@ -25,6 +26,7 @@ impl UseCase for ReceiveStock {
     const NAME: &'static str = "stock.receive";
     const ACTION: Action = Action::ReceiveStock;
     const NEEDS_KEY: bool = true;
+    const REFUSALS: &'static [Code] = &[GeneralCode::NotFound.code(), StockCode::OutOfRange.code()];
     type Outcome = StockOutcome;
 
     fn decide(&self, context: &Context, work: &mut Work<'_>) -> Result<StockOutcome, Halt> {

@@ -80,7 +80,6 @@ pub struct Line {
 
 /// So many pieces of a SKU.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Pieces {
     pub sku: Sku,
     pub quantity: Quantity,

@@ -9,7 +9,7 @@ mod units;
 use serde::Serialize;
 use serde_json::Value;
 
-pub use rule::{Rule, any, between, one_of, text, that_is};
+pub use rule::{Invalid, Rule, any, between, one_of, text, that_is};
 pub use units::{NotAQuantity, Size, Span};
 
 /// A group of settings, made by [`settings!`](crate::settings!).
@@ -39,28 +39,6 @@ pub struct Setting {
     pub default: Option<Value>,
     /// What it may be, in words.
     pub allowed: String,
-}
-
-/// A setting is not what it may be.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("setting {}: {problem}", .path.join("."))]
-pub struct Invalid {
-    /// Names of groups, the outermost first, and of the setting.
-    pub path: Vec<&'static str>,
-    pub problem: String,
-}
-
-impl Invalid {
-    pub fn new(name: &'static str, problem: impl Into<String>) -> Self {
-        Self { path: vec![name], problem: problem.into() }
-    }
-
-    /// The same, as it is called outside the group.
-    #[must_use]
-    pub fn within(mut self, group: &'static str) -> Self {
-        self.path.insert(0, group);
-        self
-    }
 }
 
 /// The defaults of a group by their names, as they are written.

@@ -4,8 +4,6 @@ use std::fmt::Display;
 
 use serde::Serialize;
 
-use super::Invalid;
-
 /// What is wrong with a value, if anything.
 type Problem<T> = Box<dyn Fn(&T) -> Option<String>>;
 
@@ -31,6 +29,28 @@ impl<T: 'static> Rule<T> {
             allowed: self.allowed,
             problem: Box::new(move |value: &Option<T>| value.as_ref().and_then(&problem)),
         }
+    }
+}
+
+/// A setting is not what it may be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("setting {}: {problem}", .path.join("."))]
+pub struct Invalid {
+    /// Names of groups, the outermost first, and of the setting.
+    pub path: Vec<&'static str>,
+    pub problem: String,
+}
+
+impl Invalid {
+    pub fn new(name: &'static str, problem: impl Into<String>) -> Self {
+        Self { path: vec![name], problem: problem.into() }
+    }
+
+    /// The same, as it is called outside the group.
+    #[must_use]
+    pub fn within(mut self, group: &'static str) -> Self {
+        self.path.insert(0, group);
+        self
     }
 }
 

@@ -57,7 +57,18 @@ impl Queries {
     /// The row of `id` as its whole stream says, also what the read model has not come to yet. The caller
     /// sets the time limit.
     pub async fn row_by_log<M: ReadModel>(&self, id: &str) -> Result<Option<M::Row>, QueryError> {
-        fold_up_to::<M>(&Log::new(self.pool.clone()), id, Position(i64::MAX), &[]).await
+        let log = Log::new(self.pool.clone());
+        let (mut row, mut sequence) = (None, 0);
+        loop {
+            let page = log.stream_page(M::KIND, id, sequence, Position(i64::MAX), PAGE).await?;
+            for record in &page.records {
+                sequence = record.sequence;
+                row = M::fold(row.clone(), record).unwrap_or(row);
+            }
+            if !page.more {
+                return Ok(row);
+            }
+        }
     }
 }
 

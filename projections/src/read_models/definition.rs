@@ -17,7 +17,7 @@ pub trait ReadModel: Send + Sync + 'static {
     const COLUMNS: &'static [Column];
     /// Each the end of `CREATE INDEX … ON table`.
     const INDEXES: &'static [&'static str];
-    type Row: Serialize + DeserializeOwned + Send + 'static;
+    type Row: Serialize + DeserializeOwned + Clone + Send + 'static;
 
     /// The row after `record`. `None`: there is none yet; one that is there stays.
     fn fold(row: Option<Self::Row>, record: &Record) -> Result<Option<Self::Row>, Unreadable>;

@@ -19,6 +19,7 @@ use crate::scan::{
 };
 
 #[derive(Debug, Clone, Default, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct LogVerification {
     pub head: i64,
     pub events: i64,

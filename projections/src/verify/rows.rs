@@ -25,6 +25,7 @@ use crate::{
 };
 
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Verification {
     pub read_model: String,
     pub generation: i32,

@@ -322,3 +322,37 @@ fn every_module_says_what_it_is() {
     let mute = rust_files().into_iter().filter(|file| !file.text.trim_start().starts_with("//!"));
     none("begin these with //!", mute.map(|file| file.path).filter(|path| !exempt(path)));
 }
+
+/// A handler gets a read, a command or an operator's tool.
+#[test]
+fn no_handler_reaches_a_pool() {
+    let reach = files("api/src/http", ".rs").into_iter().filter(|file| {
+        let text = file.without_tests();
+        ["PgPool", ".pool", "sqlx::query"].iter().any(|mark| text.contains(mark))
+    });
+    none("give these a tool that has the pool", reach.map(|file| file.path));
+}
+
+/// The door of a route, a read's scope and a use case ask the policy; whoever else does has a rule of its own.
+#[test]
+fn nothing_else_authorizes() {
+    let homes = [
+        "api/src/http/route.rs",
+        "api/src/reads/access.rs",
+        "api/src/reads/read.rs",
+        "commands/src/context.rs",
+    ];
+    let marks = ["policy::authorize", "may_ever(", "authorize("];
+    let files = ["commands", "projections", "api"].into_iter().flat_map(|krate| files(krate, ".rs"));
+    let askers = files.filter(|file| marks.iter().any(|mark| file.without_tests().contains(mark)));
+    let elsewhere = askers.map(|file| file.path).filter(|path| !homes.contains(&path.as_str()));
+    none("ask the policy in a read, a use case or at the door", elsewhere);
+}
+
+/// What is sent has a type, and the type its schema.
+#[test]
+fn nothing_is_any_object() {
+    let any = ["Any", "Object"].concat();
+    let shapeless = files("api", ".rs").into_iter().filter(|file| file.text.contains(&any));
+    none("give these answers a type", shapeless.map(|file| file.path));
+}

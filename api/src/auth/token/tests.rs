@@ -73,7 +73,7 @@ fn a_token_ends_with_its_key() {
 #[test]
 fn a_revoked_token_has_ended_and_no_other() {
     let revocations = |it: &Fixture| {
-        [Revoked::Token("1".into()), Revoked::Subject("alice".into()), Revoked::Key(it.key.jwk.kid.clone())]
+        [Revoked::Token(value("1")), Revoked::Subject(value("alice")), Revoked::Key(value(&it.key.jwk.kid))]
     };
     for which in 0..3 {
         let it = fixture();
@@ -97,7 +97,7 @@ fn a_revoked_token_has_ended_and_no_other() {
 #[test]
 fn a_subject_whose_tokens_were_revoked_can_get_new_ones() {
     let it = fixture();
-    it.verifier.revoke([(Revoked::Subject("alice".into()), NOW - 1)]);
+    it.verifier.revoke([(Revoked::Subject(value("alice")), NOW - 1)]);
     assert!(it.check(&it.with_claim("iat", json!(NOW))).is_ok());
     assert_eq!(it.check(&it.with_claim("iat", json!(NOW - 1))).expect_err("of before"), Refused::Revoked);
 }
@@ -222,4 +222,8 @@ fn a_signature_of_another_kind_or_key_is_refused() {
     ] {
         assert!(fixture.check(&bad).is_err(), "{bad}");
     }
+}
+
+fn value(text: &str) -> crate::auth::revoked::Value {
+    crate::auth::revoked::Value::stored(text.to_owned())
 }

@@ -8,12 +8,11 @@ mod hub;
 mod places;
 
 use actix_web::{
-    HttpRequest, HttpResponse,
+    HttpResponse,
     http::{
         Method,
         header::{self, HeaderName, HeaderValue},
     },
-    web,
 };
 use daybook_projections::Selection;
 use futures::stream;
@@ -21,13 +20,11 @@ use futures::stream;
 use self::follower::Follower;
 use super::{
     answer::{self, Answer},
+    arrived::Arrived,
     context,
     problem::Problem,
 };
-use crate::{
-    app::App,
-    auth::{Caller, caller::presented_token},
-};
+use crate::auth::caller::presented_token;
 
 pub use hub::Live;
 
@@ -38,16 +35,12 @@ const NOT_BUFFERED: (HeaderName, HeaderValue) =
     (HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
 /// Answers with what `selection` chooses. `Last-Event-ID` is over its `after`: a client that comes back
 /// repeats the address that it began with.
-pub async fn follow(
-    app: web::Data<App>,
-    request: &HttpRequest,
-    caller: &Caller,
-    mut selection: Selection,
-) -> Answer {
+pub async fn follow(arrived: Arrived, mut selection: Selection) -> Answer {
+    let Arrived { app, request, context, .. } = &arrived;
     if let Some(last) = context::last_event_id(request.headers())? {
         selection.after = last;
     }
-    let head = context::in_time(context::of(request).deadline, app.log.head()).await?;
+    let head = context::in_time(context.deadline, app.log.head()).await?;
     if selection.after > head {
         return Err(Problem::malformed(format!("the log has not come so far: its head is {head}")));
     }
@@ -60,8 +53,8 @@ pub async fn follow(
         return Ok(response.finish());
     }
     let token = presented_token(request.headers())?.ok_or_else(Problem::unauthenticated)?.to_owned();
-    let place = app.live.places.take(&caller.0.subject)?;
-    let follower = Follower::new(app, token, selection, place);
+    let place = app.live.places.take(&arrived.actor().ok_or_else(Problem::unauthenticated)?.subject)?;
+    let follower = Follower::new(app.clone(), token, selection, place);
     let events = stream::unfold(follower, |mut follower| async {
         let next = follower.next().await?;
         Some((next, follower))

@@ -1,13 +1,13 @@
 //! The page that a problem's `type` leads to.
 
-use actix_web::{HttpResponse, web};
+use actix_web::HttpResponse;
 use daybook_domain::Code;
 
 use super::{Problem, catalogue};
 use crate::http::docs;
 
-pub async fn page(code: web::Path<String>) -> Result<HttpResponse, Problem> {
-    let code = catalogue::find(&code).ok_or_else(Problem::not_found)?;
+pub fn page(code: &str) -> Result<HttpResponse, Problem> {
+    let code = catalogue::find(code).ok_or_else(Problem::not_found)?;
     Ok(docs::html(code.title(), &content(code)))
 }
 

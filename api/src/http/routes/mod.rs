@@ -1,39 +1,44 @@
-//! Every endpoint of the API: a file each under its resource, and a line here.
+//! All that the listeners serve: a line for each route, in the file of its resource.
 
 pub mod about;
+pub mod admin;
+pub mod event_types;
 pub mod events;
 pub mod orders;
+pub mod probes;
 pub mod products;
 pub mod stock;
 
-use super::endpoint::{Endpoint, endpoints};
+use super::route::Route;
 
-pub fn endpoints() -> Vec<Endpoint> {
-    endpoints![
-        products::create,
-        products::list,
-        products::get,
-        products::history,
-        products::describe,
-        products::price,
-        products::publish,
-        products::unpublish,
-        products::archive,
-        stock::get,
-        stock::history,
-        stock::receive,
-        stock::adjust,
-        orders::place,
-        orders::list,
-        orders::get,
-        orders::history,
-        orders::confirm,
-        orders::cancel,
-        orders::ship,
-        orders::deliver,
-        events::list,
-        events::types,
-        about::permissions,
-        about::jwks,
-    ]
+/// The API's.
+pub fn api() -> Vec<Route> {
+    [products::routes(), stock::routes(), orders::routes(), events::routes(), about::routes(), pages()]
+        .concat_all()
+}
+
+/// The operators'.
+pub fn admin() -> Vec<Route> {
+    [admin::routes(), pages()].concat_all()
+}
+
+/// Those of programs that watch over this process.
+pub fn telemetry() -> Vec<Route> {
+    [probes::routes(), probes::metrics()].concat_all()
+}
+
+/// What every listener that people use has.
+fn pages() -> Vec<Route> {
+    [about::documents(), probes::routes()].concat_all()
+}
+
+/// Joins lists of values that can't be cloned.
+trait ConcatAll {
+    fn concat_all(self) -> Vec<Route>;
+}
+
+impl<const N: usize> ConcatAll for [Vec<Route>; N] {
+    fn concat_all(self) -> Vec<Route> {
+        self.into_iter().flatten().collect()
+    }
 }

@@ -143,7 +143,7 @@ async fn a_repeat_is_told_of_its_success_though_the_stock_is_gone() {
 #[tokio::test]
 async fn a_repeat_is_told_of_its_success_though_the_version_has_moved() {
     let two = two().await;
-    let context = || Context { if_match: Some(2), ..keyed(by(Role::Merchandiser), "K") };
+    let context = || Context { if_match: Some(vec![2]), ..keyed(by(Role::Merchandiser), "K") };
     let set = |shop: &Shop| {
         let commands = shop.commands.clone();
         async move { ask(&commands, context(), SetPrice { sku: sku("TEAPOT"), price: euros(7) }).await }

@@ -239,7 +239,7 @@ async fn a_change_of_something_that_has_changed_is_refused() {
             description: None,
             metadata: None,
         };
-        shop.ask(Context { if_match: Some(seen), ..by(Role::Merchandiser) }, changes)
+        shop.ask(Context { if_match: Some(vec![seen]), ..by(Role::Merchandiser) }, changes)
     };
     assert_eq!(rename("Kettle", 2).await.unwrap().version, 3);
     assert_eq!(refused(rename("Pot", 2).await), "stale_version");
@@ -247,7 +247,7 @@ async fn a_change_of_something_that_has_changed_is_refused() {
     assert_eq!(rename("Kettle", 3).await.unwrap().version, 3);
     shop.receive("TEAPOT", 5).await.unwrap();
     let id = order_id(&shop.buy("TEAPOT", 1).await.unwrap());
-    let stale = Context { if_match: Some(7), ..by(Role::Support) };
+    let stale = Context { if_match: Some(vec![7]), ..by(Role::Support) };
     assert_eq!(refused(shop.ask(stale, CancelOrder { id, reason: None }).await), "stale_version");
     shop.close().await;
 }

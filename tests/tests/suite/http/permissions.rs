@@ -1,5 +1,9 @@
 //! Every action, asked for by everybody: the table of rules is what is enforced, over HTTP too.
 
+use daybook_api::{
+    http::{route::Door, routes},
+    reads::Access,
+};
 use daybook_domain::policy::{Action, RULES, Role, Rule};
 use daybook_tests::{Client, Log, Reply, TestApp};
 use serde_json::json;
@@ -161,4 +165,45 @@ async fn the_table_is_there_for_everybody() {
         assert_eq!(shown["own"], rule.own);
         assert!(shown["roles"].as_array().unwrap().contains(&json!("admin")));
     }
+}
+
+/// Whatever else is wrong with a request, who may not do such a thing at all is told that, and nothing more.
+/// Catches: a route that reads anything before its door.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_door_comes_before_syntax_on_every_route() {
+    let app = shop().await;
+    let nobody = app.anonymous.with_token(app.token("nobody", &[]));
+
+    let operators = app.operator().base().to_owned();
+    let mut guarded = 0;
+    for (routes, base) in [(routes::api(), None), (routes::admin(), Some(operators))] {
+        let at =
+            |client: &Client| base.as_ref().map_or_else(|| client.clone(), |base| client.at(base.clone()));
+        let (anonymous, nobody) = (at(&app.anonymous), at(&nobody));
+        for route in routes {
+            let is_guarded = match route.door {
+                Door::Probe | Door::Open => false,
+                Door::Action(_) => true,
+                Door::Access(access) => matches!(access, Access::Rule { .. }),
+            };
+            if !is_guarded {
+                continue;
+            }
+            guarded += 1;
+            for (client, expected) in [(&anonymous, "401 unauthenticated"), (&nobody, "403 forbidden")] {
+                let path = format!("{}?no_such_parameter=1", route.path.replace(['{', '}'], ""));
+                let method: reqwest::Method = route.method.as_str().parse().unwrap();
+                let request = client.request(method, &path).header("accept", "text/html");
+                let request = request.header("if-match", "nonsense").header("idempotency-key", "").body("[");
+                let reply = client.send(request).await;
+                assert_eq!(reply.refusal(), expected, "{} {}", route.method, route.path);
+            }
+        }
+    }
+    assert!(guarded > 20, "{guarded}");
+    daybook_tests::until("the refusals are noted", async || {
+        let noted = "SELECT count(*) FROM audit WHERE actor = 'nobody' AND outcome = 'forbidden'";
+        app.database.count(noted).await == guarded
+    })
+    .await;
 }

@@ -1,3 +1,0 @@
-//! The log itself.
-
-pub mod get;

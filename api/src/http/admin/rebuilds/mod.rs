@@ -1,4 +1,0 @@
-//! Rebuilds that were begun.
-
-pub mod cancel;
-pub mod get;

@@ -1,3 +1,0 @@
-//! Tokens that end before their time.
-
-pub mod create;

@@ -1,3 +1,0 @@
-//! Is each read model equal to the log?
-
-pub mod create;

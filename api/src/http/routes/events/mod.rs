@@ -1,4 +1,0 @@
-//! The log, for analysts.
-
-pub mod list;
-pub mod types;
