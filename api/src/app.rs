@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use daybook_commands::Commands;
-use daybook_projections::{Log, Operators};
+use daybook_projections::{Log, Operators, workers::Crew};
 
 use crate::{
     audit::Audit,
@@ -24,6 +24,8 @@ pub struct App {
     pub reads: Reads,
     pub log: Log,
     pub operators: Operators,
+    /// What this process does in the background.
+    pub crew: Crew,
     pub vault: Vault,
     pub clock: Clock,
     pub audit: Audit,

@@ -2,8 +2,12 @@
 
 use std::time::Duration;
 
+use async_trait::async_trait;
+use daybook_migrations::with_timeout_of;
+use daybook_projections::workers::{About, Duty, Pauses, When, Worker};
+use futures::TryFutureExt;
 use sqlx::PgPool;
-use tokio::{sync::mpsc, time::timeout};
+use tokio::sync::{Mutex, mpsc};
 use tracing::warn;
 
 use crate::metrics::AUDIT_LOST;
@@ -32,16 +36,17 @@ pub struct Audit {
     refusals: mpsc::Sender<Entry>,
 }
 
-/// Writes the refusals that were left. Ends when every [`Audit`] is gone.
+/// Writes the refusals that were left.
 pub struct AuditWriter {
     pool: PgPool,
-    refusals: mpsc::Receiver<Entry>,
+    /// Locked for as long as it runs.
+    refusals: Mutex<mpsc::Receiver<Entry>>,
 }
 
 impl Audit {
     pub fn new(pool: PgPool) -> (Self, AuditWriter) {
         let (sender, receiver) = mpsc::channel(MAX_WAITING);
-        (Self { pool: pool.clone(), refusals: sender }, AuditWriter { pool, refusals: receiver })
+        (Self { pool: pool.clone(), refusals: sender }, AuditWriter { pool, refusals: Mutex::new(receiver) })
     }
 
     /// Written when this returns. An action that leaves no record must not happen.
@@ -57,12 +62,32 @@ impl Audit {
     }
 }
 
-impl AuditWriter {
-    pub async fn run(mut self) {
-        while let Some(entry) = self.refusals.recv().await {
-            if let Err(error) = write(&self.pool, &entry).await {
+#[async_trait]
+impl Worker for AuditWriter {
+    fn about(&self) -> About {
+        let description = "Writes down which actions were refused, and to whom.";
+        About::new("audit_records", description, When::signal("an action is refused"))
+    }
+
+    /// A record that can't be written is lost, because those behind it would be, too. What waits when it is time
+    /// to stop is still written, as long as the database takes it.
+    async fn run(&self, duty: &Duty) {
+        let mut refusals = self.refusals.lock().await;
+        let rounds = duty.rounds(Pauses::NONE);
+        loop {
+            let next = match duty.or_over(refusals.recv()).await {
+                Some(entry) => entry,
+                None => refusals.try_recv().ok(),
+            };
+            let Some(entry) = next else { return duty.stop().cancelled().await };
+            let write = write(&self.pool, &entry).inspect_err(|error| {
                 AUDIT_LOST.inc();
                 warn!(%error, action = entry.action, "cannot write an audit record");
+            });
+            match rounds.attempt(write, |_| {}).await {
+                Some(()) => rounds.went_well(),
+                None if duty.is_over() => return,
+                None => {}
             }
         }
     }
@@ -80,5 +105,5 @@ async fn write(pool: &PgPool, entry: &Entry) -> Result<(), sqlx::Error> {
     .bind(&entry.reason)
     .bind(&entry.request_id)
     .execute(pool);
-    timeout(WRITE_TIMEOUT, writing).await.map_err(|_| sqlx::Error::PoolTimedOut)?.map(drop)
+    with_timeout_of(WRITE_TIMEOUT, writing).await.map(drop)
 }

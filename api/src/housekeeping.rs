@@ -3,8 +3,11 @@
 use std::time::Duration;
 
 use actix_web::web::Data;
+use async_trait::async_trait;
+use daybook_migrations::with_timeout_of;
+use daybook_projections::workers::{About, Duty, Pauses, When, Worker};
 use sqlx::PgPool;
-use tokio::time::{interval, timeout};
+use tokio::time::sleep;
 use tracing::warn;
 
 use crate::{app::App, auth::revocation, http::limits::SWEEP_EVERY};
@@ -13,41 +16,63 @@ const FORGET_EVERY: Duration = Duration::from_secs(60);
 /// Idempotency keys forgotten by one statement.
 const FORGET_AT_MOST: i32 = 10_000;
 
-/// Forgets the callers who have not called for a while. Never ends.
-pub async fn sweep_rates(app: Data<App>) {
-    let mut ticks = interval(SWEEP_EVERY);
-    loop {
-        ticks.tick().await;
-        app.rates.sweep();
+/// Forgets the callers who have not called for a while.
+pub struct Sweeping(pub Data<App>);
+
+#[async_trait]
+impl Worker for Sweeping {
+    fn about(&self) -> About {
+        let description = "Forgets the rate limits of callers who have not called for a while.";
+        About::new("rates", description, When::every(SWEEP_EVERY))
+    }
+
+    async fn run(&self, duty: &Duty) {
+        let rounds = duty.rounds(Pauses::NONE);
+        while duty.or_over(sleep(SWEEP_EVERY)).await.is_some() {
+            self.0.rates.sweep();
+            rounds.went_well();
+        }
     }
 }
 
-/// Forgets answers that nobody may ask for again, and revocations of tokens that have ended. Never ends.
-pub async fn forget_answers(pool: PgPool) {
-    let mut ticks = interval(FORGET_EVERY);
-    loop {
-        ticks.tick().await;
-        if let Err(error) = in_time(revocation::forget(&pool)).await {
-            warn!(%error, "cannot forget old revocations");
-        }
-        loop {
-            match in_time(forget_keys(&pool)).await {
-                Ok(count) if count == i64::from(FORGET_AT_MOST) => {}
-                Ok(_) => break,
-                Err(error) => {
-                    warn!(%error, "cannot forget old idempotency keys");
-                    break;
-                }
+/// Forgets answers that nobody may ask for again, and revocations of tokens that have ended.
+pub struct Forgetting(pub PgPool);
+
+#[async_trait]
+impl Worker for Forgetting {
+    fn about(&self) -> About {
+        let description = "Deletes idempotency keys that are older than seven days, and revocations of tokens that \
+            have ended.";
+        About::new("forgetting", description, When::every(FORGET_EVERY))
+    }
+
+    async fn run(&self, duty: &Duty) {
+        let rounds = duty.rounds(Pauses::new(FORGET_EVERY, FORGET_EVERY));
+        while !duty.is_over() {
+            let round = duty.or_over(async {
+                let revocations = with_timeout_of(FORGET_EVERY, revocation::forget(&self.0)).await;
+                // One must not keep the other from being forgotten.
+                self.forget_keys().await.and(revocations)
+            });
+            let round = async { round.await.transpose() };
+            let complain = |error: &_| warn!(%error, "cannot forget old idempotency keys and revocations");
+            if rounds.attempt(round, complain).await.flatten().is_some() {
+                rounds.went_well();
+                duty.or_over(sleep(FORGET_EVERY)).await;
             }
         }
     }
 }
 
-async fn forget_keys(pool: &PgPool) -> Result<i64, sqlx::Error> {
-    sqlx::query_scalar("SELECT forget_idempotency_keys($1)").bind(FORGET_AT_MOST).fetch_one(pool).await
-}
-
-/// An answer that was lost is not waited for: the next round does it again.
-async fn in_time<T>(asked: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {
-    timeout(FORGET_EVERY, asked).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
+impl Forgetting {
+    /// An answer that was lost is not waited for: the next round does it again.
+    async fn forget_keys(&self) -> Result<(), sqlx::Error> {
+        let forget = || sqlx::query_scalar("SELECT forget_idempotency_keys($1)").bind(FORGET_AT_MOST);
+        loop {
+            let forgotten: i64 = with_timeout_of(FORGET_EVERY, forget().fetch_one(&self.0)).await?;
+            if forgotten < i64::from(FORGET_AT_MOST) {
+                return Ok(());
+            }
+        }
+    }
 }

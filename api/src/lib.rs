@@ -21,8 +21,8 @@ mod event_line;
 mod housekeeping;
 mod keys;
 mod metrics;
-mod tasks;
 mod telemetry;
+mod workers;
 
 pub use config::Config;
 pub use wiring::{Running, StartError, start};

@@ -4,6 +4,7 @@
 use std::{collections::BTreeMap, fmt};
 
 use daybook_domain::{contact, ids, money, order, product, quantity, sku, text};
+use daybook_projections::workers;
 use serde::{
     Deserialize, Deserializer, Serialize,
     de::{Error, MapAccess, Visitor},
@@ -64,6 +65,7 @@ values! {
         .minimum(Some(1.0))
         .maximum(Some(100_000.0));
     OrderStatus(order::Status) => one_of(order::Status::ALL.map(order::Status::as_str));
+    WorkerState(workers::WorkerState) => one_of(workers::WorkerState::WORDS);
     ProductStatus(product::Status) => one_of(["draft", "published", "archived"]);
 }
 

@@ -6,19 +6,16 @@ use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 use actix_web::web::Data;
 use daybook_commands::{Commands, CommitterTask};
 use daybook_migrations::MigrateError;
-use daybook_projections::{Downstream, Log, Operators, Roles, Settings};
+use daybook_projections::{Downstream, Log, Operators, Roles, Settings, workers::Crew};
 use sqlx::{PgPool, postgres::PgConnectOptions};
-use tokio::{
-    task::JoinHandle,
-    time::{Instant, sleep, timeout_at},
-};
+use tokio::time::{Instant, sleep, timeout_at};
 use tracing::{info, warn};
 
 use crate::{
     app::App,
     audit::Audit,
     auth::{
-        KeySet, SigningKey, Verifier, issuer,
+        KeySet, SigningKey, Verifier,
         revocation::{self, Revocations},
     },
     config::{Config, Part},
@@ -28,21 +25,20 @@ use crate::{
     },
     entropy::Clock,
     health::Health,
-    housekeeping,
     http::{limits::RateLimits, live::Live, server::Listeners},
     keys::{self, KeyError},
     reads::Reads,
-    tasks,
     traffic::Traffic,
     vault::{Vault, VaultError},
+    workers::workers,
 };
 
 /// How often a database that is away is looked for.
 const RETRY_EVERY: Duration = Duration::from_millis(500);
 /// Between the last answer and the end of its connection.
 const LINGER: Duration = Duration::from_millis(50);
-/// What downstream may take to finish its transactions, when the grace time is over already.
-const LEAST_DOWNSTREAM_GRACE: Duration = Duration::from_secs(1);
+/// What workers may take to finish their transactions, when the grace time is over already.
+const LEAST_CREW_GRACE: Duration = Duration::from_secs(1);
 
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -71,11 +67,11 @@ pub struct Running {
     pub telemetry: SocketAddr,
     /// What every interface reads through.
     pub reads: Reads,
+    /// What it does in the background.
+    pub crew: Crew,
     listeners: Listeners,
     traffic: Traffic,
     committer: Option<CommitterTask>,
-    downstream: Downstream,
-    background: Vec<JoinHandle<()>>,
     grace: Duration,
 }
 
@@ -97,7 +93,7 @@ pub async fn start(config: &Config, clock: Clock) -> Result<Running, StartError>
     vault.check_master_key().await?;
     let settings = downstream_settings(config);
     Downstream::prepare(&queries_pool, &settings).await?;
-    let downstream = Downstream::start(
+    let downstream = Downstream::new(
         settings,
         config.nats_url.expose().to_owned(),
         roles(config),
@@ -117,18 +113,17 @@ pub async fn start(config: &Config, clock: Clock) -> Result<Running, StartError>
         Arc::new(Verifier::new(&config.tokens.issuer, &config.tokens.audience, own_keys, clock.clone()));
     revocation::load(&queries_pool, &verifier).await?;
     let (audit, audit_writer) = Audit::new(queries_pool.clone());
-    let mut background = vec![tasks::spawn("audit", audit_writer.run())];
-    background.push(tasks::spawn("revocations", revocation::follow(queries_pool.clone(), verifier.clone())));
-    if let Some(url) = config.tokens.jwks_url.clone() {
-        let following = issuer::follow(url, published_key.clone(), verifier.clone());
-        background.push(tasks::spawn("issuer", following));
-    }
+    let crew = Crew::new({
+        let clock = clock.clone();
+        move || clock.now()
+    });
     let traffic = Traffic::default();
     let reads = Reads::new(downstream.queries(), log.clone(), vault.clone());
     let app = Data::new(App {
         reads: reads.clone(),
         log,
         operators: Operators::new(queries_pool.clone(), connect),
+        crew: crew.clone(),
         vault,
         clock,
         audit,
@@ -148,8 +143,9 @@ pub async fn start(config: &Config, clock: Clock) -> Result<Running, StartError>
         verifier,
         traffic: traffic.clone(),
     });
-    background.push(tasks::spawn("rates", housekeeping::sweep_rates(app.clone())));
-    background.push(tasks::spawn("keys", housekeeping::forget_answers(queries_pool)));
+    for worker in downstream.workers().into_iter().chain(workers(config, &app, &queries_pool, audit_writer)) {
+        crew.keep(worker);
+    }
 
     let listeners = Listeners::start(config, &app)?;
     Ok(Running {
@@ -157,11 +153,10 @@ pub async fn start(config: &Config, clock: Clock) -> Result<Running, StartError>
         admin: listeners.admin,
         telemetry: listeners.telemetry,
         reads,
+        crew,
         listeners,
         traffic,
         committer,
-        downstream,
-        background,
         grace: config.http.shutdown_grace.get(),
     })
 }
@@ -182,10 +177,7 @@ impl Running {
             warn!("the committer was still busy when the grace time was over");
         }
         let left = deadline.saturating_duration_since(Instant::now());
-        self.downstream.shutdown(left.max(LEAST_DOWNSTREAM_GRACE)).await;
-        for task in self.background {
-            task.abort();
-        }
+        self.crew.stop(left.max(LEAST_CREW_GRACE)).await;
         info!("stopped");
     }
 }

@@ -3,6 +3,7 @@
 
 mod error;
 mod schema;
+mod timeout;
 
 use std::{
     collections::BTreeMap,
@@ -23,6 +24,7 @@ use tokio::time::timeout;
 
 pub use error::{ErrorClass, classify};
 pub use schema::{MigrateError, check_schema, migrate};
+pub use timeout::with_timeout_of;
 
 /// The columns of [`record`], in a SELECT from `events`.
 pub const RECORD_COLUMNS: &str = "aggregate_type, aggregate_id, sequence, event_type, event_version, \

@@ -12,10 +12,13 @@ use std::{
 
 use sqlx::PgPool;
 use tokio::time::{sleep, timeout};
-use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::shares::Shares;
+use crate::{
+    shares::Shares,
+    timeout::with_timeout_of,
+    workers::{Duty, Pauses},
+};
 
 #[derive(Debug, Clone)]
 pub(crate) struct Leases {
@@ -38,40 +41,36 @@ impl Leases {
     }
 
     /// Waits for the lease, then runs `work` until it returns or the lease is lost: then it is dropped
-    /// where it stands, which rolls its transaction back. `work` watches `stop` itself.
+    /// where it stands, which rolls its transaction back. `work` watches the end of the duty itself.
     pub async fn hold<T>(
         &self,
         pool: &PgPool,
         name: &str,
-        stop: &CancellationToken,
+        duty: &Duty,
         work: impl Future<Output = T>,
     ) -> Option<T> {
-        while self.take(pool, name).await != Some(true) {
-            self.pause(stop).await?;
-        }
+        let ask = || async { Ok(self.take(pool, name).await?.then_some(())) };
+        self.wait_for(duty, ask).await?;
         self.work(pool, name, work).await
     }
 
     /// The same for one partition of many: waits until this process has less than its share, too, and
-    /// cancels the token that it gives to `work` as soon as it has more.
+    /// ends the duty that it gives to `work` as soon as it has more.
     pub async fn hold_share<T, F: Future<Output = T>>(
         &self,
         pool: &PgPool,
         name: &str,
         shares: &Shares,
-        stop: &CancellationToken,
-        work: impl FnOnce(CancellationToken) -> F,
+        duty: &Duty,
+        work: impl FnOnce(Duty) -> F,
     ) -> Option<T> {
-        let mut permit = loop {
-            if let Some(permit) = shares.permit()
-                && self.take(pool, name).await == Some(true)
-            {
-                break permit;
-            }
-            self.pause(stop).await?;
+        let ask = || async {
+            let Some(permit) = shares.permit() else { return Ok(None) };
+            Ok(self.take(pool, name).await?.then_some(permit))
         };
-        let enough = stop.child_token();
-        let mut work = pin!(self.work(pool, name, work(enough.clone())));
+        let mut permit = self.wait_for(duty, ask).await?;
+        let enough = duty.stop().child_token();
+        let mut work = pin!(self.work(pool, name, work(duty.until(enough.clone()))));
         tokio::select! {
             done = &mut work => return done,
             () = permit.surplus() => {}
@@ -81,11 +80,25 @@ impl Leases {
         work.await
     }
 
-    /// Until it is worth asking again; `None` if it is time to stop.
-    async fn pause(&self, stop: &CancellationToken) -> Option<()> {
+    /// Asks until there is something; `None` if it is time to stop.
+    async fn wait_for<T, F>(&self, duty: &Duty, ask: impl Fn() -> F) -> Option<T>
+    where
+        F: Future<Output = Result<Option<T>, sqlx::Error>>,
+    {
         // Soon after the end of a dead one's; not always the same, so that waiters don't ask in step.
-        let pause = self.term.mul_f64(rand::random_range(0.1..0.2));
-        tokio::select! { () = sleep(pause) => Some(()), () = stop.cancelled() => None }
+        let pauses = Pauses::new(self.term / 5, self.term / 5);
+        let asking = duty.rounds(pauses);
+        let asked = async {
+            while !duty.is_over() {
+                match asking.attempt(ask(), |_| {}).await {
+                    Some(Some(got)) => return Some(got),
+                    Some(None) => drop(duty.or_over(sleep(pauses.jittered(0))).await),
+                    None => {}
+                }
+            }
+            None
+        };
+        duty.idle(asked).await
     }
 
     /// What the lease is for, and its end.
@@ -109,9 +122,9 @@ impl Leases {
             let asked = Instant::now();
             match self.take(pool, name).await {
                 // Counted from before the question: the database's term began after that.
-                Some(true) => renewed = asked,
-                Some(false) => return,
-                None => {}
+                Ok(true) => renewed = asked,
+                Ok(false) => return,
+                Err(_) => {}
             }
             if renewed.elapsed() >= self.term * 2 / 3 {
                 return;
@@ -119,8 +132,8 @@ impl Leases {
         }
     }
 
-    /// Takes or renews it. `None`: the database doesn't say.
-    async fn take(&self, pool: &PgPool, name: &str) -> Option<bool> {
+    /// Takes or renews it, unless another process has it.
+    async fn take(&self, pool: &PgPool, name: &str) -> Result<bool, sqlx::Error> {
         let taken = sqlx::query(
             "INSERT INTO leases (name, holder, expires_at)
              VALUES ($1, $2, clock_timestamp() + $3 * interval '1 millisecond')
@@ -131,13 +144,12 @@ impl Leases {
         .bind(self.holder)
         .bind(self.term.as_secs_f64() * 1_000.0)
         .execute(pool);
-        match timeout(self.term / 3, taken).await {
-            Ok(Ok(done)) => Some(done.rows_affected() == 1),
-            Ok(Err(error)) => {
+        match with_timeout_of(self.term / 3, taken).await {
+            Ok(done) => Ok(done.rows_affected() == 1),
+            Err(error) => {
                 tracing::debug!(lease = name, %error, "cannot ask for a lease");
-                None
+                Err(error)
             }
-            Err(_) => None,
         }
     }
 

@@ -13,6 +13,7 @@ pub mod reactor;
 pub mod read_models;
 pub mod settings;
 pub mod status;
+pub mod workers;
 
 mod background;
 mod cache;
@@ -55,21 +56,41 @@ use crate::{
     background::Background,
     cache::Cache,
     lease::Leases,
+    presence::Presence,
+    projection::worker::Projecting,
+    proof::Proving,
+    reactor::{Performing, Reacting},
     read_models::READ_MODELS,
+    rebuild::Rebuilding,
     shares::Shares,
-    signals::Signals,
-    stream::{publisher::Publisher, relay::Relay},
-    tasks::Tasks,
+    signals::{Listener, Signals},
+    status::Gauges,
+    stream::{
+        Connection, Nats,
+        carrier::{Cargo, Carrying},
+        feed::{Feed, Feeding},
+        publisher::Publisher,
+        relay::Relay,
+    },
+    workers::Worker,
 };
 
 /// How long background work waits for a connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Everything downstream that runs in this process.
+/// Everything downstream that is in this process.
 pub struct Downstream {
-    tasks: Tasks,
     signals: Signals,
     queries: Queries,
+    workers: Vec<Arc<dyn Worker>>,
+}
+
+/// What the workers of this process are given.
+struct Given {
+    background: Background,
+    nats_url: String,
+    roles: Roles,
+    performer: Arc<dyn Performer>,
 }
 
 impl Downstream {
@@ -80,12 +101,12 @@ impl Downstream {
         reactor::ledger::register(pool).await
     }
 
-    /// Starts what `roles` say. Queries work in every process; they read through `pool`. Everything
-    /// else has connections of its own, made with `connect`, which must reach the database directly:
+    /// Queries work in every process; they read through `pool`. The workers, which are those that `roles`
+    /// say, have connections of their own, made with `connect`, which must reach the database directly:
     /// LISTEN doesn't pass a transaction pool.
     ///
     /// Never fails: what is away is waited for.
-    pub fn start(
+    pub fn new(
         settings: Settings,
         nats_url: String,
         roles: Roles,
@@ -93,10 +114,11 @@ impl Downstream {
         connect: PgConnectOptions,
         performer: Arc<dyn Performer>,
     ) -> Self {
-        let tasks = Tasks::new();
         let signals = Signals::new();
         let cache = Arc::new(Cache::new(settings.cache.size.get(), settings.cache.max_age.get()));
-        signals::start(&tasks, &signals, &cache, connect.clone());
+        let listener =
+            Listener { signals: signals.clone(), cache: Arc::clone(&cache), connect: connect.clone() };
+        let mut workers: Vec<Arc<dyn Worker>> = vec![Arc::new(listener)];
 
         if roles.work_in_the_background() {
             let background = Background {
@@ -112,12 +134,17 @@ impl Downstream {
                 signals: signals.clone(),
                 settings: Arc::new(settings),
             };
-            status::start(&tasks, background.pool.clone());
-            start_work(&tasks, &background, nats_url, roles, performer);
+            workers.push(Arc::new(Gauges(background.pool.clone())));
+            workers.extend(Given { background, nats_url, roles, performer }.workers());
         } else {
-            status::start(&tasks, pool.clone());
+            workers.push(Arc::new(Gauges(pool.clone())));
         }
-        Self { tasks, signals, queries: Queries::new(pool, cache) }
+        Self { signals, queries: Queries::new(pool, cache), workers }
+    }
+
+    /// All that is done in the background. The wiring has them kept.
+    pub fn workers(&self) -> Vec<Arc<dyn Worker>> {
+        self.workers.clone()
     }
 
     /// The newest head of the log that this process heard of: what follows the log live wakes by it.
@@ -128,41 +155,42 @@ impl Downstream {
     pub fn queries(&self) -> Queries {
         self.queries.clone()
     }
+}
 
-    /// Lets every task finish its transaction, gives leases back, and cuts off what takes longer than
-    /// `within`. Nothing is lost by that: it will be done again.
-    pub async fn shutdown(self, within: Duration) {
-        self.tasks.stop(within).await;
+impl Given {
+    /// The list of workers that have a role.
+    fn workers(self) -> Vec<Arc<dyn Worker>> {
+        let Self { background, nats_url, roles, performer } = self;
+        let (nats, feed) = (Nats::new(), Feed::new());
+        let mut workers: Vec<Arc<dyn Worker>> =
+            vec![Arc::new(Connection { nats: nats.clone(), url: nats_url })];
+        if roles.relay {
+            workers.push(carrying(&background, &nats, Relay));
+        }
+        if roles.publisher {
+            workers.push(carrying(&background, &nats, Publisher::default()));
+        }
+        if roles.projections || roles.reactor {
+            let (background, feed) = (background.clone(), feed.clone());
+            workers.push(Arc::new(Feeding { background, nats, feed }));
+        }
+        if roles.projections {
+            workers.push(Arc::new(Presence(background.clone())));
+            for definition in READ_MODELS {
+                let (of_rows, feed) = (background.clone(), feed.clone());
+                workers.push(Arc::new(Projecting { background: of_rows, feed, definition }));
+                workers.push(Arc::new(Rebuilding { background: background.clone(), definition }));
+            }
+            workers.push(Arc::new(Proving(background.clone())));
+        }
+        if roles.reactor {
+            workers.push(Arc::new(Reacting { background: background.clone(), feed }));
+            workers.push(Arc::new(Performing { background, performer }));
+        }
+        workers
     }
 }
 
-fn start_work(
-    tasks: &Tasks,
-    background: &Background,
-    nats_url: String,
-    roles: Roles,
-    performer: Arc<dyn Performer>,
-) {
-    let nats = stream::Nats::connect(tasks, nats_url);
-    if roles.relay {
-        stream::carrier::start(tasks, background, &nats, Arc::new(Relay));
-    }
-    if roles.publisher {
-        stream::carrier::start(tasks, background, &nats, Arc::new(Publisher::default()));
-    }
-    if !roles.projections && !roles.reactor {
-        return;
-    }
-    let feed = stream::feed::start(tasks, background, &nats);
-    if roles.projections {
-        presence::start(tasks, background);
-        for definition in READ_MODELS {
-            projection::worker::start(tasks, background, &feed, definition);
-            rebuild::start(tasks, background, definition);
-        }
-        proof::start(tasks, background);
-    }
-    if roles.reactor {
-        reactor::start(tasks, background, &feed, performer);
-    }
+fn carrying(background: &Background, nats: &Nats, cargo: impl Cargo + 'static) -> Arc<dyn Worker> {
+    Arc::new(Carrying { background: background.clone(), nats: nats.clone(), cargo })
 }

@@ -5,6 +5,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use async_trait::async_trait;
 use daybook_domain::Position;
 use daybook_migrations::{SCHEMA, schema_changed};
 use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
@@ -12,19 +13,20 @@ use tokio::{
     sync::{Notify, watch},
     time::{interval, timeout},
 };
-use tokio_util::sync::CancellationToken;
 
 use crate::{
     cache::{Cache, Live},
     log, metrics,
     notices::{EFFECTS, LOG, Notice, OPERATORS, READ},
-    tasks::{Backoff, Tasks},
+    workers::{About, Duty, Pauses, Rounds, When, Worker},
 };
 
 /// A silent connection is asked for the head of the log, which also shows whether it is still there.
 const SILENCE: Duration = Duration::from_secs(1);
 /// After which an unanswered question means that the connection is gone.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
+const PAUSES: Pauses = Pauses::millis(100, 2_000);
+
 #[derive(Clone)]
 pub(crate) struct Signals {
     head: watch::Sender<Position>,
@@ -60,34 +62,74 @@ impl Signals {
     }
 }
 
-pub(crate) fn start(tasks: &Tasks, signals: &Signals, cache: &Arc<Cache>, connect: PgConnectOptions) {
-    let (signals, cache) = (signals.clone(), cache.clone());
-    tasks.keep("listener", move |stop| {
-        let (signals, cache, connect) = (signals.clone(), cache.clone(), connect.clone());
-        async move {
-            let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(2));
-            while !stop.is_cancelled() {
-                let heard = listen(&signals, &cache, &connect, &stop, &mut backoff).await;
-                cache.disable();
-                signals.losses.send_modify(|losses| *losses += 1);
-                if let Err(error) = heard {
-                    if backoff.is_first() {
-                        tracing::error!(%error, "not listening to the database; the cache is off");
+/// The connection that listens.
+pub(crate) struct Listener {
+    pub signals: Signals,
+    pub cache: Arc<Cache>,
+    pub connect: PgConnectOptions,
+}
+
+#[async_trait]
+impl Worker for Listener {
+    fn about(&self) -> About {
+        let description = "Hears from the database that the log grew, rows changed, effects wait or an operator \
+            acted, and tells the other workers and the cache.";
+        About::new("listener", description, When::signal("the database notifies").or_every(SILENCE))
+    }
+
+    async fn run(&self, duty: &Duty) {
+        let rounds = duty.rounds(PAUSES);
+        while !duty.is_over() {
+            let listen = async {
+                let heard = self.listen(duty, &rounds).await;
+                self.cache.disable();
+                self.signals.losses.send_modify(|losses| *losses += 1);
+                heard
+            };
+            let complain =
+                |error: &_| tracing::error!(%error, "not listening to the database; the cache is off");
+            rounds.attempt(listen, complain).await;
+        }
+    }
+}
+
+impl Listener {
+    async fn listen(&self, duty: &Duty, rounds: &Rounds<'_>) -> Result<(), sqlx::Error> {
+        let Self { signals, cache, connect } = self;
+        let (mut listener, head) = open(connect, cache).await?;
+        signals.see_head(head);
+        if rounds.has_failed() {
+            tracing::info!("listening to the database again");
+        }
+        rounds.went_well();
+
+        let mut look = interval(SILENCE);
+        let mut silent = true;
+        loop {
+            tokio::select! {
+                () = duty.stop().cancelled() => return Ok(()),
+                heard = listener.try_recv() => {
+                    let lost = || sqlx::Error::Protocol("the listening connection was lost".into());
+                    let notification = heard?.ok_or_else(lost)?;
+                    signals.take(cache, notification.channel(), notification.payload());
+                    silent = false;
+                }
+                _ = look.tick() => {
+                    if silent {
+                        let head = timeout(ANSWER_TIMEOUT, log::head(&mut listener)).await;
+                        signals.see_head(head.map_err(|_| sqlx::Error::PoolTimedOut)??);
                     }
-                    backoff.wait(&stop).await;
+                    silent = true;
+                    cache.measure();
+                    rounds.went_well();
                 }
             }
         }
-    });
+    }
 }
 
-async fn listen(
-    signals: &Signals,
-    cache: &Cache,
-    connect: &PgConnectOptions,
-    stop: &CancellationToken,
-    backoff: &mut Backoff,
-) -> Result<(), sqlx::Error> {
+/// Listens, and says what is so by then.
+async fn open(connect: &PgConnectOptions, cache: &Cache) -> Result<(PgListener, Position), sqlx::Error> {
     let pool = PgPoolOptions::new()
         .max_connections(1)
         .acquire_timeout(ANSWER_TIMEOUT)
@@ -100,33 +142,8 @@ async fn listen(
     schema_changed();
     // Read after LISTEN: what happens from here on is announced.
     cache.enable(Live::all(&mut listener).await?);
-    signals.see_head(log::head(&mut listener).await?);
-    if !backoff.is_first() {
-        tracing::info!("listening to the database again");
-    }
-    backoff.reset();
-
-    let mut look = interval(SILENCE);
-    let mut silent = true;
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return Ok(()),
-            heard = listener.try_recv() => {
-                let lost = || sqlx::Error::Protocol("the listening connection was lost".into());
-                let notification = heard?.ok_or_else(lost)?;
-                signals.take(cache, notification.channel(), notification.payload());
-                silent = false;
-            }
-            _ = look.tick() => {
-                if silent {
-                    let head = timeout(ANSWER_TIMEOUT, log::head(&mut listener)).await;
-                    signals.see_head(head.map_err(|_| sqlx::Error::PoolTimedOut)??);
-                }
-                silent = true;
-                cache.measure();
-            }
-        }
-    }
+    let head = log::head(&mut listener).await?;
+    Ok((listener, head))
 }
 
 impl Signals {

@@ -2,12 +2,19 @@
 
 use std::time::Duration;
 
+use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use futures::TryFutureExt;
 use serde::Serialize;
 use sqlx::{FromRow, PgPool};
 use tokio::time::sleep;
 
-use crate::{metrics, reactor::ledger, tasks::Tasks, timeout::with_timeout_of};
+use crate::{
+    metrics,
+    reactor::ledger,
+    timeout::with_timeout_of,
+    workers::{About, Duty, Pauses, When, Worker},
+};
 
 /// An unapplied event of this age, and no progress for as long, means that nobody works. More than a
 /// worker takes to follow one that died, whose lease must run out first: that is catching up.
@@ -206,20 +213,34 @@ pub(crate) async fn list(pool: &PgPool) -> Result<Vec<ProjectionStatus>, sqlx::E
 }
 
 /// Keeps the gauges up to date, in every process: one that doesn't project sees that nobody does.
-pub(crate) fn start(tasks: &Tasks, pool: PgPool) {
-    tasks.keep("status", move |stop| {
-        let pool = pool.clone();
-        async move {
-            if let Err(error) = with_timeout_of(MEASURE_TIMEOUT, measure(&pool)).await {
-                tracing::debug!(%error, "cannot measure the projections");
-                // What was true before may not be so any more.
-                metrics::PROJECTION_STATE.reset();
-                metrics::PROJECTION_LAG_EVENTS.reset();
-                metrics::PROJECTION_LAG_SECONDS.reset();
+pub(crate) struct Gauges(pub PgPool);
+
+#[async_trait]
+impl Worker for Gauges {
+    fn about(&self) -> About {
+        let description =
+            "Measures how far the projections and the effects of all processes are, for the metrics.";
+        About::new("status", description, When::every(MEASURE_INTERVAL))
+    }
+
+    async fn run(&self, duty: &Duty) {
+        let rounds = duty.rounds(Pauses::new(MEASURE_INTERVAL, MEASURE_INTERVAL));
+        while !duty.is_over() {
+            let measured = with_timeout_of(MEASURE_TIMEOUT, measure(&self.0));
+            let complain = |error: &_| tracing::debug!(%error, "cannot measure the projections");
+            if rounds.attempt(measured.inspect_err(|_| forget_measures()), complain).await.is_some() {
+                rounds.went_well();
+                duty.or_over(sleep(MEASURE_INTERVAL)).await;
             }
-            tokio::select! { () = sleep(MEASURE_INTERVAL) => {} () = stop.cancelled() => {} }
         }
-    });
+    }
+}
+
+/// What was true before may not be so any more.
+fn forget_measures() {
+    metrics::PROJECTION_STATE.reset();
+    metrics::PROJECTION_LAG_EVENTS.reset();
+    metrics::PROJECTION_LAG_SECONDS.reset();
 }
 
 async fn measure(pool: &PgPool) -> Result<(), sqlx::Error> {

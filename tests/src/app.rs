@@ -11,6 +11,7 @@ use daybook_api::{
     reads::Reads,
 };
 use daybook_domain::policy::Role;
+use daybook_projections::workers::Crew;
 
 use crate::{
     client::Client,
@@ -115,6 +116,11 @@ impl TestApp {
     /// What interfaces read through, without one of them between.
     pub fn reads(&self) -> Reads {
         self.running.as_ref().expect("it runs").reads.clone()
+    }
+
+    /// What it does in the background.
+    pub fn crew(&self) -> &Crew {
+        &self.running.as_ref().expect("it runs").crew
     }
 
     /// At the admin listener.

@@ -3,7 +3,10 @@
 
 use std::{sync::Arc, time::Duration};
 
+use async_trait::async_trait;
+use daybook_projections::workers::{About, Duty, Pauses, When, Worker};
 use serde::Deserialize;
+use tokio::time::sleep;
 use tracing::{info, warn};
 
 use super::{
@@ -24,22 +27,34 @@ struct Answer {
     keys: Vec<serde_json::Value>,
 }
 
-/// Keeps the verifier's keys those of `url` and `own`. Never ends.
-pub async fn follow(url: String, own: Option<Jwk>, verifier: Arc<Verifier>) {
-    loop {
-        let pause = match fetch(&url).await {
-            Ok(mut keys) => {
-                info!(keys = keys.len(), "fetched the issuer's keys");
-                keys.extend(own.clone());
-                verifier.replace_keys(KeySet::new(&keys));
-                REFRESH_EVERY
-            }
-            Err(problem) => {
+/// Keeps the verifier's keys those of `url` and `own`.
+pub struct FollowingIssuer {
+    pub url: String,
+    pub own: Option<Jwk>,
+    pub verifier: Arc<Verifier>,
+}
+
+#[async_trait]
+impl Worker for FollowingIssuer {
+    fn about(&self) -> About {
+        let description =
+            "Fetches the keys of the other issuer, so that its tokens are known and withdrawn keys are not.";
+        About::new("issuer", description, When::every(REFRESH_EVERY))
+    }
+
+    async fn run(&self, duty: &Duty) {
+        let rounds = duty.rounds(Pauses::new(RETRY_EVERY, RETRY_EVERY));
+        while !duty.is_over() {
+            let fetched = rounds.attempt(fetch(&self.url), |problem| {
                 warn!(problem, "cannot fetch the issuer's keys; the known ones stay in use");
-                RETRY_EVERY
-            }
-        };
-        tokio::time::sleep(pause).await;
+            });
+            let Some(Some(mut keys)) = duty.or_over(fetched).await else { continue };
+            info!(keys = keys.len(), "fetched the issuer's keys");
+            keys.extend(self.own.clone());
+            self.verifier.replace_keys(KeySet::new(&keys));
+            rounds.went_well();
+            duty.or_over(sleep(REFRESH_EVERY)).await;
+        }
     }
 }
 

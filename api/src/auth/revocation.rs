@@ -3,8 +3,12 @@
 
 use std::{sync::Arc, time::Duration};
 
+use async_trait::async_trait;
+use daybook_migrations::with_timeout_of;
+use daybook_projections::workers::{About, Duty, Pauses, When, Worker};
+use futures::TryFutureExt;
 use sqlx::PgPool;
-use tokio::time::{Instant, interval, timeout};
+use tokio::time::{Instant, sleep};
 use tracing::warn;
 
 use super::{
@@ -80,33 +84,40 @@ pub async fn load(pool: &PgPool, verifier: &Verifier) -> Result<(), sqlx::Error>
 }
 
 /// Keeps the verifier at what the database says. While that can't be read, what is known stays in force.
-/// Never ends.
-pub async fn follow(pool: PgPool, verifier: Arc<Verifier>) {
-    let mut ticks = interval(READ_EVERY);
-    let (mut read_all, mut read_last) = (Instant::now(), Instant::now());
-    loop {
-        ticks.tick().await;
-        let now = Instant::now();
-        let all = now - read_all >= READ_ALL_EVERY;
-        let seconds = if all { ALL_S } else { (now - read_last).as_secs_f64() + OVERLAP_S };
-        match timeout(READ_TIMEOUT, read(&pool, seconds)).await {
-            Ok(Ok(revoked)) => {
-                read_last = now;
-                if all {
-                    read_all = now;
-                    verifier.replace_revocations(revoked);
-                } else {
-                    verifier.revoke(revoked);
-                }
-            }
-            Ok(Err(error)) => {
-                metrics::REVOCATIONS_UNREAD.inc();
+pub struct FollowingRevocations {
+    pub pool: PgPool,
+    pub verifier: Arc<Verifier>,
+}
+
+#[async_trait]
+impl Worker for FollowingRevocations {
+    fn about(&self) -> About {
+        let description = "Reads which tokens were revoked, so that this process refuses them.";
+        About::new("revocations", description, When::every(READ_EVERY))
+    }
+
+    async fn run(&self, duty: &Duty) {
+        let rounds = duty.rounds(Pauses::new(READ_EVERY, READ_EVERY));
+        let (mut read_all, mut read_last) = (Instant::now(), Instant::now());
+        while !duty.is_over() {
+            let now = Instant::now();
+            let all = now - read_all >= READ_ALL_EVERY;
+            let seconds = if all { ALL_S } else { (now - read_last).as_secs_f64() + OVERLAP_S };
+            let read = with_timeout_of(READ_TIMEOUT, read(&self.pool, seconds));
+            let read = read.inspect_err(|_| metrics::REVOCATIONS_UNREAD.inc());
+            let complain = |error: &_| {
                 warn!(%error, "cannot read which tokens were revoked; those that are known stay so");
+            };
+            let Some(revoked) = rounds.attempt(read, complain).await else { continue };
+            read_last = now;
+            if all {
+                read_all = now;
+                self.verifier.replace_revocations(revoked);
+            } else {
+                self.verifier.revoke(revoked);
             }
-            Err(_) => {
-                metrics::REVOCATIONS_UNREAD.inc();
-                warn!("reading which tokens were revoked takes too long; those that are known stay so");
-            }
+            rounds.went_well();
+            duty.or_over(sleep(READ_EVERY)).await;
         }
     }
 }

@@ -8,6 +8,7 @@ use actix_web::{
     middleware::from_fn,
     web::{self, Data},
 };
+use daybook_projections::workers::Crew;
 use tracing::error;
 
 use super::{
@@ -20,7 +21,6 @@ use super::{
 use crate::{
     app::App,
     config::{Config, Part},
-    tasks,
 };
 
 /// How long an idle connection may take to say goodbye.
@@ -72,7 +72,7 @@ impl Listeners {
             routes: routes::api,
         };
         let api = match config.has(Part::Api) {
-            true => Some(run(api.bind(config, app)?, &mut handles)),
+            true => Some(run(&app.crew, api.bind(config, app)?, &mut handles)),
             false => None,
         };
         let admin = Listener {
@@ -81,14 +81,14 @@ impl Listeners {
             max_connections: SIDE_CONNECTIONS,
             routes: routes::admin,
         };
-        let admin = run(admin.bind(config, app)?, &mut handles);
+        let admin = run(&app.crew, admin.bind(config, app)?, &mut handles);
         let telemetry = Listener {
             address: config.telemetry_listen,
             workers: 1,
             max_connections: SIDE_CONNECTIONS,
             routes: routes::telemetry,
         };
-        let telemetry = run(telemetry.bind(config, app)?, &mut handles);
+        let telemetry = run(&app.crew, telemetry.bind(config, app)?, &mut handles);
         Ok(Self { api, admin, telemetry, handles })
     }
 
@@ -120,9 +120,9 @@ impl Listener {
     }
 }
 
-fn run((server, address): (Server, SocketAddr), handles: &mut Vec<ServerHandle>) -> SocketAddr {
+fn run(crew: &Crew, (server, address): (Server, SocketAddr), handles: &mut Vec<ServerHandle>) -> SocketAddr {
     handles.push(server.handle());
-    tasks::spawn("listener", async move {
+    crew.run("listener", async move {
         if let Err(error) = server.await {
             error!(%error, %address, "a listener broke");
         }

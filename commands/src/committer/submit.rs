@@ -70,7 +70,10 @@ impl Commands {
         };
         let writer = Writer::new(options, &settings);
         let committer = Committer::new(settings, receiver, pool, writer);
-        #[allow(clippy::disallowed_methods, reason = "the committer is the one task of this crate")]
+        #[allow(
+            clippy::disallowed_methods,
+            reason = "the committer ends when all are answered, and can't be begun anew"
+        )]
         let task = tokio::spawn(committer.run());
         let commands = Self { queue: Arc::new(queue) };
         (commands.clone(), CommitterTask { commands, task })

@@ -1,13 +1,11 @@
 //! Keeps the tables of a read model equal to the log: the generation in service and the one before,
 //! which a rollback would go back to.
 
-use std::time::Duration;
-
+use async_trait::async_trait;
 use daybook_domain::Position;
 use futures::future::join_all;
 use sqlx::PgPool;
 use tokio::time::sleep;
-use tokio_util::sync::CancellationToken;
 
 use super::{generations::Generations, projector::Projector};
 use crate::{
@@ -17,9 +15,12 @@ use crate::{
     partition::Partition,
     read_models::{Definition, READ_MODELS},
     stream::{feed::Feed, subscriber::Subscriber},
-    tasks::{Backoff, Tasks, side_by_side},
+    tasks::side_by_side,
     timeout::with_timeout,
+    workers::{About, Duty, Pauses, Rounds, When, Worker},
 };
+
+const PAUSES: Pauses = Pauses::millis(200, 5_000);
 
 /// Makes the first generation of each read model that has none.
 pub(crate) async fn ensure_all(pool: &PgPool, partitions: usize) -> Result<(), sqlx::Error> {
@@ -63,128 +64,143 @@ async fn ensure(pool: &PgPool, definition: &Definition, partitions: usize) -> Re
     transaction.commit().await
 }
 
-pub(crate) fn start(tasks: &Tasks, background: &Background, feed: &Feed, definition: &'static Definition) {
-    let (background, feed) = (background.clone(), feed.clone());
-    tasks.keep(format!("projection/{}", definition.name), move |stop| {
-        let (background, feed) = (background.clone(), feed.clone());
-        async move { run(&background, &feed, definition, &stop).await }
-    });
+/// Keeps one read model, with a worker for each partition.
+#[derive(Clone)]
+pub(crate) struct Projecting {
+    pub background: Background,
+    pub feed: Feed,
+    pub definition: &'static Definition,
 }
 
-async fn run(
-    background: &Background,
-    feed: &Feed,
-    definition: &'static Definition,
-    stop: &CancellationToken,
-) {
-    let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
-    while !stop.is_cancelled() {
-        if let Err(error) = fold_generations(background, feed, definition, stop).await {
-            if backoff.is_first() {
-                tracing::error!(projection = definition.name, %error, "cannot read which generations there are");
-            }
-            backoff.wait(stop).await;
-        } else {
-            backoff.reset();
+#[async_trait]
+impl Worker for Projecting {
+    fn about(&self) -> About {
+        let name = self.definition.name;
+        let description = format!(
+            "Looks which generations of the read model {name} there are, and has them kept up to date."
+        );
+        let poll = self.background.settings.background.poll_interval.get();
+        About::new(format!("projection/{name}"), description, When::signal("an operator acts").or_every(poll))
+    }
+
+    async fn run(&self, duty: &Duty) {
+        let name = self.definition.name;
+        let rounds = duty.rounds(PAUSES);
+        while !duty.is_over() {
+            let fold = self.fold_generations(duty, &rounds);
+            let complain = |error: &_| tracing::error!(projection = name, %error, "cannot read which generations there are");
+            rounds.attempt(fold, complain).await;
         }
     }
 }
 
-/// Folds the generations that there are, until there are others.
-async fn fold_generations(
-    background: &Background,
-    feed: &Feed,
-    definition: &'static Definition,
-    stop: &CancellationToken,
-) -> Result<(), sqlx::Error> {
-    with_timeout(ensure(&background.pool, definition, background.settings.projections.partitions)).await?;
-    let Some(generations) = with_timeout(Generations::of(&background.pool, definition.name)).await? else {
-        return Ok(());
-    };
-    let most = generations.all().map(|generation| generation.partitions).max().unwrap_or(0);
-    background.shares.set_partitions(definition.name, most);
-    let changed = stop.child_token();
-    let folding = (0..most).map(|index| {
-        let worker =
-            Worker { background: background.clone(), feed: feed.clone(), definition, generations, index };
-        worker.run(changed.clone())
-    });
-    let watch = async {
-        wait_for_others(background, definition, generations, &changed).await;
-        changed.cancel();
-    };
-    tokio::join!(side_by_side(folding), watch);
-    Ok(())
+impl Projecting {
+    /// Folds the generations that there are, until there are others.
+    async fn fold_generations(&self, duty: &Duty, rounds: &Rounds<'_>) -> Result<(), sqlx::Error> {
+        let Self { background, definition, .. } = self;
+        let partitions = background.settings.projections.partitions;
+        with_timeout(ensure(&background.pool, definition, partitions)).await?;
+        let Some(generations) = with_timeout(Generations::of(&background.pool, definition.name)).await?
+        else {
+            return Ok(());
+        };
+        rounds.went_well();
+        let most = generations.all().map(|generation| generation.partitions).max().unwrap_or(0);
+        background.shares.set_partitions(definition.name, most);
+        let changed = duty.until(duty.stop().child_token());
+        let folding = (0..most).map(|index| {
+            let worker = PartitionWorker { projecting: self.clone(), generations, index };
+            let duty = changed.part(worker.about(), changed.stop().clone());
+            async move { worker.run(&duty).await }
+        });
+        let watch = async {
+            self.wait_for_others(generations, &changed, rounds).await;
+            changed.stop().cancel();
+        };
+        tokio::join!(side_by_side(folding), watch);
+        Ok(())
+    }
+
+    async fn wait_for_others(&self, known: Generations, duty: &Duty, rounds: &Rounds<'_>) {
+        let Self { background, definition, .. } = self;
+        let mut operators = background.signals.operators();
+        loop {
+            let wait = async {
+                tokio::select! {
+                    _ = operators.changed() => {}
+                    () = sleep(background.settings.background.poll_interval.get()) => {}
+                }
+            };
+            if duty.idle(duty.or_over(wait)).await.is_none() {
+                return;
+            }
+            // A database that doesn't answer has not changed them either.
+            match with_timeout(Generations::of(&background.pool, definition.name)).await {
+                Ok(found) if found != Some(known) => return,
+                Ok(_) => rounds.went_well(),
+                Err(_) => {}
+            }
+        }
+    }
 }
 
 /// Works on one partition of each generation that has it.
-struct Worker {
-    background: Background,
-    feed: Feed,
-    definition: &'static Definition,
+struct PartitionWorker {
+    projecting: Projecting,
     generations: Generations,
     index: usize,
 }
 
-impl Worker {
-    /// As long as the generations are these.
-    async fn run(self, stop: CancellationToken) {
-        let Background { leases, pool, shares, .. } = &self.background;
-        let lease = format!("projection/{}/{}", self.definition.name, self.index);
-        while !stop.is_cancelled() {
-            leases.hold_share(pool, &lease, shares, &stop, |enough| self.follow(enough)).await;
-        }
+#[async_trait]
+impl Worker for PartitionWorker {
+    fn about(&self) -> About {
+        let Projecting { background, definition, .. } = &self.projecting;
+        let poll = background.settings.background.poll_interval.get();
+        About::new(
+            format!("projection/{}/{}", definition.name, self.index),
+            format!("Applies events to partition {} of the read model {}.", self.index, definition.name),
+            When::signal("events arrive").or_every(poll),
+        )
     }
 
-    async fn follow(&self, stop: CancellationToken) {
-        let Self { background, feed, definition, .. } = self;
-        let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
+    /// As long as the generations are these.
+    async fn run(&self, duty: &Duty) {
+        let Projecting { background, definition, .. } = &self.projecting;
+        let lease = format!("projection/{}/{}", definition.name, self.index);
+        while !duty.is_over() {
+            let follow = |enough: Duty| async move { self.follow(&enough).await };
+            background.leases.hold_share(&background.pool, &lease, &background.shares, duty, follow).await;
+        }
+    }
+}
+
+impl PartitionWorker {
+    async fn follow(&self, duty: &Duty) {
+        let Projecting { background, feed, definition } = &self.projecting;
+        let rounds = duty.rounds(PAUSES);
         let skipped = loop {
-            match with_timeout(dead_letters::skipped(&background.pool, definition.name)).await {
-                Ok(skipped) => break skipped,
-                Err(_) if stop.is_cancelled() => return,
-                Err(error) => {
-                    tracing::debug!(projection = definition.name, %error, "cannot read what is skipped");
-                    backoff.wait(&stop).await;
-                }
+            if duty.is_over() {
+                return;
+            }
+            let read = with_timeout(dead_letters::skipped(&background.pool, definition.name));
+            let complain = |error: &_| tracing::debug!(projection = definition.name, %error, "cannot read what is skipped");
+            if let Some(skipped) = rounds.attempt(read, complain).await {
+                break skipped;
             }
         };
+        drop(rounds);
         let partitions = self.generations.all().filter_map(|generation| {
             let own =
                 Partition::all(generation.partitions).find(|partition| partition.index == self.index)?;
             Some(Projector::new(definition, generation.number, own, skipped.clone()))
         });
-        let subscribers = partitions.map(|projector| {
-            let stop = &stop;
-            async move {
-                Subscriber { background, feed, consumer: projector.consumer(), handler: &projector }
-                    .run(stop)
-                    .await;
-            }
+        let subscribers = partitions.map(|projector| async move {
+            Subscriber { background, feed, consumer: projector.consumer(), handler: &projector }
+                .run(duty)
+                .await;
         });
         join_all(subscribers.collect::<Vec<_>>()).await;
         // Without any, there is nothing to do until the generations are others.
-        stop.cancelled().await;
-    }
-}
-
-async fn wait_for_others(
-    background: &Background,
-    definition: &Definition,
-    known: Generations,
-    stop: &CancellationToken,
-) {
-    let mut operators = background.signals.operators();
-    loop {
-        tokio::select! {
-            _ = operators.changed() => {}
-            () = sleep(background.settings.background.poll_interval.get()) => {}
-            () = stop.cancelled() => return,
-        }
-        // A database that doesn't answer has not changed them either.
-        match with_timeout(Generations::of(&background.pool, definition.name)).await {
-            Ok(found) if found != Some(known) => return,
-            _ => {}
-        }
+        duty.stop().cancelled().await;
     }
 }

@@ -11,8 +11,8 @@ mod rows;
 
 use std::time::Duration;
 
+use async_trait::async_trait;
 use tokio::time::sleep;
-use tokio_util::sync::CancellationToken;
 
 use self::{events::EventCheck, rows::RowCheck};
 pub(crate) use account::Proof;
@@ -23,39 +23,44 @@ use crate::{
     partition::Partition,
     projection::generations::Generations,
     read_models::READ_MODELS,
-    tasks::{Backoff, Tasks},
     timeout::with_timeout_of,
+    workers::{About, Duty, Pauses, When, Worker},
 };
 
 /// What a look at everything may take: much more than it does, unless the database is cut off.
 const LOOK_TIMEOUT: Duration = Duration::from_secs(120);
+const PAUSES: Pauses = Pauses::millis(1_000, 30_000);
 
-pub(crate) fn start(tasks: &Tasks, background: &Background) {
-    let background = background.clone();
-    tasks.keep("audit", move |stop| {
-        let background = background.clone();
-        async move {
-            background.leases.hold(&background.pool, "audit", &stop, run(&background, &stop)).await;
-        }
-    });
+pub(crate) struct Proving(pub Background);
+
+#[async_trait]
+impl Worker for Proving {
+    fn about(&self) -> About {
+        let description = "Proves that each read model has applied exactly the events of the log, and that its rows \
+            are what follows from them.";
+        About::new("proof", description, When::every(self.0.settings.proof.interval.get()))
+    }
+
+    async fn run(&self, duty: &Duty) {
+        let background = &self.0;
+        // The lease's name is known to processes of other releases.
+        background.leases.hold(&background.pool, "audit", duty, self.prove(duty)).await;
+    }
 }
 
-async fn run(background: &Background, stop: &CancellationToken) {
-    let mut backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(30));
-    while !stop.is_cancelled() {
-        let proved = tokio::select! {
-            proved = with_timeout_of(LOOK_TIMEOUT, prove_all(background)) => proved,
-            () = stop.cancelled() => return,
-        };
-        if let Err(error) = proved {
-            if backoff.is_first() {
-                tracing::warn!(%error, "cannot audit the read models");
+impl Proving {
+    async fn prove(&self, duty: &Duty) {
+        let background = &self.0;
+        let rounds = duty.rounds(PAUSES);
+        while !duty.is_over() {
+            let look = duty.or_over(with_timeout_of(LOOK_TIMEOUT, prove_all(background)));
+            let look = async { look.await.transpose() };
+            let complain = |error: &_| tracing::warn!(%error, "cannot audit the read models");
+            if rounds.attempt(look, complain).await.flatten().is_some() {
+                rounds.went_well();
+                duty.or_over(sleep(background.settings.proof.interval.get())).await;
             }
-            backoff.wait(stop).await;
-            continue;
         }
-        backoff.reset();
-        tokio::select! { () = sleep(background.settings.proof.interval.get()) => {} () = stop.cancelled() => {} }
     }
 }
 

@@ -3,7 +3,6 @@
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, LazyLock},
-    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -12,7 +11,6 @@ use daybook_domain::{
     reactions::{Effect, REACTIONS, Reaction},
 };
 use sqlx::PgPool;
-use tokio_util::sync::CancellationToken;
 
 use crate::{
     background::Background,
@@ -20,12 +18,15 @@ use crate::{
     partition::Partition,
     session::Session,
     stream::handler::{HandleError, Handler},
-    tasks::{Backoff, panic_text},
+    tasks::panic_text,
     timeout::with_timeout,
+    workers::{Duty, Pauses},
 };
 
 /// The consumer's name, in its checkpoint and among the projections.
 pub(crate) const NAME: &str = "reactor";
+
+const PAUSES: Pauses = Pauses::millis(200, 5_000);
 
 pub(crate) fn consumer() -> Consumer {
     Consumer { name: NAME, generation: 0, partition: Partition::WHOLE }
@@ -63,17 +64,13 @@ pub(crate) struct Ledger {
 
 impl Ledger {
     /// Tries until the database answers; `None` if it is time to stop.
-    pub async fn open(background: &Background, stop: &CancellationToken) -> Option<Self> {
-        let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
-        while !stop.is_cancelled() {
-            match with_timeout(Self::read(background)).await {
-                Ok(ledger) => return Some(ledger),
-                Err(error) => {
-                    if backoff.is_first() {
-                        tracing::error!(%error, "cannot register the reactions");
-                    }
-                    backoff.wait(stop).await;
-                }
+    pub async fn open(background: &Background, duty: &Duty) -> Option<Self> {
+        let rounds = duty.rounds(PAUSES);
+        while !duty.is_over() {
+            let complain = |error: &_| tracing::error!(%error, "cannot register the reactions");
+            let read = rounds.attempt(with_timeout(Self::read(background)), complain).await;
+            if read.is_some() {
+                return read;
             }
         }
         None

@@ -4,30 +4,38 @@
 pub(crate) mod ledger;
 mod perform;
 
-use std::sync::Arc;
+use async_trait::async_trait;
 
 use crate::{
     background::Background,
     stream::{feed::Feed, subscriber::Subscriber},
-    tasks::Tasks,
+    workers::{About, Duty, When, Worker},
 };
 
+pub(crate) use perform::Performing;
 pub use perform::{ClaimedEffect, EffectError, Performer};
 
-pub(crate) fn start(tasks: &Tasks, background: &Background, feed: &Feed, performer: Arc<dyn Performer>) {
-    let (reacting, feed) = (background.clone(), feed.clone());
-    tasks.keep("projection/reactor", move |stop| {
-        let (background, feed) = (reacting.clone(), feed.clone());
-        async move {
-            let react = async {
-                let Some(handler) = ledger::Ledger::open(&background, &stop).await else { return };
-                let consumer = ledger::consumer();
-                Subscriber { background: &background, feed: &feed, consumer, handler: &handler }
-                    .run(&stop)
-                    .await;
-            };
-            background.leases.hold(&background.pool, "projection/reactor", &stop, react).await;
-        }
-    });
-    perform::start(tasks, background, performer);
+/// Writes down what has to be done.
+pub(crate) struct Reacting {
+    pub background: Background,
+    pub feed: Feed,
+}
+
+#[async_trait]
+impl Worker for Reacting {
+    fn about(&self) -> About {
+        let description = "Writes down, in the ledger of effects, what has to be done because of an event.";
+        let poll = self.background.settings.background.poll_interval.get();
+        About::new("projection/reactor", description, When::signal("events arrive").or_every(poll))
+    }
+
+    async fn run(&self, duty: &Duty) {
+        let Self { background, feed } = self;
+        let react = async {
+            let Some(handler) = ledger::Ledger::open(background, duty).await else { return };
+            let consumer = ledger::consumer();
+            Subscriber { background, feed, consumer, handler: &handler }.run(duty).await;
+        };
+        background.leases.hold(&background.pool, "projection/reactor", duty, react).await;
+    }
 }

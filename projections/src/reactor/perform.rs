@@ -12,15 +12,15 @@ use daybook_domain::{Position, reactions::EffectKind};
 use futures::{FutureExt, future::join_all};
 use sqlx::FromRow;
 use tokio::time::{sleep, timeout};
-use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::ledger::NAME;
 use crate::{
     background::Background,
     dead_letters, metrics,
-    tasks::{Backoff, Tasks, panic_text},
+    tasks::panic_text,
     timeout::with_timeout,
+    workers::{About, Duty, Pauses, When, Worker},
 };
 
 /// The wait after the first failure; it doubles with each further one.
@@ -30,6 +30,7 @@ const LONGEST_RETRY: Duration = Duration::from_secs(600);
 const CLAIM_MARGIN: Duration = Duration::from_secs(5);
 /// How often a mark is tried before the claim is left to run out.
 const MARK_ATTEMPTS: u32 = 5;
+const PAUSES: Pauses = Pauses::millis(200, 5_000);
 /// An error is kept for operators, but not at any length.
 const MAX_ERROR_CHARS: usize = 2_000;
 
@@ -61,17 +62,10 @@ pub enum EffectError {
     GiveUp(String),
 }
 
-pub(super) fn start(tasks: &Tasks, background: &Background, performer: Arc<dyn Performer>) {
-    let background = background.clone();
-    tasks.keep("performers", move |stop| {
-        let (background, performer) = (background.clone(), performer.clone());
-        async move { Performers { background: &background, performer: &*performer }.run(&stop).await }
-    });
-}
-
-struct Performers<'a> {
-    background: &'a Background,
-    performer: &'a dyn Performer,
+/// Does what is written down.
+pub(crate) struct Performing {
+    pub background: Background,
+    pub performer: Arc<dyn Performer>,
 }
 
 #[derive(FromRow)]
@@ -83,37 +77,47 @@ struct Claim {
     attempts: i32,
 }
 
-impl Performers<'_> {
-    /// One lane for each effect that may be under way.
-    async fn run(&self, stop: &CancellationToken) {
-        let lanes = self.background.settings.effects.concurrency.max(1);
-        join_all((0..lanes).map(|_| self.lane(stop))).await;
+#[async_trait]
+impl Worker for Performing {
+    fn about(&self) -> About {
+        let description = "Performs the effects that the ledger has, several at once, such as sending mails.";
+        let poll = self.background.settings.background.poll_interval.get();
+        About::new("performers", description, When::signal("effects are written down").or_every(poll))
     }
 
-    async fn lane(&self, stop: &CancellationToken) {
-        let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
+    /// One lane for each effect that may be under way.
+    async fn run(&self, duty: &Duty) {
+        let lanes = self.background.settings.effects.concurrency.max(1);
+        join_all((0..lanes).map(|_| self.lane(duty))).await;
+    }
+}
+
+impl Performing {
+    async fn lane(&self, duty: &Duty) {
+        let rounds = duty.rounds(PAUSES);
         let woken = &self.background.signals.effects;
-        while !stop.is_cancelled() {
-            match with_timeout(self.claim()).await {
-                Ok(Some(claim)) => {
-                    backoff.reset();
-                    // Where one was due there may be more, for another lane.
-                    woken.notify_one();
-                    // Finished even when it is time to stop; it has its time limit.
-                    self.perform(claim).await;
-                }
-                Ok(None) => tokio::select! {
-                    () = woken.notified() => {}
-                    () = sleep(self.background.settings.background.poll_interval.get()) => {}
-                    () = stop.cancelled() => {}
-                },
-                Err(error) => {
-                    if backoff.is_first() {
-                        tracing::error!(%error, "cannot claim effects");
-                    }
-                    backoff.wait(stop).await;
-                }
+        while !duty.is_over() {
+            let round = async {
+                let claim = with_timeout(self.claim()).await?;
+                rounds.went_well();
+                let Some(claim) = claim else { return Ok(false) };
+                // Where one was due there may be more, for another lane.
+                woken.notify_one();
+                // Finished even when it is time to stop; it has its time limit.
+                self.perform(claim).await;
+                Ok(true)
+            };
+            let complain = |error: &sqlx::Error| tracing::error!(%error, "cannot claim effects");
+            if rounds.attempt(round, complain).await == Some(false) {
+                duty.or_over(self.wait()).await;
             }
+        }
+    }
+
+    async fn wait(&self) {
+        tokio::select! {
+            () = self.background.signals.effects.notified() => {}
+            () = sleep(self.background.settings.background.poll_interval.get()) => {}
         }
     }
 
@@ -168,8 +172,7 @@ impl Performers<'_> {
     /// Writes the outcome down. If that fails to the end, the claim runs out and the effect is
     /// performed again.
     async fn mark(&self, effect: &ClaimedEffect, outcome: Result<(), EffectError>) {
-        let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
-        for _ in 0..MARK_ATTEMPTS {
+        for failures in 0..MARK_ATTEMPTS {
             let marked = match &outcome {
                 Ok(()) => with_timeout(self.done(effect)).await,
                 Err(EffectError::Retry(error))
@@ -181,7 +184,7 @@ impl Performers<'_> {
             };
             let Err(error) = marked else { return };
             tracing::warn!(event = %effect.event_id, kind = effect.kind.as_str(), %error, "cannot mark an effect");
-            backoff.wait(&CancellationToken::new()).await;
+            sleep(PAUSES.jittered(failures)).await;
         }
     }
 

@@ -9,10 +9,10 @@ mod load;
 mod phases;
 mod swap;
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
-use tokio::time::sleep;
-use tokio_util::sync::CancellationToken;
+use async_trait::async_trait;
+use tokio::{sync::watch, time::sleep};
 
 use self::{
     job::{Ended, Job, PAGE_EVENTS},
@@ -25,68 +25,72 @@ use crate::{
     projection::projector::Projector,
     read_models::Definition,
     stream::handler::Handler,
-    tasks::{Backoff, Tasks},
     verify::rows,
+    workers::{About, Duty, Pauses, When, Worker},
 };
 
-pub(crate) fn start(tasks: &Tasks, background: &Background, definition: &'static Definition) {
-    let background = background.clone();
-    tasks.keep(format!("rebuild/{}", definition.name), move |stop| {
-        let background = background.clone();
-        async move {
-            let mut backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(10));
-            let mut operators = background.signals.operators();
-            let mut is_tidy = false;
-            while !stop.is_cancelled() {
-                operators.mark_unchanged();
-                let work = async {
-                    if !is_tidy {
-                        // Left by a process that was killed or failed at it, of a rebuild that was given up
-                        // before anybody took it over.
-                        swap::drop_unused(&background, definition).await?;
-                        is_tidy = true;
-                    }
-                    look(&background, definition, &stop).await
-                };
-                match work.await {
-                    Ok(()) => backoff.reset(),
-                    Err(error) => {
-                        is_tidy = false;
-                        if backoff.is_first() {
-                            tracing::error!(projection = definition.name, %error, "cannot work on rebuilds");
-                        }
-                        backoff.wait(&stop).await;
-                        continue;
-                    }
-                }
-                tokio::select! {
-                    _ = operators.changed() => {}
-                    () = sleep(background.settings.background.poll_interval.get()) => {}
-                    () = stop.cancelled() => {}
-                }
-            }
-        }
-    });
+const PAUSES: Pauses = Pauses::millis(500, 10_000);
+
+pub(crate) struct Rebuilding {
+    pub background: Background,
+    pub definition: &'static Definition,
 }
 
-/// Works on the rebuild that runs, if there is one and nobody else does.
-async fn look(
-    background: &Background,
-    definition: &'static Definition,
-    stop: &CancellationToken,
-) -> Result<(), sqlx::Error> {
-    if !runs(background, definition).await? {
-        return Ok(());
+#[async_trait]
+impl Worker for Rebuilding {
+    fn about(&self) -> About {
+        let name = self.definition.name;
+        let description = format!("Rebuilds the read model {name} when an operator has asked for it.");
+        let poll = self.background.settings.background.poll_interval.get();
+        About::new(format!("rebuild/{name}"), description, When::signal("an operator acts").or_every(poll))
     }
-    let lease = format!("rebuild/{}", definition.name);
-    let work = async {
-        tokio::select! {
-            worked = rebuild(background, definition) => worked,
-            // What was done so far is done again: nothing of it is visible.
-            () = stop.cancelled() => Ok(()),
+
+    async fn run(&self, duty: &Duty) {
+        let Self { background, definition } = self;
+        let rounds = duty.rounds(PAUSES);
+        let mut operators = background.signals.operators();
+        let mut is_tidy = false;
+        while !duty.is_over() {
+            operators.mark_unchanged();
+            let round = async {
+                if !is_tidy {
+                    // Left by a process that was killed or failed at it, of a rebuild that was given up
+                    // before anybody took it over.
+                    swap::drop_unused(background, definition).await?;
+                }
+                self.look(duty).await
+            };
+            let complain =
+                |error: &_| tracing::error!(projection = definition.name, %error, "cannot work on rebuilds");
+            is_tidy = rounds.attempt(round, complain).await.is_some();
+            if is_tidy {
+                rounds.went_well();
+                duty.or_over(self.wait(&mut operators)).await;
+            }
         }
-    };
-    background.leases.hold(&background.pool, &lease, stop, work).await.unwrap_or(Ok(()))
+    }
+}
+
+impl Rebuilding {
+    /// Works on the rebuild that runs, if there is one and nobody else does.
+    async fn look(&self, duty: &Duty) -> Result<(), sqlx::Error> {
+        let Self { background, definition } = self;
+        if !runs(background, definition).await? {
+            return Ok(());
+        }
+        let lease = format!("rebuild/{}", definition.name);
+        // When it is time to stop, what was done so far is done again: nothing of it is visible.
+        let work = duty.or_over(rebuild(background, definition));
+        let worked = background.leases.hold(&background.pool, &lease, duty, work).await;
+        worked.flatten().unwrap_or(Ok(()))
+    }
+
+    async fn wait(&self, operators: &mut watch::Receiver<u64>) {
+        tokio::select! {
+            _ = operators.changed() => {}
+            () = sleep(self.background.settings.background.poll_interval.get()) => {}
+        }
+    }
 }
 
 async fn runs(background: &Background, definition: &Definition) -> Result<bool, sqlx::Error> {

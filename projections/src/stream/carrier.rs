@@ -6,10 +6,7 @@
 //! after a message by somebody else, the first of a page is refused, and the sequences behind it would
 //! be right again.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use async_nats::{
     HeaderMap,
@@ -27,7 +24,6 @@ use daybook_domain::{
 };
 use prometheus::{IntCounter, IntGauge};
 use tokio::time::sleep;
-use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::{Failure, Nats, POSITION};
@@ -36,8 +32,8 @@ use crate::{
     log::{self, Log},
     session::Session,
     settings::Settings,
-    tasks::{Backoff, Tasks},
     timeout::with_timeout,
+    workers::{About, Duty, Pauses, Rounds, When, Worker},
 };
 
 /// Events that are read and published at a time: while one page is on its way, the next one is read.
@@ -49,11 +45,15 @@ const HEADER_BYTES: usize = 4 << 10;
 const DUPLICATE_WINDOW: Duration = Duration::from_secs(10);
 /// How often an idle carrier looks whether the stream is still as it left it.
 const CHECK_INTERVAL: Duration = Duration::from_secs(2);
+const PAUSES: Pauses = Pauses::millis(100, 2_000);
 
 /// What one stream carries, and what is remembered of it.
 #[async_trait]
 pub(crate) trait Cargo: Send + Sync {
-    /// The name of its task, its lease and its checkpoint.
+    /// What carrying it is for, as a whole sentence.
+    const DESCRIPTION: &'static str;
+
+    /// The name of its worker, its lease and its checkpoint.
     fn name(&self) -> &'static str;
 
     fn meters(&self) -> Meters;
@@ -131,56 +131,61 @@ pub(crate) struct Meters {
     pub failures: &'static IntCounter,
 }
 
-pub(crate) fn start(tasks: &Tasks, background: &Background, nats: &Nats, cargo: Arc<dyn Cargo>) {
-    let (background, nats) = (background.clone(), nats.clone());
-    tasks.keep(cargo.name(), move |stop| {
-        let (background, nats, cargo) = (background.clone(), nats.clone(), Arc::clone(&cargo));
-        async move {
-            let carrier = Carrier {
-                log: Log::new(background.pool.clone()),
-                session: Session::default(),
-                background: &background,
-                nats: &nats,
-                cargo: &*cargo,
-                meters: cargo.meters(),
-            };
-            background.leases.hold(&background.pool, cargo.name(), &stop, carrier.run(&stop)).await;
-            cargo.meters().up.set(0);
-        }
-    });
+/// Carries one cargo.
+pub(crate) struct Carrying<C> {
+    pub background: Background,
+    pub nats: Nats,
+    pub cargo: C,
 }
 
-struct Carrier<'a> {
+#[async_trait]
+impl<C: Cargo> Worker for Carrying<C> {
+    fn about(&self) -> About {
+        let poll = self.background.settings.background.poll_interval.get();
+        About::new(self.cargo.name(), C::DESCRIPTION, When::signal("the log grows").or_every(poll))
+    }
+
+    async fn run(&self, duty: &Duty) {
+        let Self { background, nats, cargo } = self;
+        let carrier = Carrier {
+            log: Log::new(background.pool.clone()),
+            session: Session::default(),
+            background,
+            nats,
+            cargo,
+            meters: cargo.meters(),
+        };
+        background.leases.hold(&background.pool, cargo.name(), duty, carrier.run(duty)).await;
+        cargo.meters().up.set(0);
+    }
+}
+
+struct Carrier<'a, C> {
     log: Log,
     session: Session,
     background: &'a Background,
     nats: &'a Nats,
-    cargo: &'a dyn Cargo,
+    cargo: &'a C,
     meters: Meters,
 }
 
-impl Carrier<'_> {
-    async fn run(&self, stop: &CancellationToken) {
+impl<C: Cargo> Carrier<'_, C> {
+    async fn run(&self, duty: &Duty) {
         let name = self.cargo.name();
-        let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(2));
-        while !stop.is_cancelled() {
-            let failure = tokio::select! {
-                failed = self.publish_all(&mut backoff) => failed.err(),
-                () = stop.cancelled() => None,
+        let rounds = duty.rounds(PAUSES);
+        while !duty.is_over() {
+            let publish = async {
+                let published = duty.or_over(self.publish_all(&rounds)).await.unwrap_or(Ok(()));
+                self.meters.up.set(0);
+                published.inspect_err(|_| self.meters.failures.inc())
             };
-            self.meters.up.set(0);
-            if let Some(error) = failure {
-                self.meters.failures.inc();
-                if backoff.is_first() {
-                    tracing::error!(%error, "the {name} starts over behind the stream's last message");
-                }
-                backoff.wait(stop).await;
-            }
+            let complain = |error: &_| tracing::error!(%error, "the {name} starts over behind the stream's last message");
+            rounds.attempt(publish, complain).await;
         }
     }
 
-    async fn publish_all(&self, backoff: &mut Backoff) -> Result<(), Failure> {
-        let context = self.nats.jetstream().await;
+    async fn publish_all(&self, rounds: &Rounds<'_>) -> Result<(), Failure> {
+        let context = self.nats.jetstream().await?;
         let stream = self.ensure_stream(&context).await?;
         let mut end = self.find_end(&stream).await?;
         tracing::info!(position = %end.position, "the {} goes on", self.cargo.name());
@@ -200,6 +205,7 @@ impl Carrier<'_> {
                 if checked.elapsed() >= CHECK_INTERVAL {
                     self.check(&stream, end).await?;
                     checked = Instant::now();
+                    rounds.went_well();
                 }
                 let moved = head.wait_for(|head| *head > end.position);
                 tokio::select! { _ = moved => {} () = sleep(self.background.settings.background.poll_interval.get()) => {} }
@@ -213,7 +219,7 @@ impl Carrier<'_> {
             self.meters.published.inc_by(published.sequence - end.sequence);
             end = published;
             page = next?;
-            backoff.reset();
+            rounds.went_well();
             self.meters.position.set(end.position.0);
             self.meters.lag.set((head.borrow().0 - end.position.0).max(0));
         }

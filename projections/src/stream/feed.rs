@@ -16,22 +16,23 @@ use async_nats::jetstream::{
     self,
     consumer::{DeliverPolicy, pull},
 };
+use async_trait::async_trait;
 use daybook_domain::{Position, Record};
 use futures::StreamExt;
 use tokio::{sync::broadcast, time::sleep};
-use tokio_util::sync::CancellationToken;
 
 use super::{Failure, Nats, POSITION};
 use crate::{
     background::Background,
     metrics,
-    tasks::{Backoff, Tasks},
+    workers::{About, Duty, Pauses, Rounds, When, Worker},
 };
 
 /// Events that a worker may be behind before it must read the log.
 const CAPACITY: usize = 4_096;
 /// How long the log may grow without anything arriving before the feed is attached again.
 const SILENCE: Duration = Duration::from_secs(1);
+const PAUSES: Pauses = Pauses::millis(200, 2_000);
 
 /// Failures that are not worth a word: at the very start there is no stream until a relay makes it.
 const QUIET_FAILURES: u32 = 3;
@@ -55,6 +56,10 @@ pub(crate) struct Item {
 }
 
 impl Feed {
+    pub fn new() -> Self {
+        Self { sender: broadcast::Sender::new(CAPACITY), up: Arc::default(), epoch: Arc::default() }
+    }
+
     pub fn subscribe(&self) -> broadcast::Receiver<Item> {
         self.sender.subscribe()
     }
@@ -73,75 +78,78 @@ impl Feed {
     }
 }
 
-pub(crate) fn start(tasks: &Tasks, background: &Background, nats: &Nats) -> Feed {
-    let feed = Feed { sender: broadcast::Sender::new(CAPACITY), up: Arc::default(), epoch: Arc::default() };
-    let (background, nats, feeding) = (background.clone(), nats.clone(), feed.clone());
-    tasks.keep("feed", move |stop| {
-        let (background, nats, feed) = (background.clone(), nats.clone(), feeding.clone());
-        async move {
-            let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(2));
-            while !stop.is_cancelled() {
-                let failed = attach(&background, &nats, &feed, &stop, &mut backoff).await.err();
-                feed.set_up(false);
-                if let Some(error) = failed {
-                    metrics::FEED_FAILURES.inc();
-                    if backoff.failures() == QUIET_FAILURES {
-                        tracing::warn!(%error, "no events by JetStream; workers read the log");
-                    }
-                    backoff.wait(&stop).await;
-                }
-            }
-        }
-    });
-    feed
+/// Receives what the feed gives to its subscribers.
+pub(crate) struct Feeding {
+    pub background: Background,
+    pub nats: Nats,
+    pub feed: Feed,
 }
 
-async fn attach(
-    background: &Background,
-    nats: &Nats,
-    feed: &Feed,
-    stop: &CancellationToken,
-    backoff: &mut Backoff,
-) -> Result<(), Failure> {
-    let context = tokio::select! {
-        context = nats.jetstream() => context,
-        () = stop.cancelled() => return Ok(()),
-    };
-    let consumer = context
-        .create_consumer_on_stream(
-            pull::OrderedConfig { deliver_policy: DeliverPolicy::New, ..pull::OrderedConfig::default() },
-            background.settings.stream.name.as_str(),
-        )
-        .await?;
-    let mut messages = consumer.messages().await?;
-    let mut head = background.signals.head();
-    let mut losses = background.signals.losses();
-    let mut received = Position::START;
-    // Since when the log is ahead of what was received, in vain.
-    let mut waiting: Option<Instant> = None;
-    head.mark_unchanged();
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return Ok(()),
-            _ = losses.changed() => {
-                feed.epoch.fetch_add(1, Ordering::AcqRel);
-            }
-            message = messages.next() => {
-                let Some(item) = item(&message.ok_or("the consumer ended")??, feed.epoch()) else { continue };
-                received = item.position;
-                waiting = waiting.filter(|_| *head.borrow() > received).map(|_| Instant::now());
-                feed.set_up(true);
-                backoff.reset();
-                // Nobody subscribes while all workers are elsewhere.
-                let _ = feed.sender.send(item);
-            }
-            changed = head.changed(), if waiting.is_none() => {
-                changed?;
-                waiting = (*head.borrow() > received).then(Instant::now);
-            }
-            () = sleep(SILENCE), if waiting.is_some() => {
-                if waiting.is_some_and(|since| since.elapsed() >= SILENCE) {
-                    return Err("nothing arrives while the log grows".into());
+#[async_trait]
+impl Worker for Feeding {
+    fn about(&self) -> About {
+        let description =
+            "Receives the events that the relay publishes, once for all projections of this process.";
+        About::new("feed", description, When::signal("JetStream delivers").or_every(SILENCE))
+    }
+
+    async fn run(&self, duty: &Duty) {
+        let rounds = duty.rounds(PAUSES).quiet_for(QUIET_FAILURES);
+        while !duty.is_over() {
+            let receive = async {
+                let received = duty.or_over(self.receive(&rounds)).await.unwrap_or(Ok(()));
+                self.feed.set_up(false);
+                received.inspect_err(|_| metrics::FEED_FAILURES.inc())
+            };
+            let complain = |error: &_| tracing::warn!(%error, "no events by JetStream; workers read the log");
+            rounds.attempt(receive, complain).await;
+        }
+    }
+}
+
+impl Feeding {
+    async fn receive(&self, rounds: &Rounds<'_>) -> Result<(), Failure> {
+        let Self { background, nats, feed } = self;
+        let context = nats.jetstream().await?;
+        let consumer = context
+            .create_consumer_on_stream(
+                pull::OrderedConfig { deliver_policy: DeliverPolicy::New, ..pull::OrderedConfig::default() },
+                background.settings.stream.name.as_str(),
+            )
+            .await?;
+        let mut messages = consumer.messages().await?;
+        let mut head = background.signals.head();
+        let mut losses = background.signals.losses();
+        let mut received = Position::START;
+        // Since when the log is ahead of what was received, in vain.
+        let mut waiting: Option<Instant> = None;
+        head.mark_unchanged();
+        loop {
+            tokio::select! {
+                _ = losses.changed() => {
+                    feed.epoch.fetch_add(1, Ordering::AcqRel);
+                }
+                message = messages.next() => {
+                    let item = item(&message.ok_or("the consumer ended")??, feed.epoch());
+                    let Some(item) = item else { continue };
+                    received = item.position;
+                    waiting = waiting.filter(|_| *head.borrow() > received).map(|_| Instant::now());
+                    feed.set_up(true);
+                    rounds.went_well();
+                    // Nobody subscribes while all workers are elsewhere.
+                    let _ = feed.sender.send(item);
+                }
+                changed = head.changed(), if waiting.is_none() => {
+                    changed?;
+                    waiting = (*head.borrow() > received).then(Instant::now);
+                }
+                () = sleep(SILENCE) => match waiting {
+                    Some(since) if since.elapsed() >= SILENCE => {
+                        return Err("nothing arrives while the log grows".into());
+                    }
+                    Some(_) => {}
+                    // Nothing is to be received, as far as is known.
+                    None => rounds.goes_on(),
                 }
             }
         }

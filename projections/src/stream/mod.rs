@@ -15,16 +15,26 @@ pub(crate) mod subscriber;
 
 use std::time::Duration;
 
-use async_nats::{Client, ConnectOptions, jetstream};
-use tokio::sync::watch;
+use async_nats::{Client, ConnectOptions, connection::State, jetstream};
+use async_trait::async_trait;
+use tokio::{
+    sync::watch,
+    time::{sleep, timeout},
+};
 
-use crate::tasks::{Backoff, Tasks};
+use crate::workers::{About, Duty, Pauses, When, Worker};
 
 /// Header of each message: the event's place in the log.
 pub(crate) const POSITION: &str = "Daybook-Position";
 
 /// How long JetStream may take to answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How long a worker waits for the first connection before it says that there is none.
+const CONNECT_PATIENCE: Duration = Duration::from_secs(2);
+/// How often it is looked whether the connection is still there.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+const PAUSES: Pauses = Pauses::millis(100, 2_000);
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
@@ -35,39 +45,60 @@ pub(crate) struct Nats {
     client: watch::Sender<Option<Client>>,
 }
 
+/// Makes the connection, and looks after it.
+pub(crate) struct Connection {
+    pub nats: Nats,
+    pub url: String,
+}
+
 impl Nats {
-    pub fn connect(tasks: &Tasks, url: String) -> Self {
-        let client = watch::Sender::new(None);
-        let sender = client.clone();
-        tasks.keep("nats", move |stop| {
-            let (sender, url) = (sender.clone(), url.clone());
-            async move {
-                let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(2));
-                while sender.borrow().is_none() && !stop.is_cancelled() {
-                    match options().connect(&url).await {
-                        Ok(client) => {
-                            sender.send_replace(Some(client));
-                        }
-                        Err(error) => {
-                            if backoff.is_first() {
-                                tracing::error!(%error, "NATS is away; projections read the log instead");
-                            }
-                            backoff.wait(&stop).await;
-                        }
-                    }
-                }
-                stop.cancelled().await;
-            }
-        });
-        Self { client }
+    pub fn new() -> Self {
+        Self { client: watch::Sender::new(None) }
     }
 
-    /// Waits for the first connection.
-    pub async fn jetstream(&self) -> jetstream::Context {
+    /// Waits for the first connection, but not for ever.
+    pub async fn jetstream(&self) -> Result<jetstream::Context, Failure> {
         let mut client = self.client.subscribe();
-        let client = client.wait_for(Option::is_some).await.expect("self holds the sender").clone();
+        let client = timeout(CONNECT_PATIENCE, client.wait_for(Option::is_some)).await;
+        let client = client.map_err(|_| "NATS was not reached yet")?.expect("self holds the sender").clone();
         let client = client.expect("this was waited for");
-        jetstream::ContextBuilder::new().timeout(ANSWER_TIMEOUT).ack_timeout(ANSWER_TIMEOUT).build(client)
+        Ok(jetstream::ContextBuilder::new().timeout(ANSWER_TIMEOUT).ack_timeout(ANSWER_TIMEOUT).build(client))
+    }
+}
+
+#[async_trait]
+impl Worker for Connection {
+    fn about(&self) -> About {
+        let description = "Connects to NATS, for every worker of this process that needs it.";
+        About::new("nats", description, When::every(LOOK_EVERY))
+    }
+
+    async fn run(&self, duty: &Duty) {
+        let rounds = duty.rounds(PAUSES);
+        while !duty.is_over() {
+            let complain =
+                |error: &_| tracing::error!(%error, "NATS is away; projections read the log instead");
+            if rounds.attempt(self.look(duty), complain).await.is_some() {
+                rounds.went_well();
+                duty.or_over(sleep(LOOK_EVERY)).await;
+            }
+        }
+    }
+}
+
+impl Connection {
+    async fn look(&self, duty: &Duty) -> Result<(), Failure> {
+        let known = self.nats.client.borrow().as_ref().map(Client::connection_state);
+        match known {
+            Some(State::Connected) => {}
+            // The client tries by itself.
+            Some(_) => return Err("the connection is lost".into()),
+            None => {
+                let Some(connected) = duty.or_over(options().connect(&self.url)).await else { return Ok(()) };
+                self.nats.client.send_replace(Some(connected?));
+            }
+        }
+        Ok(())
     }
 }
 

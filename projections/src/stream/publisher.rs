@@ -39,6 +39,9 @@ pub(crate) struct Publisher {
 
 #[async_trait]
 impl Cargo for Publisher {
+    const DESCRIPTION: &'static str =
+        "Publishes public events to the JetStream stream that other systems follow.";
+
     fn name(&self) -> &'static str {
         NAME
     }

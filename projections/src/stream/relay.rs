@@ -24,6 +24,9 @@ pub(crate) struct Relay;
 
 #[async_trait]
 impl Cargo for Relay {
+    const DESCRIPTION: &'static str =
+        "Publishes every event of the log to JetStream, for the workers of all processes.";
+
     fn name(&self) -> &'static str {
         NAME
     }

@@ -14,7 +14,7 @@ use tokio::{
 };
 
 use super::feed::{Feed, Item};
-use crate::{background::Background, log, timeout::with_timeout};
+use crate::{background::Background, log, timeout::with_timeout, workers::Rounds};
 
 /// How long a feed that works may take to deliver what is in the log.
 const SILENCE: Duration = Duration::from_millis(200);
@@ -58,8 +58,8 @@ impl Source {
     }
 
     /// Waits for the next events, at most `limit`. Can be dropped at any time: what it had not
-    /// returned it will return.
-    pub async fn next(&mut self, limit: usize) -> Result<Batch, sqlx::Error> {
+    /// returned it will return. A look at the log that finds nothing is a round that went well.
+    pub async fn next(&mut self, limit: usize, rounds: &Rounds<'_>) -> Result<Batch, sqlx::Error> {
         let mut records = Vec::new();
         loop {
             if self.behind {
@@ -67,6 +67,9 @@ impl Source {
                 self.behind = page.more;
                 if !page.records.is_empty() {
                     return Ok(self.batch(page.records.into_iter().map(Arc::new).collect(), "log"));
+                }
+                if !page.more {
+                    rounds.went_well();
                 }
             }
             self.drain(&mut records, limit);

@@ -1,15 +1,11 @@
 //! Feeds one consumer with every event, in order, each once: a batch of events, what follows from
 //! them and the checkpoint are one transaction.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Instant};
 
 use daybook_domain::{Position, Record};
 use daybook_migrations::{ErrorClass, classify};
 use tokio::{sync::watch, time::sleep};
-use tokio_util::sync::CancellationToken;
 
 use super::{
     feed::Feed,
@@ -20,9 +16,11 @@ use crate::{
     background::Background,
     checkpoint::{At, Consumer},
     dead_letters, metrics,
-    tasks::Backoff,
     timeout::with_timeout,
+    workers::{Duty, Pauses, Rounds},
 };
+
+const PAUSES: Pauses = Pauses::millis(100, 5_000);
 
 pub(crate) struct Subscriber<'a> {
     pub background: &'a Background,
@@ -42,35 +40,31 @@ enum Next {
 }
 
 impl Subscriber<'_> {
-    /// Follows the log until `stop`, or until its checkpoint is gone.
-    pub async fn run(&self, stop: &CancellationToken) {
-        let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
+    /// Follows the log until its duty is over, or until its checkpoint is gone.
+    pub async fn run(&self, duty: &Duty) {
+        let rounds = duty.rounds(PAUSES);
         let mut operators = self.background.signals.operators();
-        while !stop.is_cancelled() {
+        while !duty.is_over() {
             operators.mark_unchanged();
-            match self.follow(stop, &mut backoff).await {
-                Ok(Next::StartOver) => {}
-                Ok(Next::Wait) => self.wait(&mut operators, stop).await,
-                Ok(Next::Gone) => return,
-                Err(error) => {
-                    if backoff.is_first() {
-                        tracing::error!(projection = self.consumer.name, %error, "the database failed; trying again");
-                    }
-                    backoff.wait(stop).await;
-                }
+            let followed = rounds.attempt(self.follow(duty, &rounds), |error| {
+                tracing::error!(projection = self.consumer.name, %error, "the database failed; trying again");
+            });
+            match followed.await {
+                Some(Next::Wait) => drop(duty.or_over(self.wait(&mut operators)).await),
+                Some(Next::Gone) => return,
+                Some(Next::StartOver) | None => {}
             }
         }
     }
 
-    async fn wait(&self, operators: &mut watch::Receiver<u64>, stop: &CancellationToken) {
+    async fn wait(&self, operators: &mut watch::Receiver<u64>) {
         tokio::select! {
             _ = operators.changed() => {}
             () = sleep(self.background.settings.background.poll_interval.get()) => {}
-            () = stop.cancelled() => {}
         }
     }
 
-    async fn follow(&self, stop: &CancellationToken, backoff: &mut Backoff) -> Result<Next, sqlx::Error> {
+    async fn follow(&self, duty: &Duty, rounds: &Rounds<'_>) -> Result<Next, sqlx::Error> {
         let pool = &self.background.pool;
         let Some(checkpoint) = with_timeout(self.consumer.read(pool)).await? else { return Ok(Next::Gone) };
         if checkpoint.state != "running" {
@@ -83,10 +77,10 @@ impl Subscriber<'_> {
         let mut at = checkpoint.at;
         let mut source = Source::new(self.background, self.feed, at.position);
         loop {
-            let batch = tokio::select! {
-                batch = source.next(settings.batch_events) => batch?,
-                () = stop.cancelled() => return Ok(Next::StartOver),
+            let Some(batch) = duty.or_over(source.next(settings.batch_events, rounds)).await else {
+                return Ok(Next::StartOver);
             };
+            let batch = batch?;
             let begun = Instant::now();
             match self.commit(at, &batch.records).await {
                 Ok(Some(moved)) => at = moved,
@@ -99,13 +93,10 @@ impl Subscriber<'_> {
                     return self.up_to_poison(at, &batch.records, index, &reason).await;
                 }
             }
-            backoff.reset();
+            rounds.went_well();
             self.measure(batch.records.len(), batch.from, begun);
             if batch.records.len() < settings.batch_events {
-                tokio::select! {
-                    () = sleep(settings.batch_interval.get().saturating_sub(begun.elapsed())) => {}
-                    () = stop.cancelled() => return Ok(Next::StartOver),
-                }
+                duty.or_over(sleep(settings.batch_interval.get().saturating_sub(begun.elapsed()))).await;
             }
         }
     }

@@ -197,6 +197,28 @@ fn no_handler_of_a_read_authorizes() {
     none("make a read with a rule in api/src/reads", handlers.map(|file| file.path));
 }
 
+/// One that nobody starts would do nothing, and nobody would see it.
+#[test]
+fn every_worker_stands_in_the_list_of_its_crate() {
+    for (krate, list) in [("projections/src", "projections/src/lib.rs"), ("api/src", "api/src/workers.rs")] {
+        let sources = files(krate, ".rs");
+        let list = sources.iter().find(|file| file.path == list).expect("the list");
+        let workers: Vec<(&str, &Source)> = sources
+            .iter()
+            .flat_map(|file| file.without_tests().lines().map(move |line| (line, file)))
+            .filter_map(|(line, file)| {
+                let name = line.split_once(" Worker for ")?.1;
+                Some((name.split(|c: char| !c.is_alphanumeric()).next()?, file))
+            })
+            .collect();
+        assert!(workers.len() > 3, "{krate} has workers");
+        // Those of one worker's own are listed while they are there.
+        let is_part = |file: &Source| file.text.contains(".part(");
+        let unlisted = workers.iter().filter(|(name, file)| !list.text.contains(name) && !is_part(file));
+        none("list these", unlisted.map(|(name, file)| format!("{}: {name}", file.path)));
+    }
+}
+
 #[test]
 fn files_can_be_read_in_one_sitting() {
     let long = rust_files().into_iter().filter_map(|file| {

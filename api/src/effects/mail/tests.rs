@@ -15,6 +15,7 @@ use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
     net::{TcpListener, TcpStream},
     sync::Mutex,
+    task::JoinSet,
 };
 
 use super::*;
@@ -195,6 +196,7 @@ struct Server {
     url: String,
     /// What was sent between DATA and the dot, each try.
     received: Arc<Mutex<Vec<String>>>,
+    _serving: JoinSet<()>,
 }
 
 impl Server {
@@ -203,13 +205,14 @@ impl Server {
         let url = format!("smtp://{}", listener.local_addr().expect("an address"));
         let received = Arc::new(Mutex::new(Vec::new()));
         let mails = received.clone();
-        drop(crate::tasks::spawn("mail server", async move {
+        let mut serving = JoinSet::new();
+        serving.spawn(async move {
             while let Ok((socket, _)) = listener.accept().await {
                 // A client that hangs up early is no failure of the server.
                 serve(socket, manner, &mails).await.ok();
             }
-        }));
-        Self { url, received }
+        });
+        Self { url, received, _serving: serving }
     }
 
     async fn try_to_deliver(&self) -> Result<(), EffectError> {

@@ -1,8 +1,11 @@
 //! What operators see and do, on a listener of its own.
 
 use actix_web::http::Method;
+use chrono::{DateTime, Utc};
 use daybook_domain::text;
-use daybook_projections::{DeadLetter, LogState, LogVerification, ProjectionStatus, Rebuild, Verification};
+use daybook_projections::{
+    DeadLetter, LogState, LogVerification, ProjectionStatus, Rebuild, Verification, workers::WorkerStatus,
+};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -14,7 +17,7 @@ use crate::{
         problem::Problem,
         route::{Reasoned, Reply, Route, deed, look},
     },
-    values::Reason,
+    values::{Reason, WorkerState},
 };
 
 #[rustfmt::skip]
@@ -61,6 +64,8 @@ pub fn routes() -> Vec<Route> {
                 let reason = why.reason().map(|reason| reason.as_str().to_owned()).unwrap_or_default();
                 Ok(Reply::<DeadLetter>::from(app.operators.skip(id, &reason).await?))
             }),
+        look("workers.list", "/admin/workers", "How each worker of this process is: what it is for, when it works, what it did last and what failed last. All of them, by name.",
+            |app, (), NoQuery {}| async move { Ok(app.crew.list().into_iter().map(Worker::from).collect::<Vec<_>>()) }),
         look("log.get", "/admin/log", "The head of the log, and how far JetStream has it.",
             |app, (), NoQuery {}| async move { Ok::<LogState, Problem>(app.operators.log().await?) }),
         deed("revoke", Method::POST, "/admin/revocations", "Ends a token, all tokens of a subject that were issued up to now, or all of a signing key. In this process at once, in every other one within a second. Can't be taken back.",
@@ -126,4 +131,46 @@ struct Which {
     #[serde(default)]
     #[param(value_type = bool)]
     all: Flag,
+}
+
+/// Something that this process does by itself.
+#[derive(Serialize, ToSchema)]
+struct Worker {
+    #[schema(examples("relay", "projection/orders/0"))]
+    name: String,
+    /// What it is for.
+    description: String,
+    /// What makes it do its next round.
+    #[schema(examples("when the log grows, and every 1s"))]
+    when: String,
+    state: WorkerState,
+    /// When a round went well last; null if none has yet.
+    last_run: Option<DateTime<Utc>>,
+    /// What failed last, also if it has gone well since; null if nothing has failed yet.
+    last_error: Option<LastError>,
+    /// Rounds that went well since the worker was started.
+    rounds: u64,
+    /// Rounds that failed, and panics, since the worker was started.
+    failures: u64,
+}
+
+#[derive(Serialize, ToSchema)]
+struct LastError {
+    message: String,
+    at: DateTime<Utc>,
+}
+
+impl From<WorkerStatus> for Worker {
+    fn from(status: WorkerStatus) -> Self {
+        Self {
+            name: status.about.name,
+            description: status.about.description,
+            when: status.about.when.to_string(),
+            state: status.state.into(),
+            last_run: status.last_run,
+            last_error: status.last_error.map(|error| LastError { message: error.message, at: error.at }),
+            rounds: status.rounds,
+            failures: status.failures,
+        }
+    }
 }

@@ -31,3 +31,4 @@ mod stock;
 mod tokens;
 mod upgrades;
 mod validation;
+mod workers;
