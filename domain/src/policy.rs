@@ -59,6 +59,7 @@ pub enum Action {
     DeliverOrder,
     ReadOrder,
     ListAllOrders,
+    ReadSales,
     ReadEvents,
     Operate,
 }
@@ -98,6 +99,7 @@ pub const RULES: &[Rule] = &[
     rule(Action::DeliverOrder, "order.deliver", &[Role::Warehouse], false),
     rule(Action::ReadOrder, "order.read", &[Role::Support], true),
     rule(Action::ListAllOrders, "order.list_all", &[Role::Support], false),
+    rule(Action::ReadSales, "sales.read", &[Role::Analyst, Role::Merchandiser], false),
     rule(Action::ReadEvents, "events.read", &[Role::Analyst], false),
     rule(Action::Operate, "operate", &[Role::Operator], false),
 ];

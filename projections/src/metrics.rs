@@ -58,7 +58,7 @@ metrics! {
     AUDITED_ROWS: IntCounterVec = register_int_counter_vec(
         "daybook_audited_rows_total", "Rows that were compared with the log.", &["projection"]);
     AUDIT_FINDINGS: IntCounterVec = register_int_counter_vec(
-        "daybook_audit_findings_total", "Differences from the log that were found: events, rows.",
+        "daybook_audit_findings_total", "Differences from the log that were found: events, rows, sums.",
         &["projection", "what"]);
     PARKED: IntCounterVec = register_int_counter_vec(
         "daybook_projection_stopped_total", "Times that a projection was parked or found diverged.",

@@ -49,8 +49,9 @@ fn print_log(log: &LogVerification) {
 
 fn print_read_model(found: &Verification) {
     let verdict = if found.differences == 0 { "equal to the log" } else { "DIFFERS from the log" };
+    let sums = found.sums.map(|sums| format!("{sums} sums, ")).unwrap_or_default();
     println!(
-        "{} (generation {}): {verdict} at position {}, {} rows, {} differences",
+        "{} (generation {}): {verdict} at position {}, {} rows, {sums}{} differences",
         found.read_model, found.generation, found.position, found.rows, found.differences
     );
     print_difference(found.first_difference.as_deref());

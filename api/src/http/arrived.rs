@@ -89,7 +89,7 @@ impl Arrived {
 
     pub fn read_conditions(&self) -> Result<Conditions, Problem> {
         let min_position = context::min_position(self.request.headers())?;
-        Ok(Conditions { min_position, deadline: self.context.deadline })
+        Ok(Conditions { min_position, deadline: self.context.deadline, now: self.app.clock.now() })
     }
 
     pub fn command_conditions<U: UseCase>(&self) -> Result<CommandConditions, Problem> {

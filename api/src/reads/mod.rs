@@ -16,6 +16,7 @@ mod product;
 mod product_history;
 mod products;
 mod read;
+mod sales;
 mod stock;
 mod stock_history;
 
@@ -31,6 +32,7 @@ pub use product::{Product, ProductBySku};
 pub use product_history::ProductHistory;
 pub use products::{ProductPage, Products};
 pub use read::{Conditions, Item, Read, Reads, Scope};
+pub use sales::{CancelledSales, Sales, SalesGroup, SalesPage};
 pub use stock::{Stock, StockBySku};
 pub use stock_history::StockHistory;
 
@@ -51,6 +53,7 @@ pub const READS: &[Description] = &[
     of::<ProductHistory>(),
     of::<StockBySku>(),
     of::<StockHistory>(),
+    of::<Sales>(),
     (Events::NAME, Events::ACCESS),
 ];
 

@@ -3,13 +3,14 @@
 
 use std::{future::Future, sync::Arc, time::Instant};
 
+use chrono::{DateTime, Utc};
 use daybook_domain::{
     Position,
     policy::{Action, Actor, authorize},
 };
 use daybook_projections::{
     Answer, Asked, Cursor, Log, Moment, Queries,
-    read_models::{List, ReadModel},
+    read_models::{Groups, List, ReadModel},
 };
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -58,6 +59,8 @@ pub struct Conditions {
     /// It must reflect the log up to here.
     pub min_position: Option<Position>,
     pub deadline: Instant,
+    /// The time of the request, for reads that begin today.
+    pub now: DateTime<Utc>,
 }
 
 /// Answers reads. A cheap handle.
@@ -126,6 +129,10 @@ impl<'a> Scope<'a> {
         self.conditions.deadline
     }
 
+    pub fn now(&self) -> DateTime<Utc> {
+        self.conditions.now
+    }
+
     pub fn queries(&self) -> &'a Queries {
         &self.reads.queries
     }
@@ -186,6 +193,26 @@ impl<'a> Scope<'a> {
         self.shown(Some(answer.await?)).ok_or(ReadError::NotFound)
     }
 
+    /// A page of sums, each in a view. They are the shop's own.
+    pub async fn groups<G, V>(
+        &self,
+        groups: &G,
+        view: impl Fn(G::Group) -> V + Send,
+    ) -> Result<Found<Page<V>>, ReadError>
+    where
+        G: Groups,
+        V: Send + Sync + 'static,
+    {
+        let asked = self.asked();
+        let answer = self.reads.queries.groups(groups, &asked, |page| async move {
+            let next = page.next.as_ref().map(Cursor::encode);
+            let data = page.rows.into_iter().map(view).collect();
+            let view = Page { data, has_more: next.is_some(), next };
+            Ok::<_, ReadError>(Kept::new(view, self.visible.owner(), None))
+        });
+        self.shown(Some(answer.await?)).ok_or(ReadError::NotFound)
+    }
+
     /// A view that is made for this caller and kept for nobody.
     pub fn fresh<V>(&self, view: V, tag: String, position: Position) -> Found<V> {
         let kept = Arc::new(Kept::new(view, self.visible.owner(), Some(tag)));
@@ -193,7 +220,7 @@ impl<'a> Scope<'a> {
     }
 
     fn asked(&self) -> Asked {
-        let Conditions { min_position, deadline } = self.conditions;
+        let Conditions { min_position, deadline, now: _ } = self.conditions;
         Asked { min_position, deadline, read: self.name, audience: self.visible.audience() }
     }
 

@@ -3,23 +3,26 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    mem,
+    fmt, mem,
     sync::{Arc, LazyLock, Mutex, PoisonError},
 };
 
 use async_trait::async_trait;
 use daybook_domain::{Position, Record};
 use lru::LruCache;
-use sqlx::{PgConnection, Postgres, postgres::PgArguments, query::Query};
+use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::table;
+use super::{
+    batch::{Batch, Row},
+    table,
+};
 use crate::{
     background::Background,
     checkpoint::{At, Consumer, FENCE},
     notices::{Keys, Notice},
     partition::Partition,
-    read_models::{Definition, Fold},
+    read_models::{Contribution, Definition},
     session::Session,
     stream::handler::{HandleError, Handler},
 };
@@ -42,15 +45,8 @@ pub(crate) struct Projector {
     session: Session,
 }
 
-/// A row that is being changed.
-struct Row {
-    fold: Box<dyn Fold>,
-    /// The sequence of the last event that was applied; 0 if there is no row.
-    version: i64,
-    position: Position,
-    /// Size of its id and document, as they were last written.
-    bytes: usize,
-}
+/// A row as it is stored: id, version, document, and what it contributes to a tally's sums.
+type Stored = (String, i64, String, Option<String>);
 
 /// What is written where no row changes.
 static MOVE_AND_NOTIFY: LazyLock<String> =
@@ -64,11 +60,12 @@ impl Projector {
         skipped: Vec<Uuid>,
     ) -> Self {
         let table = table::name(definition.name, generation);
+        let contributes = if definition.tally.is_some() { "contributes::text" } else { "NULL::text" };
         Self {
             definition,
             generation,
             partition,
-            load_sql: format!("SELECT id, version, doc::text FROM {table} WHERE id = ANY($1)"),
+            load_sql: format!("SELECT id, version, doc::text, {contributes} FROM {table} WHERE id = ANY($1)"),
             upsert_sql: definition.upsert_sql(generation),
             skipped,
             kept: Mutex::default(),
@@ -159,23 +156,29 @@ impl Projector {
             return Ok(rows);
         }
         let ids: Vec<&str> = wanted.keys().copied().collect();
-        let stored: Vec<(String, i64, String)> =
-            sqlx::query_as(&self.load_sql).bind(&ids).fetch_all(connection).await?;
-        let mut stored: HashMap<String, (i64, String)> =
-            stored.into_iter().map(|(id, version, doc)| (id, (version, doc))).collect();
+        let stored: Vec<Stored> = sqlx::query_as(&self.load_sql).bind(&ids).fetch_all(connection).await?;
+        let mut stored: HashMap<String, Stored> =
+            stored.into_iter().map(|stored| (stored.0.clone(), stored)).collect();
         for (id, index) in wanted {
             rows.insert(id.to_owned(), self.begin(id, stored.remove(id), index)?);
         }
         Ok(rows)
     }
 
-    fn begin(&self, id: &str, stored: Option<(i64, String)>, index: usize) -> Result<Row, HandleError> {
-        let (version, doc) = stored.unzip();
-        let fold = (self.definition.begin)(doc.as_deref()).map_err(|error| HandleError::Poison {
+    fn begin(&self, id: &str, stored: Option<Stored>, index: usize) -> Result<Row, HandleError> {
+        let poison = |error: &dyn fmt::Display| HandleError::Poison {
             index,
             reason: format!("the stored row of {id} can't be read: {error}"),
-        })?;
-        Ok(Row { fold, version: version.unwrap_or(0), position: Position::START, bytes: 0 })
+        };
+        let doc = stored.as_ref().map(|(_, _, doc, _)| doc.as_str());
+        let fold = (self.definition.begin)(doc).map_err(|error| poison(&error))?;
+        let contributes = stored.as_ref().and_then(|(.., contributes)| contributes.as_deref());
+        let contributed = match self.definition.tally.zip(contributes) {
+            Some((shape, text)) => Contribution::read(text, shape).map_err(|error| poison(&error))?,
+            None => Contribution::default(),
+        };
+        let version = stored.map_or(0, |(_, version, ..)| version);
+        Ok(Row { fold, version, position: Position::START, contributed, bytes: 0 })
     }
 }
 
@@ -194,42 +197,6 @@ impl Handler for Projector {
         let applied = self.apply(&mut connection, from, records).await?;
         self.session.give_back(connection);
         Ok(applied)
-    }
-}
-
-/// Rows to be written, an array for each column.
-#[derive(Default)]
-struct Batch {
-    ids: Vec<String>,
-    versions: Vec<i64>,
-    positions: Vec<i64>,
-    columns: Vec<Vec<Option<String>>>,
-    docs: Vec<String>,
-}
-
-impl Batch {
-    fn of(definition: &Definition, rows: &mut BTreeMap<String, Row>) -> Self {
-        let mut batch = Self { columns: vec![Vec::new(); definition.columns.len()], ..Self::default() };
-        for (id, row) in rows {
-            let Some(written) = row.fold.written() else { continue };
-            row.bytes = id.len() + written.doc.len();
-            batch.ids.push(id.clone());
-            batch.versions.push(row.version);
-            batch.positions.push(row.position.0);
-            batch.docs.push(written.doc);
-            for (column, value) in batch.columns.iter_mut().zip(written.columns) {
-                column.push(value);
-            }
-        }
-        batch
-    }
-
-    fn bind(self, mut query: Query<'_, Postgres, PgArguments>) -> Query<'_, Postgres, PgArguments> {
-        query = query.bind(self.ids).bind(self.versions).bind(self.positions);
-        for column in self.columns {
-            query = query.bind(column);
-        }
-        query.bind(self.docs)
     }
 }
 

@@ -136,7 +136,7 @@ impl EventCheck<'_> {
         let (applied, digest) = at.proof.unwrap_or_default().as_stored();
         sqlx::query(
             // Which row it is will show soonest if the comparison of rows begins anew.
-            "WITH anew AS (UPDATE row_audits SET rows_after = ''
+            "WITH anew AS (UPDATE row_audits SET rows_after = '', sums_after = NULL
                             WHERE name = $1 AND generation = $2 AND $8::text IS NOT NULL)
              UPDATE audits SET position = $4, applied = $5, digest = $6, wrong_events = $8,
                     proved_position = CASE WHEN $7 AND $8 IS NULL THEN $4 ELSE proved_position END,

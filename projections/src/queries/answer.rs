@@ -3,7 +3,8 @@
 use std::{any::Any, future::Future, sync::Arc, time::Duration};
 
 use daybook_domain::Position;
-use sqlx::PgPool;
+use serde::de::DeserializeOwned;
+use sqlx::{PgPool, Postgres, QueryBuilder};
 use tokio::time::{sleep, timeout_at};
 
 use super::{
@@ -14,13 +15,16 @@ use super::{
 use crate::{
     cache::{Cache, Key, Kind, Of},
     cursor::Cursor,
-    read_models::{List, ReadModel},
+    projection::{sums, table},
+    read_models::{Groups, List, ReadModel},
 };
 
 /// How often the checkpoint is looked at while no notification tells of it.
 const POLL: Duration = Duration::from_millis(100);
 /// The largest number of rows on a page.
 const MAX_PAGE: u16 = 100;
+/// The largest number of groups on a page of sums, which are small.
+const MAX_GROUPS: u16 = 1_000;
 /// How much memory an answer takes for each byte of the stored rows that it is made of: its values, and
 /// their bytes as they are sent.
 const BYTES_PER_STORED_BYTE: usize = 3;
@@ -74,7 +78,8 @@ impl Queries {
                 return Ok(Some(answer));
             }
             let read = async {
-                let read = self.table::<M>().read(asked.min_position, |query, table| {
+                let read = self.table::<M>().read(asked.min_position, |query, generation| {
+                    let table = table::name(M::NAME, generation);
                     query.push(format!(", r.doc::text AS doc FROM c LEFT JOIN {table} r ON r.id = "));
                     query.push_bind(key.text().to_owned());
                 });
@@ -101,7 +106,61 @@ impl Queries {
         E: From<QueryError>,
         F: Future<Output = Result<T, E>>,
     {
+        let limit = list.limit().clamp(1, MAX_PAGE);
         let key = Key { kind: kind::<L::Model>(asked), of: Of::List(format!("{list:?}")) };
+        let select = |query: &mut QueryBuilder<'_, Postgres>, generation| {
+            let table = table::name(L::Model::NAME, generation);
+            query.push(format!(" LEFT JOIN LATERAL (SELECT * FROM {table} WHERE true"));
+            list.conditions(query);
+            query.push(format!(" ORDER BY {} LIMIT ", L::ORDER)).push_bind(i64::from(limit) + 1);
+            query.push(format!(") r ON true ORDER BY r.{}", L::ORDER));
+        };
+        self.page::<L::Model, _, T, E, F>(key, asked, limit, select, L::key, make).await
+    }
+
+    /// What `make` makes of the sums of a tally, in `groups`. Always there, though it may be empty.
+    pub async fn groups<G, T, E, F>(
+        &self,
+        groups: &G,
+        asked: &Asked,
+        make: impl FnOnce(Page<G::Group>) -> F,
+    ) -> Result<Answer<T>, E>
+    where
+        G: Groups,
+        T: Send + Sync + 'static,
+        E: From<QueryError>,
+        F: Future<Output = Result<T, E>>,
+    {
+        let limit = groups.limit().clamp(1, MAX_GROUPS);
+        let key = Key { kind: kind::<G::Model>(asked), of: Of::List(format!("{groups:?}")) };
+        let select = |query: &mut QueryBuilder<'_, Postgres>, generation| {
+            query.push(" LEFT JOIN LATERAL (SELECT * FROM (");
+            groups.select(query, &sums::name(G::Model::NAME, generation));
+            query.push(") g ORDER BY number LIMIT ").push_bind(i64::from(limit) + 1);
+            query.push(") r ON true ORDER BY r.number");
+        };
+        let place = |group: &G::Group| groups.key(group);
+        self.page::<G::Model, _, T, E, F>(key, asked, limit, select, place, make).await
+    }
+
+    /// `select` adds to `FROM c` what is joined as `r`: one row more than `limit`, which tells whether there
+    /// are more.
+    async fn page<M, R, T, E, F>(
+        &self,
+        key: Key,
+        asked: &Asked,
+        limit: u16,
+        select: impl Fn(&mut QueryBuilder<'_, Postgres>, i32),
+        place: impl Fn(&R) -> String,
+        make: impl FnOnce(Page<R>) -> F,
+    ) -> Result<Answer<T>, E>
+    where
+        M: ReadModel,
+        R: DeserializeOwned,
+        T: Send + Sync + 'static,
+        E: From<QueryError>,
+        F: Future<Output = Result<T, E>>,
+    {
         if let Some(answer) = self.at_once(&key, asked) {
             return Ok(answer);
         }
@@ -110,28 +169,22 @@ impl Queries {
                 return Ok(answer);
             }
             let read = async {
-                let (order, limit) = (L::ORDER, list.limit().clamp(1, MAX_PAGE));
-                let read = self.table::<L::Model>().read(asked.min_position, |query, table| {
-                    query.push(format!(
-                        ", r.doc::text AS doc FROM c LEFT JOIN LATERAL (SELECT * FROM {table} WHERE true"
-                    ));
-                    list.conditions(query);
-                    // One more tells whether there are more.
-                    query.push(format!(" ORDER BY {order} LIMIT ")).push_bind(i64::from(limit) + 1);
-                    query.push(format!(") r ON true ORDER BY r.{order}"));
+                let read = self.table::<M>().read::<R>(asked.min_position, |query, generation| {
+                    query.push(", r.doc::text AS doc FROM c");
+                    select(query, generation);
                 });
                 let Read { at, rows } = read.await?;
                 let more = rows.len() > usize::from(limit);
                 let stored = rows.into_iter().flatten().take(limit.into());
                 let (sizes, rows): (Vec<_>, Vec<_>) = stored.map(|stored| (stored.bytes, stored.row)).unzip();
-                let next = rows.last().filter(|_| more).map(|row| Cursor::behind(L::key(row)));
+                let next = rows.last().filter(|_| more).map(|row| Cursor::behind(place(row)));
                 let value = make(Page { rows, next }).await?;
                 Ok(Some(self.keep(key.clone(), at, sizes.iter().sum(), value)))
             };
             let shared = self.flights.share::<T, E>(&key, |answer| asked.accepts(answer), read);
             shared.await?.ok_or_else(|| QueryError::NotReady.into())
         };
-        self.in_time(L::Model::NAME, asked, Box::pin(answer)).await
+        self.in_time(M::NAME, asked, Box::pin(answer)).await
     }
 
     /// A cached answer, if the caller set no minimum position. Whatever takes longer is boxed, so that this

@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{
     cache::{Key, Of},
+    projection::table,
     read_models::ReadModel,
 };
 
@@ -67,7 +68,8 @@ impl Queries {
         E: From<QueryError>,
         F: Future<Output = Result<Vec<T>, E>>,
     {
-        let read = self.table::<M>().read(asked.min_position, |query, table| {
+        let read = self.table::<M>().read(asked.min_position, |query, generation| {
+            let table = table::name(M::NAME, generation);
             let ids: Vec<String> = ids.iter().map(|id| (*id).to_owned()).collect();
             query.push(", r.doc::text AS doc FROM c CROSS JOIN unnest(").push_bind(ids);
             query.push(format!(

@@ -8,7 +8,7 @@ use sqlx::{PgPool, Postgres, QueryBuilder, Row, postgres::PgRow};
 use tokio::time::sleep;
 
 use super::question::QueryError;
-use crate::{cache::Cache, projection::table, read_models::ReadModel};
+use crate::{cache::Cache, read_models::ReadModel};
 
 /// How often to look again while the generation in service is behind the asked position.
 const POLL: Duration = Duration::from_millis(100);
@@ -21,10 +21,10 @@ pub(super) struct Table<'a, M> {
 }
 
 /// What one statement saw.
-pub(super) struct Read<M: ReadModel> {
+pub(super) struct Read<R> {
     pub at: ReadAt,
     /// In the order of the statement; `None` where an outer join found none.
-    pub rows: Vec<Option<Stored<M::Row>>>,
+    pub rows: Vec<Option<Stored<R>>>,
 }
 
 /// When and where it was read, for the cache.
@@ -46,13 +46,13 @@ impl<'a, M: ReadModel> Table<'a, M> {
         Self { pool, cache, model: PhantomData }
     }
 
-    /// `select` adds what is read beside the checkpoint's position, given the name of the table: the rows'
-    /// documents as `doc`, NULL where an outer join finds none.
-    pub async fn read(
+    /// `select` adds what is read beside the checkpoint's position, given the number of the generation: the
+    /// rows' documents as `doc`, NULL where an outer join finds none.
+    pub async fn read<R: DeserializeOwned>(
         self,
         min_position: Option<Position>,
-        select: impl Fn(&mut QueryBuilder<'_, Postgres>, &str),
-    ) -> Result<Read<M>, QueryError> {
+        select: impl Fn(&mut QueryBuilder<'_, Postgres>, i32),
+    ) -> Result<Read<R>, QueryError> {
         let seen = *self.cache.seen(M::NAME).borrow();
         let epoch = self.cache.epoch(M::NAME);
         let mut known = (seen.live && seen.generation > 0).then_some(seen.generation);
@@ -67,7 +67,7 @@ impl<'a, M: ReadModel> Table<'a, M> {
             query.push_bind(M::NAME).push(" AND generation = ").push_bind(generation);
             // No row at all, if it is gone.
             query.push(" HAVING count(*) > 0) SELECT c.position");
-            select(&mut query, &table::name(M::NAME, generation));
+            select(&mut query, generation);
             let rows = match query.build().fetch_all(self.pool).await {
                 // That generation was dropped since we heard of it.
                 Err(error) if is_undefined_table(&error) && known.is_some() => vec![],

@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use daybook_domain::{Record, stored::Unreadable};
 use serde::{Serialize, de::DeserializeOwned};
 
+use super::tally::{Contribution, Key, Shape, Sums};
 use crate::tasks::panic_text;
 
 /// One read model.
@@ -26,6 +27,20 @@ pub trait ReadModel: Send + Sync + 'static {
     fn columns(row: &Self::Row) -> Vec<Option<String>>;
 }
 
+/// A read model that keeps sums over all its rows, by key, in a second table.
+///
+/// A sum is what all rows contribute to it, always: whoever writes a row adds what it contributes now less
+/// what it contributed before, in the statement that writes it.
+pub trait Tally: ReadModel {
+    /// The parts of a key. The first one is the *slice*, which is a column of the rows as well, so that the
+    /// sums of a slice can be compared with the rows that they come from.
+    const KEYS: &'static [&'static str];
+    const SUMS: &'static [&'static str];
+
+    /// All keys of a row have the same slice.
+    fn contribute(row: &Self::Row) -> Vec<(Key, Sums)>;
+}
+
 #[derive(Debug, Clone, Copy)]
 pub struct Column {
     pub name: &'static str,
@@ -36,8 +51,11 @@ pub struct Column {
 pub(crate) struct Definition {
     pub name: &'static str,
     pub kind: &'static str,
-    pub columns: &'static [Column],
+    /// See [`Self::columns`].
+    own_columns: &'static [Column],
     pub indexes: &'static [&'static str],
+    /// Of a tally.
+    pub tally: Option<Shape>,
     /// Starts from a stored row, or from nothing.
     pub begin: Begin,
 }
@@ -55,46 +73,85 @@ pub(crate) trait Fold: Send {
 /// A row as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Written {
+    /// The values of [`Definition::columns`].
     pub columns: Vec<Option<String>>,
     /// JSON.
     pub doc: String,
+    /// What a tally's sums have of it.
+    pub contribution: Contribution,
 }
 
-struct FoldOf<M: ReadModel>(Option<M::Row>);
+/// The column of a tally's rows that holds what each of them contributes.
+const CONTRIBUTES: Column = Column { name: "contributes", sql_type: "json" };
+
+struct FoldOf<M: ReadModel> {
+    row: Option<M::Row>,
+    contribute: Option<Contribute<M>>,
+}
+
+type Contribute<M> = fn(&<M as ReadModel>::Row) -> Vec<(Key, Sums)>;
 
 impl Definition {
     pub const fn of<M: ReadModel>() -> Self {
         Self {
             name: M::NAME,
             kind: M::KIND,
-            columns: M::COLUMNS,
+            own_columns: M::COLUMNS,
             indexes: M::INDEXES,
-            begin: |doc| {
-                let row = doc.map(serde_json::from_str).transpose()?;
-                Ok(Box::new(FoldOf::<M>(row)))
-            },
+            tally: None,
+            begin: |doc| FoldOf::<M>::begin(doc, None),
         }
+    }
+
+    pub const fn of_tally<M: Tally>() -> Self {
+        Self {
+            tally: Some(Shape { keys: M::KEYS, sums: M::SUMS }),
+            begin: |doc| FoldOf::<M>::begin(doc, Some(M::contribute)),
+            ..Self::of::<M>()
+        }
+    }
+
+    /// What a row has beside its key, its place in the log and its document. A tally's rows also have what
+    /// they contribute, and their slice.
+    pub fn columns(&self) -> impl Iterator<Item = Column> {
+        let slice = |shape: Shape| Column { name: shape.slice(), sql_type: "text" };
+        let of_tally = self.tally.into_iter().flat_map(move |shape| [CONTRIBUTES, slice(shape)]);
+        self.own_columns.iter().copied().chain(of_tally)
+    }
+}
+
+impl<M: ReadModel> FoldOf<M> {
+    fn begin(
+        doc: Option<&str>,
+        contribute: Option<Contribute<M>>,
+    ) -> Result<Box<dyn Fold>, serde_json::Error> {
+        let row = doc.map(serde_json::from_str).transpose()?;
+        Ok(Box::new(Self { row, contribute }))
     }
 }
 
 impl<M: ReadModel> Fold for FoldOf<M> {
     fn apply(&mut self, record: &Record) -> Result<(), String> {
-        let row = self.0.take();
+        let row = self.row.take();
         // A panic in a fold is that record's fault, and must stop nothing but its projection.
-        self.0 = catch_unwind(AssertUnwindSafe(|| M::fold(row, record)))
+        self.row = catch_unwind(AssertUnwindSafe(|| M::fold(row, record)))
             .map_err(|panic| panic_text(&*panic))?
             .map_err(|error| error.to_string())?;
         Ok(())
     }
 
     fn is_there(&self) -> bool {
-        self.0.is_some()
+        self.row.is_some()
     }
 
     fn written(&self) -> Option<Written> {
-        self.0.as_ref().map(|row| Written {
-            columns: M::columns(row),
-            doc: serde_json::to_string(row).expect("rows serialize: string keys, finite numbers"),
-        })
+        let row = self.row.as_ref()?;
+        let doc = serde_json::to_string(row).expect("rows serialize: string keys, finite numbers");
+        let mut columns = M::columns(row);
+        let contribution = self.contribute.map(|contribute| Contribution::of(contribute(row)));
+        if let Some(contribution) = &contribution {
+            columns.extend([Some(contribution.text()), contribution.slice().map(str::to_owned)]);
+        }
+        Some(Written { columns, doc, contribution: contribution.unwrap_or_default() })
     }
 }

@@ -1,10 +1,11 @@
-//! Which rows of a read model are listed, and in which order.
+//! Which rows of a read model are listed, and in which order; and how the sums of a tally are grouped.
 
 use std::fmt::Debug;
 
+use serde::de::DeserializeOwned;
 use sqlx::{Postgres, QueryBuilder};
 
-use super::definition::ReadModel;
+use super::definition::{ReadModel, Tally};
 
 /// Rows of a read model in an order. Its `Debug` form names it in the cache, so it tells one list from
 /// every other.
@@ -21,4 +22,22 @@ pub trait List: Debug + Send + Sync {
 
     /// What the next page finds on by.
     fn key(row: &<Self::Model as ReadModel>::Row) -> String;
+}
+
+/// Sums of a tally, added up by some of its keys. Its `Debug` form names it in the cache, as that of a
+/// [`List`] does.
+pub trait Groups: Debug + Send + Sync {
+    type Model: Tally;
+    /// One group.
+    type Group: DeserializeOwned + Send;
+
+    /// 1–1,000.
+    fn limit(&self) -> u16;
+
+    /// Adds a SELECT of the groups, from the table of sums: each as JSON in `doc`, and numbered in their
+    /// order in `number`.
+    fn select(&self, query: &mut QueryBuilder<'_, Postgres>, table: &str);
+
+    /// What the next page finds on by.
+    fn key(&self, group: &Self::Group) -> String;
 }

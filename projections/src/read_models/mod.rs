@@ -1,25 +1,31 @@
-//! Read models: a row is the fold of one stream, and its key is the stream's id.
+//! Read models: a row is the fold of one stream, and its key is the stream's id. Some are tallies, which
+//! also keep sums over all rows.
 //!
-//! To add one: a file like its neighbours, and a line in [`READ_MODELS`]. Its table is made, filled and
+//! To add one: a file like its neighbours, and a line in [`READ_MODELS`]. Its tables are made, filled and
 //! followed by the running server.
 
 mod definition;
 mod list;
 pub mod orders;
 pub mod products;
+pub mod sales;
 pub mod stock;
+mod tally;
 #[cfg(test)]
 pub(crate) mod testing;
 
-pub use definition::{Column, ReadModel};
+pub use definition::{Column, ReadModel, Tally};
 pub(crate) use definition::{Definition, Fold, Written};
-pub use list::List;
+pub use list::{Groups, List};
+pub(crate) use tally::{Contribution, Shape};
+pub use tally::{Key, Sums};
 
 /// Every read model.
 pub(crate) static READ_MODELS: &[Definition] = &[
     Definition::of::<products::Products>(),
     Definition::of::<stock::StockLevels>(),
     Definition::of::<orders::Orders>(),
+    Definition::of_tally::<sales::Sales>(),
 ];
 
 /// The one of this name.

@@ -1,5 +1,6 @@
 //! Fills a new generation from one snapshot of the log: stream after stream is folded, and each row is
-//! written once, by COPY. Several threads fold, each a range of streams; one session writes.
+//! written once, by COPY. Several threads fold, each a range of streams; one session writes. A tally's sums
+//! are added up by the database, from what the rows contribute.
 //!
 //! The table is made in the transaction that fills it, so a load that dies leaves nothing behind, and the
 //! rows are frozen as they are written. Indexes come later: to sort once is faster than to keep sorted.
@@ -22,7 +23,7 @@ use super::{
 use crate::{
     log,
     partition::{self, Partition},
-    projection::table,
+    projection::{sums, table},
     proof::Proof,
     read_models::{Column, Definition, Fold},
     scan::{
@@ -53,6 +54,7 @@ pub(super) async fn load(job: &Job<'_>, skipped: &[Uuid]) -> Result<(), Ended> {
     let mut transaction = writer.begin().await?;
     definition.create_table(&mut transaction, generation).await?;
     let proofs = copy(job, &mut snapshot, &mut transaction, head, skipped).await?;
+    definition.fill_sums(&mut transaction, generation).await?;
     let (applied, digests): (Vec<_>, Vec<_>) = proofs.into_iter().map(Proof::as_stored).unzip();
     definition.create_key(&mut transaction, generation).await?;
     sqlx::query(
@@ -80,6 +82,9 @@ pub(super) async fn index(job: &Job<'_>) -> Result<(), sqlx::Error> {
     session.execute("SET max_parallel_maintenance_workers = 0").await?;
     definition.create_indexes(&mut session, generation).await?;
     session.execute(format!("ANALYZE {}", table::name(definition.name, generation)).as_str()).await?;
+    if definition.tally.is_some() {
+        session.execute(format!("ANALYZE {}", sums::name(definition.name, generation)).as_str()).await?;
+    }
     phase.ended("index");
     Ok(())
 }
@@ -256,8 +261,8 @@ impl TableRows {
             piece.text(&stream.id)?;
             piece.bigint(stream.sequence);
             piece.bigint(stream.position.0);
-            for (column, value) in self.definition.columns.iter().zip(&written.columns) {
-                put(piece, column, value.as_deref())?;
+            for (column, value) in self.definition.columns().zip(&written.columns) {
+                put(piece, &column, value.as_deref())?;
             }
             piece.text(&written.doc)
         };
@@ -272,7 +277,7 @@ fn put(piece: &mut Piece, column: &Column, value: Option<&str>) -> Result<(), Ma
         return Ok(());
     };
     match column.sql_type {
-        "text" => piece.text(value),
+        "text" | "json" => piece.text(value),
         "bigint" => {
             piece.bigint(value.parse().map_err(|_| Malformed("a column of numbers holds something else"))?);
             Ok(())
@@ -314,8 +319,8 @@ mod tests {
 
     #[test]
     fn columns_of_every_read_model_can_be_copied() {
-        for column in READ_MODELS.iter().flat_map(|definition| definition.columns) {
-            assert_eq!(put(&mut Piece::default(), column, Some("7")), Ok(()), "{column:?}");
+        for column in READ_MODELS.iter().flat_map(Definition::columns) {
+            assert_eq!(put(&mut Piece::default(), &column, Some("7")), Ok(()), "{column:?}");
         }
         let number = Column { name: "n", sql_type: "bigint" };
         assert!(put(&mut Piece::default(), &number, Some("seven")).is_err());

@@ -105,11 +105,12 @@ pub(super) async fn drop_unused(background: &Background, definition: &Definition
     .bind(definition.name)
     .execute(&background.pool)
     .await?;
-    // A table and its checkpoint are made in one transaction.
+    // Tables and their checkpoint are made in one transaction.
     let tables: Vec<String> = sqlx::query_scalar(
         "SELECT tablename::text FROM pg_tables
-          WHERE schemaname = 'read' AND tablename ~ ('^' || $1 || '_g[0-9]+$')
-            AND NOT EXISTS (SELECT 1 FROM checkpoints WHERE name = $1 AND tablename = $1 || '_g' || generation)",
+          WHERE schemaname = 'read' AND tablename ~ ('^' || $1 || '_g[0-9]+(_sums)?$')
+            AND NOT EXISTS (SELECT 1 FROM checkpoints WHERE name = $1
+                AND tablename IN ($1 || '_g' || generation, $1 || '_g' || generation || '_sums'))",
     )
     .bind(definition.name)
     .fetch_all(&background.pool)

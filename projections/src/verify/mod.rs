@@ -2,5 +2,6 @@
 
 pub(crate) mod log;
 pub(crate) mod rows;
+pub(crate) mod sums;
 
 mod second_look;

@@ -11,6 +11,7 @@ use serde::Serialize;
 use sqlx::{PgConnection, postgres::PgConnectOptions};
 use uuid::Uuid;
 
+use super::sums;
 use crate::{
     checkpoint::Reached,
     dead_letters,
@@ -34,8 +35,12 @@ pub struct Verification {
     pub rows: i64,
     /// Events that were folded.
     pub events: i64,
+    /// Sums that were compared with what the rows of a tally add up to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sums: Option<i64>,
+    /// Rows and sums that differ.
     pub differences: i64,
-    /// The first row that differs, and how.
+    /// The first one that differs, and how.
     pub first_difference: Option<String>,
 }
 
@@ -50,8 +55,17 @@ pub(crate) async fn verify(
         let (comparison, shared) = (comparison.clone(), snapshot.share());
         apart(move || comparison.compare(shared, range))
     });
-    let found = try_join_all(comparing.collect::<Vec<_>>()).await?;
-    Ok(comparison.verification(found))
+    let comparing = try_join_all(comparing.collect::<Vec<_>>());
+    let shared = snapshot.share();
+    let adding_up = async { sums::compare(&mut shared.session().await?, definition, generation).await };
+    let (found, sums) = tokio::try_join!(comparing, adding_up)?;
+    let mut verification = comparison.verification(found);
+    if let Some(sums) = sums {
+        verification.sums = Some(sums.keys);
+        verification.differences += sums.differences;
+        verification.first_difference = verification.first_difference.or(sums.first_difference);
+    }
+    Ok(verification)
 }
 
 /// The same for the next rows behind `after`, `most` of them, and for the streams between them. Says
@@ -117,6 +131,7 @@ impl Comparison {
             position: self.reached.least().0,
             rows: found.iter().map(|found| found.rows).sum(),
             events: found.iter().map(|found| found.events).sum(),
+            sums: None,
             differences: found.iter().map(|found| found.differences).sum(),
             first_difference: found.into_iter().find_map(|found| found.first_difference),
         }
@@ -220,15 +235,14 @@ impl<'c> Stored<'c> {
         generation: i32,
         range: &Range,
     ) -> Result<Self, sqlx::Error> {
-        let columns: String =
-            definition.columns.iter().map(|column| format!("{}::text, ", column.name)).collect();
+        let columns: String = definition.columns().map(|column| format!("{}::text, ", column.name)).collect();
         let query = format!(
             "SELECT id, version, position, {columns}doc FROM {} WHERE true{} ORDER BY {KEY}",
             table::name(definition.name, generation),
             range.condition(KEY)
         );
         let rows = Rows::of(connection, &query).await?;
-        Ok(Self { rows, columns: definition.columns.len(), current: None, count: 0 })
+        Ok(Self { rows, columns: definition.columns().count(), current: None, count: 0 })
     }
 
     async fn advance(&mut self) -> Result<(), sqlx::Error> {

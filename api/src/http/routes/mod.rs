@@ -7,14 +7,23 @@ pub mod events;
 pub mod orders;
 pub mod probes;
 pub mod products;
+pub mod sales;
 pub mod stock;
 
 use super::route::Route;
 
 /// The API's.
 pub fn api() -> Vec<Route> {
-    [products::routes(), stock::routes(), orders::routes(), events::routes(), about::routes(), pages()]
-        .concat_all()
+    [
+        products::routes(),
+        stock::routes(),
+        orders::routes(),
+        sales::routes(),
+        events::routes(),
+        about::routes(),
+        pages(),
+    ]
+    .concat_all()
 }
 
 /// The operators'.

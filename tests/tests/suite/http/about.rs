@@ -50,6 +50,7 @@ async fn the_openapi_document_describes_every_route() {
         ("/v1/orders/{id}/cancellation", vec!["post"]),
         ("/v1/orders/{id}/shipments", vec!["post"]),
         ("/v1/orders/{id}/delivery", vec!["post"]),
+        ("/v1/sales", vec!["get"]),
         ("/v1/events", vec!["get"]),
         ("/v1/event-types", vec!["get"]),
         ("/v1/permissions", vec!["get"]),

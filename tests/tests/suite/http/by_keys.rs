@@ -18,7 +18,8 @@ fn actor(subject: &str, role: Role) -> Actor {
 }
 
 fn soon() -> Conditions {
-    Conditions { min_position: None, deadline: Instant::now() + Duration::from_secs(10) }
+    let deadline = Instant::now() + Duration::from_secs(10);
+    Conditions { min_position: None, deadline, now: chrono::DateTime::UNIX_EPOCH }
 }
 
 /// The ids of what `actor` finds of `ids`.

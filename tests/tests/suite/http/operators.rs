@@ -46,7 +46,7 @@ async fn operators_see_how_far_everything_is() {
     let projections = operator.get("/admin/projections").await.expect(200).json();
     let names: Vec<&str> =
         projections.as_array().unwrap().iter().map(|one| one["name"].as_str().unwrap()).collect();
-    for name in ["orders", "products", "stock"] {
+    for name in ["orders", "products", "sales", "stock"] {
         assert!(names.contains(&name), "{names:?}");
         let one = operator.get(&format!("/admin/projections/{name}")).await.expect(200).json();
         assert_eq!((&one["status"], &one["lag_events"]), (&json!("running"), &json!(0)), "{one}");
@@ -122,7 +122,7 @@ async fn a_rebuild_under_load_sends_nothing_and_equals_the_log() {
             }
         });
     }
-    for name in ["orders", "stock", "orders"] {
+    for name in ["orders", "stock", "sales", "orders"] {
         let begun = app.operator().post(&format!("/admin/projections/{name}/rebuilds"), json!({})).await;
         let begun = begun.expect(202);
         let rebuild = rebuilt(&app, begun.header("location").unwrap()).await;

@@ -60,7 +60,7 @@ async fn every_partition_passes_every_position_and_applies_its_own_streams() {
     app.sell("TEA-1", 1999, 1_000).await;
     orders_are_seen(&app, 30).await;
     app.settle().await;
-    for name in ["orders", "products", "stock"] {
+    for name in ["orders", "products", "sales", "stock"] {
         proved(&app, name).await;
         let passed = format!(
             "SELECT count(*) FROM checkpoints

@@ -46,6 +46,7 @@ async fn ask(app: &TestApp, client: &Client, action: Action, id: &str) -> Option
         Action::DeliverOrder => client.post(&of_order("delivery"), json!({})).await,
         Action::ReadOrder => client.get(&format!("/v1/orders/{id}")).await,
         Action::ListAllOrders => client.get("/v1/orders?customer=somebody").await,
+        Action::ReadSales => client.get("/v1/sales").await,
         Action::ReadEvents => client.get("/v1/events").await,
         Action::Operate => {
             let base = app.operator().request(reqwest::Method::GET, "").build().unwrap();

@@ -68,7 +68,7 @@ async fn a_worker_that_hangs_is_called_stalled_and_the_others_are_not() {
     foreign.execute("BEGIN; LOCK TABLE read.stock_g1").await.unwrap();
     buy(&app).await;
     is_called_stalled(&app, "stock").await;
-    for name in ["orders", "products", "reactor"] {
+    for name in ["orders", "products", "sales", "reactor"] {
         status(&app, name, "running").await;
         assert_eq!(projection(&app, name).await["lag_events"], 0);
     }

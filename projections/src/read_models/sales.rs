@@ -1,0 +1,320 @@
+//! Sales by day, product and currency: a tally over orders.
+//!
+//! An order counts on the UTC day on which it was placed, and stays there: a cancellation lowers nothing, it
+//! shows in the sums of what was cancelled of that day. What was sold and kept is the difference.
+//!
+//! Each order contributes to each of its products, and once to the day as a whole, where the product is empty.
+//! Orders of two products count once there, so sums without products aren't added up from those with them.
+
+use std::collections::BTreeMap;
+
+use chrono::NaiveDate;
+use daybook_domain::{
+    Decider, Record,
+    money::Currency,
+    order::{Event, Order, Placement},
+    sku::Sku,
+    stored::Unreadable,
+    words,
+};
+use serde::{Deserialize, Serialize};
+use sqlx::{Postgres, QueryBuilder};
+
+use super::{Column, Groups, Key, ReadModel, Sums, Tally};
+use crate::cursor::{BadCursor, Cursor};
+
+pub struct Sales;
+
+/// What one order sold.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Row {
+    /// The UTC day on which it was placed.
+    pub day: NaiveDate,
+    pub currency: Currency,
+    /// What was ordered of each product.
+    pub products: BTreeMap<Sku, Sold>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cancelled: bool,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sold {
+    pub pieces: i64,
+    /// In minor units.
+    pub amount: i128,
+}
+
+words! {
+    /// What sales can be told apart by.
+    pub enum Dimension {
+        Day = "day",
+        Product = "product",
+        Currency = "currency",
+    }
+}
+
+/// A page of sales, added up by some dimensions and ordered by them.
+#[derive(Debug, Clone)]
+pub struct Filter {
+    /// The first day.
+    pub from: NaiveDate,
+    /// The last day.
+    pub to: NaiveDate,
+    /// In their order, each once.
+    by: Vec<Dimension>,
+    /// 1–1,000.
+    limit: u16,
+    /// The place of the last group of the page before, a part for each dimension.
+    after: Option<Vec<String>>,
+}
+
+/// Sums of the sales that have the same day, product and currency, as far as these are asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Group {
+    pub day: Option<NaiveDate>,
+    pub product: Option<Sku>,
+    /// Of the amounts. `None` if there are several, which don't add up.
+    pub currency: Option<Currency>,
+    pub sold: Figures,
+    pub cancelled: Figures,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub struct Figures {
+    pub orders: i128,
+    pub pieces: i128,
+    /// In minor units; `None` without a currency.
+    pub amount: Option<i128>,
+}
+
+impl ReadModel for Sales {
+    const NAME: &'static str = "sales";
+    const KIND: &'static str = Order::KIND;
+    const COLUMNS: &'static [Column] = &[];
+    const INDEXES: &'static [&'static str] = &[];
+    type Row = Row;
+
+    fn fold(row: Option<Row>, record: &Record) -> Result<Option<Row>, Unreadable> {
+        let event: Event = record.decode()?;
+        Ok(match event {
+            Event::Placed(placement) => Some(placed(&placement, record)),
+            Event::Cancelled { .. } => row.map(|row| Row { cancelled: true, ..row }),
+            Event::Confirmed {} | Event::Shipped { .. } | Event::Delivered {} => row,
+        })
+    }
+
+    fn columns(_: &Row) -> Vec<Option<String>> {
+        vec![]
+    }
+}
+
+impl Tally for Sales {
+    const KEYS: &'static [&'static str] = &["day", "product", "currency"];
+    const SUMS: &'static [&'static str] =
+        &["orders", "pieces", "amount", "cancelled_orders", "cancelled_pieces", "cancelled_amount"];
+
+    fn contribute(row: &Row) -> Vec<(Key, Sums)> {
+        let key = |product: &str| vec![day(row.day), product.to_owned(), row.currency.code().to_owned()];
+        let sums = |pieces: i128, amount: i128| {
+            let sold = [1, pieces, amount];
+            let cancelled = if row.cancelled { sold } else { [0; 3] };
+            [sold, cancelled].concat()
+        };
+        let sold = row.products.values();
+        let pieces = sold.clone().map(|sold| i128::from(sold.pieces)).sum();
+        let whole = (key(""), sums(pieces, sold.map(|sold| sold.amount).sum()));
+        let of_products = row.products.iter().map(|(sku, sold)| {
+            let sums = sums(sold.pieces.into(), sold.amount);
+            (key(sku.as_str()), sums)
+        });
+        std::iter::once(whole).chain(of_products).collect()
+    }
+}
+
+fn placed(placement: &Placement, record: &Record) -> Row {
+    let mut products: BTreeMap<Sku, Sold> = BTreeMap::new();
+    for line in &placement.lines {
+        let sold = products.entry(line.sku.clone()).or_default();
+        sold.pieces += line.quantity.get();
+        sold.amount += i128::from(line.unit_price.amount()) * i128::from(line.quantity.get());
+    }
+    let day = record.recorded_at.date_naive();
+    Row { day, currency: placement.currency, products, cancelled: false }
+}
+
+/// As it is a part of a key: days sort as their texts do.
+fn day(day: NaiveDate) -> String {
+    day.format("%Y-%m-%d").to_string()
+}
+
+impl Filter {
+    /// `by`: in any order, and however often.
+    pub fn new(
+        (from, to): (NaiveDate, NaiveDate),
+        by: &[Dimension],
+        limit: u16,
+        after: Option<&Cursor>,
+    ) -> Result<Self, BadCursor> {
+        let by: Vec<Dimension> =
+            Dimension::ALL.into_iter().filter(|dimension| by.contains(dimension)).collect();
+        let place = |cursor: &Cursor| {
+            let parts: Vec<String> = cursor.key().split('/').map(str::to_owned).collect();
+            if parts.len() == by.len() { Ok(parts) } else { Err(BadCursor) }
+        };
+        let after = after.map(place).transpose()?;
+        Ok(Self { from, to, by, limit, after })
+    }
+}
+
+impl Groups for Filter {
+    type Model = Sales;
+    type Group = Group;
+
+    fn limit(&self) -> u16 {
+        self.limit
+    }
+
+    fn select(&self, query: &mut QueryBuilder<'_, Postgres>, table: &str) {
+        let by: Vec<&str> = self.by.iter().map(|dimension| dimension.as_str()).collect();
+        let by = by.join(", ");
+        let is_by = |dimension| self.by.contains(&dimension);
+        let shown = |dimension: Dimension| if is_by(dimension) { dimension.as_str() } else { "NULL" };
+        let one_currency = |value: &str| format!("CASE WHEN min(currency) = max(currency) THEN {value} END");
+        let figures = |prefix: &str| {
+            format!(
+                "json_build_object('orders', sum({prefix}orders), 'pieces', sum({prefix}pieces), 'amount', {})",
+                one_currency(&format!("sum({prefix}amount)"))
+            )
+        };
+        query.push(format!(
+            "SELECT json_build_object('day', {}, 'product', {}, 'currency', {}, 'sold', {}, 'cancelled', {}) AS doc,
+                    row_number() OVER (ORDER BY {}) AS number
+               FROM {table} WHERE product {} '' AND day >= ",
+            shown(Dimension::Day),
+            shown(Dimension::Product),
+            one_currency("min(currency)"),
+            figures(""),
+            figures("cancelled_"),
+            if by.is_empty() { "1" } else { &by },
+            if is_by(Dimension::Product) { "<>" } else { "=" },
+        ));
+        query.push_bind(day(self.from)).push(" AND day <= ").push_bind(day(self.to));
+        if let Some(after) = &self.after {
+            query.push(format!(" AND ({by}) > ("));
+            let mut parts = query.separated(", ");
+            for part in after {
+                parts.push_bind(part.clone());
+            }
+            query.push(")");
+        }
+        // All of it is one group, if there is anything.
+        query.push(format!(" GROUP BY {} HAVING count(*) > 0", if by.is_empty() { "()" } else { &by }));
+    }
+
+    fn key(&self, group: &Group) -> String {
+        let part = |dimension: &Dimension| match dimension {
+            Dimension::Day => group.day.map(day),
+            Dimension::Product => group.product.as_ref().map(Sku::to_string),
+            Dimension::Currency => group.currency.map(|currency| currency.code().to_owned()),
+        };
+        self.by.iter().map(|dimension| part(dimension).unwrap_or_default()).collect::<Vec<_>>().join("/")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use daybook_domain::{
+        money::{Money, Price},
+        order::{self, Parcel},
+        text::Metadata,
+    };
+
+    use super::*;
+    use crate::read_models::testing::given;
+
+    fn price(amount: i64) -> Price {
+        Money::new(amount, Currency::EUR).try_into().expect("in range")
+    }
+
+    fn line(sku: &str, quantity: i64, amount: i64) -> order::Line {
+        order::Line {
+            sku: sku.parse().expect("a SKU"),
+            name: "A thing".parse().expect("a name"),
+            quantity: quantity.try_into().expect("in range"),
+            unit_price: price(amount),
+            list_price: None,
+        }
+    }
+
+    /// Its total is not asked for here.
+    fn order_of(lines: Vec<order::Line>) -> Event {
+        Event::Placed(Box::new(Placement {
+            customer: None,
+            lines,
+            currency: Currency::EUR,
+            total: Money::new(0, Currency::EUR),
+            override_reason: None,
+            contact: None,
+            ship_to: None,
+            external_id: None,
+            metadata: Metadata::default(),
+        }))
+    }
+
+    fn two_products() -> Event {
+        order_of(vec![line("TEA", 2, 500), line("CUP", 1, 300), line("TEA", 3, 500)])
+    }
+
+    fn contributions(events: impl IntoIterator<Item = Event>) -> Vec<(String, Vec<i128>)> {
+        let row = given::<Sales, _>("ord_1", events).row();
+        Sales::contribute(&row).into_iter().map(|(key, sums)| (key.join("/"), sums)).collect()
+    }
+
+    #[test]
+    fn an_order_counts_once_for_its_day_and_once_for_each_of_its_products() {
+        let expected = [
+            ("1970-01-01//EUR", vec![1, 6, 2800, 0, 0, 0]),
+            ("1970-01-01/CUP/EUR", vec![1, 1, 300, 0, 0, 0]),
+            ("1970-01-01/TEA/EUR", vec![1, 5, 2500, 0, 0, 0]),
+        ]
+        .map(|(key, sums)| (key.to_owned(), sums));
+        assert_eq!(contributions([two_products()]), expected);
+        let shipped = Event::Shipped {
+            parcels: vec![Parcel { line: 0, sku: "TEA".parse().expect("a SKU"), quantity: 1 }],
+            tracking: None,
+            complete: false,
+        };
+        assert_eq!(contributions([two_products(), Event::Confirmed {}, shipped]), expected);
+    }
+
+    #[test]
+    fn a_cancellation_lowers_nothing_and_shows_on_the_day_of_placing() {
+        let expected = [
+            ("1970-01-01//EUR", vec![1, 6, 2800, 1, 6, 2800]),
+            ("1970-01-01/CUP/EUR", vec![1, 1, 300, 1, 1, 300]),
+            ("1970-01-01/TEA/EUR", vec![1, 5, 2500, 1, 5, 2500]),
+        ]
+        .map(|(key, sums)| (key.to_owned(), sums));
+        assert_eq!(contributions([two_products(), Event::Cancelled { reason: None }]), expected);
+    }
+
+    #[test]
+    fn amounts_have_no_limit() {
+        let most = || line("TEA", 100_000, daybook_domain::money::MAX_PRICE_MINOR);
+        let all = contributions([order_of((0..1_000).map(|_| most()).collect())]);
+        assert_eq!(all[0].1[2], 100_000_000_000_000_000_000);
+    }
+
+    #[test]
+    fn an_order_that_was_never_placed_sells_nothing() {
+        given::<Sales, _>("ord_1", [Event::Cancelled { reason: None }]).nothing();
+    }
+
+    #[test]
+    fn a_cursor_of_another_grouping_is_refused() {
+        let days = (NaiveDate::default(), NaiveDate::default());
+        let of = |by: &[Dimension]| Filter::new(days, by, 1, Some(&Cursor::behind("1970-01-01/TEA")));
+        assert!(of(&[Dimension::Product, Dimension::Day]).is_ok());
+        assert!(of(&[Dimension::Day]).is_err() && of(&Dimension::ALL).is_err() && of(&[]).is_err());
+    }
+}
