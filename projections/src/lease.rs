@@ -7,6 +7,7 @@
 use std::{
     future::Future,
     pin::pin,
+    sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -19,6 +20,9 @@ use crate::{
     timeout::with_timeout_of,
     workers::{Duty, Pauses},
 };
+
+/// What is free for so many terms, nobody else will take. One that died is followed within two.
+const LEFT_ALONE_TERMS: u32 = 3;
 
 #[derive(Debug, Clone)]
 pub(crate) struct Leases {
@@ -55,7 +59,8 @@ impl Leases {
     }
 
     /// The same for one partition of many: waits until this process has less than its share, too, and
-    /// ends the duty that it gives to `work` as soon as it has more.
+    /// ends the duty that it gives to `work` as soon as it has more. What no process takes for a while it takes on
+    /// beside its share: the others may be of a release that doesn't know it.
     pub async fn hold_share<T, F: Future<Output = T>>(
         &self,
         pool: &PgPool,
@@ -64,20 +69,50 @@ impl Leases {
         duty: &Duty,
         work: impl FnOnce(Duty) -> F,
     ) -> Option<T> {
+        let free_since = Mutex::new(None);
         let ask = || async {
-            let Some(permit) = shares.permit() else { return Ok(None) };
-            Ok(self.take(pool, name).await?.then_some(permit))
+            let permit = shares.permit();
+            let may_take = permit.is_some() || self.is_left_alone(pool, name, &free_since).await?;
+            Ok((may_take && self.take(pool, name).await?).then_some(permit))
         };
         let mut permit = self.wait_for(duty, ask).await?;
+        let surplus = async {
+            match &mut permit {
+                Some(permit) => permit.surplus().await,
+                None => std::future::pending().await,
+            }
+        };
         let enough = duty.stop().child_token();
         let mut work = pin!(self.work(pool, name, work(duty.until(enough.clone()))));
         tokio::select! {
             done = &mut work => return done,
-            () = permit.surplus() => {}
+            () = surplus => {}
         }
         tracing::info!(lease = name, "left to another process");
         enough.cancel();
         work.await
+    }
+
+    /// Whether no process has had this lease for longer than the work of one that died waits for another.
+    async fn is_left_alone(
+        &self,
+        pool: &PgPool,
+        name: &str,
+        free_since: &Mutex<Option<Instant>>,
+    ) -> Result<bool, sqlx::Error> {
+        let held = sqlx::query_scalar(
+            "SELECT EXISTS (SELECT 1 FROM leases WHERE name = $1 AND expires_at > clock_timestamp())",
+        )
+        .bind(name)
+        .fetch_one(pool);
+        let held: Result<bool, sqlx::Error> = with_timeout_of(self.term / 3, held).await;
+        let mut free_since = free_since.lock().unwrap_or_else(PoisonError::into_inner);
+        if matches!(held, Ok(false)) {
+            let since = *free_since.get_or_insert_with(Instant::now);
+            return Ok(since.elapsed() > self.term * LEFT_ALONE_TERMS);
+        }
+        *free_since = None;
+        held.map(|_| false)
     }
 
     /// Asks until there is something; `None` if it is time to stop.

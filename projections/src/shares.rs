@@ -1,6 +1,9 @@
 //! How processes share the partitions of read models: each works on at most its share of them, so that
 //! one that comes later gets some, and one that has more gives up the rest.
 //!
+//! A process of another release may not know a read model, and leave it alone though it has room. It is taken on by
+//! one that knows it, beside its share (`lease.rs`).
+//!
 //! Like leases, that is about who works, not about what is right.
 
 use std::{collections::HashMap, sync::Arc};

@@ -41,7 +41,7 @@ pub async fn run(former: &Program, logs: Option<PathBuf>) -> Findings {
     let load = Load::start_with(&stage.client, stage.both(), SEED, Repeats::EachElsewhere);
     load.progress(ACT).await;
     say("this release migrates, and starts beside it");
-    stage.upgrade();
+    stage.upgrade().await;
     load.progress(ACT).await;
     let mut journeys = Journeys::default();
     journeys.play(&stage, Release::Former).await;

@@ -18,6 +18,8 @@ pub struct Stage {
     /// Without a token, at no server.
     pub client: Client,
     pub takeovers: u64,
+    /// Consumers of the former release, which carries and projects no others.
+    former_consumers: Vec<String>,
     /// What went wrong.
     pub surprises: Vec<String>,
     pub database: TestDatabase,
@@ -45,8 +47,17 @@ impl Stage {
         servers[0].start();
         let client = Client::new(String::new());
         stock_up(&client, &servers[0]).await;
-        let (takeovers, surprises) = (0, vec![]);
-        Self { servers, client, takeovers, surprises, database, _nats: nats, _postgres: postgres }
+        let (takeovers, former_consumers, surprises) = (0, vec![], vec![]);
+        Self {
+            servers,
+            client,
+            takeovers,
+            former_consumers,
+            surprises,
+            database,
+            _nats: nats,
+            _postgres: postgres,
+        }
     }
 
     pub fn both(&self) -> [&Daybook; 2] {
@@ -58,7 +69,9 @@ impl Stage {
     }
 
     /// This release migrates and starts while the former one serves.
-    pub fn upgrade(&mut self) {
+    pub async fn upgrade(&mut self) {
+        let consumers = sqlx::query_scalar("SELECT DISTINCT name FROM checkpoints");
+        self.former_consumers = consumers.fetch_all(&self.database.superuser).await.expect("checkpoints");
         self.servers[1].migrate(&self.database);
         self.servers[1].start();
     }
@@ -83,11 +96,17 @@ impl Stage {
         }
     }
 
-    /// The one that is left carries, projects and performs everything that was in the log by now.
+    /// The one that is left carries, projects and performs everything that was in the log by now, as far as it
+    /// knows what there is to be carried and projected.
     pub async fn expect_taken_over(&mut self, left: Release) {
         let head = self.database.count("SELECT max(position) FROM events").await;
+        let unknown = match left {
+            // It is gone, and this release knows all of them.
+            Release::Former => String::new(),
+            Release::This => format!(" AND name IN ('{}')", self.former_consumers.join("', '")),
+        };
         let behind = format!(
-            "SELECT (SELECT count(*) FROM checkpoints WHERE position < {head} OR state <> 'running')
+            "SELECT (SELECT count(*) FROM checkpoints WHERE (position < {head} OR state <> 'running'){unknown})
                   + (SELECT count(*) FROM effects WHERE position <= {head} AND state = 'pending')"
         );
         if within(TAKES_OVER, async || self.database.count(&behind).await == 0).await {

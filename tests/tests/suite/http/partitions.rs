@@ -1,7 +1,7 @@
 //! Several workers share the streams of a read model; together they are one.
 
 use daybook_domain::{policy::Role, settings::Span};
-use daybook_tests::{TestApp, until};
+use daybook_tests::{TestApp, TestDatabase, until};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -114,6 +114,23 @@ async fn an_event_that_cannot_be_applied_parks_the_partition_of_its_stream_alone
     status(&app, "stock", "running").await;
     read_models_are_right(&app).await;
     proved(&app, "stock").await;
+}
+
+/// One of a release that doesn't know some read model, say. Its share is half of them, and it takes none.
+/// Catches: what one process leaves to another that never takes it.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_another_process_leaves_alone_is_taken_on() {
+    let database = TestDatabase::new().await;
+    database
+        .execute("INSERT INTO leases VALUES ('worker/idle', gen_random_uuid(), now() + interval '1 hour')")
+        .await;
+    let app = TestApp::start_on(database, |config| config.background.lease_term = Span::seconds(1)).await;
+    app.sell("TEA-1", 1999, 1_000).await;
+    orders_are_seen(&app, 3).await;
+    app.settle().await;
+    let held = "SELECT count(*) FROM leases WHERE name LIKE 'projection/%/%' AND expires_at > now()";
+    assert_eq!(app.database.count(held).await, 4);
+    read_models_are_right(&app).await;
 }
 
 /// Without waiting for who is parked.
