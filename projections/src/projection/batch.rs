@@ -15,7 +15,7 @@ pub(super) struct Row {
     pub position: Position,
     /// What a tally's sums have of it, as it was last written.
     pub contributed: Contribution,
-    /// Size of its id and document, as they were last written.
+    /// Size of its id and document, as they were last written, and of what it contributes.
     pub bytes: usize,
 }
 
@@ -38,8 +38,7 @@ impl Batch {
         let mut difference = Contribution::default();
         for (id, row) in rows {
             let Some(written) = row.fold.written() else { continue };
-            let columns = written.columns.iter().flatten().map(String::len).sum::<usize>();
-            row.bytes = id.len() + written.doc.len() + columns;
+            row.bytes = id.len() + written.doc.len() + written.contribution.bytes();
             difference.add(&written.contribution);
             difference.subtract(&row.contributed);
             row.contributed = written.contribution;

@@ -61,6 +61,12 @@ impl Contribution {
         self.0.keys().next()?.first().map(String::as_str)
     }
 
+    /// Size in memory, about.
+    pub fn bytes(&self) -> usize {
+        let key = |key: &Key| key.iter().map(|part| size_of::<String>() + part.len()).sum::<usize>();
+        self.0.iter().map(|(k, sums)| size_of::<(Key, Sums)>() + key(k) + size_of_val(sums.as_slice())).sum()
+    }
+
     /// As it is stored with a row: JSON, for each key an array of its parts and then its numbers.
     pub fn text(&self) -> String {
         let parts: Vec<Vec<String>> = self

@@ -25,7 +25,7 @@ const END_MIDWAY: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 /// A lease runs out, and whoever waits for it notices. The rest is for a busy machine.
 const HANDED_OVER: Duration = Duration::from_secs(10);
 
-/// Catches: a checkpoint in another transaction than its rows.
+/// Catches: a checkpoint in another transaction than its rows, or sums in another one than theirs.
 #[tokio::test(flavor = "multi_thread")]
 async fn fault_workers_that_are_killed_in_the_middle_of_a_batch_leave_all_of_it_or_nothing() {
     let house = House::new().await;
@@ -41,10 +41,11 @@ async fn fault_workers_that_are_killed_in_the_middle_of_a_batch_leave_all_of_it_
     until("every stock has its row", async || house.database.count(missing).await == 0).await;
     let watch = Watch::start(house.operator(&api));
     let load = Load::start(&house.client, [&api, &api], 4);
-    for round in 0..6 {
+    for round in 0..8 {
         load.progress(40).await;
         let mut foreign = house.database.foreign_session().await;
-        foreign.execute("BEGIN; SELECT FROM read.stock_g1 FOR UPDATE").await.unwrap();
+        let table = if round < 4 { "read.sales_g1_sums" } else { "read.stock_g1" };
+        foreign.execute(format!("BEGIN; SELECT FROM {table} FOR UPDATE").as_str()).await.unwrap();
         until("a batch waits for its rows", async || house.database.count(MIDWAY).await > 0).await;
         worker.kill();
         if round % 2 == 0 {

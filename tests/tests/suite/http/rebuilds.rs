@@ -102,11 +102,17 @@ async fn no_sessions(database: &TestDatabase) {
 
 /// The one in service and the one before, and nothing that nobody will come back to.
 pub async fn no_litter(database: &TestDatabase, generations: i64) {
+    no_litter_of(database, "orders", generations, generations).await;
+}
+
+/// The same of any read model, which may have several tables for each generation.
+pub async fn no_litter_of(database: &TestDatabase, model: &str, generations: i64, tables: i64) {
     let count = async |what: &str| database.count(&format!("SELECT count(*) FROM {what}")).await;
     no_sessions(database).await;
     until("generations that nobody needs are gone", async || {
-        count("pg_tables WHERE schemaname = 'read' AND tablename LIKE 'orders_g%'").await == generations
-            && count("checkpoints WHERE name = 'orders'").await == generations
+        count(&format!("pg_tables WHERE schemaname = 'read' AND tablename LIKE '{model}\\_g%'")).await
+            == tables
+            && count(&format!("checkpoints WHERE name = '{model}'")).await == generations
     })
     .await;
 }
