@@ -104,6 +104,9 @@ async fn fault_a_worker_that_is_cut_off_from_the_broker_reads_the_log_and_publis
     let scene = Scene::set().await;
     let watch = Watch::start(scene.house.operator(&scene.api));
     let load = scene.load();
+    // A relay that reaches the broker for the first time begins at the head, and would leave the stream empty.
+    let relayed = "SELECT count(*) FROM checkpoints WHERE name = 'relay' AND position > 0";
+    until("the relay has begun", async || scene.house.database.count(relayed).await == 1).await;
     for weather in [Weather::AnswersLost, Weather::Blackhole, Weather::Away] {
         load.progress(30).await;
         let resets = weather == Weather::Away;

@@ -45,6 +45,8 @@ async fn fault_workers_that_are_killed_in_the_middle_of_a_batch_leave_all_of_it_
         load.progress(40).await;
         let mut foreign = house.database.foreign_session().await;
         let table = if round < 4 { "read.sales_g1_sums" } else { "read.stock_g1" };
+        let rows = format!("SELECT count(*) FROM {table}");
+        until("there are rows to wait for", async || house.database.count(&rows).await > 0).await;
         foreign.execute(format!("BEGIN; SELECT FROM {table} FOR UPDATE").as_str()).await.unwrap();
         until("a batch waits for its rows", async || house.database.count(MIDWAY).await > 0).await;
         worker.kill();
