@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::orders::{order, place};
 
 /// Of a process that does everything but publish, by name.
-const ALL: [&str; 22] = [
+const ALL: [&str; 25] = [
     "audit_records",
     "feed",
     "forgetting",
@@ -26,12 +26,15 @@ const ALL: [&str; 22] = [
     "projection/products",
     "projection/products/0",
     "projection/reactor",
+    "projection/sales",
+    "projection/sales/0",
     "projection/stock",
     "projection/stock/0",
     "proof",
     "rates",
     "rebuild/orders",
     "rebuild/products",
+    "rebuild/sales",
     "rebuild/stock",
     "relay",
     "revocations",
