@@ -60,7 +60,7 @@ pub struct StreamId {
 #[derive(Clone)]
 pub struct Wanted {
     pub stream: StreamId,
-    /// Of the snapshots that `begin` can read.
+    /// The shape of snapshots that `begin` can read.
     pub shape: i32,
     /// The state before the first event, or the one that a snapshot kept.
     pub begin: fn(Option<&RawValue>) -> Result<OwnState, serde_json::Error>,

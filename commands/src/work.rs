@@ -96,7 +96,7 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// The state of a stream, which the batch rests on from now on.
+    /// The state of a stream, which the batch depends on from now on.
     pub fn state<D: Decider>(&mut self, id: &str) -> Result<Arc<D>, Halt> {
         Ok(self.look::<D>(id)?.state)
     }

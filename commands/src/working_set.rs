@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::state::{AnyState, StreamId, Unsaved, Wanted};
 
-/// Where a stream stands. The event's id belongs to it: after a refusal another process may have
+/// The place of a stream's newest event. Its id is a part of it: after a refusal another process may have
 /// written the same sequence with other content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Version {
@@ -30,7 +30,7 @@ pub struct StreamState {
     /// When this was last known to be the newest.
     pub epoch: Epoch,
     pub unsaved: Unsaved,
-    /// Of the state, which is asked only once.
+    /// Size of the state in bytes, computed once.
     weight: usize,
 }
 
@@ -55,12 +55,12 @@ impl StreamState {
 const STREAM_BYTES: usize = 256;
 
 /// Counts how often this process found that others had appended. What was known to be the newest in
-/// the present epoch still is, unless somebody has appended since this process last looked.
+/// the present epoch still is, unless another process has appended since this one last looked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Epoch(u64);
 
 impl Epoch {
-    /// Of states that are never taken on trust.
+    /// The epoch of states that are never assumed to be the newest.
     pub const NEVER: Self = Self(0);
     pub const FIRST: Self = Self(1);
 
@@ -74,7 +74,7 @@ impl Epoch {
 /// number and weight when it is trimmed; what falls out is read from the log again.
 pub struct WorkingSet {
     streams: LruCache<StreamId, StreamState>,
-    /// Of all of them.
+    /// Size of all states together.
     bytes: usize,
     max_streams: usize,
     max_bytes: usize,
@@ -178,7 +178,7 @@ impl Default for WorkingSet {
     }
 }
 
-/// The streams that a batch rests on: where each stood when the batch first looked at it.
+/// The streams that a batch depends on, each with the version that the batch saw first.
 pub type Expectations = HashMap<StreamId, Expectation>;
 
 pub struct Expectation {

@@ -1,7 +1,7 @@
 //! Codes: the stable names of everything that is refused or fails, for programs, and a page about each, for people.
 //!
-//! Each room of the house declares its own with [`codes!`], beside the rule or the machinery that gives them. A code
-//! without a page doesn't compile.
+//! Each part of the project declares its own with [`codes!`], beside the rule or the machinery that gives them; such
+//! a list is called a *room*. A code without a page doesn't compile.
 
 use std::fmt;
 
@@ -25,7 +25,7 @@ pub struct Description {
 pub enum Kind {
     /// It can't be understood.
     Malformed,
-    /// Nobody knows who asks.
+    /// The caller is not known.
     Unauthenticated,
     /// The caller may not do this.
     Forbidden,

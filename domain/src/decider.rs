@@ -15,8 +15,8 @@ pub trait Decider: Default + Clone + Debug + Serialize + DeserializeOwned + Send
     type Command: Debug + Send;
     type Event: Event;
     type Rejection: Rejection;
-    /// Of the serialized state, which snapshots keep. Raised whenever the same events come to something
-    /// that is written differently: a snapshot of another shape is not read, the stream is folded again.
+    /// Version of the serialized state, which snapshots keep. Raise it whenever the same events lead to a state
+    /// that is written differently: a snapshot of another shape is not read, and the stream is folded again.
     const SHAPE: u16;
 
     /// What follows from `command`. `Ok` with no events means that it is already so.

@@ -108,11 +108,11 @@ pub const RULES: &[Rule] = &[
 pub enum Denied {
     /// The action needs a role that the caller doesn't have.
     Forbidden,
-    /// It is somebody else's: answer as if it didn't exist.
+    /// It belongs to another person: answer as if it didn't exist.
     Hidden,
 }
 
-/// A rule that must be met, and whose the thing is that it is asked for.
+/// An action that the caller must be allowed to do, and the owner of the thing that it is done to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Demand {
     pub action: Action,
@@ -121,13 +121,13 @@ pub struct Demand {
 
 codes! {
     "policy/codes",
-    /// Why somebody may not do something, where the general codes don't say it.
+    /// Why a caller may not do something, where the general codes don't say it.
     pub enum PolicyCode {
         Forbidden = Forbidden, "forbidden", "Forbidden";
     }
 }
 
-/// May `actor` do this? `owner` is whose thing it is, if it has an owner.
+/// Checks whether `actor` may do this. `owner` is the owner of the thing that it is done to, if there is one.
 pub fn authorize(actor: &Actor, action: Action, owner: Option<&str>) -> Result<(), Denied> {
     let rule = action.rule();
     let by_role = |role: &Role| actor.roles.contains(*role);

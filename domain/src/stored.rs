@@ -1,4 +1,4 @@
-//! Events as they lie in the log: a name, a version and a JSON object.
+//! Events as they are stored in the log: a name, a version and a JSON object.
 
 #[cfg(test)]
 pub(crate) mod tests;
@@ -65,8 +65,8 @@ pub fn decode<E: Event>(kind: &str, name: &str, version: &str, payload: &RawValu
     }
 }
 
-/// A stored event, to be read as if its object stood behind its name: `{"OrderConfirmed":{…}}`. To write
-/// that down first would be another copy of each event that is ever folded.
+/// A stored event, to be read as if its object came after its name: `{"OrderConfirmed":{…}}`. To write
+/// that text first would copy each event that is ever folded once more.
 struct Tagged<'a> {
     name: &'a str,
     object: &'a str,

@@ -27,7 +27,7 @@ pub struct Paragraphs<const MAX: usize>(String);
 
 pub type ProductName = Line<1, 200>;
 pub type Description = Paragraphs<10_000>;
-/// Why something was done, in the words of who did it.
+/// Why something was done, in the words of the person who did it.
 pub type Reason = Line<1, 500>;
 /// The number of a delivery note, a parcel or the like.
 pub type Reference = Line<1, 200>;

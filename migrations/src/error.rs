@@ -4,9 +4,9 @@ use sqlx::Error;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorClass {
-    /// Somebody else was faster (unique violation, serialization failure, deadlock). Try again.
+    /// Another transaction was faster (unique violation, serialization failure, deadlock). Try again.
     Conflict,
-    /// This data can't be stored, however often one tries (class 22 and the rest of 23).
+    /// This data can't be stored, however often it is tried (class 22 and the rest of 23).
     Data,
     /// Not now: a limit, a timeout, a lock, a shutdown. Known not to have happened.
     Busy,

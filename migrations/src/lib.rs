@@ -34,12 +34,12 @@ pub const RECORD_COLUMNS: &str = "aggregate_type, aggregate_id, sequence, event_
 const STATEMENT_TIMEOUT_MS: u32 = 30_000;
 /// How long a statement may wait for a lock, ms.
 const LOCK_TIMEOUT_MS: u32 = 10_000;
-/// How long a transaction may stand still before the server ends its session, ms.
+/// How long a transaction may be idle before the server ends its session, ms.
 const IDLE_IN_TRANSACTION_TIMEOUT_MS: u32 = 60_000;
 
-/// What a connection may take to be ready again, after a statement that nobody waits for any more.
+/// How long a connection may take to be ready again after a statement that no task waits for any more.
 const READY_TIMEOUT: Duration = Duration::from_secs(3);
-/// How often the server looks whether anybody still waits for a statement, ms.
+/// How often the server checks whether the client of a statement is still there, ms.
 const CLIENT_CHECK_MS: u32 = 1_000;
 
 /// Where [`migrate`] notifies when it is done.

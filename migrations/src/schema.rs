@@ -47,7 +47,7 @@ pub async fn check_schema(pool: &PgPool) -> Result<(), MigrateError> {
     if found < needed { Err(MigrateError::Behind { found, needed }) } else { Ok(()) }
 }
 
-/// The running server reads the log and appends through the function; it can't change what stands
+/// The running server reads the log and appends through the function; it can't change what is stored
 /// there. PUBLIC gets nothing, so the function is not open to other roles of the database.
 fn grants(role: &str) -> String {
     format!(

@@ -1,4 +1,4 @@
-//! A database that was cut off doesn't say so: whoever asks it waits for so long, and no longer.
+//! A database that was cut off doesn't say so, so waiting for its answers has a limit.
 
 use std::{future::Future, io, time::Duration};
 

@@ -42,7 +42,7 @@ pub(super) struct Session {
     backend: Backend,
 }
 
-/// A pid alone may be somebody else's by the time one asks.
+/// A server process. Its start is kept because the pid alone may belong to another one by the time it is looked up.
 #[derive(Clone)]
 struct Backend {
     pid: i32,
@@ -103,8 +103,8 @@ impl Writer {
         }
     }
 
-    /// The connection was lost while a batch was being appended. Makes sure that nobody at the other
-    /// end can still commit it, and looks whether somebody did.
+    /// The connection was lost while a batch was being appended. Makes sure that the server process at the
+    /// other end can't commit it any more, and looks whether it did.
     pub async fn resolve(&mut self, batch: Batch, cause: &str) -> Ended {
         metrics::UNKNOWN.inc();
         tracing::warn!(cause, commands = batch.commands.len(), "the outcome of an append is unknown");

@@ -44,7 +44,7 @@ impl Default for Batch {
 pub struct Decided {
     pub submission: Submission,
     pub verdict: Result<Verdict, Refusal>,
-    /// How many of the batch's events lie at or before it.
+    /// How many events the batch has up to and including those of this command.
     pub events_until: usize,
 }
 

@@ -11,7 +11,7 @@ pub enum Ended {
     Appended(Batch, Appended),
     /// Nothing was appended: it has to be decided again.
     Outdated(Batch),
-    /// Nothing was appended, or nobody knows.
+    /// Nothing was appended, or it is not known.
     Failed(Batch, Failure),
     /// It was decided again, and all is said.
     Redecided(Box<Redecided>),
@@ -22,7 +22,7 @@ pub enum Ended {
 pub struct Appended {
     /// The head of the log before the batch.
     pub base: i64,
-    /// Nobody else has appended since our last batch.
+    /// No other process has appended since our last batch.
     pub undisturbed: bool,
 }
 

@@ -79,7 +79,7 @@ enum Broken {
     Event(Unreadable),
 }
 
-/// Of each stream the snapshot, where there is one that counts, and the events behind it; the rows are
+/// Reads for each stream the snapshot, where there is one that counts, and the events behind it. The rows are
 /// folded as they come, so a long stream is never in memory as a whole.
 ///
 /// A snapshot's row has no `event_type` and comes first. It counts if its shape is today's and if its

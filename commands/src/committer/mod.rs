@@ -3,13 +3,13 @@
 //!
 //! The life of a batch: commands arrive and are decided at once on the working set, each seeing what
 //! earlier ones did (`decide`). Those that need a stream that isn't there wait aside while it is
-//! loaded, and hold up nobody. As soon as the connection is free the batch is appended (`append.rs`),
+//! loaded, and hold up no others. As soon as the connection is free the batch is appended (`append.rs`),
 //! while the next one gathers and is decided ahead. Only when it is durable are its commands answered:
-//! accepted, refused and repeated ones alike, for a refusal too was decided on states that might have
-//! been somebody's hope (`finish`). If the log has moved under a stream that the batch rests on, or a
-//! key is known already, the batch is decided again under the append lock, where nothing can move
-//! (`redecide.rs`). If the connection breaks, the outcome is found out before anybody is told
-//! (`append.rs`, `resolve`).
+//! accepted, refused and repeated ones alike, because a refusal, too, may have been decided on states
+//! that were never committed (`finish`). If another process has appended to a stream that the batch
+//! depends on, or a key is known already, the batch is decided again under the append lock, where nothing
+//! can change (`redecide.rs`). If the connection breaks, the outcome is found out before any caller is
+//! answered (`append.rs`, `resolve`).
 
 mod append;
 mod batch;
@@ -186,8 +186,8 @@ impl Committer {
         }
     }
 
-    /// Between batches only: what is being appended can't be read from the log yet, and what was just
-    /// read is there for somebody who is still to be decided.
+    /// This happens between batches only: what is being appended can't be read from the log yet, and what was
+    /// just read is needed by a command that is still to be decided.
     fn trim(&mut self) {
         if self.committing.is_none() && self.again.is_empty() {
             self.set.trim(&self.ahead.expectations);
@@ -219,8 +219,8 @@ impl Committer {
         }
     }
 
-    /// Streams have been read: whoever waited is decided, or waits for more. They are the newest if
-    /// nobody else has appended since `epoch`, in which reading them began.
+    /// Streams have been read: the commands that waited for them are decided, or wait for more. The states are
+    /// the newest if no other process has appended since `epoch`, in which reading them began.
     fn take_loaded(&mut self, epoch: Epoch, loaded: Loaded) {
         // All are decided again, and say what they still lack.
         let waiting = std::mem::take(&mut self.waiting);
@@ -230,7 +230,7 @@ impl Committer {
             Ok(streams) => {
                 for (stream, state) in streams {
                     match state {
-                        // A newer one can't be here: whoever changes a stream has it in the set.
+                        // A newer one can't be here: a command that changes a stream has it in the set.
                         Ok(mut state) if !self.set.contains(&stream) => {
                             self.snapshots.add(Snapshot::take_if_due((&stream, &mut state)));
                             state.epoch = epoch;

@@ -46,7 +46,7 @@ struct Fresh {
 
 impl Writer {
     /// Decides and appends. A group with data that the database refuses is split until the command that
-    /// is to blame stands alone.
+    /// causes it is the only one in its group.
     pub async fn redecide(&mut self, batch: Batch) -> Redecided {
         let wanted = batch.expectations.values().map(|expectation| expectation.wanted.clone()).collect();
         let mut groups = vec![Group { submissions: batch.into_submissions().collect(), wanted, tries: 0 }];
@@ -245,7 +245,7 @@ fn fail(submissions: Vec<Submission>, failure: Failure, done: &mut Redecided) {
     done.answers.extend(submissions.into_iter().map(|submission| (submission, Err(failure.into()))));
 }
 
-/// Nothing was appended, and nobody is to blame: the connection was lost, or the database chose this
+/// Nothing was appended, and no command is the cause: the connection was lost, or the database chose this
 /// transaction to end a deadlock.
 fn try_again(group: Group, groups: &mut Vec<Group>, done: &mut Redecided) {
     if group.tries < MAX_TRIES {
@@ -255,14 +255,14 @@ fn try_again(group: Group, groups: &mut Vec<Group>, done: &mut Redecided) {
     }
 }
 
-/// Some command may be to blame: each half is tried alone, the first one first.
+/// One of the commands may be the cause: each half is tried alone, the first one first.
 fn split(mut group: Group, groups: &mut Vec<Group>) {
     let second = group.submissions.split_off(group.submissions.len() / 2);
     groups.push(Group { submissions: second, wanted: group.wanted.clone(), tries: group.tries });
     groups.push(group);
 }
 
-/// It stands alone now.
+/// The command that causes it is the only one in the group now, and it is refused.
 fn refuse_data(group: Group, error: &sqlx::Error, done: &mut Redecided) {
     tracing::warn!(%error, "a command's data was refused by the database");
     let refusal = Refusal::new(GeneralCode::ValidationFailed, "this can't be stored");

@@ -39,7 +39,7 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// Of a state that is due. From now on it is counted anew.
+    /// Takes a snapshot of a state that is due, and begins to count its events anew.
     pub fn take_if_due((stream, state): (&StreamId, &mut StreamState)) -> Option<Self> {
         if !state.is_due() {
             return None;
@@ -49,7 +49,7 @@ impl Snapshot {
         Some(Self { stream: stream.clone(), version: *version, state: state.clone() })
     }
 
-    /// Of those of `streams` that are due, as they stand now.
+    /// Takes a snapshot of each of `streams` that is due, in its present state.
     pub fn take<'a>(set: &mut WorkingSet, streams: impl IntoIterator<Item = &'a StreamId>) -> Vec<Self> {
         let mut take = |stream| Self::take_if_due((stream, set.get_mut(stream)?));
         streams.into_iter().filter_map(&mut take).collect()
@@ -64,7 +64,7 @@ pub struct Snapshots {
 }
 
 impl Snapshots {
-    /// Of durable states only.
+    /// Adds snapshots to be written. Their states must be durable.
     pub fn add(&mut self, snapshots: impl IntoIterator<Item = Snapshot>) {
         for snapshot in snapshots {
             if self.pending.len() < MAX_PENDING || self.pending.contains_key(&snapshot.stream) {

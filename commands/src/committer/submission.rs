@@ -58,7 +58,7 @@ impl Submission {
         metrics::COMMANDS.with_label_values(&[outcome]).inc();
         metrics::QUEUED.dec();
         let Self { reply, _place: place, _bytes: bytes, .. } = self;
-        // First, so that whoever is answered finds room for the next.
+        // This comes first, so that a caller that is answered finds room for its next command.
         drop((place, bytes));
         // A client that went away no longer cares; what happened has happened.
         let _ = reply.send(answer);

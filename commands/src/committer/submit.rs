@@ -85,7 +85,7 @@ impl Commands {
     }
 
     /// Does what is asked for, and answers when it is durable or the deadline has passed. The caller's
-    /// rights come first, so whoever may not do this makes no keys for persons either.
+    /// rights are checked first, so that no keys for persons are made for a caller who may not do this.
     pub async fn ask<R: Request>(
         &self,
         context: Context,
@@ -151,7 +151,7 @@ impl Commands {
 impl CommitterTask {
     /// Takes no more commands, and returns when those under way are answered.
     pub async fn shutdown(self) {
-        // If the committer is gone there is nobody left to answer.
+        // If the committer is gone there is no command left to answer.
         let _ = self.commands.queue.sender.send(Message::Close);
         if let Err(error) = self.task.await {
             tracing::error!(%error, "the committer ended badly");

@@ -37,7 +37,7 @@ pub struct PlaceOrderRequest {
     /// 1 to [`MAX_LINES`](daybook_domain::order::MAX_LINES).
     pub lines: Vec<PlaceLine>,
     pub currency: Currency,
-    /// Whose order it is, if not the caller's.
+    /// The customer who owns the order, if it is not the caller.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub customer: Option<CustomerId>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -72,7 +72,7 @@ pub struct PlaceOrder {
     pub id: OrderId,
     pub lines: Vec<PlaceLine>,
     pub currency: Currency,
-    /// Whose order it is. `None`: a guest's.
+    /// The customer who owns the order; `None` if it is a guest's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub customer: Option<CustomerId>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -117,7 +117,7 @@ impl Request for PlaceOrderRequest {
 }
 
 impl PlaceOrderRequest {
-    /// The named customer, else the caller if they are a customer, else nobody: then it is a guest's order.
+    /// The named customer, else the caller if they are a customer, else `None`: then it is a guest's order.
     fn owner(&self, actor: &Actor) -> Option<CustomerId> {
         match &self.customer {
             Some(customer) => Some(customer.clone()),

@@ -1,4 +1,4 @@
-//! Pieces of an order leave the house.
+//! Pieces of an order are shipped.
 
 use daybook_domain::{Code, code::GeneralCode, order::OrderCode};
 use daybook_domain::{

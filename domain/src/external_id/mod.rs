@@ -1,7 +1,7 @@
 //! The shop's own id of a thing, taken once: `external_id/{kind}:{id}`.
 //!
-//! Appended together with the event that creates the thing, so an id can't be taken twice, however
-//! many ask at once.
+//! Its event is appended together with the event that creates the thing, so an id can't be taken twice,
+//! however many requests ask for it at once.
 
 use serde::{Deserialize, Serialize};
 
@@ -17,7 +17,7 @@ pub fn key<D: Decider>(id: &ExternalId) -> String {
     format!("{}:{id}", D::KIND)
 }
 
-/// Who has it, if anyone.
+/// Which thing has the id, if any.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub enum ExternalIdUse {
     #[default]

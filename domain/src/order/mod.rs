@@ -35,14 +35,14 @@ pub enum Order {
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Details {
-    /// Whose order it is; nobody's, if a guest's.
+    /// The customer who placed it; `None` if it is a guest's order.
     pub customer: Option<CustomerId>,
     pub lines: Vec<OpenLine>,
     pub total: Money,
     pub status: Status,
 }
 
-/// What a line asked for, and what has left the house of it.
+/// What was ordered on a line, and how much of it has been shipped.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OpenLine {
     pub sku: Sku,
@@ -153,7 +153,7 @@ pub enum Event {
     },
     #[serde(rename = "OrderShipped")]
     Shipped {
-        /// What left the house, by line.
+        /// What was shipped, by line.
         parcels: Vec<Parcel>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         tracking: Option<Reference>,

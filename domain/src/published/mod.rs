@@ -2,7 +2,7 @@
 //!
 //! A stored event may change its shape from one release to the next; a public event is a promise to
 //! others. This is the map from the one to the other: pure, total, and one to one, so that positions
-//! and sequences have no gaps for a reader outside either. What is nobody's business, and what this
+//! and sequences have no gaps for a reader outside either. An event that is not public, or that this
 //! release doesn't know, goes out as [`INTERNAL`].
 //!
 //! Nothing is public by accident: a member of a payload that no [`Field`] names, and metadata that
@@ -29,7 +29,7 @@ pub use self::{
 };
 use crate::{Decider, Event, Position, Record, order::Order, product::Product, stock::Stock, upcast::Step};
 
-/// What is told of who caused an event.
+/// The metadata of an event that are public: who caused it, and by which request.
 pub const PUBLIC_METADATA: &[&str] = &["actor", "request_id", "traceparent"];
 
 /// A public event. It serializes as others read it, in every form and file: add members, never change

@@ -7,8 +7,8 @@ use crate::{
     stored::Unreadable,
 };
 
-/// Whether there is anyone to write to stands in the first event only; the mail's performer, who
-/// reads the whole stream, finds out.
+/// Only the first event says whether the order has an address to write to. The performer of the mail reads
+/// the whole stream and finds out.
 pub fn react(record: &Record) -> Result<Vec<Effect>, Unreadable> {
     let kind = match record.event::<Order>()? {
         Some(Event::Placed(placement)) if placement.contact.is_some() => EffectKind::MailOrderPlaced,

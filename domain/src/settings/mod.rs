@@ -1,6 +1,6 @@
 //! What a setting is: a value with a name, a sentence, a default and a rule that says what it may be.
 //!
-//! Settings stand in groups. The crate that uses a group declares it with [`settings!`](crate::settings!), once,
+//! Settings are in groups. The crate that uses a group declares it with [`settings!`](crate::settings!), once,
 //! and gets the struct, its defaults, its check and its description from that declaration.
 
 mod rule;
@@ -63,7 +63,7 @@ pub fn defaults<G: Group>() -> Value {
 /// ```
 ///
 /// Groups inside it are named in a block `groups { name: Type; }` after the settings. A line of the form
-/// `#[serde(…)]` may stand between the sentence and the name.
+/// `#[serde(…)]` may be written between the sentence and the name.
 #[macro_export]
 macro_rules! settings {
     (

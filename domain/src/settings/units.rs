@@ -89,7 +89,7 @@ impl Size {
         self.0
     }
 
-    /// In bytes, for what lies in memory.
+    /// In bytes, for what is kept in memory.
     pub fn in_memory(self) -> usize {
         usize::try_from(self.0).unwrap_or(usize::MAX)
     }
