@@ -4,7 +4,7 @@
 //! An answer is kept for an audience, never for a caller: what it shows may depend on the audience, and two
 //! audiences that ask for the same thing must not evict each other's answers.
 //!
-//! Touches arrive as notifications, in the order of commits. While nobody listens the cache is off.
+//! Touches arrive as notifications, in the order of commits. While no connection listens the cache is off.
 
 use std::{
     any::Any,
@@ -88,7 +88,7 @@ struct Model {
 /// How far a read model is known to be.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Seen {
-    /// Somebody listens, so `position` is current and the rest can be trusted.
+    /// A connection listens, so `position` is current and the rest can be trusted.
     pub live: bool,
     /// The one that is served; 0 if there is none yet.
     pub generation: i32,
@@ -133,20 +133,20 @@ impl Touches {
         }
     }
 
-    /// How things stand before anything is touched.
+    /// The touches of a read model that has reached these positions, before any of its rows is touched.
     fn from(reached: Vec<Position>) -> Self {
         // What one partition has touched, another may not have reached.
         let most = reached.iter().copied().max().unwrap_or(Position::START);
         Self { reached, newest: most, forgotten: most, ..Self::default() }
     }
 
-    /// Something was touched, up to `position`, and nobody knows what.
+    /// Something was touched, up to `position`, and it is not known what.
     fn any(&mut self, position: Position) {
         let newest = self.newest.max(position);
         *self = Self { reached: mem::take(&mut self.reached), newest, forgotten: newest, ..Self::default() };
     }
 
-    /// Up to here all partitions are.
+    /// The position that all partitions have reached.
     fn reached(&self) -> Position {
         self.reached.iter().copied().min().unwrap_or(Position::START)
     }
@@ -296,7 +296,7 @@ impl Cache {
         model.seen.send_modify(|seen| seen.position = seen.position.max(reached));
     }
 
-    /// Removes what is kept about one row, whoever it was made for.
+    /// Removes what is kept about one row, for every audience.
     fn forget_item(&self, id: String, kinds: &[Kind]) {
         let Some(first) = kinds.first() else { return };
         let mut key = Key { kind: *first, of: Of::Item(id) };
@@ -317,7 +317,7 @@ impl Cache {
         model.seen.send_replace(Seen { live: true, generation: live.generation, position });
     }
 
-    /// Somebody listens, and this is how things stand. A model that is not named has no table yet.
+    /// A connection listens, and `lives` is what is served now. A model that is not named has no table yet.
     pub fn enable(&self, mut lives: Vec<Live>) {
         for name in self.models.keys() {
             let at = lives.iter().position(|live| live.model == *name);
@@ -326,7 +326,7 @@ impl Cache {
         }
     }
 
-    /// Nobody listens: nothing can be kept, and nothing that was kept can be trusted.
+    /// No connection listens: nothing can be kept, and nothing that was kept can be trusted.
     pub fn disable(&self) {
         for model in self.models.values() {
             model.seen.send_modify(|seen| seen.live = false);

@@ -25,7 +25,7 @@ pub(crate) struct Checkpoint {
     pub state: String,
 }
 
-/// Where a consumer stands, and what it has applied up to there.
+/// The position of a consumer, and what it has applied up to there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct At {
     pub position: Position,
@@ -33,7 +33,7 @@ pub(crate) struct At {
     pub proof: Option<Proof>,
 }
 
-/// Where each partition of a generation stands.
+/// The position of each partition of a generation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Reached(Vec<Position>);
 
@@ -118,7 +118,7 @@ impl Consumer {
             .bind(digest)
     }
 
-    /// Whether the log still holds the event that the checkpoint stands on.
+    /// Whether the log still has the event that the checkpoint names.
     pub async fn shares_history(&self, pool: &PgPool, checkpoint: &Checkpoint) -> Result<bool, sqlx::Error> {
         let at = checkpoint.at.position;
         if at == Position::START {

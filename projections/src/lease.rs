@@ -1,4 +1,4 @@
-//! Leases: who does what there must be one of. A row each, in the database's time.
+//! Leases: which process does the work that only one may do at a time. Each is a row, in the database's time.
 //!
 //! A lease is how work is handed over, not what keeps it correct: a process that was stopped and
 //! wakes up may believe in a lease that is over. Then the fence of the checkpoint (or, in the relay,
@@ -21,7 +21,8 @@ use crate::{
     workers::{Duty, Pauses},
 };
 
-/// What is free for so many terms, nobody else will take. One that died is followed within two.
+/// A lease that is free for so many terms will not be taken by another process: a process that died is replaced
+/// within two.
 const LEFT_ALONE_TERMS: u32 = 3;
 
 #[derive(Debug, Clone)]
@@ -45,7 +46,7 @@ impl Leases {
     }
 
     /// Waits for the lease, then runs `work` until it returns or the lease is lost: then it is dropped
-    /// where it stands, which rolls its transaction back. `work` watches the end of the duty itself.
+    /// wherever it is, which rolls its transaction back. `work` watches the end of the duty itself.
     pub async fn hold<T>(
         &self,
         pool: &PgPool,

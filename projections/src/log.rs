@@ -10,7 +10,7 @@ use futures::{Stream, StreamExt, TryStreamExt, stream};
 use sqlx::{PgExecutor, PgPool, postgres::PgRow};
 use uuid::Uuid;
 
-/// Longer streams are not read at once: a reader who needs one folds it page by page.
+/// Longer streams are not read at once: a reader that needs one folds it page by page.
 pub const MAX_STREAM_EVENTS: i64 = 100_000;
 /// How many places of the log one statement looks at, so that a filter which lets little through
 /// doesn't make one statement read the whole log.
@@ -18,7 +18,7 @@ const WINDOW: i64 = 50_000;
 const EXPORT_PAGE: i64 = 200;
 /// How many places one statement looks at where only the events themselves tell whether they match.
 const LOOK_ROWS: i64 = 1_000;
-/// A page of one look ends when its payloads come to this much: whoever reads slowly holds one.
+/// A page of one look ends when its payloads come to this much, because a slow reader keeps one in memory.
 const LOOK_BYTES: usize = 256 << 10;
 /// A page ends when its payloads come to this much: a thousand large orders would not fit anywhere.
 pub(crate) const PAGE_BYTES: usize = 16 << 20;
@@ -56,7 +56,7 @@ pub enum Types {
 #[derive(Debug)]
 pub struct Look {
     pub records: Vec<Record>,
-    /// Nothing that matches lies before or at this place, except `records`.
+    /// No other events than `records` match up to and including this place.
     pub through: Position,
 }
 
@@ -78,7 +78,7 @@ impl Log {
         head(&self.pool).await
     }
 
-    /// Which event stands at `position`, if any.
+    /// Which event is at `position`, if any.
     pub async fn event_id(&self, position: Position) -> Result<Option<Uuid>, sqlx::Error> {
         sqlx::query_scalar("SELECT event_id FROM events WHERE position = $1")
             .bind(position.0)

@@ -45,7 +45,7 @@ impl Notice {
     }
 }
 
-/// Sends a notification that belongs to no transaction: it has nothing to flush, so it holds nobody up.
+/// Sends a notification that belongs to no transaction: it has nothing to flush, so it holds up no other.
 pub(crate) async fn notify(
     executor: impl PgExecutor<'_>,
     channel: &str,

@@ -134,7 +134,7 @@ impl Operators {
     pub async fn start_rebuild(&self, name: &str) -> Result<Rebuild, OperatorError> {
         let definition = read_models::named(name).ok_or(OperatorError::NotFound)?;
         let started: Result<Uuid, sqlx::Error> = sqlx::query_scalar(
-            // The last generation that was used; whoever takes the rebuild on makes the next one.
+            // The last generation that was used; the worker that takes the rebuild on makes the next one.
             "INSERT INTO rebuilds (id, projection, generation, state)
              SELECT gen_random_uuid(), $1, greatest(
                     (SELECT coalesce(max(generation), 0) FROM checkpoints WHERE name = $1),
@@ -199,7 +199,7 @@ impl Operators {
         .fetch_optional(&mut *transaction)
         .await?;
         let generation = live.ok_or(OperatorError::Conflict("there is no previous generation"))?;
-        // Held, so that nobody hears of a newer position before this one.
+        // The checkpoints are held, so that no process hears of a newer position before this one.
         let reached = Reached::held(&mut transaction, definition.name, generation).await?;
         let positions = reached.ok_or(OperatorError::NotFound)?.positions();
         let notice = Notice::Live { model: definition.name.to_owned(), generation, positions };

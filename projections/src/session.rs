@@ -9,7 +9,7 @@ use sqlx::{ConnectOptions, PgConnection, postgres::PgConnectOptions};
 pub(crate) struct Session(Mutex<Option<PgConnection>>);
 
 impl Session {
-    /// The one that was given back, else a new one. Whoever fails doesn't give it back.
+    /// The one that was given back, else a new one. After a failure a connection is not given back.
     pub async fn take(&self, connect: &PgConnectOptions) -> Result<PgConnection, sqlx::Error> {
         let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
         match kept {

@@ -4,7 +4,7 @@
 //! A process of another release may not know a read model, and leave it alone though it has room. It is taken on by
 //! one that knows it, beside its share (`lease.rs`).
 //!
-//! Like leases, that is about who works, not about what is right.
+//! Like a lease, a share says which process works; it is not what keeps the work correct.
 
 use std::{collections::HashMap, sync::Arc};
 

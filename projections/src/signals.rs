@@ -1,7 +1,7 @@
 //! What the database tells this process: the log grew, rows changed, effects wait, an operator acted.
 //!
-//! One connection listens, for everybody. Notifications may get lost, so nothing depends on them but
-//! speed, and the cache, which is off while nobody listens.
+//! One connection listens for the whole process. Notifications may get lost, so only speed depends on them,
+//! and the cache, which is off while no connection listens.
 
 use std::{sync::Arc, time::Duration};
 

@@ -16,8 +16,8 @@ use crate::{
     workers::{About, Duty, Pauses, When, Worker},
 };
 
-/// An unapplied event of this age, and no progress for as long, means that nobody works. More than a
-/// worker takes to follow one that died, whose lease must run out first: that is catching up.
+/// An unapplied event of this age, and no progress for as long, means that no worker works on it. It is more
+/// than a worker needs to replace one that died, whose lease must run out first: that is catching up.
 const STALLED_SECONDS: f64 = 7.0;
 /// An unapplied event of this age means that there is something to catch up with.
 const CATCHING_UP_SECONDS: f64 = 3.0;
@@ -38,7 +38,7 @@ pub enum ProjectionState {
     /// found something.
     Diverged,
     Rebuilding,
-    /// There is something to apply, and nobody does.
+    /// There is something to apply, and no worker applies it.
     Stalled,
 }
 
@@ -56,14 +56,14 @@ pub struct ProjectionStatus {
     /// Why it is parked or diverged.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// Up to here it is known to have applied exactly the log's events. Of a read model.
+    /// For a read model: the position up to which it is known to have applied exactly the log's events.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub proved_position: Option<i64>,
     /// When all its rows had last been compared with the log.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rows_compared_at: Option<DateTime<Utc>>,
-    /// Of a read model whose streams several workers share. Above stand the worst status and the least
-    /// position of them.
+    /// For a read model whose streams are shared by several workers: each part. The status and the position above
+    /// are the worst and the lowest of these.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub partitions: Vec<PartitionStatus>,
 }
@@ -212,7 +212,7 @@ pub(crate) async fn list(pool: &PgPool) -> Result<Vec<ProjectionStatus>, sqlx::E
     Ok(all)
 }
 
-/// Keeps the gauges up to date, in every process: one that doesn't project sees that nobody does.
+/// Keeps the gauges up to date, in every process: one that doesn't project shows that no process does.
 pub(crate) struct Gauges(pub PgPool);
 
 #[async_trait]

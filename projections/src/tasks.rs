@@ -5,8 +5,8 @@ use std::{any::Any, future::Future};
 use tokio::{runtime::Builder, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
-/// Runs all of them, each on whichever thread is free, until they are done. They end with whoever waits
-/// here, and a panic in one is a panic here.
+/// Runs all of them, each on any thread that is free, until they are done. They end when this future is
+/// dropped, and a panic in one of them is a panic here.
 pub(crate) async fn side_by_side<F: Future<Output = ()> + Send + 'static>(all: impl Iterator<Item = F>) {
     let mut running: JoinSet<()> = all.collect();
     while let Some(ended) = running.join_next().await {
@@ -18,9 +18,9 @@ pub(crate) async fn side_by_side<F: Future<Output = ()> + Send + 'static>(all: i
     }
 }
 
-/// Runs what keeps a core busy for long on a thread and a runtime of its own, so that whoever answers
-/// requests isn't held up. What is made in there, connections too, stays in there. When this future is
-/// dropped, `work` ends at its next wait.
+/// Runs work that keeps a core busy for long on a thread and a runtime of its own, so that the tasks that
+/// answer requests aren't held up. What it makes, connections too, must not leave that runtime. When this
+/// future is dropped, `work` ends at its next wait.
 pub(crate) async fn apart<T, W, F>(work: W) -> T
 where
     T: Send + 'static,
@@ -44,7 +44,7 @@ where
         // As if it had happened here.
         Err(error) => match error.try_into_panic() {
             Ok(panic) => std::panic::resume_unwind(panic),
-            // The runtime is shutting down, and so is whoever waits here.
+            // The runtime is shutting down, and so is the task that waits here.
             Err(_) => std::future::pending().await,
         },
     }

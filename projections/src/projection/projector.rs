@@ -39,7 +39,7 @@ pub(crate) struct Projector {
     upsert_sql: String,
     /// Events that an operator said to leave out.
     skipped: Vec<Uuid>,
-    /// Rows as they were last written here. As long as the fence lets this projector through, nobody else
+    /// Rows as they were last written here. As long as the fence lets this projector through, no other one
     /// has written them; whenever it doesn't, or anything fails, they are forgotten.
     kept: Mutex<Kept>,
     session: Session,
@@ -113,7 +113,7 @@ impl Projector {
         let partition = self.partition.index;
         let notice =
             Notice::Touched { model, generation, partition, position: last.position, keys }.payload();
-        // With nothing to write, too: whoever waits for this position may read now.
+        // The notice is sent even if there is nothing to write, because reads may wait for this position.
         let sql = if batch.ids.is_empty() { &*MOVE_AND_NOTIFY } else { &self.upsert_sql };
         let mut query = self.consumer().fenced(sql, from, last, proof).bind(notice);
         if !batch.ids.is_empty() {
@@ -192,7 +192,7 @@ impl Handler for Projector {
     ) -> Result<Option<At>, HandleError> {
         // Rows and checkpoint are lost together or not at all, so nothing is gained by waiting for the
         // disk; and a statement that notifies holds a lock of the whole database until its commit ends,
-        // so a slow disk would hold up whoever appends to the log.
+        // so a slow disk would hold up appends to the log.
         let mut connection = self.session.take(&background.relaxed).await?;
         let applied = self.apply(&mut connection, from, records).await?;
         self.session.give_back(connection);

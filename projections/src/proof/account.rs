@@ -1,4 +1,4 @@
-//! What a projection has applied, in two numbers that anybody can work out again from the log.
+//! What a projection has applied, in two numbers that can be computed again from the log.
 
 use daybook_domain::Position;
 use sha2::{Digest, Sha256};

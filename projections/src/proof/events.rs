@@ -16,10 +16,10 @@ use crate::{
 /// Events whose digests are summed up at a time.
 const MAX_EVENTS: i64 = 100_000;
 
-/// Of one partition of a generation of a read model.
+/// Checks which events one partition of a generation of a read model has applied.
 pub(super) struct EventCheck<'a> {
     pub background: &'a Background,
-    /// Of its streams.
+    /// The kind of its streams.
     pub kind: &'static str,
     pub consumer: Consumer,
 }
@@ -35,7 +35,7 @@ struct Account {
 }
 
 impl EventCheck<'_> {
-    /// Reads on in the log, up to where the projection stands, and compares the two accounts there.
+    /// Reads on in the log, up to the position of the projection, and compares the two accounts there.
     pub async fn look(&self) -> Result<(), sqlx::Error> {
         let mut transaction = self.background.pool.begin_with(SNAPSHOT).await?;
         let Some(checkpoint) = self.consumer.read(&mut *transaction).await? else { return Ok(()) };
@@ -47,7 +47,7 @@ impl EventCheck<'_> {
         };
         let goal = checkpoint.at.position;
         if goal.0 < account.position {
-            // Somebody set the projection back. It will come to where the account is.
+            // The projection was set back. It will reach the account's position again.
             return transaction.commit().await;
         }
         let end = goal.min(Position(account.position + MAX_EVENTS));

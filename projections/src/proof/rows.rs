@@ -8,7 +8,7 @@ use crate::{
     verify::{rows::verify_page, sums::compare_page},
 };
 
-/// Of one generation of a read model.
+/// Compares the rows of one generation of a read model with the log.
 pub(super) struct RowCheck<'a> {
     pub background: &'a Background,
     pub definition: &'static Definition,

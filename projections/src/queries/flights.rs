@@ -1,4 +1,4 @@
-//! Single flight: who asks what is being read already waits for that answer instead of reading too.
+//! Single flight: a caller that asks for what is already being read waits for that answer and doesn't read, too.
 
 use std::{
     any::Any,
@@ -18,7 +18,7 @@ pub(super) struct Flights {
     under_way: Mutex<HashMap<Key, Arc<Flight>>>,
 }
 
-/// Whoever holds the lock reads; the others wait for it.
+/// The caller that holds the lock reads; the others wait for it.
 type Flight = sync::Mutex<State>;
 
 #[derive(Default)]
@@ -31,8 +31,8 @@ enum State {
 }
 
 impl Flights {
-    /// What `read` yields, or what somebody else who is reading the same yields, if that is
-    /// `acceptable`. A failure is not shared: then everybody reads on their own.
+    /// The result of `read`, or the result of another caller that is already reading the same, if that is
+    /// `acceptable`. A failure is not shared: then each caller reads on its own.
     pub async fn share<T: Any + Send + Sync, E>(
         &self,
         question: &Key,
@@ -50,7 +50,7 @@ impl Flights {
             };
         }
         let answer = read.await;
-        // Who comes later must not get what was read before they asked.
+        // A caller that comes later must not get what was read before it asked.
         seat.close();
         *state = answer.as_ref().map_or(State::Failed, |answer| State::Landed(erased(answer.as_ref())));
         answer
@@ -84,7 +84,7 @@ fn erased<T: Any + Send + Sync>(answer: Option<&Answer<T>>) -> Option<(Value, Po
     answer.map(|answer| (Arc::clone(&answer.value) as Value, answer.position))
 }
 
-/// The place of one caller who asks.
+/// The place of one caller in a flight.
 struct Seat<'a> {
     flights: &'a Flights,
     question: &'a Key,
@@ -101,9 +101,9 @@ impl Seat<'_> {
 }
 
 impl Drop for Seat<'_> {
-    /// If the last one leaves before it landed, nothing is left of it.
+    /// If the last caller goes away before there is a result, the flight is removed.
     fn drop(&mut self) {
-        // The map's and this one: nobody can come aboard while the map is locked.
+        // The two are the map's and this one: no caller can join the flight while the map is locked.
         let mut under_way = self.flights.under_way();
         if Arc::strong_count(&self.flight) == 2
             && under_way.get(self.question).is_some_and(|flight| Arc::ptr_eq(flight, &self.flight))

@@ -16,7 +16,7 @@ pub struct Asked {
     /// The answer must have seen this much of the log.
     pub min_position: Option<Position>,
     pub deadline: Instant,
-    /// Name of what is made of the rows: one name always stands for one type of answer.
+    /// Name of what is made of the rows: one name always means one type of answer.
     pub read: &'static str,
     /// For whom it is made.
     pub audience: Audience,

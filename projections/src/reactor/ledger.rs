@@ -142,8 +142,8 @@ impl Handler for Ledger {
             .await?;
         session.give_back(connection);
         if proposed {
-            // Not by the statement: it waits for the disk, and a notifying one would make whoever
-            // appends wait with it.
+            // The statement itself doesn't notify: it waits for the disk, and if it notified, appends to the
+            // log would wait with it.
             background.signals.effects.notify_one();
         }
         Ok(moved.map(|_| At { position: last.position, proof: None }))

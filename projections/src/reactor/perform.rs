@@ -46,9 +46,9 @@ pub struct ClaimedEffect {
     pub event_id: Uuid,
     pub kind: EffectKind,
     pub target: String,
-    /// Of the event: what is told is what was true there.
+    /// The position of the event. The effect tells what was true there.
     pub position: Position,
-    /// From 1.
+    /// The number of this attempt, from 1.
     pub attempt: u32,
 }
 

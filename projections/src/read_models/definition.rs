@@ -10,13 +10,13 @@ use crate::tasks::panic_text;
 
 /// One read model.
 pub trait ReadModel: Send + Sync + 'static {
-    /// Of the projection and, with the generation, of its table.
+    /// Name of the projection and, with the generation, of its table.
     const NAME: &'static str;
     /// The kind of stream that becomes a row.
     const KIND: &'static str;
     /// What the row is found or ordered by, beside its key.
     const COLUMNS: &'static [Column];
-    /// Each the end of `CREATE INDEX … ON table`.
+    /// Each one is the end of a statement `CREATE INDEX … ON table`.
     const INDEXES: &'static [&'static str];
     type Row: Serialize + DeserializeOwned + Clone + Send + 'static;
 
@@ -29,8 +29,8 @@ pub trait ReadModel: Send + Sync + 'static {
 
 /// A read model that keeps sums over all its rows, by key, in a second table.
 ///
-/// A sum is what all rows contribute to it, always: whoever writes a row adds what it contributes now less
-/// what it contributed before, in the statement that writes it.
+/// A sum is always what all rows contribute to it: the statement that writes a row also adds what the row
+/// contributes now less what it contributed before.
 pub trait Tally: ReadModel {
     /// The parts of a key. The first one is the *slice*, which is a column of the rows as well, so that the
     /// sums of a slice can be compared with the rows that they come from.
@@ -54,7 +54,7 @@ pub(crate) struct Definition {
     /// See [`Self::columns`].
     own_columns: &'static [Column],
     pub indexes: &'static [&'static str],
-    /// Of a tally.
+    /// The shape of its sums, if it is a tally.
     pub tally: Option<Shape>,
     /// Starts from a stored row, or from nothing.
     pub begin: Begin,

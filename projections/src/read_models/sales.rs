@@ -73,7 +73,7 @@ pub struct Filter {
 pub struct Group {
     pub day: Option<NaiveDate>,
     pub product: Option<Sku>,
-    /// Of the amounts. `None` if there are several, which don't add up.
+    /// Currency of the amounts. `None` if there are several, because amounts of several currencies can't be added.
     pub currency: Option<Currency>,
     pub sold: Figures,
     pub cancelled: Figures,

@@ -52,7 +52,7 @@ pub(super) struct Job<'a> {
 }
 
 impl<'a> Job<'a> {
-    /// Begins, or begins again, under a generation that nobody else works on.
+    /// Begins, or begins again, with a generation that no other worker works on.
     pub async fn take(
         background: &'a Background,
         definition: &'static Definition,

@@ -144,7 +144,7 @@ async fn write(
     writer: &mut PgConnection,
     mut pieces: mpsc::Receiver<Piece>,
 ) -> Result<(), Ended> {
-    // FREEZE: nobody can see the table before the commit, so its rows need no second look later.
+    // FREEZE: no other session can see the table before the commit, so vacuum need not visit its rows later.
     let mut copy = writer
         .copy_in_raw(&format!(
             "COPY {} ({}) FROM STDIN WITH (FORMAT binary, FREEZE)",
@@ -199,7 +199,7 @@ impl Share {
         Ok(rows.proofs)
     }
 
-    /// If nobody takes it any more, whoever waited for this knows why, and drops it.
+    /// If the receiver is gone, the task that waits for this one knows why, and drops it.
     async fn send(&self, piece: Piece) {
         if self.pieces.send(piece).await.is_err() {
             std::future::pending().await

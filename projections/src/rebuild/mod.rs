@@ -1,8 +1,8 @@
 //! A new generation of a read model, made from the log beside the one in service: load, catch up,
 //! verify, swap.
 //!
-//! A rebuild is a row; whoever holds its lease works on it. A worker that takes it over begins with a
-//! generation of its own, so that one which only seemed dead can't get in its way, nor it in theirs.
+//! A rebuild is a row; the worker that holds its lease works on it. A worker that takes it over begins with
+//! a generation of its own, so that it and one which only seemed dead can't disturb each other.
 
 mod job;
 mod load;
@@ -54,8 +54,8 @@ impl Worker for Rebuilding {
             operators.mark_unchanged();
             let round = async {
                 if !is_tidy {
-                    // Left by a process that was killed or failed at it, of a rebuild that was given up
-                    // before anybody took it over.
+                    // Drops what was left by a process that was killed or failed, if its rebuild was
+                    // given up before another worker took it over.
                     swap::drop_unused(background, definition).await?;
                 }
                 self.look(duty).await
@@ -72,7 +72,7 @@ impl Worker for Rebuilding {
 }
 
 impl Rebuilding {
-    /// Works on the rebuild that runs, if there is one and nobody else does.
+    /// Works on the rebuild that runs, if there is one and no other worker does.
     async fn look(&self, duty: &Duty) -> Result<(), sqlx::Error> {
         let Self { background, definition } = self;
         if !runs(background, definition).await? {

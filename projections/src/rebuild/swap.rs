@@ -18,7 +18,7 @@ use crate::{
 /// The most that is applied while the live generation waits.
 const MAX_PAGES: usize = 20;
 
-/// While the live checkpoints are held, the new generation is brought up to them; so whoever saw a
+/// While the live checkpoints are held, the new generation is brought up to them; so a reader that saw a
 /// position before the swap sees at least as much after it.
 pub(super) async fn swap(
     job: &Job<'_>,

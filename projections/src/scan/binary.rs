@@ -10,7 +10,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 const SIGNATURE: &[u8] = b"PGCOPY\n\xff\r\n\0";
-/// Behind it stand flags and the length of an extension, of which there is none: 32 zeros each.
+/// After it come the flags and the length of an extension, of which there is none: 32 zero bits each.
 const HEADER_BYTES: usize = SIGNATURE.len() + 8;
 /// Instead of a number of fields.
 const TRAILER: i16 = -1;
@@ -36,7 +36,7 @@ pub(crate) struct Rows<'c> {
 }
 
 impl<'c> Rows<'c> {
-    /// COPY takes no parameters: what stands in `query` comes from [`literal`].
+    /// COPY takes no parameters, so values in `query` must be made with [`literal`].
     pub async fn of(connection: &'c mut PgConnection, query: &str) -> Result<Self, sqlx::Error> {
         let copy = format!("COPY ({query}) TO STDOUT (FORMAT binary)");
         Ok(Self { messages: connection.copy_out_raw(&copy).await?, has_begun: false })
@@ -174,7 +174,7 @@ impl Piece {
     }
 }
 
-/// A text as it stands in SQL, whatever it contains: sessions here have `standard_conforming_strings`.
+/// A text as it is written in SQL, whatever it contains: sessions here have `standard_conforming_strings`.
 pub(crate) fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }

@@ -179,8 +179,8 @@ pub(crate) async fn long_session(connect: &PgConnectOptions) -> Result<PgConnect
     let mut connection = connect.connect().await?;
     connection
         .execute(
-            // What nobody waits for any more ends within a second, even if it is the making of an index.
-            // Streams lie in the log about as their ids do, so going by the key is cheaper than it looks.
+            // A statement whose client is gone ends within a second, even if it makes an index.
+            // Streams are stored in about the order of their ids, so going by the key is cheaper than it looks.
             "SET statement_timeout = 0; SET idle_in_transaction_session_timeout = '10min';
              SET client_connection_check_interval = '1s'; SET standard_conforming_strings = on;
              SET random_page_cost = 1.1; SET jit = off; SET work_mem = '64MB'; SET maintenance_work_mem = '256MB'",

@@ -1,7 +1,7 @@
 //! How a pass over the log shares its thread.
 
-/// Gives way to other tasks now and then: rows that have arrived are read without ever waiting, and
-/// whoever shares the thread would wait instead.
+/// Gives way to other tasks now and then: rows that have arrived are read without ever waiting, so other
+/// tasks of the same thread would never run.
 #[derive(Default)]
 pub(crate) struct Turns(u32);
 

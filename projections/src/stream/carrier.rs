@@ -3,7 +3,7 @@
 //! Each message names the stream sequence that it expects in front of it, so the server itself keeps
 //! the stream in order and whole, even if two processes should believe in their lease at the same time
 //! or a message that was given up is still sent by the client. Within a page it names the event, too:
-//! after a message by somebody else, the first of a page is refused, and the sequences behind it would
+//! after a message of another sender, the first of a page is refused, and the sequences behind it would
 //! be right again.
 
 use std::time::{Duration, Instant};

@@ -51,7 +51,7 @@ pub(crate) struct Feed {
 pub(crate) struct Item {
     pub epoch: u64,
     pub position: Position,
-    /// `None`: too large to be carried, or unreadable. It stands in the log.
+    /// `None`: it is too large to be carried, or unreadable. The log has it.
     pub record: Option<Arc<Record>>,
 }
 
@@ -136,7 +136,7 @@ impl Feeding {
                     waiting = waiting.filter(|_| *head.borrow() > received).map(|_| Instant::now());
                     feed.set_up(true);
                     rounds.went_well();
-                    // Nobody subscribes while all workers are elsewhere.
+                    // There are no receivers while all workers run in other processes.
                     let _ = feed.sender.send(item);
                 }
                 changed = head.changed(), if waiting.is_none() => {
@@ -156,7 +156,7 @@ impl Feeding {
     }
 }
 
-/// What stands in a message; `None`, if it isn't one of the relay's.
+/// The content of a message; `None` if it isn't one of the relay's.
 fn item(message: &jetstream::Message, epoch: u64) -> Option<Item> {
     let position = message.headers.as_ref()?.get(POSITION)?.as_str().parse().ok().map(Position)?;
     let record = serde_json::from_slice::<Record>(&message.payload).ok();

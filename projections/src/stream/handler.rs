@@ -11,7 +11,7 @@ use crate::{background::Background, checkpoint::At};
 #[async_trait]
 pub(crate) trait Handler: Send + Sync {
     /// Moves its checkpoint from `from` behind `records` and writes what follows from them, in one
-    /// transaction. Says where it stands then; `None` if the fence refused. Nothing stays if it fails.
+    /// transaction. Returns its place after that; `None` if the fence refused. If it fails, nothing is kept.
     async fn commit(
         &self,
         background: &Background,

@@ -1,8 +1,8 @@
 //! The log by way of JetStream: the relay publishes, the feed receives, subscribers consume. Beside that,
 //! the publisher tells other systems.
 //!
-//! JetStream may lose everything at any time without anyone noticing more than a delay: Postgres is
-//! the truth, and whoever misses something reads it there.
+//! JetStream may lose everything at any time, and the only effect is a delay: Postgres is the truth, and
+//! a subscriber that misses something reads it there.
 
 pub(crate) mod carrier;
 pub(crate) mod feed;

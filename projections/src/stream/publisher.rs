@@ -77,7 +77,7 @@ impl Cargo for Publisher {
     }
 
     /// A new stream begins with the first event. One that has had events goes on behind the last one, also
-    /// if others have written to it; one of another history begins anew, because nobody can tell how much
+    /// if others have written to it; one of another history begins anew, because it can't be known how much
     /// of it is true.
     async fn resume(&self, background: &Background, ending: Ending) -> Result<Resume, Failure> {
         let pool = &background.pool;

@@ -14,8 +14,8 @@ use crate::{background::Background, log, metrics, settings::Settings, timeout::w
 
 pub(crate) const NAME: &str = "relay";
 
-/// Whoever wants a larger body reads the log: it keeps messages below the server's limit and the memory
-/// of whoever receives them bounded.
+/// A larger body is read from the log. That keeps messages below the server's limit, and bounds the memory
+/// of the processes that receive them.
 const MAX_BODY_BYTES: usize = 64 << 10;
 /// How often the relay's position is written down for operators.
 const REPORT_INTERVAL: Duration = Duration::from_secs(1);

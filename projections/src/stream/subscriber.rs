@@ -29,11 +29,11 @@ pub(crate) struct Subscriber<'a> {
     pub handler: &'a dyn Handler,
 }
 
-/// Where a consumer stands after it was told why it can't go on.
+/// What a consumer does after it was told why it can't go on.
 enum Next {
     /// Read the checkpoint again.
     StartOver,
-    /// Somebody else has to act first.
+    /// An operator or another process has to act first.
     Wait,
     /// The checkpoint is gone, and with it the generation.
     Gone,

@@ -270,10 +270,11 @@ impl<'c> Stored<'c> {
 struct Folding {
     id: String,
     fold: Result<Box<dyn Fold>, String>,
-    /// Of the last event.
+    /// Sequence of the last event.
     sequence: i64,
-    /// Of the last event that was applied.
+    /// Sequence of the last event that was applied.
     version: i64,
+    /// Position of the last event that was applied.
     position: i64,
 }
 

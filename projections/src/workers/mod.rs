@@ -1,7 +1,7 @@
 //! Work in the background: workers, each with a name, a purpose and a state that operators can read, the one place
 //! that starts them, and the one loop in which they fail, rest and try again.
 //!
-//! The workers themselves stand in the list of their package; the wiring joins the lists.
+//! The workers themselves are in the list of their crate; the wiring joins the lists.
 
 mod about;
 mod crew;

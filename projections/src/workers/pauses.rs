@@ -1,4 +1,4 @@
-//! How long whoever failed rests before the next try.
+//! How long a worker that failed rests before the next try.
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ impl Pauses {
         self.first.saturating_mul(2_u32.saturating_pow(failures)).min(self.most)
     }
 
-    /// The same, less up to a half, so that those who failed together don't come back together.
+    /// The same, less up to a half, so that workers that failed together don't try again together.
     pub fn jittered(self, failures: u32) -> Duration {
         self.after(failures).mul_f64(rand::random_range(0.5..1.0))
     }
