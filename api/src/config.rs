@@ -1,7 +1,7 @@
 //! Settings, from defaults, `daybook.toml`, `DAYBOOK_*` variables and flags, each over the one before. A name
 //! that is not there is an error, because it is a typing mistake.
 //!
-//! A group belongs to the crate that uses it; those of this crate stand beside this file.
+//! A group belongs to the crate that uses it; those of this crate are in the folder beside this file.
 
 mod error;
 pub mod former;

@@ -15,7 +15,7 @@ use uuid::Uuid;
 pub enum Clock {
     #[default]
     System,
-    /// Stands still until it is moved.
+    /// It shows the same time until a test moves it.
     Manual(ManualClock),
 }
 

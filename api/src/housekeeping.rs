@@ -35,7 +35,7 @@ impl Worker for Sweeping {
     }
 }
 
-/// Forgets answers that nobody may ask for again, and revocations of tokens that have ended.
+/// Forgets answers whose keys have expired, and revocations of tokens that have ended.
 pub struct Forgetting(pub PgPool);
 
 #[async_trait]

@@ -1,4 +1,4 @@
-//! Keys that lie in files. In development a missing one is made at random, readable by its owner only.
+//! Keys that are kept in files. In development a missing one is made at random, readable by its owner only.
 
 use std::{
     fs, io,
@@ -53,7 +53,7 @@ pub fn development_key(config: &Config, name: &str, make: impl Fn() -> String) -
     read(&path)
 }
 
-/// The content of a key file that nobody but its owner can read.
+/// The content of a key file. Only its owner may be able to read it.
 pub fn read(path: &Path) -> Result<String, KeyError> {
     let failed = |source| KeyError::File { path: path.to_owned(), source };
     let mode = fs::metadata(path).map_err(failed)?.permissions().mode();

@@ -8,7 +8,7 @@ use prometheus::{
     register_int_gauge_vec,
 };
 
-/// Metrics are registered once, under names that nobody else has.
+/// Metrics are registered once, and each has a name of its own.
 const REGISTERED: &str = "a metric is registered once";
 
 /// From when a request's head was read until its answer was ready, by route, method and status.

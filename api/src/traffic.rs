@@ -17,7 +17,7 @@ pub struct Traffic(Arc<Counts>);
 struct Counts {
     in_flight: AtomicUsize,
     draining: AtomicBool,
-    /// Tells who would not look.
+    /// Tells tasks that wait for something else and would not look at `draining`.
     drained: watch::Sender<bool>,
 }
 

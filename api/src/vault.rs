@@ -102,7 +102,7 @@ struct PersonKey {
     key: Arc<RandomizedNonceKey>,
 }
 
-/// As it stands in `person_keys.owner`.
+/// The person as a value of `person_keys.owner`.
 fn owner(person: &Person<'_>) -> String {
     match person {
         Person::Customer(id) => format!("customer/{id}"),
@@ -210,7 +210,7 @@ impl Vault {
         row.map(|(id, wrapped)| self.unwrap_key(id, owner, wrapped)).transpose()
     }
 
-    /// Makes a key, unless somebody else has just made one.
+    /// Makes a key, unless another request has just made one.
     async fn new_key(&self, owner: &str) -> Result<Option<PersonKey>, VaultError> {
         let (person_key, wrapped) = self.make_key(owner)?;
         let made = sqlx::query(

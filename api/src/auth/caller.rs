@@ -4,8 +4,8 @@ use actix_web::http::header;
 
 use crate::http::problem::Problem;
 
-/// What stands in `Authorization`, if it is a bearer token. More than one, or another scheme, is as good
-/// as a bad token.
+/// The token in `Authorization`, if there is one. More than one, or another scheme than `Bearer`, is treated like
+/// a token that is not valid.
 pub fn presented_token(headers: &header::HeaderMap) -> Result<Option<&str>, Problem> {
     let mut values = headers.get_all(header::AUTHORIZATION);
     let (Some(value), None) = (values.next(), values.next()) else {

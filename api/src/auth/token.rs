@@ -24,9 +24,9 @@ const MAX_TOKEN_BYTES: usize = 8 * 1024;
 const MAX_SUBJECT_CHARS: usize = 128;
 /// Tokens that were found valid and are not checked again, at most.
 const REMEMBERED_TOKENS: u64 = 200_000;
-/// And for how long, s: whoever has not called for a while is forgotten.
+/// How long a token is remembered after it was last used.
 const REMEMBERED_FOR: Duration = Duration::from_secs(300);
-/// Nobody is given a token for longer than a leap year, so revocations need not be kept for longer.
+/// No token is valid for longer than a leap year, so revocations need not be kept for longer.
 pub const MAX_LIFETIME_S: i64 = 366 * 24 * 3_600;
 
 const UNPOISONED: &str = "nobody panics while holding this lock";

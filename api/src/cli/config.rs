@@ -23,7 +23,7 @@ pub struct Args {
     pub docs: bool,
 }
 
-/// The effective configuration as it would stand in `daybook.toml`, secrets masked.
+/// The effective configuration as it would be written in `daybook.toml`, secrets masked.
 pub fn show(config: &Config) -> Result<String, toml::ser::Error> {
     toml::to_string(config)
 }

@@ -24,17 +24,18 @@ pub struct Args {
     /// Only this stream, such as stock/TEA-1.
     #[arg(long, value_name = "KIND/ID")]
     pub stream: Option<StreamName>,
-    /// Only what stands behind this position.
+    /// Only events after this position.
     #[arg(long, value_name = "POSITION", default_value_t = 0)]
     pub after: i64,
-    /// Up to and including this position. Default: the head at the start of the export.
+    /// Only events up to and including this position. If it is not given, the export ends at the head of the log
+    /// at its start.
     #[arg(long, value_name = "POSITION")]
     pub until: Option<i64>,
-    /// Written whole or not at all. Default: standard output.
+    /// The file to write. It is written whole or not at all. If it is not given, the events go to standard output.
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
-    /// Records as they are stored, in place of public events: their shapes change from release to
-    /// release, and some of them are nobody's business.
+    /// Write records as they are stored, in place of public events. Their shapes change from release to
+    /// release, and some of them are not public.
     #[arg(long)]
     pub raw: bool,
 }

@@ -24,22 +24,22 @@ use crate::config::Config;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Invoices in the layout of the UCI data set "Online Retail": CSV, plain or gzip.
+    /// The file with the invoices, in the layout of the UCI data set "Online Retail": CSV, plain or gzip.
     #[arg(long, value_name = "FILE.csv[.gz]")]
     pub orders: PathBuf,
-    /// Where the API listens. Default: the configured address.
+    /// The URL of the API. If it is not given, the configured address is used.
     #[arg(long)]
     pub url: Option<String>,
     /// The character in front of a number's decimals: . or ,
     #[arg(long, value_name = "CHARACTER", default_value = ".")]
     pub decimal: plan::Decimal,
-    /// Commands under way at the same time.
+    /// How many commands may be under way at the same time.
     #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=1_000))]
     pub concurrency: u16,
-    /// Only the first so many invoices of the file.
+    /// Load only this many invoices, from the start of the file.
     #[arg(long)]
     pub limit: Option<usize>,
-    /// Of someone with the roles support, merchandiser and warehouse. Default: made with the
+    /// A token with the roles support, merchandiser and warehouse. If it is not given, one is made with the
     /// development key.
     #[arg(long)]
     pub token: Option<String>,

@@ -7,7 +7,7 @@ use sqlx::postgres::PgConnectOptions;
 use super::failure::Failure;
 use crate::config::Config;
 
-/// As the owner of the database; the role that the server runs as gets its rights.
+/// Runs as the owner of the database. The role that the server runs as gets its rights.
 pub async fn run(config: &Config) -> Result<(), Failure> {
     let owner_url = config.migrate_database_url.as_ref().unwrap_or(&config.database_url);
     let owner = daybook_migrations::connect_options(owner_url.expose(), "daybook-migrate")

@@ -27,7 +27,7 @@ use crate::{
 #[derive(Debug, Parser)]
 #[command(name = "daybook", version)]
 pub struct Cli {
-    /// Instead of daybook.toml in the current folder.
+    /// The file with the settings. If it is not given, daybook.toml in the current folder is read.
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
     #[command(subcommand)]
@@ -70,7 +70,7 @@ impl Cli {
     }
 
     async fn dispatch(self) -> Result<ExitCode, Failure> {
-        // The reference is there for those whose configuration is wrong, too.
+        // The reference is printed even if the configuration is wrong.
         if let Verb::Config(config::Args { docs: true }) = self.verb {
             print!("{}", config::reference());
             return Ok(ExitCode::SUCCESS);

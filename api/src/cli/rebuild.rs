@@ -14,15 +14,15 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Of the read model.
+    /// The name of the read model.
     name: String,
-    /// Return when it is done.
+    /// Return when the rebuild is done, not when it is started.
     #[arg(long)]
     wait: bool,
-    /// Of the admin listener. Default: the configured one.
+    /// The URL of the admin listener. If it is not given, the configured address is used.
     #[arg(long)]
     url: Option<String>,
-    /// Of an operator. Default: made with the configured key.
+    /// The operator's token. If it is not given, one is made with the configured key.
     #[arg(long)]
     pub token: Option<String>,
 }

@@ -12,7 +12,7 @@ use crate::{config::Config, entropy::Clock, telemetry, wiring};
 /// Settings that are often given here; each is over the file's and the environment's.
 #[derive(Debug, clap::Args, Serialize)]
 pub struct Args {
-    /// What this process does: api,relay,projections,reactor,publisher. Default: all but the publisher.
+    /// The parts of this process: api,relay,projections,reactor,publisher. If it is not given, all but the publisher.
     #[arg(long, value_name = "A,B")]
     #[serde(skip_serializing_if = "Option::is_none")]
     roles: Option<String>,

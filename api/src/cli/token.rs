@@ -11,13 +11,13 @@ use crate::{
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Whose token it is: `sub`.
+    /// The person or program that the token is for: the token's `sub`.
     #[arg(long)]
     subject: String,
-    /// May be repeated.
+    /// A role of the token. The option may be repeated.
     #[arg(long = "role", required = true, value_name = "ROLE")]
     roles: Vec<Role>,
-    /// For how long it is good, such as 90s, 15m or 1h.
+    /// How long the token is valid, such as 90s, 15m or 1h.
     #[arg(long, default_value = "1h")]
     ttl: Span,
 }

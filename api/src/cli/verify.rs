@@ -9,7 +9,7 @@ use crate::config::Config;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Only this read model, and not the log itself.
+    /// Compare only this read model, and not check the log itself.
     name: Option<String>,
 }
 

@@ -19,7 +19,8 @@ words! {
 }
 
 impl Part {
-    /// What a process is unless set: there may be nobody who follows the public events.
+    /// The parts of a process if none are set. The publisher is not one, because perhaps no system follows the public
+    /// events.
     pub const DEFAULT: [Self; 4] = [Self::Api, Self::Relay, Self::Projections, Self::Reactor];
 }
 

@@ -31,9 +31,9 @@ use outlet::Outlet;
 
 pub use settings::MailSettingsError;
 
-/// RFC 3834: keeps holiday notes and other robots from answering.
+/// RFC 3834: keeps automatic replies from being sent.
 const AUTO_SUBMITTED: HeaderName = HeaderName::new_from_ascii_str("Auto-Submitted");
-/// Of the request that caused the event.
+/// The id of the request that caused the event.
 const REQUEST_ID: HeaderName = HeaderName::new_from_ascii_str("X-Request-Id");
 
 /// Writes and sends the mails of orders.

@@ -1,4 +1,4 @@
-//! What reactions proposed is done here, at least once. Whoever receives it can tell a repeat.
+//! The effects that reactions proposed are performed here, at least once. Their receivers can tell a repeat.
 
 pub mod mail;
 

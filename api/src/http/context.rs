@@ -1,5 +1,5 @@
-//! What the headers of a request say beside its body: who, which request, until when, under which
-//! conditions.
+//! What the headers of a request say: who calls, which request it is, until when an answer is wanted, and under
+//! which conditions.
 
 use std::{
     rc::Rc,
@@ -51,7 +51,7 @@ pub fn leave(request: &ServiceRequest, context: RequestContext) {
     request.extensions_mut().insert(Rc::new(context));
 }
 
-/// The client's own id of the request, if it is one that can stand in a log line; a new one otherwise.
+/// The client's own id of the request, if it can be written in a log line; a new one otherwise.
 pub fn request_id(headers: &HeaderMap) -> String {
     let safe = |id: &&str| {
         (1..=MAX_REQUEST_ID).contains(&id.len())
@@ -156,7 +156,7 @@ pub fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     if (1..=MAX_KEY).contains(&key.len()) { Ok(Some(key)) } else { Err(bad()) }
 }
 
-/// What stands behind the opening quote of a string of RFC 8941, section 3.3.3.
+/// Reads a string of RFC 8941, section 3.3.3, from behind its opening quote.
 fn unquote(quoted: &str) -> Option<String> {
     let mut text = String::with_capacity(quoted.len());
     let mut characters = quoted.chars();

@@ -1,4 +1,5 @@
-//! Whether a request may come in: is there room, who is it, do they ask too often.
+//! Decides whether a request is let in: there must be room for it, its token must be valid, and its caller must
+//! not ask too often.
 
 use std::{net::IpAddr, sync::Arc};
 
@@ -12,15 +13,15 @@ use crate::{
     metrics,
 };
 
-/// Somebody who may come in.
+/// What is known of a request that was let in.
 pub struct Admitted {
     pub actor: Option<Arc<Actor>>,
     /// `None`: not counted.
     pub budget: Option<Budget>,
 }
 
-/// Lets a request in, as the `in_flight`-th. A token that is no good is refused even where none is
-/// needed: its sender is mistaken about who they are.
+/// Lets a request in, as the `in_flight`-th. A token that is not valid is refused even where none is
+/// needed, because its sender believes that it says who they are.
 pub fn admit(app: &App, request: &ServiceRequest, in_flight: usize) -> Result<Admitted, Problem> {
     if app.traffic.is_draining() {
         metrics::TURNED_AWAY.with_label_values(&["draining"]).inc();

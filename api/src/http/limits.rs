@@ -22,7 +22,7 @@ use crate::config::Rates;
 pub const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 pub const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 
-/// How often what nobody used for a while is forgotten.
+/// How often budgets that were not used for a while are forgotten.
 pub const SWEEP_EVERY: Duration = Duration::from_secs(10);
 /// How long an address that sent too many bad tokens is not even listened to.
 const BLOCKED_FOR: Duration = Duration::from_secs(1);
@@ -132,7 +132,7 @@ impl Budget {
     }
 }
 
-/// Whoever has one IPv6 address has 2⁶⁴ of them.
+/// The address that is counted. A client with one IPv6 address has 2⁶⁴ of them, so its network is counted.
 fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into(),

@@ -1,8 +1,8 @@
 //! The one table of what a listener serves. A route is a value that is made by one of the functions here,
 //! each of which reads all that its kind of route takes, so no route can leave a step out.
 //!
-//! Whatever comes in passes the same steps, in this order:
-//! 1. who it is and whether there is room for it ([`observe`](super::observe), also where there is no route);
+//! Every request passes the same steps, in this order:
+//! 1. who calls, and whether there is room for it ([`observe`](super::observe), also where there is no route);
 //! 2. the door: may this caller do such a thing to anything at all ([`Door`])? A refusal is audited;
 //! 3. syntax: `Accept`, the path, the query, headers, and the body last;
 //! 4. what this very request demands, its preconditions, and the use case or read itself, which are not
@@ -55,7 +55,7 @@ pub struct Route {
 
 type Run = Box<dyn Fn(Arrived) -> LocalBoxFuture<'static, Answer>>;
 
-/// Who comes in, as far as it can be told without looking at anything.
+/// Who is let in, as far as that can be decided without reading any data.
 #[derive(Debug, Clone, Copy)]
 pub enum Door {
     /// Programs that watch over this process. They need no token, have no limit and leave no line in the log.

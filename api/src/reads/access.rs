@@ -8,9 +8,9 @@ use super::error::ReadError;
 /// The rule of a read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
-    /// Everyone reads what is public, with or without a token; who may do this action reads the rest, too.
+    /// Everyone reads what is public, with or without a token; callers who may do this action read the rest, too.
     Public(Action),
-    /// Who may do `all` reads everything; a customer who may do `own` reads what is their own.
+    /// Callers who may do `all` read everything; a customer who may do `own` reads what is their own.
     Rule { all: Action, own: Action },
 }
 
@@ -25,14 +25,14 @@ pub enum Visible<'a> {
     Nothing,
 }
 
-/// Whose a thing is.
+/// The owner of a thing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Owner {
     /// It is public.
     Everyone,
     /// A customer's, by their subject.
     Customer(String),
-    /// The shop's own, which it shows to nobody outside.
+    /// The shop's own, which it doesn't show to others.
     Shop,
 }
 
@@ -55,8 +55,8 @@ impl Access {
         }
     }
 
-    /// Lets in who is shown anything at all, before it is looked for, so that nobody else can probe which
-    /// ids exist.
+    /// Lets callers in who are shown anything at all, before anything is read, so that no other caller can probe
+    /// which ids exist.
     pub fn admit(self, actor: Option<&Actor>) -> Result<Visible<'_>, ReadError> {
         match (self.visible(actor), self, actor) {
             (Visible::Nothing, _, None) => Err(ReadError::Unauthenticated),
@@ -79,7 +79,7 @@ impl Visible<'_> {
         }
     }
 
-    /// For whom answers are made and kept.
+    /// The audience that answers are made and kept for.
     pub fn audience(self) -> Audience {
         match self {
             Self::All => Audience::Staff,

@@ -18,7 +18,7 @@ use utoipa::{
 
 use super::access::Owner;
 
-/// A view that was made once and is shared by all who are shown it.
+/// A view that was made once and is shared by all callers that are shown it.
 #[derive(Debug)]
 pub struct Kept<V> {
     pub view: V,
@@ -51,7 +51,7 @@ impl<V> Kept<V> {
         Self { view, owner, tag, form: OnceLock::new() }
     }
 
-    /// The view as it is sent; `write` is called once, by the first who needs it.
+    /// The view as it is sent; `write` is called once, by the first caller that needs it.
     pub fn form(&self, write: impl FnOnce(&Self) -> Form) -> &Form {
         self.form.get_or_init(|| write(self))
     }

@@ -43,7 +43,7 @@ pub struct Change {
     pub at: DateTime<Utc>,
     /// The type of the event.
     pub what: String,
-    /// The subject of who did it.
+    /// The subject of the person or program that did it.
     pub who: Option<String>,
     pub request_id: Option<String>,
     /// As they said, if they did.

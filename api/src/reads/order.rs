@@ -65,7 +65,7 @@ pub struct OrderLine {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub list_price: Option<Price>,
     pub total: Money,
-    /// Pieces that have left the house.
+    /// Pieces that have been shipped.
     pub shipped: i64,
 }
 

@@ -15,7 +15,7 @@ use super::{
 #[derive(Debug)]
 pub struct Orders {
     pub status: Option<Status>,
-    /// Whose orders. Customers see their own in any case.
+    /// Only orders of this customer. A customer is shown only their own in any case.
     pub customer: Option<String>,
     /// 1–100.
     pub limit: u16,

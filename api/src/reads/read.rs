@@ -36,10 +36,10 @@ pub trait Read: Send + Sync {
 /// A read of one thing: a row of a read model, by its key.
 pub trait Item: Read {
     type Model: ReadModel;
-    /// Who is shown a thing can change, so its past needs the right of today, too.
+    /// The people who are shown a thing can change, so its past needs the right of today, too.
     const RIGHT_CHANGES: bool = false;
 
-    /// The one place that says whose such a thing is.
+    /// The one place that says who owns such a thing.
     fn owner(row: &RowOf<Self>) -> Owner;
 
     fn version(row: &RowOf<Self>) -> i64;
@@ -173,7 +173,7 @@ impl<'a> Scope<'a> {
             .item_as_of::<I::Model, _, _, _>(&key, moment, &asked, |row| self.keep_one::<I>(row))
             .await?;
         let found = self.shown(answer).ok_or(ReadError::NotFound)?;
-        // Of the past there is too much, and nobody asks twice.
+        // The past is not kept: there is too much of it, and the same question is rarely asked twice.
         Ok(Found { is_for_caches: false, ..found })
     }
 
@@ -213,7 +213,7 @@ impl<'a> Scope<'a> {
         self.shown(Some(answer.await?)).ok_or(ReadError::NotFound)
     }
 
-    /// A view that is made for this caller and kept for nobody.
+    /// A view that is made for this caller and not kept.
     pub fn fresh<V>(&self, view: V, tag: String, position: Position) -> Found<V> {
         let kept = Arc::new(Kept::new(view, self.visible.owner(), Some(tag)));
         Found { kept, position, is_for_caches: false }

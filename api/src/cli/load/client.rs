@@ -1,5 +1,5 @@
-//! The HTTP API as a client uses it who wants every command to happen once: each has an idempotency
-//! key, and whoever isn't answered asks again with the same one.
+//! The HTTP API as it is used by a client that wants every command to happen once: each command has an
+//! idempotency key, and is sent again with the same key if there is no answer.
 
 use std::{error::Error, iter::successors, time::Duration};
 
@@ -138,7 +138,7 @@ impl Client {
                 Ok(answer) => return Ok(answer),
                 Err(hiccup) => hiccup,
             };
-            // Half of the wait is chance, so that those who were turned away together don't come
+            // Half of the wait is random, so that requests that were turned away together don't come
             // back together.
             let pause =
                 wait.mul_f64(rand::random_range(0.5..1.0)).max(hiccup.retry_after.unwrap_or_default());

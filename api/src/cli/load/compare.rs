@@ -122,7 +122,7 @@ fn differs(what: &str, in_file: impl std::fmt::Display, on_server: impl std::fmt
 
 fn shown(money: &Money) -> String {
     let Money { amount, currency } = money;
-    // Of another currency nothing is known here, not even its decimals.
+    // Nothing is known here of other currencies, not even their decimals.
     match currency.as_str() {
         CURRENCY => format!("{}.{:02}", amount / 100, amount % 100),
         _ => format!("{amount} {currency}"),

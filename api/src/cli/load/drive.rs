@@ -98,7 +98,7 @@ impl Sender<'_> {
         while on_hand < product.pieces {
             let quantity = (product.pieces - on_hand).min(Quantity::MAX);
             let body = json!({ "quantity": quantity, "reference": "imported" });
-            // A key per level: whoever was cut off here and starts again says the same thing.
+            // A key per level: a run that was cut off here and is started again sends the same request.
             let name = format!("receipt-{on_hand}-{}", product.pieces);
             self.send(&["v1", "stock", sku, "receipts"], &name, sku, &body).await?;
             on_hand += quantity;
@@ -114,7 +114,7 @@ impl Sender<'_> {
             Answer::Refused(Refusal { status: 404, .. }) => Ok(0),
             Answer::Refused(refusal) => {
                 self.refused(&refusal, "stock", sku);
-                // Nobody knows what is there: receive nothing rather than too much.
+                // It is not known what is there: receive nothing rather than too much.
                 Ok(i64::MAX)
             }
         }
@@ -260,7 +260,7 @@ fn gbp(minor: i64) -> Value {
 
 fn order_body(order: &Order) -> Value {
     let invoice = &order.invoice;
-    // Nobody's real name is in the file, so one is made up, in a domain where no mail arrives.
+    // The file has no real names, so one is made up, in a domain where no mail arrives.
     let contact = match &order.customer {
         Some(customer) => json!({
             "name": format!("Customer {customer}"),

@@ -1,4 +1,4 @@
-//! Where mails leave the house: a mail server, or a folder.
+//! Where mails are sent to: a mail server, or a folder.
 
 use std::{
     io,
@@ -77,7 +77,7 @@ fn not_sent(error: &smtp::Error) -> EffectError {
     if error.is_permanent() && !about_us { EffectError::GiveUp(text) } else { EffectError::Retry(text) }
 }
 
-/// Writes beside the file and renames, so that nobody ever reads half of it.
+/// Writes a file beside it and renames that, so that no reader ever sees half of it.
 async fn store(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(folder).await?;
     // Two tries can overlap, so each has a file of its own.

@@ -24,8 +24,8 @@ const CHECK_TOKEN_EVERY: Duration = Duration::from_millis(500);
 const LOOK_TIMEOUT: Duration = Duration::from_secs(5);
 /// After the log could not be read.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(1);
-/// A client whose filter lets nothing through is told where it stands once in so many places, so that it
-/// doesn't come back to read them again.
+/// A client whose filter lets nothing through is told its position once in so many places, so that it
+/// doesn't read them again after it reconnects.
 const TELL_EVERY: i64 = 10_000;
 
 pub struct Follower {
@@ -139,8 +139,8 @@ impl Follower {
         None
     }
 
-    /// Reads the next page. A log that can't be read is waited for: whoever is sent away by a failure may
-    /// never come back, because clients take the answer to that for a final one.
+    /// Reads the next page. A log that can't be read is waited for: a client that is sent away by a failure may
+    /// never come back, because clients take an answer that is an error for a final one.
     async fn look(&mut self) -> Result<(), OtherHistory> {
         let live = &self.app.live;
         let _reader = live.readers.acquire().await.expect("it is never closed");

@@ -28,7 +28,7 @@ pub fn heartbeat(position: Option<Position>) -> Bytes {
     }
 }
 
-/// For whoever reads along; clients come back by themselves.
+/// A comment for people who read the stream; clients reconnect by themselves.
 pub fn farewell(why: &str) -> Bytes {
     format!(": {why}\n\n").into()
 }

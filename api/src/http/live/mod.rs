@@ -1,6 +1,6 @@
-//! The log followed live, as Server-Sent Events (WHATWG HTML, section 9.2). Begins with what lies behind
-//! the client's position and goes on with what is appended, until the client leaves, its token ends, or
-//! the process does. A follower has read one page of the log ahead of its client, and no more.
+//! The log followed live, as Server-Sent Events (WHATWG HTML, section 9.2). A stream begins with the events
+//! behind the client's position and goes on with those that are appended, until the client leaves, its token
+//! ends, or the process does. A follower reads at most one page of the log ahead of its client.
 
 mod follower;
 mod frame;

@@ -22,11 +22,11 @@ pub struct Places {
 #[derive(Default)]
 struct Taken {
     all: usize,
-    /// Nobody is in here with none.
+    /// How many places each subject has; a subject that has none is not in here.
     by_subject: HashMap<String, usize>,
 }
 
-/// One follower's, until it is dropped.
+/// The place of one follower, until it is dropped.
 pub struct Place {
     subject: String,
     taken: Arc<Mutex<Taken>>,

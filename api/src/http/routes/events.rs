@@ -63,11 +63,11 @@ pub fn routes() -> Vec<Route> {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct Page {
-    /// A position: events behind it. `next` of the page before.
+    /// A position: only events behind it are sent. `next` of the page before is one.
     #[serde(default)]
     #[param(value_type = i64, minimum = 0)]
     after: Place,
-    /// Of a JSON page; a stream has no limit unless one is named.
+    /// How many events a JSON page has at most. A stream has no limit unless one is named.
     #[param(value_type = Option<u16>, minimum = 1, maximum = 100, default = 20)]
     limit: Option<Limit>,
     /// Types of events, with commas between them; `GET /v1/event-types` lists them.
@@ -87,7 +87,7 @@ pub struct View<'a> {
 }
 
 /// An event. Personal data in it is sealed. `GET /v1/event-types` says which types there are, and what
-/// their payloads have; one of type `Internal` says that something stands at its place, and nothing else.
+/// their payloads have. One of type `Internal` only says that there is an event at this position.
 #[derive(ToSchema)]
 pub struct Event {
     pub position: i64,

@@ -51,7 +51,7 @@ pub struct PlaceOrder {
     #[schema(min_items = 1, max_items = 1000)]
     lines: Vec<Line>,
     currency: Currency,
-    /// Whose order it is, if not the caller's own.
+    /// The customer who owns the order, if it is not the caller.
     customer: Option<CustomerId>,
     contact: Option<Contact>,
     ship_to: Option<Address>,
@@ -62,7 +62,7 @@ pub struct PlaceOrder {
     override_reason: Option<Reason>,
 }
 
-/// The same SKU may stand on several lines.
+/// The same SKU may be on several lines.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = PlaceLine)]
@@ -101,7 +101,7 @@ pub struct ShipLine {
 #[into_params(parameter_in = Query)]
 pub struct Page {
     status: Option<OrderStatus>,
-    /// Whose orders. Customers see their own in any case.
+    /// Only orders of this customer. A customer is shown only their own in any case.
     customer: Option<String>,
     #[serde(default)]
     #[param(value_type = Option<u16>, minimum = 1, maximum = 100, default = 20)]

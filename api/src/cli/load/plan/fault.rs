@@ -1,4 +1,4 @@
-//! What can't be read in the file, and where it stands.
+//! What can't be read in the file, and where it is.
 
 use super::super::rows::Row;
 

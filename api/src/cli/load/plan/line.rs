@@ -105,7 +105,7 @@ pub fn read_line(row: &Row, direction: Direction, decimal: Decimal) -> Result<Li
     line.map_err(NoLine::Unmapped)
 }
 
-/// Whose invoice it is: `17850.0` becomes `c17850`.
+/// The customer of an invoice: `17850.0` becomes `c17850`.
 pub fn customer(row: &Row) -> Result<Option<CustomerId>, daybook_domain::text::InvalidText> {
     let number = row.customer_id.trim();
     let number = number.strip_suffix(".0").or_else(|| number.strip_suffix(",0")).unwrap_or(number);
