@@ -378,3 +378,18 @@ fn nothing_is_any_object() {
     let shapeless = files("api", ".rs").into_iter().filter(|file| file.text.contains(&any));
     none("give these answers a type", shapeless.map(|file| file.path));
 }
+
+/// One that begins with "Of" leaves out what it is about.
+#[test]
+fn comments_are_sentences() {
+    let folders = ["domain", "commands", "migrations/src", "projections", "api"];
+    let fragments = folders.into_iter().flat_map(|folder| files(folder, ".rs")).flat_map(|file| {
+        let is_fragment = |line: &&str| {
+            let comment = line.split_once("//").map(|(_, comment)| comment.trim_start_matches(['/', '!']));
+            comment.is_some_and(|comment| comment.starts_with(" Of "))
+        };
+        let lines = file.text.lines().filter(is_fragment);
+        lines.map(|line| format!("{}: {}", file.path, line.trim())).collect::<Vec<_>>()
+    });
+    none("write whole sentences that name their subject", fragments);
+}
