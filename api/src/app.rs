@@ -19,7 +19,7 @@ use crate::{
 
 /// One process's worth of state, shared by all its workers.
 pub struct App {
-    /// Only where the API is served.
+    /// `None` in a process that doesn't serve the API.
     pub commands: Option<Commands>,
     pub reads: Reads,
     pub log: Log,

@@ -1,4 +1,4 @@
-//! Where time and chance come from: the only place that asks the machine for either.
+//! Where the time and random numbers come from: the only place that asks the machine for either.
 
 #![allow(clippy::disallowed_methods, reason = "this is their home")]
 

@@ -68,7 +68,7 @@ impl Health {
         Readiness { status, database, schema, committer, nats }
     }
 
-    /// Before metrics are read.
+    /// Called before metrics are read.
     pub fn measure_pools(&self) {
         metrics::measure_pool("queries", &self.queries);
         metrics::measure_pool("commands", &self.commands);

@@ -11,7 +11,7 @@ use prometheus::{
 /// Metrics are registered once, and each has a name of its own.
 const REGISTERED: &str = "a metric is registered once";
 
-/// From when a request's head was read until its answer was ready, by route, method and status.
+/// The time from when a request's head was read until its answer was ready, by route, method and status.
 pub static REQUEST_SECONDS: LazyLock<HistogramVec> = LazyLock::new(|| {
     let buckets =
         vec![0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];

@@ -11,7 +11,7 @@ use crate::config::{Log, LogFormat};
 #[error("setting log.filter: {0}")]
 pub struct BadFilter(#[from] tracing_subscriber::filter::ParseError);
 
-/// To be called once, by the process. Others than the first change nothing.
+/// Called once, by the process. Later calls change nothing.
 pub fn start(settings: &Log) -> Result<(), BadFilter> {
     let filter = EnvFilter::try_new(&settings.filter)?;
     let registry = tracing_subscriber::registry().with(filter);

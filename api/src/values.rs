@@ -90,7 +90,7 @@ impl<'de> Deserialize<'de> for Metadata {
 }
 
 impl Metadata {
-    /// For a member that may be left out, but is no `null`.
+    /// Reads a member that may be left out, but may not be `null`.
     pub fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Self>, D::Error> {
         Self::deserialize(deserializer).map(Some)
     }

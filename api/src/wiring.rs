@@ -35,7 +35,7 @@ use crate::{
 
 /// How often a database that is away is looked for.
 const RETRY_EVERY: Duration = Duration::from_millis(500);
-/// Between the last answer and the end of its connection.
+/// The pause between the last answer and the end of its connection.
 const LINGER: Duration = Duration::from_millis(50);
 /// What workers may take to finish their transactions, when the grace time is over already.
 const LEAST_CREW_GRACE: Duration = Duration::from_secs(1);

@@ -19,7 +19,7 @@ pub enum CommandError {
 pub struct Refusal {
     /// Stable, for programs.
     pub code: Code,
-    /// For people.
+    /// What is wrong, in words for people.
     pub detail: String,
     /// JSON Pointer (RFC 6901) into the request.
     pub pointer: Option<String>,

@@ -74,7 +74,7 @@ impl Key {
         }
     }
 
-    /// As the row's column has it.
+    /// The fingerprint as the row's column has it.
     pub fn stored_fingerprint(&self) -> &[u8] {
         self.former_fingerprint.as_ref().unwrap_or(&self.fingerprint)
     }

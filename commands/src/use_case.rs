@@ -1,5 +1,5 @@
 //! What the write side can be asked to do, as values: they can be held, stored, named, measured and
-//! submitted by anybody, whichever interface, timer or reaction that is.
+//! submitted by any caller: an interface, a timer or a reaction.
 //!
 //! A *request* is what a caller asks for: valid values as they were given, personal data in clear, no id. It
 //! is never stored or logged; what it says, in JSON, makes two requests with one idempotency key the same.
@@ -55,7 +55,7 @@ pub trait UseCase: Serialize + DeserializeOwned + Clone + Debug + Send + Sync + 
 pub trait Request: Serialize + Send + 'static {
     type UseCase: UseCase;
 
-    /// As [`UseCase::demands`]: asked before anything is sealed.
+    /// The same as [`UseCase::demands`], but asked before anything is sealed.
     fn demands(&self, actor: &Actor) -> Vec<Demand>;
 
     /// Makes the use case, once: what it adds survives every retry.

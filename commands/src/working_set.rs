@@ -85,7 +85,7 @@ impl WorkingSet {
         Self { max_streams: max_streams.get(), max_bytes, ..Self::unbounded() }
     }
 
-    /// For a single batch, which is bounded itself.
+    /// A set without bounds, for a single batch, which is bounded itself.
     pub fn unbounded() -> Self {
         Self { streams: LruCache::unbounded(), bytes: 0, max_streams: usize::MAX, max_bytes: usize::MAX }
     }

@@ -20,7 +20,7 @@ pub struct Description {
     pub page: &'static str,
 }
 
-/// In what way something is refused or fails. Each interface says it in its own way, HTTP by its status.
+/// The way in which something is refused or fails. Each interface says it in its own way, HTTP by its status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// It can't be understood.
@@ -49,14 +49,14 @@ pub enum Kind {
     TooOften,
     /// A defect of this server.
     Internal,
-    /// Not now.
+    /// It is not possible now, but may be later.
     Unavailable,
     /// The time was over first.
     TimedOut,
 }
 
 impl Code {
-    /// For [`codes!`], which is the way to make one.
+    /// Only [`codes!`] calls this: it is the way to make a code.
     #[doc(hidden)]
     pub const fn new(description: &'static Description) -> Self {
         Self(description)

@@ -1,4 +1,4 @@
-//! Who to write to and where to send things: the personal data of an order, before it is sealed.
+//! The person to write to and the address to send things to: the personal data of an order, before it is sealed.
 
 use std::fmt;
 

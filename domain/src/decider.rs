@@ -33,7 +33,7 @@ pub trait Decider: Default + Clone + Debug + Serialize + DeserializeOwned + Send
 /// A fact as it is stored: a serde enum, externally tagged, each variant with named fields and
 /// `#[serde(rename = "…")]` for its stored name (see [`crate::stored`]).
 pub trait Event: Clone + Debug + PartialEq + Serialize + DeserializeOwned + Send + Sync + 'static {
-    /// From the shapes that were ever stored to today's: one from each version but the last.
+    /// The steps from the shapes that were ever stored to today's: one from each version but the last.
     const STEPS: &'static [Step] = &[];
 
     /// The stored name, equal to the variant's serde name.

@@ -31,7 +31,7 @@ impl FromIterator<Role> for Roles {
     }
 }
 
-/// Who asks: the `sub` and `roles` of a verified token.
+/// The caller: the `sub` and `roles` of a verified token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Actor {
     pub subject: String,

@@ -17,7 +17,7 @@ pub struct Sealed {
     pub data: String,
 }
 
-/// Whose personal data something is.
+/// The person that personal data belongs to.
 #[derive(Debug, Clone, Copy)]
 pub enum Person<'a> {
     /// The `sub` of a customer's token.

@@ -33,7 +33,7 @@ pub type Reason = Line<1, 500>;
 pub type Reference = Line<1, 200>;
 /// The shop's own id of a thing.
 pub type ExternalId = Line<1, 128>;
-/// Who bought: the `sub` of a customer's token.
+/// The customer: the `sub` of their token.
 pub type CustomerId = Line<1, 128>;
 
 fn check_length(text: &str, min: usize, max: usize) -> Result<(), InvalidText> {

@@ -14,7 +14,7 @@ use serde_json::Value;
 pub struct Step {
     /// The event's stored name.
     pub name: &'static str,
-    /// From this version to the next one.
+    /// The version that the step starts from; it leads to the next one.
     pub from: u16,
     /// Total: whatever was once stored is an object of that version.
     pub change: fn(&mut Value),

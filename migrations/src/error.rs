@@ -8,9 +8,9 @@ pub enum ErrorClass {
     Conflict,
     /// This data can't be stored, however often it is tried (class 22 and the rest of 23).
     Data,
-    /// Not now: a limit, a timeout, a lock, a shutdown. Known not to have happened.
+    /// It is not possible now (a limit, a timeout, a lock, a shutdown), and is known not to have happened.
     Busy,
-    /// The connection is gone. If something was under way: unknown whether it happened.
+    /// The connection is gone. If a statement was under way, it is unknown whether it was done.
     Gone,
     /// A defect of ours: a wrong statement, a missing table, a missing right.
     Defect,

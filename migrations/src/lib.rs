@@ -90,7 +90,7 @@ pub fn pool(options: PgConnectOptions, max_connections: u32, acquire_timeout: Du
 fn closing_unanswered(pool: PgPoolOptions) -> PgPoolOptions {
     pool.after_release(|connection, _| {
         Box::pin(async move {
-            // Only what is still to be answered: whether the connection lives is asked by the pool anyway.
+            // This waits only for answers that are still due; the pool itself tests whether the connection is alive.
             match timeout(READY_TIMEOUT, connection.flush()).await {
                 Ok(ready) => ready.map(|()| true),
                 Err(_) => Err(io::Error::new(io::ErrorKind::TimedOut, "a statement stays unanswered").into()),

@@ -10,10 +10,10 @@ use crate::{lease::Leases, settings::Settings, shares::Shares, signals::Signals}
 #[derive(Clone)]
 pub(crate) struct Background {
     pub pool: PgPool,
-    /// For sessions whose commits don't wait for the disk: what they write is lost or kept together with
+    /// Connects sessions whose commits don't wait for the disk: what they write is lost or kept together with
     /// the checkpoint that says how to make it again.
     pub relaxed: PgConnectOptions,
-    /// For sessions with limits of their own.
+    /// Connects sessions with limits of their own.
     pub connect: PgConnectOptions,
     pub leases: Leases,
     pub shares: Shares,

@@ -32,7 +32,7 @@ pub(crate) struct Cache {
     models: HashMap<&'static str, Model>,
 }
 
-/// For whom an answer is made.
+/// The callers that an answer is made for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Audience {
     /// Everyone, with or without a token.
@@ -43,7 +43,7 @@ pub enum Audience {
     Staff,
 }
 
-/// What kind of answer: from which read model, to which read, for whom.
+/// What kind of answer: from which read model, to which read, for which audience.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Kind {
     pub model: &'static str,
@@ -232,7 +232,7 @@ impl Cache {
         entry.map(|entry| (entry.value, seen.position.max(entry.position)))
     }
 
-    /// To be asked for before reading what is then put.
+    /// The epoch to put an answer with. Ask for it before reading the rows.
     pub fn epoch(&self, model: &str) -> u64 {
         self.model(model).epoch.load(Ordering::Acquire)
     }

@@ -9,7 +9,7 @@ use crate::{
     proof::Proof,
 };
 
-/// Whose checkpoint.
+/// The owner of a checkpoint.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Consumer {
     pub name: &'static str,
@@ -166,7 +166,7 @@ impl Reached {
         Self::found(executor, sql, name, generation).await
     }
 
-    /// Also keeps them from moving until the transaction ends.
+    /// Reads them, and keeps them from moving until the transaction ends.
     pub async fn held(
         transaction: &mut PgConnection,
         name: &str,

@@ -19,7 +19,7 @@ impl Cursor {
         Self(key.into())
     }
 
-    /// As clients see it.
+    /// The cursor as clients see it.
     pub fn encode(&self) -> String {
         let mut bytes = vec![VERSION];
         bytes.extend(self.0.as_bytes());

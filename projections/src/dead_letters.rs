@@ -19,7 +19,7 @@ pub struct DeadLetter {
     pub consumer: String,
     pub position: i64,
     pub event_id: Uuid,
-    /// For an effect: what it was.
+    /// What kind of effect it was; `None` if it was no effect.
     pub kind: Option<String>,
     pub target: Option<String>,
     pub error: String,

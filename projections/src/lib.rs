@@ -105,7 +105,7 @@ impl Downstream {
     /// say, have connections of their own, made with `connect`, which must reach the database directly:
     /// LISTEN doesn't pass a transaction pool.
     ///
-    /// Never fails: what is away is waited for.
+    /// This never fails: servers that can't be reached are waited for.
     pub fn new(
         settings: Settings,
         nats_url: String,

@@ -31,7 +31,7 @@ pub(crate) enum Keys {
 }
 
 impl Notice {
-    /// As it is sent, with the keys if they fit.
+    /// The notice as it is sent, with the keys if they fit.
     pub fn payload(self) -> String {
         let text = serde_json::to_string(&self).expect("a notice serializes");
         match self {

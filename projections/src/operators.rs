@@ -24,7 +24,7 @@ use crate::{
 #[derive(Clone)]
 pub struct Operators {
     pool: PgPool,
-    /// For what takes longer than a session of the pool may.
+    /// Connects for work that takes longer than a session of the pool may.
     connect: PgConnectOptions,
 }
 
@@ -34,7 +34,7 @@ pub enum OperatorError {
     NotFound,
     #[error("a rebuild of it is running already")]
     AlreadyRunning,
-    /// Not in the state that this needs.
+    /// It is not in the state that this needs.
     #[error("{0}")]
     Conflict(&'static str),
     #[error(transparent)]
@@ -238,7 +238,7 @@ impl Operators {
         resolved.ok_or(OperatorError::NotFound)
     }
 
-    /// Never does it: the effect, or that one event in that one projection.
+    /// Leaves it out for ever: the effect, or that one event in that one projection.
     pub async fn skip(&self, id: Uuid, reason: &str) -> Result<DeadLetter, OperatorError> {
         let resolved = dead_letters::resolve(&self.pool, id, Resolution::Skipped, reason).await?;
         resolved.ok_or(OperatorError::NotFound)

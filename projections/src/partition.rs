@@ -17,7 +17,7 @@ impl Partition {
         (0..of).map(move |index| Self { index, of })
     }
 
-    /// As it is stored.
+    /// The number as it is stored.
     pub fn number(self) -> i32 {
         i32::try_from(self.index).expect("there are few")
     }
@@ -27,7 +27,7 @@ impl Partition {
     }
 }
 
-/// In which of so many partitions a stream is. Rows and checkpoints depend on it: it can't change.
+/// Which of so many partitions a stream is in. Rows and checkpoints depend on this, so it must never change.
 pub(crate) fn index_of(stream: &str, partitions: usize) -> usize {
     if partitions <= 1 {
         return 0;

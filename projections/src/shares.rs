@@ -22,7 +22,7 @@ struct State {
     held: usize,
 }
 
-/// To work on one partition.
+/// The permission to work on one partition.
 pub(crate) struct Permit<'a> {
     shares: &'a Shares,
     /// It was given up.

@@ -23,7 +23,7 @@ use crate::{
 
 /// A silent connection is asked for the head of the log, which also shows whether it is still there.
 const SILENCE: Duration = Duration::from_secs(1);
-/// After which an unanswered question means that the connection is gone.
+/// If a question is not answered within this time, the connection is gone.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
 const PAUSES: Pauses = Pauses::millis(100, 2_000);
 
@@ -172,7 +172,7 @@ impl Signals {
                     self.operators.send_modify(|times| *times += 1);
                 }
                 Err(error) => {
-                    // From another release. What it says is unknown, so nothing cached can be trusted.
+                    // The notice is from another release. What it says is unknown, so nothing cached can be trusted.
                     tracing::warn!(%error, payload, "a notice that can't be read");
                     cache.forget_all();
                 }

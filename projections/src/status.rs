@@ -31,7 +31,7 @@ const MEASURE_TIMEOUT: Duration = Duration::from_secs(3);
 pub enum ProjectionState {
     Running,
     CatchingUp,
-    /// In front of an event that can't be applied: see the dead letters.
+    /// It has stopped in front of an event that can't be applied: see the dead letters.
     Parked,
     Paused,
     /// The log says otherwise: it has another history than the one that was applied, or the auditor

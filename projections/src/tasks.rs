@@ -41,7 +41,7 @@ where
     });
     match thread.await {
         Ok(done) => done.expect("it is dropped only by who waits here"),
-        // As if it had happened here.
+        // A panic in there is a panic here.
         Err(error) => match error.try_into_panic() {
             Ok(panic) => std::panic::resume_unwind(panic),
             // The runtime is shutting down, and so is the task that waits here.

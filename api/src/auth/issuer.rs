@@ -16,7 +16,7 @@ use super::{
 
 const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
 const REFRESH_EVERY: Duration = Duration::from_secs(30);
-/// After a failed fetch.
+/// The pause after a failed fetch.
 const RETRY_EVERY: Duration = Duration::from_secs(15);
 const MAX_ANSWER_BYTES: usize = 256 * 1024;
 const MAX_KEYS: usize = 100;

@@ -77,7 +77,7 @@ impl SigningKey {
         Ok(Self { jwk, encoding: EncodingKey::from_ed_der(&der) })
     }
 
-    /// A key that was made just now and that no one else has.
+    /// A key that is made at random.
     pub fn random() -> Self {
         Self::from_pem(&generate_pem()).expect("a key that was just made can be read")
     }

@@ -1,4 +1,4 @@
-//! Who is calling: tokens, the keys that they are checked with, and how a request brings one.
+//! How callers are known: tokens, the keys that they are checked with, and how a request brings one.
 
 pub mod caller;
 pub mod issuer;

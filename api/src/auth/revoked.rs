@@ -87,7 +87,7 @@ pub struct Marks<'a> {
 #[derive(Debug, Default)]
 pub struct Revocations {
     tokens: HashSet<String>,
-    /// With the Unix time up to which tokens of theirs were issued that no longer count.
+    /// Subjects, each with a Unix time: their tokens that were issued up to then no longer count.
     subjects: HashMap<String, i64>,
     keys: HashSet<String>,
 }

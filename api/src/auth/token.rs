@@ -173,7 +173,7 @@ impl Verifier {
         self.clock.now().timestamp()
     }
 
-    /// Whose token it is, if it was found valid before.
+    /// The owner of the token, if it was found valid before.
     pub fn remembered(&self, presented: &Presented) -> Option<Arc<Actor>> {
         let valid = self.valid.get(&presented.hash)?;
         let is_current = self.now() < valid.expires_at.saturating_add(TOLERANCE_S)
@@ -182,7 +182,7 @@ impl Verifier {
         is_current.then_some(valid.actor)
     }
 
-    /// Whose token it is, after checking everything about it.
+    /// The owner of the token, after checking everything about it.
     pub fn verify(&self, presented: &Presented) -> Result<Arc<Actor>, Refused> {
         let (key, claims) = self.signed_claims(presented.token)?;
         let (id, issued_at, expires_at) = (claims.jti.as_str().into(), claims.iat, claims.exp);
@@ -206,7 +206,7 @@ impl Verifier {
         self.revocations.read().expect(UNPOISONED).cover(&marks)
     }
 
-    /// With the id of the key that signed them.
+    /// The claims, with the id of the key that signed them.
     fn signed_claims(&self, token: &str) -> Result<(Arc<str>, Claims), Refused> {
         if token.len() > MAX_TOKEN_BYTES || token.bytes().filter(|byte| *byte == b'.').count() != 2 {
             return Err(Refused::Malformed);

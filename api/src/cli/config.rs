@@ -13,7 +13,7 @@ const HEAD: &str = "\
 # is one number with a unit (ms, s, m, h, d), such as \"250ms\" or \"1.5s\"; a size is one, too (B, KiB, MiB, GiB,
 # TiB), such as \"64MiB\".
 ";
-/// Where a sentence is broken.
+/// The width at which a sentence is wrapped.
 const WIDTH: usize = 100;
 
 #[derive(Debug, clap::Args)]

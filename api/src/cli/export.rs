@@ -18,7 +18,7 @@ use crate::event_line;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Only events of these types, such as OrderPlaced,OrderShipped. With --raw: the names that are stored.
+    /// Only events of these types, such as OrderPlaced,OrderShipped. With --raw, these are the names that are stored.
     #[arg(long, value_delimiter = ',', value_name = "A,B")]
     pub types: Vec<String>,
     /// Only this stream, such as stock/TEA-1.
@@ -78,7 +78,7 @@ pub async fn run(args: &Args, database_url: &str) -> Result<u64, ExportError> {
     let log = Log::new(daybook_migrations::pool(options, 1, Duration::from_secs(10)));
     let selection = Selection {
         after: Position(args.after),
-        // Without an end, an export of a busy log would chase it.
+        // Without an end, an export of a busy log might never end.
         until: Some(args.until.map_or(log.head().await?, Position)),
         types: args.types(),
         stream: args.stream.clone().map(|stream| (stream.kind, stream.id)),

@@ -24,7 +24,7 @@ impl Part {
     pub const DEFAULT: [Self; 4] = [Self::Api, Self::Relay, Self::Projections, Self::Reactor];
 }
 
-/// At least one of them.
+/// The rule that there is at least one of them.
 pub fn some() -> Rule<Vec<Part>> {
     that_is(
         format!("one or more of {}, as a list or as text with commas", Part::WORDS.join(", ")),

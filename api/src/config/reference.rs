@@ -23,7 +23,7 @@ pub struct Known {
 }
 
 impl Known {
-    /// As `daybook.toml` has it, with the group in front.
+    /// Its name in `daybook.toml`, with the group in front.
     pub fn path(&self) -> String {
         match self.group {
             Some(group) => format!("{group}.{}", self.setting.name),
@@ -31,7 +31,7 @@ impl Known {
         }
     }
 
-    /// As the environment has it.
+    /// Its name in the environment.
     pub fn variable(&self) -> String {
         variable(&self.path())
     }

@@ -97,7 +97,7 @@ pub fn json(body: &impl Serialize) -> HttpResponse {
     HttpResponse::Ok().insert_header(JSON).body(written(body))
 }
 
-/// The same for everybody.
+/// An answer that is the same for every caller.
 pub fn public(body: &impl Serialize) -> HttpResponse {
     let mut response = json(body);
     response.headers_mut().insert(PUBLIC.0, PUBLIC.1);

@@ -36,7 +36,7 @@ pub trait InPath: DeserializeOwned + 'static {
     /// `None`: the path names nothing.
     fn schema() -> Option<RefOr<Schema>>;
 
-    /// As the audit trail names it.
+    /// Its name in the audit.
     fn target(&self) -> String;
 }
 

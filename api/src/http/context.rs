@@ -42,7 +42,7 @@ pub struct RequestContext {
 /// The context that `gate` left with the request.
 ///
 /// # Panics
-/// On a route that is not behind `gate`.
+/// It panics on a route that is not behind `gate`.
 pub fn of(request: &HttpRequest) -> Rc<RequestContext> {
     request.extensions().get::<Rc<RequestContext>>().expect("every route is behind the gate").clone()
 }
@@ -98,7 +98,7 @@ fn new_traceparent() -> String {
     format!("00-{}-{:016x}-01", trace.simple(), parent.max(1))
 }
 
-/// Until when the caller waits: as long as they say, within bounds.
+/// The time until which the caller waits: as long as it says, within bounds.
 pub fn deadline(
     headers: &HeaderMap,
     now: Instant,
@@ -170,7 +170,7 @@ fn unquote(quoted: &str) -> Option<String> {
     }
 }
 
-/// From which position on a query must see the log.
+/// The position that a query must have seen at least.
 pub fn min_position(headers: &HeaderMap) -> Result<Option<Position>, Problem> {
     let Some(text) = single(headers, &DAYBOOK_MIN_POSITION)? else { return Ok(None) };
     match text.parse::<i64>() {

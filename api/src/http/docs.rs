@@ -31,7 +31,7 @@ impl Documents {
         Self { openapi: openapi.into(), page: render(&value) }
     }
 
-    /// Those of the listener that the request came to.
+    /// The documents of the listener that the request came to.
     pub fn of(request: &HttpRequest) -> &Self {
         request.app_data::<web::Data<Self>>().expect("every listener has its documents")
     }

@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{app::App, audit, metrics};
 
-/// For an answer that is not a page.
+/// The policy for an answer that is not a page.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
 const NOSNIFF: (HeaderName, HeaderValue) =
     (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));

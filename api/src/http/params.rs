@@ -41,12 +41,12 @@ pub struct AsOf(pub Option<Moment>);
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct AsOfParameters {
-    /// As it was at this time, RFC 3339: what was recorded then or before. Of a time that is still to come:
-    /// as it is now. 404 if there was nothing yet.
+    /// Show it as it was at this time (RFC 3339): what was recorded then or before. For a time in the future it is
+    /// shown as it is now. The answer is 404 if there was nothing yet.
     #[param(value_type = Option<DateTime<Utc>>)]
     as_of: Option<Time>,
-    /// As it was when the log had come to this position, such as a `Daybook-Position`. One that the log has
-    /// not come to is 400.
+    /// Show it as it was when the log had come to this position, such as a `Daybook-Position`. The answer is 400 if
+    /// the log has not come to it yet.
     #[param(value_type = Option<i64>, minimum = 0)]
     as_of_position: Option<Place>,
 }

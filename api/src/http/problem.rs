@@ -45,7 +45,7 @@ pub struct FieldError {
     pub detail: String,
 }
 
-/// As it is sent.
+/// A problem as it is sent.
 #[derive(Serialize)]
 struct Document<'a> {
     r#type: String,
@@ -91,7 +91,7 @@ impl Problem {
         Self { code: code.into(), detail: detail.into(), errors: vec![], headers: vec![], closes: false }
     }
 
-    /// With what its page says it means.
+    /// A problem whose text is what its page says that it means.
     pub fn usual(code: impl Into<Code>) -> Self {
         let code = code.into();
         Self::new(code, code.meaning())

@@ -310,7 +310,7 @@ pub fn serve(routes: Vec<Route>, app: &mut ServiceConfig) {
     }
 }
 
-/// For whatever path nothing is registered.
+/// The answer for every path that has no route.
 pub async fn nothing_here() -> Answer {
     Err(Problem::not_found())
 }

@@ -62,7 +62,7 @@ impl<V> Kept<V> {
 pub struct Page<V> {
     pub data: Vec<V>,
     pub has_more: bool,
-    /// To be sent as `after`.
+    /// Send this as `after` to get the next page.
     pub next: Option<String>,
 }
 

@@ -30,7 +30,7 @@ pub struct Part {
 pub struct History {
     pub data: Vec<Change>,
     pub has_more: bool,
-    /// To be sent as `after`.
+    /// Send this as `after` to get the next page.
     pub next: Option<String>,
 }
 
@@ -46,7 +46,7 @@ pub struct Change {
     /// The subject of the person or program that did it.
     pub who: Option<String>,
     pub request_id: Option<String>,
-    /// As they said, if they did.
+    /// The reason that was given, if there was one.
     pub why: Option<String>,
     /// The rest of the event; personal data is left out.
     #[schema(value_type = Object)]

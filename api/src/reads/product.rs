@@ -33,9 +33,9 @@ pub struct Product {
     pub sku: String,
     pub name: ProductName,
     pub description: Description,
-    /// In the currency that it was created with.
+    /// The price in the currency that it was created with.
     pub price: Price,
-    /// In every currency that it has a price in.
+    /// The prices in every currency that it has a price in.
     pub prices: Vec<Price>,
     pub status: ProductStatus,
     pub external_id: Option<ExternalId>,

@@ -30,7 +30,7 @@ pub(super) struct Head {
 pub struct Writer {
     options: PgConnectOptions,
     session: Option<Session>,
-    /// After our last append; none if that isn't certain.
+    /// The head of the log after our last append; `None` if it isn't certain.
     known_head: Option<Head>,
     append_timeout: Duration,
     resolve_timeout: Duration,
@@ -87,7 +87,7 @@ impl Writer {
             }
             Ok(Ok(Called::Outdated)) => Ended::Outdated(batch),
             Ok(Err(error)) => match classify(&error) {
-                // Under the lock it will be found out which command is to blame.
+                // Deciding again under the lock finds out which command is the cause.
                 ErrorClass::Data | ErrorClass::Conflict => Ended::Outdated(batch),
                 ErrorClass::Busy => {
                     tracing::warn!(%error, "the database is busy, a batch was turned away");

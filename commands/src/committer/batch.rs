@@ -23,7 +23,7 @@ pub struct Batch {
     pub epoch: Epoch,
     /// Streams that are due for a snapshot at its end.
     pub due: HashSet<StreamId>,
-    /// To be written when it is durable.
+    /// Snapshots to be written when the batch is durable.
     pub snapshots: Vec<Snapshot>,
 }
 

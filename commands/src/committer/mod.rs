@@ -60,9 +60,9 @@ pub(crate) struct Committer {
     epoch: Epoch,
     /// Decided, and next to be appended.
     ahead: Batch,
-    /// To be decided (again), before anything from the queue.
+    /// Commands to be decided (again), before any from the queue.
     again: VecDeque<Submission>,
-    /// Waiting for streams.
+    /// Commands that wait for streams.
     waiting: Vec<Submission>,
     wanted: HashMap<StreamId, Wanted>,
     loading: Option<BoxFuture<'static, (Epoch, Loaded)>>,
@@ -103,7 +103,7 @@ impl Committer {
         }
     }
 
-    /// Until the queue is closed and everybody has their answer.
+    /// Runs until the queue is closed and every command is answered.
     async fn run(mut self) {
         let mut arrived = Vec::new();
         let mut closed = false;

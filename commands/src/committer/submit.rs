@@ -41,7 +41,7 @@ pub const ANY_REFUSAL: &[Code] = &[
 /// What a command is counted as at least, bytes.
 const BASE_SIZE: usize = 512;
 
-/// The way in, for everybody. Cheap to clone.
+/// The way in, for all callers. It is cheap to clone.
 #[derive(Clone)]
 pub struct Commands {
     queue: Arc<Queue>,

@@ -29,7 +29,7 @@ pub enum ExternalIdUse {
 
 #[derive(Debug, Clone)]
 pub enum Command {
-    /// By the id of the thing that is created.
+    /// Takes it for the thing whose id is `by`.
     Take { by: String },
 }
 

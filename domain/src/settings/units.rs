@@ -84,12 +84,12 @@ impl Size {
         Self(count << 40)
     }
 
-    /// In bytes.
+    /// The size in bytes.
     pub const fn get(self) -> u64 {
         self.0
     }
 
-    /// In bytes, for what is kept in memory.
+    /// The size in bytes, for what is kept in memory.
     pub fn in_memory(self) -> usize {
         usize::try_from(self.0).unwrap_or(usize::MAX)
     }

@@ -60,7 +60,7 @@ impl Batch {
         batch
     }
 
-    /// In the order of the statement's parameters.
+    /// Binds the batch in the order of the statement's parameters.
     pub fn bind(self, mut query: Query<'_, Postgres, PgArguments>) -> Query<'_, Postgres, PgArguments> {
         query = query.bind(self.ids).bind(self.versions).bind(self.positions);
         for column in self.columns {

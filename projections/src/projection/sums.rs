@@ -30,7 +30,7 @@ impl SumsTable {
         self.shape.keys.join(", ")
     }
 
-    /// Without the index of its key. Sums have no limit, so that none can stop a projection.
+    /// Creates the table without the index of its key. Sums have no limit, so that none can stop a projection.
     pub fn create(&self) -> String {
         let keys: String =
             self.shape.keys.iter().map(|key| format!("{key} text COLLATE \"C\" NOT NULL, ")).collect();

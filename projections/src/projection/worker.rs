@@ -163,7 +163,7 @@ impl Worker for PartitionWorker {
         )
     }
 
-    /// As long as the generations are these.
+    /// Works as long as the generations are these.
     async fn run(&self, duty: &Duty) {
         let Projecting { background, definition, .. } = &self.projecting;
         let lease = format!("projection/{}/{}", definition.name, self.index);
@@ -200,7 +200,7 @@ impl PartitionWorker {
                 .await;
         });
         join_all(subscribers.collect::<Vec<_>>()).await;
-        // Without any, there is nothing to do until the generations are others.
+        // If there are none, there is nothing to do until the generations change.
         duty.stop().cancelled().await;
     }
 }

@@ -28,7 +28,7 @@ struct Found {
     what: &'static str,
     differences: i64,
     first_difference: Option<String>,
-    /// Where to go on; `None` at the end of the pass.
+    /// The place to go on at; `None` at the end of the pass.
     next: Option<Place>,
 }
 

@@ -55,7 +55,7 @@ impl Queries {
         self.in_time(M::NAME, asked, answers).await
     }
 
-    /// By one statement, in the order of `ids`.
+    /// Reads by one statement, in the order of `ids`.
     async fn read_keys<M, T, E, F>(
         &self,
         ids: &[&str],

@@ -18,7 +18,7 @@ pub struct Asked {
     pub deadline: Instant,
     /// Name of what is made of the rows: one name always means one type of answer.
     pub read: &'static str,
-    /// For whom it is made.
+    /// The callers that it is made for.
     pub audience: Audience,
 }
 

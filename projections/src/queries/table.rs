@@ -23,7 +23,7 @@ pub(super) struct Table<'a, M> {
 /// What one statement saw.
 pub(super) struct Read<R> {
     pub at: ReadAt,
-    /// In the order of the statement; `None` where an outer join found none.
+    /// The rows in the order of the statement; `None` where an outer join found none.
     pub rows: Vec<Option<Stored<R>>>,
 }
 

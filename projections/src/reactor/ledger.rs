@@ -125,7 +125,7 @@ impl Handler for Ledger {
             }
         }
         let proposed = !events.is_empty();
-        // On the disk before anything is done about it: else a crash would forget what was done.
+        // An effect is on the disk before it is performed; otherwise a crash could forget that it was performed.
         let (session, connect) = if proposed {
             (&self.durable, &background.connect)
         } else {

@@ -26,7 +26,7 @@ use crate::{
 /// The wait after the first failure; it doubles with each further one.
 const FIRST_RETRY: Duration = Duration::from_secs(5);
 const LONGEST_RETRY: Duration = Duration::from_secs(600);
-/// For how long after its time limit an effect stays claimed, so that marking it has time.
+/// How long after its time limit an effect stays claimed, so that there is time to mark it.
 const CLAIM_MARGIN: Duration = Duration::from_secs(5);
 /// How often a mark is tried before the claim is left to run out.
 const MARK_ATTEMPTS: u32 = 5;
@@ -124,7 +124,7 @@ impl Performing {
     async fn claim(&self) -> Result<Option<Claim>, sqlx::Error> {
         // A row of a newer release is left to that release.
         let claimed_for = self.background.settings.effects.timeout.get() + CLAIM_MARGIN;
-        // By ctid, because as a join the planner may read the whole ledger.
+        // Rows are named by ctid, because for a join the planner may read the whole ledger.
         sqlx::query_as(
             "UPDATE effects SET attempts = attempts + 1,
                     due_at = clock_timestamp() + $1 * interval '1 second'

@@ -11,7 +11,7 @@ use super::definition::{ReadModel, Tally};
 /// every other.
 pub trait List: Debug + Send + Sync {
     type Model: ReadModel;
-    /// By columns that together no two rows share.
+    /// The columns that the rows are ordered by. No two rows have the same values in all of them.
     const ORDER: &'static str;
 
     /// 1–100.

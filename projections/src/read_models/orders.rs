@@ -45,7 +45,7 @@ pub struct Row {
     pub cancel_reason: Option<Reason>,
     pub placed_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
-    /// By which orders are listed: never two the same.
+    /// Orders are listed by this position; no two orders have the same.
     pub placed_position: Position,
     pub version: i64,
 }

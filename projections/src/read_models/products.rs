@@ -23,9 +23,9 @@ pub struct Row {
     pub sku: String,
     pub name: ProductName,
     pub description: Description,
-    /// In the currency that the product was created with.
+    /// The price in the currency that the product was created with.
     pub price: Price,
-    /// By ISO 4217 code, `price` among them.
+    /// The prices by ISO 4217 code, `price` among them.
     pub prices: BTreeMap<String, Price>,
     pub status: Status,
     #[serde(default, skip_serializing_if = "Option::is_none")]

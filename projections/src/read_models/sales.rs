@@ -40,7 +40,7 @@ pub struct Row {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sold {
     pub pieces: i64,
-    /// In minor units.
+    /// The amount in minor units.
     pub amount: i128,
 }
 
@@ -60,7 +60,7 @@ pub struct Filter {
     pub from: NaiveDate,
     /// The last day.
     pub to: NaiveDate,
-    /// In their order, each once.
+    /// The dimensions in their order, each once.
     by: Vec<Dimension>,
     /// 1–1,000.
     limit: u16,
@@ -83,7 +83,7 @@ pub struct Group {
 pub struct Figures {
     pub orders: i128,
     pub pieces: i128,
-    /// In minor units; `None` without a currency.
+    /// The amount in minor units; `None` without a currency.
     pub amount: Option<i128>,
 }
 
@@ -142,7 +142,7 @@ fn placed(placement: &Placement, record: &Record) -> Row {
     Row { day, currency: placement.currency, products, cancelled: false }
 }
 
-/// As it is a part of a key: days sort as their texts do.
+/// The day as it is a part of a key: days sort as their texts do.
 fn day(day: NaiveDate) -> String {
     day.format("%Y-%m-%d").to_string()
 }

@@ -67,7 +67,7 @@ impl Contribution {
         self.0.iter().map(|(k, sums)| size_of::<(Key, Sums)>() + key(k) + size_of_val(sums.as_slice())).sum()
     }
 
-    /// As it is stored with a row: JSON, for each key an array of its parts and then its numbers.
+    /// The contribution as it is stored with a row: JSON, for each key an array of its parts and then its numbers.
     pub fn text(&self) -> String {
         let parts: Vec<Vec<String>> = self
             .0

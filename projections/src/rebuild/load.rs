@@ -212,7 +212,7 @@ struct TableRows {
     definition: &'static Definition,
     current: Option<Stream>,
     piece: Piece,
-    /// By partition.
+    /// The proofs by partition.
     proofs: Vec<Proof>,
 }
 

@@ -12,9 +12,9 @@ use uuid::Uuid;
 const SIGNATURE: &[u8] = b"PGCOPY\n\xff\r\n\0";
 /// After it come the flags and the length of an extension, of which there is none: 32 zero bits each.
 const HEADER_BYTES: usize = SIGNATURE.len() + 8;
-/// Instead of a number of fields.
+/// Marks the end; it is written in place of a number of fields.
 const TRAILER: i16 = -1;
-/// Instead of a length.
+/// Marks NULL; it is written in place of a length.
 const NULL: i32 = -1;
 /// 2000-01-01, from which PostgreSQL counts, µs after 1970-01-01.
 const EPOCH_US: i64 = 946_684_800_000_000;

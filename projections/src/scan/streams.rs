@@ -120,7 +120,7 @@ pub(crate) struct Events<'c> {
 }
 
 impl<'c> Events<'c> {
-    /// Those up to a position. Folds don't look at metadata, so it isn't carried.
+    /// The events up to a position. Folds don't look at metadata, so it isn't read.
     pub async fn of(
         connection: &'c mut PgConnection,
         kind: &str,

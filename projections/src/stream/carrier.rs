@@ -65,10 +65,10 @@ pub(crate) trait Cargo: Send + Sync {
     /// Bodies above this are left out.
     fn max_body_bytes(&self) -> usize;
 
-    /// Where to go on in a stream whose last message doesn't say.
+    /// The place to go on at in a stream whose last message doesn't say it.
     async fn resume(&self, background: &Background, ending: Ending) -> Result<Resume, Failure>;
 
-    /// For how long its checkpoint may stay behind the stream.
+    /// How long its checkpoint may stay behind the stream.
     fn checkpoint_interval(&self) -> Duration;
 
     /// Moves the checkpoint. `from` is where this put it last; `None`, if carrying has only begun.
@@ -322,7 +322,7 @@ impl<C: Cargo> Carrier<'_, C> {
             headers.insert(NATS_MESSAGE_ID, record.event_id.to_string());
             headers.insert(NATS_EXPECTED_LAST_SEQUENCE, published.sequence.to_string());
             headers.insert(POSITION, record.position.to_string());
-            // Not of the first: a server that was started again has forgotten the id of an old message.
+            // The first message names none: a server that was started again has forgotten the ids of old messages.
             if let Some(event_id) = in_front.replace(record.event_id.to_string()) {
                 headers.insert(NATS_EXPECTED_LAST_MESSAGE_ID, event_id);
             }

@@ -71,7 +71,7 @@ impl Cargo for Relay {
         REPORT_INTERVAL
     }
 
-    /// Only tells: where the relay goes on is said by the stream.
+    /// This is for operators only: the stream itself says where the relay goes on.
     async fn reach(&self, background: &Background, _: Option<End>, to: End) -> Result<(), Failure> {
         sqlx::query(
             "INSERT INTO checkpoints (name, generation, position) VALUES ($1, 0, $2)

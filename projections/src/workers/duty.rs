@@ -31,11 +31,11 @@ pub struct Duty {
 pub struct Rounds<'a> {
     duty: &'a Duty,
     pauses: Pauses,
-    /// Failures that are not worth a word.
+    /// How many failures in a row are not logged.
     quiet: u32,
     /// Failures in a row.
     failures: AtomicU32,
-    /// As its journal has it.
+    /// Whether it is failing, as its journal says.
     is_failing: AtomicBool,
 }
 

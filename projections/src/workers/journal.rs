@@ -88,7 +88,7 @@ impl Journals {
         self.all().retain(|open| !Arc::ptr_eq(open, journal));
     }
 
-    /// By name.
+    /// The states of all workers, in the order of their names.
     pub fn statuses(&self) -> Vec<WorkerStatus> {
         let mut statuses: Vec<_> = self.all().iter().map(|journal| journal.status()).collect();
         statuses.sort_by(|a, b| a.about.name.cmp(&b.about.name));

@@ -38,7 +38,7 @@ pub enum Answer {
         body: Value,
         /// It was done before, by a command with the same key.
         replayed: bool,
-        /// For a query that must see it.
+        /// The position for a query that must see what the command did.
         position: Option<String>,
     },
     Refused(Refusal),

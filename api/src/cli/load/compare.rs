@@ -47,7 +47,7 @@ impl Money {
     }
 }
 
-/// In words; none if the order is the invoice's, in whatever order its lines are.
+/// The differences in words; none if the order is the invoice's, in whatever order its lines are.
 pub fn order_differences(meant: &Order, there: &OrderThere) -> Vec<String> {
     let mut differences = Vec::new();
     let customer = meant.customer.as_ref().map(|customer| customer.as_str());
@@ -68,7 +68,7 @@ pub fn order_differences(meant: &Order, there: &OrderThere) -> Vec<String> {
     differences
 }
 
-/// In words; none if the catalogue's product has the file's name and price.
+/// The differences in words; none if the catalogue's product has the file's name and price.
 pub fn product_differences(meant: &Product, there: &ProductThere) -> Vec<String> {
     let mut differences = Vec::new();
     if there.name != meant.name.as_str() {

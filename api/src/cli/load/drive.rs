@@ -50,7 +50,7 @@ async fn count(
     Ok(())
 }
 
-/// On stderr; nothing is drawn if that is not a terminal.
+/// A progress bar on stderr; nothing is drawn if that is not a terminal.
 fn progress_bar(length: usize) -> ProgressBar {
     let style = ProgressStyle::with_template("{msg:9} {wide_bar} {pos}/{len} {per_sec} eta {eta}")
         .expect("the template is valid");

@@ -12,7 +12,7 @@ use super::{
     plan::{Order, Plan, Product},
 };
 
-/// As many orders as the API gives at once.
+/// How many orders a page has: as many as the API gives at once.
 const PAGE: &str = "100";
 /// How many pages are looked through: a million orders.
 const MAX_PAGES: u32 = 10_000;

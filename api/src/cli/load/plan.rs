@@ -35,9 +35,9 @@ pub use line::Decimal;
 
 #[derive(Debug)]
 pub struct Plan {
-    /// By SKU.
+    /// The products in the order of their SKUs.
     pub products: Vec<Product>,
-    /// In the file's order.
+    /// The orders in the order of the file.
     pub orders: Vec<Order>,
     /// Rows that are not meant for a catalogue, by why.
     pub unmapped: BTreeMap<Unmapped, u64>,
@@ -65,7 +65,7 @@ pub struct Order {
     pub invoice: ExternalId,
     pub customer: Option<CustomerId>,
     pub country: String,
-    /// As in the file: local time without a zone.
+    /// The time as it is in the file: local time without a zone.
     pub invoice_date: String,
     pub lines: Vec<Line>,
     /// Pence.

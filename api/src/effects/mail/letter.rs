@@ -16,7 +16,7 @@ const WIDTH: usize = 72;
 const INDENT: usize = 10;
 
 pub struct Letter {
-    /// To whom, if anyone.
+    /// The address to write to, if there is one.
     pub contact: Option<Sealed>,
     pub subject: String,
     /// Everything but the salutation.

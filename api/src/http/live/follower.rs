@@ -22,7 +22,7 @@ const GATHER: Duration = Duration::from_millis(50);
 /// How often it is asked whether the token is still good.
 const CHECK_TOKEN_EVERY: Duration = Duration::from_millis(500);
 const LOOK_TIMEOUT: Duration = Duration::from_secs(5);
-/// After the log could not be read.
+/// The pause after the log could not be read.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(1);
 /// A client whose filter lets nothing through is told its position once in so many places, so that it
 /// doesn't read them again after it reconnects.
@@ -34,7 +34,7 @@ pub struct Follower {
     /// What is to be looked for next; its limit is how many events the client still wants.
     selection: Selection,
     page: vec::IntoIter<Record>,
-    /// Where the client would come back to.
+    /// The position that the client would go on from if it reconnected.
     told: Position,
     stage: Stage,
     head: watch::Receiver<Position>,
@@ -176,7 +176,7 @@ impl Follower {
         Ok(())
     }
 
-    /// Until there is something to do or to find out.
+    /// Waits until there is something to do or to find out.
     async fn wait(&mut self) {
         let mut until = self.check_token_at.min(self.speak_at);
         if self.behind {

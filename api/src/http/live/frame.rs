@@ -6,7 +6,7 @@ use daybook_domain::{Position, Record, published::publish};
 /// How long a client waits before it comes back.
 const RETRY_MS: u32 = 2_000;
 
-/// Before everything else; it also makes the head of the answer leave at once.
+/// Sent before everything else; it also makes the server send the head of the answer at once.
 pub fn greeting() -> Bytes {
     format!("retry: {RETRY_MS}\n: events follow as they are appended\n\n").into()
 }

@@ -20,7 +20,7 @@ fn content(code: Code) -> String {
     )
 }
 
-/// As much of Markdown as the pages use: headings, paragraphs and `code`. All else is text.
+/// Renders as much of Markdown as the pages use: headings, paragraphs and `code`. All else is text.
 fn render(markdown: &str) -> String {
     let block = |block: &str| match block.strip_prefix("## ") {
         Some(heading) => format!("<h2>{}</h2>", docs::prose(heading)),

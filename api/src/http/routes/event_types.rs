@@ -17,7 +17,7 @@ pub struct View {
 /// A type of event.
 #[derive(Serialize, ToSchema)]
 pub struct EventType {
-    /// As in the `type` of an event.
+    /// The name, as in the `type` of an event.
     r#type: &'static str,
     /// Its name for webhooks; absent if they don't carry it.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -82,7 +82,7 @@ pub struct View<'a> {
     #[schema(value_type = Vec<Event>)]
     data: Vec<Published<'a>>,
     has_more: bool,
-    /// To be sent as `after`.
+    /// Send this as `after` to get the next page.
     next: Option<String>,
 }
 

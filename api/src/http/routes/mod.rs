@@ -12,7 +12,7 @@ pub mod stock;
 
 use super::route::Route;
 
-/// The API's.
+/// The routes of the API's listener.
 pub fn api() -> Vec<Route> {
     [
         products::routes(),
@@ -26,12 +26,12 @@ pub fn api() -> Vec<Route> {
     .concat_all()
 }
 
-/// The operators'.
+/// The routes of the operators' listener.
 pub fn admin() -> Vec<Route> {
     [admin::routes(), pages()].concat_all()
 }
 
-/// Those of programs that watch over this process.
+/// The routes of the listener for programs that watch over this process.
 pub fn telemetry() -> Vec<Route> {
     [probes::routes(), probes::metrics()].concat_all()
 }

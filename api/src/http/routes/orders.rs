@@ -69,7 +69,7 @@ pub struct PlaceOrder {
 pub struct Line {
     sku: Sku,
     quantity: Quantity,
-    /// Without it: the catalogue's.
+    /// The price of a piece. If it is not given, the catalogue's price is used.
     unit_price: Option<Price>,
 }
 
@@ -84,7 +84,7 @@ pub struct Cancel {
 #[serde(deny_unknown_fields)]
 #[schema(as = ShipOrder)]
 pub struct Ship {
-    /// Without it: all that is left.
+    /// What is shipped. If it is not given, all that is left is shipped.
     lines: Option<Vec<ShipLine>>,
     tracking: Option<Reference>,
 }
@@ -115,7 +115,7 @@ pub struct Page {
 pub struct OrderReceipt {
     id: OrderId,
     status: OrderStatus,
-    /// Also in `ETag`.
+    /// The version, which is also in `ETag`.
     version: i64,
     lines: Vec<OrderReceiptLine>,
     total: Money,

@@ -86,7 +86,7 @@ pub struct Page {
 pub struct ProductReceipt {
     id: Sku,
     sku: Sku,
-    /// Also in `ETag`.
+    /// The version, which is also in `ETag`.
     version: i64,
     /// A place in the log, also in `Daybook-Position`.
     position: i64,

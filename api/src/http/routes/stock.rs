@@ -60,7 +60,7 @@ pub struct StockReceipt {
     allocated: i64,
     /// What can still be promised.
     available: i64,
-    /// Also in `ETag`.
+    /// The version, which is also in `ETag`.
     version: i64,
     /// A place in the log, also in `Daybook-Position`.
     position: i64,

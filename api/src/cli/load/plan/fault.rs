@@ -8,7 +8,7 @@ use super::super::rows::Row;
 pub struct Fault {
     pub line: usize,
     pub column: &'static str,
-    /// As in the file.
+    /// The value as it is in the file.
     pub value: String,
     /// Continues a sentence that begins with the value.
     problem: String,

@@ -129,7 +129,7 @@ fn tidy(description: &str) -> Option<ProductName> {
 struct Number<'a> {
     is_negative: bool,
     whole: &'a str,
-    /// Without zeros at the end.
+    /// The decimals, without zeros at the end.
     decimals: &'a str,
 }
 
