@@ -12,3 +12,5 @@ mod faults;
 mod http;
 #[path = "suite/tidy.rs"]
 mod tidy;
+#[path = "suite/walkthrough.rs"]
+mod walkthrough;
