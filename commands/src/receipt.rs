@@ -95,8 +95,11 @@ fn fingerprint(name: &str, request: &impl Serialize) -> Fingerprint {
     Sha256::new().chain_update(name).chain_update([0]).chain_update(request).finalize().into()
 }
 
+/// Without formatting each byte, because the committer does this for every command that has a key.
 fn hexadecimal(fingerprint: Fingerprint) -> String {
-    fingerprint.iter().map(|byte| format!("{byte:02x}")).collect()
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digits = fingerprint.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    digits.map(|digit| char::from(DIGITS[usize::from(digit)])).collect()
 }
 
 #[cfg(test)]
