@@ -25,7 +25,7 @@ use crate::{
 pub struct TestApp {
     pub config: Config,
     pub clock: ManualClock,
-    /// Nobody in particular, at the API.
+    /// A client of the API that sends no token.
     pub anonymous: Client,
     pub telemetry: Client,
     admin: Client,
@@ -104,7 +104,7 @@ impl TestApp {
         self.key.mint(&self.config.tokens.issuer, &self.config.tokens.audience, now, &grant)
     }
 
-    /// Somebody who has this role, called by its name.
+    /// A client whose token has this role, and the role's name as its subject.
     pub fn by(&self, role: Role) -> Client {
         self.anonymous.with_token(self.token(role.as_str(), &[role]))
     }
@@ -128,7 +128,7 @@ impl TestApp {
         self.admin.with_token(self.token("operator", &[Role::Operator]))
     }
 
-    /// Nobody in particular, at the admin listener.
+    /// A client of the admin listener that sends no token.
     pub fn admin(&self) -> &Client {
         &self.admin
     }
@@ -191,7 +191,7 @@ pub const BEHIND: &str = "
                AND position < (SELECT coalesce(max(position), 0) FROM events))
          + (SELECT count(*) FROM effects WHERE state = 'pending')";
 
-/// Of the broker that `./dev test` started.
+/// The address of the broker that `./dev test` started.
 fn nats_url() -> String {
     let url = std::env::var("TEST_NATS_URL");
     url.expect("no nats-server to test with (TEST_NATS_URL is not set): run ./dev test")

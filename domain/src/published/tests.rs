@@ -93,7 +93,7 @@ fn every_public_type_has_a_line_of_each_of_its_versions() {
     }
 }
 
-/// Whoever adds an event decides whether others are told.
+/// A new event must either be published or be named here as one that is not.
 #[test]
 fn every_stored_event_is_public_or_is_named_as_one_that_is_not() {
     let is_public = |kind: &str, name: &str| {

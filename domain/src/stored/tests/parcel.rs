@@ -141,7 +141,7 @@ fn a_golden_file_with_a_past_is_complete() {
     assert_eq!(written_differently(&lines, &parcels()), NOTHING);
 }
 
-/// Whoever adds an event, or a version of one, without its line is told which.
+/// A new event, or a new version of one, needs a line in the golden file; the failure names the missing one.
 #[test]
 fn a_line_that_is_missing_from_a_golden_file_is_noticed() {
     let names =
