@@ -6,11 +6,12 @@
 //!
 //! Touches arrive as notifications, in the order of commits. While no connection listens the cache is off.
 
+mod touches;
+
 use std::{
     any::Any,
-    collections::{HashMap, VecDeque},
+    collections::HashMap,
     hash::{Hash, Hasher},
-    mem,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -22,10 +23,8 @@ use daybook_domain::Position;
 use sqlx::PgExecutor;
 use tokio::sync::watch;
 
+use self::touches::Touches;
 use crate::{metrics, notices::Keys, read_models::READ_MODELS};
-
-/// How many touched keys of a read model are remembered.
-const MAX_TOUCHES: usize = 65_536;
 
 pub(crate) struct Cache {
     entries: moka::sync::Cache<Key, Entry>,
@@ -102,63 +101,6 @@ pub(crate) struct Live {
     pub model: String,
     pub generation: i32,
     pub positions: Vec<Position>,
-}
-
-/// The latest touches, and from where on they are all known.
-#[derive(Debug, Default)]
-struct Touches {
-    /// How far each partition is.
-    reached: Vec<Position>,
-    by_key: HashMap<String, Position>,
-    in_order: VecDeque<(Position, String)>,
-    newest: Position,
-    /// Touches up to here may have been forgotten.
-    forgotten: Position,
-    /// The kinds of which answers about one row may be kept: few, since reads and audiences are few.
-    /// Whenever this is emptied, a new epoch begins.
-    kinds: Vec<Kind>,
-}
-
-impl Touches {
-    fn add(&mut self, key: String, position: Position) {
-        self.newest = self.newest.max(position);
-        self.by_key.insert(key.clone(), position);
-        self.in_order.push_back((position, key));
-        while self.in_order.len() > MAX_TOUCHES {
-            let Some((position, key)) = self.in_order.pop_front() else { break };
-            self.forgotten = self.forgotten.max(position);
-            if self.by_key.get(&key) == Some(&position) {
-                self.by_key.remove(&key);
-            }
-        }
-    }
-
-    /// The touches of a read model that has reached these positions, before any of its rows is touched.
-    fn from(reached: Vec<Position>) -> Self {
-        // What one partition has touched, another may not have reached.
-        let most = reached.iter().copied().max().unwrap_or(Position::START);
-        Self { reached, newest: most, forgotten: most, ..Self::default() }
-    }
-
-    /// Something was touched, up to `position`, and it is not known what.
-    fn any(&mut self, position: Position) {
-        let newest = self.newest.max(position);
-        *self = Self { reached: mem::take(&mut self.reached), newest, forgotten: newest, ..Self::default() };
-    }
-
-    /// The position that all partitions have reached.
-    fn reached(&self) -> Position {
-        self.reached.iter().copied().min().unwrap_or(Position::START)
-    }
-
-    /// Whether what was read at `position` still shows the row of `key`.
-    fn item_is_current(&self, key: &str, position: Position) -> bool {
-        position >= self.forgotten && self.by_key.get(key).is_none_or(|touched| *touched <= position)
-    }
-
-    fn list_is_current(&self, position: Position) -> bool {
-        self.newest <= position
-    }
 }
 
 impl Live {
@@ -365,7 +307,7 @@ impl Model {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{touches::MAX_TOUCHES, *};
 
     const KIND: Kind = Kind { model: "orders", read: "order.by_id", audience: Audience::Staff };
 
