@@ -6,6 +6,7 @@
 //!
 //! Touches arrive as notifications, in the order of commits. While no connection listens the cache is off.
 
+mod kind;
 mod touches;
 
 use std::{
@@ -23,31 +24,14 @@ use daybook_domain::Position;
 use sqlx::PgExecutor;
 use tokio::sync::watch;
 
+pub use self::kind::Audience;
+pub(crate) use self::kind::Kind;
 use self::touches::Touches;
 use crate::{metrics, notices::Keys, read_models::READ_MODELS};
 
 pub(crate) struct Cache {
     entries: moka::sync::Cache<Key, Entry>,
     models: HashMap<&'static str, Model>,
-}
-
-/// The callers that an answer is made for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Audience {
-    /// Everyone, with or without a token.
-    Public,
-    /// The customer whose thing it is.
-    Owner,
-    /// Those who may read all things of that kind.
-    Staff,
-}
-
-/// What kind of answer: from which read model, to which read, for which audience.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Kind {
-    pub model: &'static str,
-    pub read: &'static str,
-    pub audience: Audience,
 }
 
 /// Which answer.

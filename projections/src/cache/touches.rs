@@ -7,7 +7,7 @@ use std::{
 
 use daybook_domain::Position;
 
-use super::Kind;
+use super::kind::Kind;
 
 /// How many touched keys of a read model are remembered.
 pub(super) const MAX_TOUCHES: usize = 65_536;
