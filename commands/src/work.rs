@@ -101,6 +101,12 @@ impl<'a> Work<'a> {
         Ok(self.look::<D>(id)?.state)
     }
 
+    /// The same, with the stream's sequence.
+    pub fn versioned<D: Decider>(&mut self, id: &str) -> Result<(i64, Arc<D>), Halt> {
+        let Observed { version, state, .. } = self.look::<D>(id)?;
+        Ok((version.sequence, state))
+    }
+
     /// The stream's sequence, 0 if it has no events.
     pub fn version<D: Decider>(&mut self, id: &str) -> Result<i64, Halt> {
         Ok(self.look::<D>(id)?.version.sequence)

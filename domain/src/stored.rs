@@ -35,14 +35,18 @@ pub struct Unreadable {
 /// Takes the outer tag off: `{"OrderConfirmed":{…}}` is stored as name and object.
 pub fn encode<E: Event>(event: &E) -> Stored {
     let name = event.name();
-    let tagged = serde_json::to_string(event).expect("events serialize: string keys, finite numbers");
-    let payload = tagged
+    let mut payload = serde_json::to_string(event).expect("events serialize: string keys, finite numbers");
+    let object = payload
         .strip_prefix("{\"")
         .and_then(|rest| rest.strip_prefix(name))
         .and_then(|rest| rest.strip_prefix("\":"))
         .and_then(|rest| rest.strip_suffix('}'))
         .expect("an event's name() is the serde name of a variant with fields");
-    Stored { name, version: event.version(), payload: payload.to_owned() }
+    // The object stays in the text that was written, so nothing is allocated again.
+    let begin = payload.len() - 1 - object.len();
+    payload.pop();
+    payload.drain(..begin);
+    Stored { name, version: event.version(), payload }
 }
 
 /// Reads a stored event of whatever version was ever written.

@@ -324,10 +324,8 @@ impl<'a> Columns<'a> {
                 columns.key_scopes.push(&key.scope);
                 columns.keys.push(&key.key);
                 columns.key_fingerprints.push(key.stored_fingerprint());
-                columns.key_receipts.push(decided.verdict.as_ref().ok().map(|outcome| {
-                    let receipt = outcome.receipt(key.fingerprint);
-                    serde_json::to_string(&receipt).expect("a receipt serializes: its body is JSON")
-                }));
+                let accepted = decided.verdict.as_ref().ok();
+                columns.key_receipts.push(accepted.map(|verdict| verdict.receipt(key.fingerprint)));
                 columns.key_offsets.push(i64::try_from(event_count).expect("a batch is small"));
             }
         }

@@ -122,7 +122,7 @@ impl Commands {
             let listed = U::REFUSALS.contains(&refusal.code) || ANY_REFUSAL.contains(&refusal.code);
             debug_assert!(listed, "{} is refused with {}, which it doesn't list", U::NAME, refusal.code);
         }
-        ending?.typed()
+        ending?.typed::<U>()
     }
 
     /// Has a command decided, and waits until the answer is durable or the deadline has passed.

@@ -8,27 +8,22 @@ use serde_json::value::RawValue;
 use crate::{
     context::Fingerprint,
     error::{CommandError, Failure, Refusal},
-    receipt::Receipt,
-    use_case::{Done, Outcome, UseCase},
+    receipt,
+    use_case::{Answer, Done, UseCase},
 };
 
 /// The outcome of a use case, without its type.
 pub struct Verdict(Box<dyn AnyOutcome>);
 
 trait AnyOutcome: Any + Send + Sync {
-    fn receipt(&self, fingerprint: Fingerprint) -> Receipt;
-    fn into_any(self: Box<Self>) -> Box<dyn Any + Send>;
+    fn receipt(&self, fingerprint: Fingerprint) -> String;
 }
 
 struct OutcomeOf<U: UseCase>(U::Outcome);
 
 impl<U: UseCase> AnyOutcome for OutcomeOf<U> {
-    fn receipt(&self, fingerprint: Fingerprint) -> Receipt {
-        Receipt::of::<U>(&self.0, fingerprint)
-    }
-
-    fn into_any(self: Box<Self>) -> Box<dyn Any + Send> {
-        Box::new(self.0)
+    fn receipt(&self, fingerprint: Fingerprint) -> String {
+        receipt::written::<U>(&self.0, fingerprint)
     }
 }
 
@@ -37,8 +32,8 @@ impl Verdict {
         Self(Box::new(OutcomeOf::<U>(outcome)))
     }
 
-    /// What is stored under the idempotency key of the request with this fingerprint.
-    pub fn receipt(&self, fingerprint: Fingerprint) -> Receipt {
+    /// What is stored under the idempotency key of the request with this fingerprint, as JSON.
+    pub fn receipt(&self, fingerprint: Fingerprint) -> String {
         self.0.receipt(fingerprint)
     }
 }
@@ -66,12 +61,13 @@ pub fn ending(verdict: Result<Verdict, Refusal>, position: Position) -> Ending {
 }
 
 impl Accepted {
-    /// The answer, in the outcome's own type.
-    pub fn typed<O: Outcome>(self) -> Result<Done<O>, CommandError> {
+    /// The answer to a command of this use case, in the outcome's own type.
+    pub fn typed<U: UseCase>(self) -> Answer<U> {
         let (outcome, replayed) = match self.outcome {
             Accounted::Decided(Verdict(outcome)) => {
-                let outcome = outcome.into_any().downcast::<O>();
-                (*outcome.expect("a use case comes to its own outcome"), false)
+                let outcome: Box<dyn Any> = outcome;
+                let outcome = outcome.downcast::<OutcomeOf<U>>();
+                (outcome.expect("a use case comes to its own outcome").0, false)
             }
             Accounted::Stored(json) => {
                 let outcome = serde_json::from_str(json.get()).map_err(|error| {

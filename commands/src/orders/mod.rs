@@ -72,7 +72,7 @@ fn change(
     work.execute::<Order>(&key, command)?;
     let after = work.state::<Order>(&key)?;
     move_stock(work, id, &before, &after)?;
-    outcome(work, id)
+    outcome(work, id, &key)
 }
 
 /// What the order's change means for the stock that is promised to it.
@@ -82,10 +82,9 @@ fn move_stock(work: &mut Work<'_>, id: OrderId, before: &Order, after: &Order) -
     moves.into_iter().try_for_each(|(sku, command)| work.execute::<Stock>(sku.as_str(), command))
 }
 
-fn outcome(work: &mut Work<'_>, id: OrderId) -> Result<OrderOutcome, Halt> {
-    let key = id.to_string();
-    let version = work.version::<Order>(&key)?;
-    let order = work.state::<Order>(&key)?;
+/// `key` is the id as its stream has it.
+fn outcome(work: &mut Work<'_>, id: OrderId, key: &str) -> Result<OrderOutcome, Halt> {
+    let (version, order) = work.versioned::<Order>(key)?;
     let order = order.details().ok_or_else(|| Halt::Broken("an order that changed exists".into()))?;
     let line = |line: &OpenLine| {
         let total = line.total().ok_or_else(|| Halt::Broken("the total of a placed line fits".into()))?;

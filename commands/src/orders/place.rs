@@ -203,7 +203,7 @@ impl UseCase for PlaceOrder {
             metadata: self.metadata.clone(),
         };
         work.execute::<Order>(&id, Command::Place(Box::new(command)))?;
-        outcome(work, self.id)
+        outcome(work, self.id, &id)
     }
 }
 

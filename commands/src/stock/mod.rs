@@ -53,9 +53,8 @@ fn change(context: &Context, work: &mut Work<'_>, sku: &Sku, command: Command) -
     }
     work.expect_version::<Stock>(id, context.if_match.as_deref())?;
     work.execute::<Stock>(id, command)?;
-    let stock = *work.state::<Stock>(id)?;
-    let version = work.version::<Stock>(id)?;
+    let (version, stock) = work.versioned::<Stock>(id)?;
     let available = stock.available();
-    let Stock { on_hand, held, allocated } = stock;
+    let Stock { on_hand, held, allocated } = *stock;
     Ok(StockOutcome { id: sku.clone(), sku: sku.clone(), on_hand, held, allocated, available, version })
 }
