@@ -4,8 +4,9 @@
 use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, TimeDelta};
-use daybook_api::{
-    Config, Running,
+use daybook::Running;
+use daybook_core::{
+    Config,
     auth::{Grant, SigningKey},
     entropy::{Clock, ManualClock},
     reads::Reads,
@@ -87,7 +88,7 @@ impl TestApp {
         database: Arc<TestDatabase>,
     ) -> Self {
         let key = SigningKey::load(&config).expect("a key is made").expect("it is our own");
-        let started = daybook_api::start(&config, Clock::Manual(clock.clone())).await;
+        let started = daybook::start(&config, Clock::Manual(clock.clone())).await;
         let running = started.unwrap_or_else(|error| panic!("the server does not start: {error}"));
         let base = |address| format!("http://{address}");
         let anonymous = Client::new(running.api.map(base).unwrap_or_default());

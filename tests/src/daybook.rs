@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use daybook_api::{
+use daybook_core::{
     Config,
     auth::{Grant, SigningKey},
     config::Tokens,
@@ -112,8 +112,8 @@ impl Daybook {
             .with("api_listen", api)
             .with("admin_listen", admin)
             .with("telemetry_listen", telemetry)
-            // A line for each request is more than anybody reads here.
-            .with("log.filter", "info,daybook_api::http::observe=off")
+            // A line for each request is more than anybody reads here. The second name is that of release 0.1.
+            .with("log.filter", "info,daybook_http::observe=off,daybook_api::http::observe=off")
     }
 
     /// With this setting, called as in this build's `daybook config`.

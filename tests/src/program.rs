@@ -5,7 +5,7 @@ use std::{
     process::Command,
 };
 
-use daybook_api::config::{former::NAMES, variable};
+use daybook_core::config::{former::NAMES, variable};
 use daybook_domain::settings::{Size, Span};
 
 #[derive(Debug, Clone)]

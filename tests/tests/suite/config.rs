@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use daybook_api::config::{Known, known};
+use daybook_core::config::{Known, known};
 use daybook_domain::settings::{Size, Span};
 use daybook_tests::{Program, server::Folder};
 use serde_json::Value;

@@ -9,15 +9,32 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use daybook_api::http::problem::catalogue;
+use daybook_http::problem::catalogue;
 
-/// Which of our crates may know which: what is decided knows nobody, and the log joins the halves.
+/// Which of our packages may know which, by their folders: what is decided knows no other, the log joins the
+/// halves, and no interface knows another.
 const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("domain", &[]),
     ("migrations", &["domain"]),
     ("commands", &["domain", "migrations"]),
     ("projections", &["domain", "migrations"]),
-    ("api", &["domain", "migrations", "commands", "projections"]),
+    ("api/core", &["domain", "migrations", "commands", "projections"]),
+    ("api/http", &["domain", "migrations", "commands", "projections", "api/core"]),
+    ("api/effects", &["domain", "projections", "api/core"]),
+    ("api/load", &["domain"]),
+    (
+        "api/daybook",
+        &[
+            "domain",
+            "migrations",
+            "commands",
+            "projections",
+            "api/core",
+            "api/http",
+            "api/effects",
+            "api/load",
+        ],
+    ),
 ];
 
 /// What the domain may use of others: values and words, nothing that reads a clock, waits or talks.
@@ -87,11 +104,20 @@ fn rust_files() -> Vec<Source> {
         .collect()
 }
 
+/// The name of the package in a folder.
+fn package(folder: &str) -> String {
+    let manifest: toml::Table = manifest(folder);
+    manifest["package"]["name"].as_str().expect("a name").to_owned()
+}
+
+fn manifest(folder: &str) -> toml::Table {
+    let manifest = fs::read_to_string(root().join(folder).join("Cargo.toml")).expect("a manifest");
+    manifest.parse().expect("valid TOML")
+}
+
 /// Names below `[dependencies]`, those of tests and builds not counted.
-fn dependencies(krate: &str) -> BTreeSet<String> {
-    let manifest = fs::read_to_string(root().join(krate).join("Cargo.toml")).expect("a manifest");
-    let manifest: toml::Table = manifest.parse().expect("valid TOML");
-    manifest["dependencies"].as_table().expect("a table").keys().cloned().collect()
+fn dependencies(folder: &str) -> BTreeSet<String> {
+    manifest(folder)["dependencies"].as_table().expect("a table").keys().cloned().collect()
 }
 
 #[track_caller]
@@ -102,20 +128,22 @@ fn none(what: &str, findings: impl IntoIterator<Item = String>) {
 
 #[test]
 fn crates_know_only_those_below_them() {
-    for (krate, allowed) in MAY_IMPORT {
-        let foreign =
-            |name: &str| name.strip_prefix("daybook").is_some_and(|other| !allowed.contains(&&other[1..]));
-        let named = dependencies(krate).into_iter().filter(|name| foreign(name));
-        none(&format!("{krate} must not know these crates"), named);
-        let mentions = files(krate, ".rs").into_iter().flat_map(|file| {
-            let others = MAY_IMPORT.iter().map(|(other, _)| *other).filter(|other| {
-                other != krate
+    for (folder, allowed) in MAY_IMPORT {
+        let allowed: Vec<String> = allowed.iter().map(|folder| package(folder)).collect();
+        let foreign = |name: &String| name.starts_with("daybook") && !allowed.contains(name);
+        let named = dependencies(folder).into_iter().filter(foreign);
+        none(&format!("{folder} must not know these crates"), named);
+        let mentions = files(folder, ".rs").into_iter().flat_map(|file| {
+            let others = MAY_IMPORT.iter().map(|(other, _)| package(other)).filter(|other| {
+                let used =
+                    [format!("use {}::", other.replace('-', "_")), format!(" {}::", other.replace('-', "_"))];
+                *other != package(folder)
                     && !allowed.contains(other)
-                    && file.text.contains(&format!("daybook_{other}::"))
+                    && used.iter().any(|used| file.text.contains(used))
             });
-            others.map(|other| format!("{}: daybook_{other}", file.path)).collect::<Vec<_>>()
+            others.map(|other| format!("{}: {other}", file.path)).collect::<Vec<_>>()
         });
-        none(&format!("{krate} must not use these crates"), mentions);
+        none(&format!("{folder} must not use these crates"), mentions);
     }
 }
 
@@ -140,7 +168,14 @@ fn crates() -> BTreeMap<String, Vec<Source>> {
 #[test]
 fn files_of_a_crate_never_need_each_other_in_a_circle() {
     let crates = crates();
-    for krate in ["domain/src", "commands/src", "projections/src", "api/src", "tests/src/bin/bench"] {
+    for krate in [
+        "domain/src",
+        "commands/src",
+        "projections/src",
+        "api/core/src",
+        "api/http/src",
+        "tests/src/bin/bench",
+    ] {
         assert!(crates.get(krate).is_some_and(|files| files.len() > 3), "{krate} has files");
     }
     let findings = crates.iter().flat_map(|(krate, sources)| {
@@ -166,10 +201,16 @@ fn the_domain_uses_nothing_that_does_anything() {
 /// carries them, the configuration has the settings of both, and what both have to say is told in one way.
 #[test]
 fn the_halves_meet_only_in_the_wiring() {
-    let homes =
-        ["wiring.rs", "app.rs", "config.rs", "error.rs", "http/answer.rs", "http/problem/catalogue.rs"]
-            .map(|home| format!("api/src/{home}"));
-    let both = rust_files().into_iter().filter(|file| file.path.starts_with("api/src/")).filter(|file| {
+    let homes = [
+        "daybook/src/wiring.rs",
+        "core/src/app.rs",
+        "core/src/config.rs",
+        "http/src/error.rs",
+        "http/src/answer.rs",
+        "http/src/problem/catalogue.rs",
+    ]
+    .map(|home| format!("api/{home}"));
+    let both = files("api", ".rs").into_iter().filter(|file| {
         let text = file.without_tests();
         text.contains("daybook_commands::") && text.contains("daybook_projections::")
     });
@@ -180,27 +221,29 @@ fn the_halves_meet_only_in_the_wiring() {
 /// Reads are for every interface, so each of them is allowed or refused alike everywhere.
 #[test]
 fn reads_know_no_interface() {
-    let marks = ["actix_web", "crate::http", "Problem"];
-    let reads = files("api/src/reads", ".rs");
+    let marks = ["actix_web", "daybook_http", "Problem"];
+    let reads = files("api/core/src/reads", ".rs");
     assert!(reads.len() > 5, "the reads are there");
     let knowing = reads.into_iter().filter(|file| marks.iter().any(|mark| file.text.contains(mark)));
     none("translate in the interface, not in the read", knowing.map(|file| file.path));
 }
 
-/// Whoever may read, and what of it, is decided in `api/src/reads` alone.
+/// Whoever may read, and what of it, is decided in `api/core/src/reads` alone.
 #[test]
 fn no_handler_of_a_read_authorizes() {
     let marks = ["authorize(", ".may(", "Action::"];
-    let handlers = files("api/src/http/routes", ".rs").into_iter().filter(|file| {
+    let handlers = files("api/http/src/routes", ".rs").into_iter().filter(|file| {
         file.text.contains("#[utoipa::path(\n    get,") && marks.iter().any(|mark| file.text.contains(mark))
     });
-    none("make a read with a rule in api/src/reads", handlers.map(|file| file.path));
+    none("make a read with a rule in api/core/src/reads", handlers.map(|file| file.path));
 }
 
 /// One that nobody starts would do nothing, and nobody would see it.
 #[test]
 fn every_worker_stands_in_the_list_of_its_crate() {
-    for (krate, list) in [("projections/src", "projections/src/lib.rs"), ("api/src", "api/src/workers.rs")] {
+    for (krate, list) in
+        [("projections/src", "projections/src/lib.rs"), ("api", "api/daybook/src/workers.rs")]
+    {
         let sources = files(krate, ".rs");
         let list = sources.iter().find(|file| file.path == list).expect("the list");
         let workers: Vec<(&str, &Source)> = sources
@@ -255,7 +298,7 @@ fn stored_payloads_are_read_in_one_place() {
 #[test]
 fn what_leaves_the_house_is_the_public_event() {
     // Behind --raw, for operators; and the effects, whose records are the reactor's.
-    let homes = ["api/src/event_line.rs", "api/src/effects/"];
+    let homes = ["api/core/src/event_line.rs", "api/effects/"];
     let marks = [".event_type", ".payload", ".metadata"].map(|member| format!("record{member}"));
     let tellers = files("api", ".rs").into_iter().filter(|file| {
         !homes.iter().any(|home| file.path.starts_with(home))
@@ -283,7 +326,7 @@ fn every_page_about_a_code_belongs_to_a_code_of_the_catalogue() {
 fn codes_are_not_compared_as_text() {
     let homes =
         ["domain", "commands", "projections", "api"].into_iter().flat_map(|krate| files(krate, ".rs"));
-    let found = homes.filter(|file| !file.path.starts_with("api/src/cli/load/")).flat_map(|file| {
+    let found = homes.filter(|file| !file.path.starts_with("api/load/")).flat_map(|file| {
         let compares = |line: &&str| {
             let marks = |code| [format!("= \"{code}\""), format!("\"{code}\" =>"), format!("\"{code}\" |")];
             catalogue().any(|code| marks(code).iter().any(|mark| line.contains(mark)))
@@ -333,12 +376,9 @@ fn every_migration_says_why() {
 #[test]
 fn every_module_says_what_it_is() {
     // An endpoint's file is its handler, which says what it is to the readers of the API, too.
-    let is_endpoint = |path: &str| {
-        !path.ends_with("/mod.rs")
-            && ["routes", "admin"].iter().any(|of| path.contains(&format!("/http/{of}/")))
-    };
+    let is_endpoint = |path: &str| !path.ends_with("/mod.rs") && path.starts_with("api/http/src/routes/");
     let exempt = |path: &str| {
-        let thin = ["/tests.rs", "/decide.rs", "api/src/main.rs"];
+        let thin = ["/tests.rs", "/decide.rs", "api/daybook/src/main.rs"];
         thin.iter().any(|end| path.ends_with(end)) || path.contains("/tests/") || is_endpoint(path)
     };
     let mute = rust_files().into_iter().filter(|file| !file.text.trim_start().starts_with("//!"));
@@ -348,7 +388,7 @@ fn every_module_says_what_it_is() {
 /// A handler gets a read, a command or an operator's tool.
 #[test]
 fn no_handler_reaches_a_pool() {
-    let reach = files("api/src/http", ".rs").into_iter().filter(|file| {
+    let reach = files("api/http", ".rs").into_iter().filter(|file| {
         let text = file.without_tests();
         ["PgPool", ".pool", "sqlx::query"].iter().any(|mark| text.contains(mark))
     });
@@ -359,9 +399,9 @@ fn no_handler_reaches_a_pool() {
 #[test]
 fn nothing_else_authorizes() {
     let homes = [
-        "api/src/http/route.rs",
-        "api/src/reads/access.rs",
-        "api/src/reads/read.rs",
+        "api/http/src/route.rs",
+        "api/core/src/reads/access.rs",
+        "api/core/src/reads/read.rs",
         "commands/src/context.rs",
     ];
     let marks = ["policy::authorize", "may_ever(", "authorize("];

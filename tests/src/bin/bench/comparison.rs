@@ -6,8 +6,8 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use cqrs_es::{Aggregate, DomainEvent, event_sink::EventSink};
-use daybook_api::{
-    auth::{Grant, KeySet, SigningKey, Verifier, caller::presented_token, token::Presented},
+use daybook_core::{
+    auth::{Grant, KeySet, SigningKey, Verifier, token::Presented},
     entropy::Clock,
 };
 use daybook_domain::{
@@ -18,6 +18,7 @@ use daybook_domain::{
     quantity::Quantity,
     sku::Sku,
 };
+use daybook_http::caller::presented_token;
 use daybook_tests::{TestDatabase, shop::new_id};
 use postgres_es::PostgresCqrs;
 use serde::{Deserialize, Serialize};

@@ -23,8 +23,9 @@ impl Daybook {
 
     /// The same of another program, which brings the database to its own schema first.
     pub fn start_program(program: &Program, database: &TestDatabase, roles: &str) -> Self {
-        let mut process =
-            process(program, database).with("roles", roles).with("log.filter", "warn,daybook_api::cli=info");
+        let mut process = process(program, database)
+            .with("roles", roles)
+            .with("log.filter", "warn,daybook::cli=info,daybook_api::cli=info");
         process.migrate(database);
         process.start();
         Self { api: process.api, telemetry: process.telemetry, process }

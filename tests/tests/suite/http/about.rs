@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use daybook_api::http::problem::catalogue;
 use daybook_domain::policy::Role;
+use daybook_http::problem::catalogue;
 use daybook_tests::TestApp;
 use reqwest::Method;
 use serde_json::{Value, json};

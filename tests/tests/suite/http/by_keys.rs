@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use daybook_api::reads::{Conditions, OrderById, ReadError};
+use daybook_core::reads::{Conditions, OrderById, ReadError};
 use daybook_domain::{
     Position,
     policy::{Actor, Role},

@@ -6,7 +6,7 @@ use std::sync::{
     atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
-use daybook_api::config::Part;
+use daybook_core::config::Part;
 use daybook_domain::policy::Role;
 use daybook_tests::{Log, OwnNats, OwnPostgres, TestApp, TestDatabase, smtp::MailSink, until};
 use serde_json::json;

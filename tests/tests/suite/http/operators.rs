@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use daybook_api::config::Part;
+use daybook_core::config::Part;
 use daybook_domain::policy::Role;
 use daybook_tests::{TestApp, until};
 use serde_json::{Value, json};

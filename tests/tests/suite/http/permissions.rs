@@ -1,10 +1,8 @@
 //! Every action, asked for by everybody: the table of rules is what is enforced, over HTTP too.
 
-use daybook_api::{
-    http::{route::Door, routes},
-    reads::Access,
-};
+use daybook_core::reads::Access;
 use daybook_domain::policy::{Action, RULES, Role, Rule};
+use daybook_http::{route::Door, routes};
 use daybook_tests::{Client, Log, Reply, TestApp};
 use serde_json::json;
 

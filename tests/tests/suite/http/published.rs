@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use async_nats::jetstream::consumer::pull;
-use daybook_api::{cli::export, config::Part};
+use daybook::cli::export;
+use daybook_core::config::Part;
 use daybook_domain::policy::Role;
 use daybook_tests::{Live, TestApp, until};
 use futures::StreamExt;

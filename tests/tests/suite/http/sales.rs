@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use daybook_api::config::Part;
+use daybook_core::config::Part;
 use daybook_domain::{policy::Role, settings::Span};
 use daybook_tests::{Client, TestApp, metrics::of_labels, until};
 use serde_json::{Value, json};

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use daybook_api::config::Part;
+use daybook_core::config::Part;
 use daybook_tests::{TestApp, until};
 use serde_json::{Value, json};
 use sqlx::Executor;

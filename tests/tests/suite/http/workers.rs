@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use async_trait::async_trait;
-use daybook_api::config::Part;
+use daybook_core::config::Part;
 use daybook_projections::workers::{About, Duty, Pauses, When, Worker};
 use daybook_tests::{OwnNats, OwnPostgres, TestApp, TestDatabase, metrics, until};
 use serde_json::{Value, json};
@@ -101,7 +101,7 @@ async fn a_process_lists_what_its_roles_are() {
     let all = listed(&publisher).await;
     assert!(names(&all).contains(&"publisher") && !names(&all).contains(&"relay"), "{:?}", names(&all));
     // Of two that may relay, one waits.
-    let relay = |config: &mut daybook_api::Config| config.roles = vec![Part::Relay];
+    let relay = |config: &mut daybook_core::Config| config.roles = vec![Part::Relay];
     let first = app.twin(relay).await;
     seen(&first, "relay", "running", |one| one["rounds"] != 0).await;
     let second = app.twin(relay).await;

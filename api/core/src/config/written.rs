@@ -1,0 +1,60 @@
+//! The configuration as text: the effective one, and the reference of all settings.
+
+use std::fmt::Write;
+
+use daybook_domain::settings::Group;
+use serde_json::Value;
+
+use super::{Config, known};
+
+const HEAD: &str = "\
+# Every setting of Daybook with its default, as it would stand in daybook.toml. Over the file stand the
+# variables of the environment that are named here, and over these the flags of `daybook serve`. A duration
+# is one number with a unit (ms, s, m, h, d), such as \"250ms\" or \"1.5s\"; a size is one, too (B, KiB, MiB, GiB,
+# TiB), such as \"64MiB\".
+";
+/// The width at which a sentence is wrapped.
+const WIDTH: usize = 100;
+
+/// The effective configuration as it would be written in `daybook.toml`, secrets masked.
+pub fn show(config: &Config) -> Result<String, toml::ser::Error> {
+    toml::to_string(config)
+}
+
+/// Every setting, as a `daybook.toml` in which all of them are comments.
+pub fn reference() -> String {
+    let mut text = format!("{HEAD}\n");
+    let described = Config::describe();
+    add_sentence(&mut text, described.about);
+    let mut group = None;
+    for known in known() {
+        if known.group != group {
+            group = known.group;
+            let mut groups = described.groups.iter();
+            if let Some((name, description)) = groups.find(|(name, _)| Some(*name) == group) {
+                let _ = writeln!(text, "\n[{name}]");
+                add_sentence(&mut text, description.about);
+            }
+        }
+        text.push('\n');
+        add_sentence(&mut text, known.setting.about);
+        let _ = writeln!(text, "# {}: {}", known.variable(), known.setting.allowed);
+        // Text, numbers and lists of text are written alike in JSON and in TOML.
+        let default = known.setting.default.as_ref().map(Value::to_string).unwrap_or_default();
+        let _ = writeln!(text, "{}", format!("#{} = {default}", known.setting.name).trim_end());
+    }
+    text
+}
+
+fn add_sentence(text: &mut String, sentence: &str) {
+    let mut line = "#".to_owned();
+    for word in sentence.split_whitespace() {
+        if line.len() + 1 + word.len() > WIDTH {
+            let _ = writeln!(text, "{line}");
+            "#".clone_into(&mut line);
+        }
+        line.push(' ');
+        line.push_str(word);
+    }
+    let _ = writeln!(text, "{line}");
+}

@@ -1,0 +1,20 @@
+//! What every interface shares: the reads, who calls, the vault, the limits, the followers of the log, and the
+//! configuration. No interface is known here.
+
+pub mod app;
+pub mod audit;
+pub mod auth;
+pub mod config;
+pub mod entropy;
+pub mod event_line;
+pub mod health;
+pub mod keys;
+pub mod limits;
+pub mod live;
+pub mod metrics;
+pub mod reads;
+pub mod traffic;
+pub mod values;
+pub mod vault;
+
+pub use config::Config;

@@ -1,0 +1,170 @@
+//! Rate limits of this process: by the subject of a valid token, else by address. What a client says of
+//! its address (`X-Forwarded-For`) changes nothing.
+
+use std::{
+    hash::Hash,
+    net::{IpAddr, Ipv6Addr},
+    num::NonZeroU32,
+    time::Duration,
+};
+
+use bytes::Bytes;
+use governor::{
+    DefaultKeyedRateLimiter, Quota, RateLimiter,
+    clock::{Clock, DefaultClock},
+    middleware::StateInformationMiddleware,
+};
+use moka::sync::Cache;
+
+use crate::config::Rates;
+
+/// How often budgets that were not used for a while are forgotten.
+pub const SWEEP_EVERY: Duration = Duration::from_secs(10);
+/// How long an address that sent too many bad tokens is not even listened to.
+const BLOCKED_FOR: Duration = Duration::from_secs(1);
+const MAX_BLOCKED: u64 = 100_000;
+
+pub struct RateLimits {
+    subjects: Limit<String>,
+    addresses: Limit<IpAddr>,
+    invalid_tokens: Limit<IpAddr>,
+    blocked: Cache<IpAddr, ()>,
+}
+
+struct Limit<K: Hash + Eq + Clone> {
+    limiter: DefaultKeyedRateLimiter<K, StateInformationMiddleware>,
+    policy: Bytes,
+    name: &'static str,
+}
+
+/// What is left of a limit.
+#[derive(Debug, Clone)]
+pub struct Budget {
+    /// The limit as the header field `RateLimit-Policy` has it (draft-ietf-httpapi-ratelimit-headers). ASCII.
+    pub policy: Bytes,
+    pub name: &'static str,
+    pub remaining: u32,
+}
+
+/// Nothing is left of a limit.
+#[derive(Debug)]
+pub struct Exceeded {
+    /// When there will be something again, at least 1.
+    pub retry_after_s: u64,
+    /// `None` where the caller is not told which limit it was.
+    pub budget: Option<Budget>,
+}
+
+impl RateLimits {
+    pub fn new(rates: &Rates) -> Self {
+        Self {
+            subjects: Limit::new("subject", rates.subject_per_second, rates.subject_burst),
+            addresses: Limit::new("address", rates.address_per_second, rates.address_burst),
+            invalid_tokens: Limit::new(
+                "invalid-token",
+                rates.invalid_token_per_second,
+                rates.invalid_token_burst,
+            ),
+            blocked: Cache::builder().max_capacity(MAX_BLOCKED).time_to_live(BLOCKED_FOR).build(),
+        }
+    }
+
+    pub fn subject(&self, subject: &String) -> Result<Budget, Exceeded> {
+        self.subjects.take(subject)
+    }
+
+    pub fn address(&self, address: IpAddr) -> Result<Budget, Exceeded> {
+        self.addresses.take(&network(address))
+    }
+
+    /// Whether tokens from there are worth a look: checking a signature is what an attacker would
+    /// make us do. Tokens that are known to be valid are not asked for this.
+    pub fn may_present(&self, address: IpAddr) -> Result<(), Exceeded> {
+        let is_blocked = self.blocked.contains_key(&network(address));
+        if is_blocked { Err(Exceeded { retry_after_s: 1, budget: None }) } else { Ok(()) }
+    }
+
+    /// Another bad token came from there.
+    pub fn invalid_token(&self, address: IpAddr) -> Result<(), Exceeded> {
+        let network = network(address);
+        self.invalid_tokens.take(&network).map(drop).inspect_err(|_| self.blocked.insert(network, ()))
+    }
+
+    pub fn sweep(&self) {
+        self.subjects.limiter.retain_recent();
+        self.addresses.limiter.retain_recent();
+        self.invalid_tokens.limiter.retain_recent();
+    }
+}
+
+impl<K: Hash + Eq + Clone> Limit<K> {
+    fn new(name: &'static str, per_second: u32, burst: u32) -> Self {
+        let at_least_one = |number| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
+        let (per_second, burst) = (at_least_one(per_second), at_least_one(burst));
+        let quota = Quota::per_second(per_second).allow_burst(burst);
+        let window_s = burst.get().div_ceil(per_second.get());
+        let policy = format!("\"{name}\";q={burst};w={window_s}");
+        Self { limiter: RateLimiter::keyed(quota).with_middleware(), policy: policy.into(), name }
+    }
+
+    fn take(&self, key: &K) -> Result<Budget, Exceeded> {
+        let budget = |remaining| Budget { policy: self.policy.clone(), name: self.name, remaining };
+        self.limiter.check_key(key).map(|state| budget(state.remaining_burst_capacity())).map_err(
+            |not_until| {
+                let wait = not_until.wait_time_from(DefaultClock::default().now());
+                let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+                Exceeded { retry_after_s: seconds.max(1), budget: Some(budget(0)) }
+            },
+        )
+    }
+}
+
+/// The address that is counted. A client with one IPv6 address has 2⁶⁴ of them, so its network is counted.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into(),
+        v4 => v4,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn limits() -> RateLimits {
+        RateLimits::new(&Rates {
+            address_burst: 2,
+            address_per_second: 1,
+            invalid_token_burst: 1,
+            ..Rates::default()
+        })
+    }
+
+    #[test]
+    fn a_burst_is_answered_and_what_is_over_it_refused() {
+        let limits = limits();
+        let here = "192.0.2.1".parse().expect("an address");
+        assert_eq!(limits.address(here).expect("the first").remaining, 1);
+        assert!(limits.address(here).is_ok());
+        assert_eq!(limits.address(here).expect_err("the third").retry_after_s, 1);
+        assert!(limits.address("192.0.2.2".parse().expect("an address")).is_ok());
+    }
+
+    #[test]
+    fn a_network_of_ipv6_counts_as_one_address() {
+        let limits = limits();
+        for last in 1..=2 {
+            assert!(limits.address(format!("2001:db8::{last}").parse().expect("an address")).is_ok());
+        }
+        assert!(limits.address("2001:db8::3".parse().expect("an address")).is_err());
+        assert!(limits.address("2001:db8:0:1::3".parse().expect("an address")).is_ok());
+    }
+
+    #[test]
+    fn too_many_bad_tokens_close_the_door_for_a_while() {
+        let limits = limits();
+        let here = "192.0.2.1".parse().expect("an address");
+        assert!(limits.invalid_token(here).is_ok() && limits.may_present(here).is_ok());
+        assert!(limits.invalid_token(here).is_err() && limits.may_present(here).is_err());
+    }
+}

@@ -1,0 +1,21 @@
+//! `daybook migrate`.
+
+use std::{str::FromStr, time::Duration};
+
+use daybook_core::config::Config;
+use sqlx::postgres::PgConnectOptions;
+
+use super::failure::Failure;
+
+/// Runs as the owner of the database. The role that the server runs as gets its rights.
+pub async fn run(config: &Config) -> Result<(), Failure> {
+    let owner_url = config.migrate_database_url.as_ref().unwrap_or(&config.database_url);
+    let owner = daybook_migrations::connect_options(owner_url.expose(), "daybook-migrate")
+        .map_err(|_| "setting migrate_database_url is not a PostgreSQL URL")?;
+    let server = PgConnectOptions::from_str(config.database_url.expose())
+        .map_err(|_| "setting database_url is not a PostgreSQL URL")?;
+    let pool = daybook_migrations::pool(owner, 1, Duration::from_secs(10));
+    daybook_migrations::migrate(&pool, server.get_username()).await?;
+    println!("the schema is up to date; {} may run the server", server.get_username());
+    Ok(())
+}

@@ -1,0 +1,52 @@
+//! `daybook serve`.
+
+use std::net::SocketAddr;
+
+use daybook_core::{config::Config, entropy::Clock};
+use serde::Serialize;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing::info;
+
+use super::failure::Failure;
+use crate::{telemetry, wiring};
+
+/// Settings that are often given here; each is over the file's and the environment's.
+#[derive(Debug, clap::Args, Serialize)]
+pub struct Args {
+    /// The parts of this process: api,relay,projections,reactor,publisher. If it is not given, all but the publisher.
+    #[arg(long, value_name = "A,B")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    roles: Option<String>,
+    #[arg(long, value_name = "ADDRESS")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    api_listen: Option<SocketAddr>,
+    #[arg(long, value_name = "ADDRESS")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    admin_listen: Option<SocketAddr>,
+    #[arg(long, value_name = "ADDRESS")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    telemetry_listen: Option<SocketAddr>,
+}
+
+pub async fn run(config: &Config) -> Result<(), Failure> {
+    telemetry::start(&config.log)?;
+    // From here on a signal is a wish to stop, also while we are starting.
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let running = tokio::select! {
+        started = wiring::start(config, Clock::System) => started?,
+        _ = terminate.recv() => return Ok(()),
+        _ = interrupt.recv() => return Ok(()),
+    };
+    if let Some(api) = running.api {
+        info!("the API listens on http://{api}");
+    }
+    info!("the admin API listens on http://{}, telemetry on http://{}", running.admin, running.telemetry);
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    info!("stopping");
+    running.stop().await;
+    Ok(())
+}

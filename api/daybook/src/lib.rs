@@ -1,0 +1,10 @@
+//! The program: its verbs, and the wiring that makes one process of both halves and of the interfaces.
+
+pub mod cli;
+pub mod wiring;
+
+mod housekeeping;
+mod telemetry;
+mod workers;
+
+pub use wiring::{Running, StartError, start};

@@ -1,0 +1,226 @@
+//! One process of Daybook: the only place where the write side, what is downstream of the log, and the
+//! edge meet.
+
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+
+use daybook_commands::{Commands, CommitterTask};
+use daybook_core::{
+    app::App,
+    audit::Audit,
+    auth::{
+        KeySet, SigningKey, Verifier,
+        revocation::{self, Revocations},
+    },
+    config::{Config, Part},
+    entropy::Clock,
+    health::Health,
+    keys::{self, KeyError},
+    limits::RateLimits,
+    live::Live,
+    reads::Reads,
+    traffic::Traffic,
+    vault::{Vault, VaultError},
+};
+use daybook_effects::{
+    Effects,
+    mail::{MailSettingsError, Mailer},
+};
+use daybook_http::server::Listeners;
+use daybook_migrations::MigrateError;
+use daybook_projections::{Downstream, Log, Operators, Roles, Settings, workers::Crew};
+use sqlx::{PgPool, postgres::PgConnectOptions};
+use tokio::time::{Instant, sleep, timeout_at};
+use tracing::{info, warn};
+
+use crate::workers::workers;
+
+/// How often a database that is away is looked for.
+const RETRY_EVERY: Duration = Duration::from_millis(500);
+/// The pause between the last answer and the end of its connection.
+const LINGER: Duration = Duration::from_millis(50);
+/// What workers may take to finish their transactions, when the grace time is over already.
+const LEAST_CREW_GRACE: Duration = Duration::from_secs(1);
+
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    #[error("setting {0}")]
+    Mail(#[from] MailSettingsError),
+    /// The URL is left out: it contains a password.
+    #[error("setting database_url is not a PostgreSQL URL")]
+    DatabaseUrl,
+    #[error("cannot use the database: {0}")]
+    Database(#[from] sqlx::Error),
+    #[error("cannot use the database: {0}")]
+    Schema(#[from] MigrateError),
+    #[error("setting vault.master_key: does not fit the stored keys of persons ({0})")]
+    MasterKey(#[from] VaultError),
+    #[error("cannot listen: {0}")]
+    Listen(#[from] io::Error),
+}
+
+/// A process that is up.
+pub struct Running {
+    /// `None`: it doesn't serve the API.
+    pub api: Option<SocketAddr>,
+    pub admin: SocketAddr,
+    pub telemetry: SocketAddr,
+    /// What every interface reads through.
+    pub reads: Reads,
+    /// What it does in the background.
+    pub crew: Crew,
+    listeners: Listeners,
+    traffic: Traffic,
+    committer: Option<CommitterTask>,
+    grace: Duration,
+}
+
+/// Starts everything that the configuration says, and returns when it is up.
+pub async fn start(config: &Config, clock: Clock) -> Result<Running, StartError> {
+    // What can be wrong without a database is found first.
+    let master_key = keys::master_key(config)?;
+    let signing_key = SigningKey::load(config)?;
+    let connect = connect_options(config)?;
+    let pool = |connections| {
+        daybook_migrations::pool(connect.clone(), connections, config.database.acquire_timeout.get())
+    };
+    let queries_pool = pool(config.queries.connections);
+    let vault = Vault::new(queries_pool.clone(), master_key);
+    let log = Log::new(queries_pool.clone());
+    let mailer = Mailer::new(log.clone(), vault.clone(), &config.mail, config.mail_folder())?;
+
+    wait_for_database(config, &queries_pool).await?;
+    vault.check_master_key().await?;
+    let settings = downstream_settings(config);
+    Downstream::prepare(&queries_pool, &settings).await?;
+    let downstream = Downstream::new(
+        settings,
+        config.nats_url.expose().to_owned(),
+        roles(config),
+        queries_pool.clone(),
+        connect.clone(),
+        Arc::new(Effects::new(mailer)),
+    );
+    let command_pool = pool(config.commands.connections);
+    let (commands, committer) = config
+        .has(Part::Api)
+        .then(|| Commands::start(config.commands.clone(), connect.clone(), command_pool.clone()))
+        .unzip();
+
+    let published_key = signing_key.map(|key| key.jwk);
+    let own_keys = KeySet::new(&published_key);
+    let verifier =
+        Arc::new(Verifier::new(&config.tokens.issuer, &config.tokens.audience, own_keys, clock.clone()));
+    revocation::load(&queries_pool, &verifier).await?;
+    let (audit, audit_writer) = Audit::new(queries_pool.clone());
+    let crew = Crew::new({
+        let clock = clock.clone();
+        move || clock.now()
+    });
+    let traffic = Traffic::default();
+    let reads = Reads::new(downstream.queries(), log.clone(), vault.clone());
+    let app = Arc::new(App {
+        reads: reads.clone(),
+        log,
+        operators: Operators::new(queries_pool.clone(), connect),
+        crew: crew.clone(),
+        vault,
+        clock,
+        audit,
+        published_key,
+        rates: RateLimits::new(&config.rates),
+        live: Live::new(&config.live, downstream.head()),
+        limits: config.http.clone(),
+        health: Health {
+            queries: queries_pool.clone(),
+            commands: command_pool,
+            committer: commands.clone(),
+            traffic: traffic.clone(),
+            nats_url: config.nats_url.expose().to_owned(),
+        },
+        revocations: Revocations::new(queries_pool.clone(), verifier.clone()),
+        commands,
+        verifier,
+        traffic: traffic.clone(),
+    });
+    for worker in downstream.workers().into_iter().chain(workers(config, &app, &queries_pool, audit_writer)) {
+        crew.keep(worker);
+    }
+
+    let listeners = Listeners::start(config, &app)?;
+    Ok(Running {
+        api: listeners.api,
+        admin: listeners.admin,
+        telemetry: listeners.telemetry,
+        reads,
+        crew,
+        listeners,
+        traffic,
+        committer,
+        grace: config.http.shutdown_grace.get(),
+    })
+}
+
+impl Running {
+    /// Takes nothing new, lets what is in work finish, and ends within the grace time.
+    pub async fn stop(self) {
+        let deadline = Instant::now() + self.grace;
+        self.traffic.drain();
+        while self.traffic.in_flight() > 0 && Instant::now() < deadline {
+            sleep(Duration::from_millis(10)).await;
+        }
+        sleep(LINGER).await;
+        self.listeners.stop().await;
+        if let Some(committer) = self.committer
+            && timeout_at(deadline.max(Instant::now() + LINGER), committer.shutdown()).await.is_err()
+        {
+            warn!("the committer was still busy when the grace time was over");
+        }
+        let left = deadline.saturating_duration_since(Instant::now());
+        self.crew.stop(left.max(LEAST_CREW_GRACE)).await;
+        info!("stopped");
+    }
+}
+
+fn connect_options(config: &Config) -> Result<PgConnectOptions, StartError> {
+    daybook_migrations::connect_options(config.database_url.expose(), "daybook")
+        .map_err(|_| StartError::DatabaseUrl)
+}
+
+/// Returns when the database can be used. One that is away may come; an old schema will not mend itself.
+async fn wait_for_database(config: &Config, pool: &PgPool) -> Result<(), StartError> {
+    let deadline = Instant::now() + config.database.start_timeout.get();
+    loop {
+        match daybook_migrations::check_schema(pool).await {
+            Ok(()) => return Ok(()),
+            Err(error @ MigrateError::Behind { .. }) => return Err(error.into()),
+            Err(error) if Instant::now() >= deadline => return Err(error.into()),
+            Err(error) => {
+                warn!(%error, "the database is not there yet");
+                sleep(RETRY_EVERY).await;
+            }
+        }
+    }
+}
+
+fn roles(config: &Config) -> Roles {
+    Roles {
+        relay: config.has(Part::Relay),
+        publisher: config.has(Part::Publisher),
+        projections: config.has(Part::Projections),
+        reactor: config.has(Part::Reactor),
+    }
+}
+
+fn downstream_settings(config: &Config) -> Settings {
+    Settings {
+        background: config.background.clone(),
+        stream: config.stream.clone(),
+        public_stream: config.public_stream.clone(),
+        projections: config.projections.clone(),
+        proof: config.proof.clone(),
+        effects: config.effects.clone(),
+        cache: config.cache.clone(),
+    }
+}

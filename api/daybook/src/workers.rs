@@ -1,0 +1,34 @@
+//! The list of what this crate does in the background.
+
+use std::sync::Arc;
+
+use daybook_core::{
+    app::App,
+    audit::AuditWriter,
+    auth::{issuer::FollowingIssuer, revocation::FollowingRevocations},
+    config::Config,
+};
+use daybook_projections::workers::Worker;
+use sqlx::PgPool;
+
+use crate::housekeeping::{Forgetting, Sweeping};
+
+pub fn workers(
+    config: &Config,
+    app: &Arc<App>,
+    pool: &PgPool,
+    audit_writer: AuditWriter,
+) -> Vec<Arc<dyn Worker>> {
+    let verifier = || Arc::clone(&app.verifier);
+    let mut workers: Vec<Arc<dyn Worker>> = vec![
+        Arc::new(audit_writer),
+        Arc::new(FollowingRevocations { pool: pool.clone(), verifier: verifier() }),
+        Arc::new(Sweeping(app.clone())),
+        Arc::new(Forgetting(pool.clone())),
+    ];
+    if let Some(url) = config.tokens.jwks_url.clone() {
+        let own = app.published_key.clone();
+        workers.push(Arc::new(FollowingIssuer { url, own, verifier: verifier() }));
+    }
+    workers
+}

@@ -1,0 +1,102 @@
+//! Where mails are sent to: a mail server, or a folder.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use daybook_core::entropy::new_id;
+use daybook_projections::EffectError;
+use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor, transport::smtp};
+use tokio::{
+    fs::{self, DirBuilder, File, OpenOptions},
+    io::AsyncWriteExt,
+    time::timeout,
+};
+
+use super::settings::MailSettingsError;
+
+/// How long connecting to the mail server may take, s.
+const CONNECT_TIMEOUT_SECS: u64 = 10;
+/// How long sending one mail may take in all, s.
+const SEND_TIMEOUT_SECS: u64 = 60;
+
+pub enum Outlet {
+    /// A connection for each mail. lettre's pool would take back a connection whose answer we didn't
+    /// wait for, and the next mail would take the late answer for its own.
+    Smtp(Box<AsyncSmtpTransport<Tokio1Executor>>),
+    Folder(PathBuf),
+}
+
+impl Outlet {
+    pub fn smtp(url: &str) -> Result<Self, MailSettingsError> {
+        let transport = AsyncSmtpTransport::<Tokio1Executor>::from_url(url)
+            .map_err(|_| MailSettingsError::SmtpUrl)?
+            .timeout(Some(Duration::from_secs(CONNECT_TIMEOUT_SECS)))
+            .build();
+        Ok(Self::Smtp(Box::new(transport)))
+    }
+
+    /// Returns once the mail server has taken the mail over, or the file is safe on disk.
+    pub async fn deliver(&self, message: &Message, file_name: &str) -> Result<(), EffectError> {
+        let mail = message.formatted();
+        match self {
+            Self::Smtp(transport) => {
+                let sending = transport.send_raw(message.envelope(), &mail);
+                match timeout(Duration::from_secs(SEND_TIMEOUT_SECS), sending).await {
+                    Ok(Ok(_)) => Ok(()),
+                    Ok(Err(error)) => Err(not_sent(&error)),
+                    Err(_) => Err(EffectError::Retry("the mail server is too slow".into())),
+                }
+            }
+            Self::Folder(folder) => store(folder, file_name, &mail)
+                .await
+                .map_err(|error| EffectError::Retry(format!("the mail can't be written to a file: {error}"))),
+        }
+    }
+}
+
+/// Only the code of a reply is kept: its text can quote the address.
+fn not_sent(error: &smtp::Error) -> EffectError {
+    let Some(code) = error.status() else {
+        let what = if error.is_timeout() {
+            "the mail server doesn't answer in time"
+        } else if error.is_tls() {
+            "no encrypted connection to the mail server"
+        } else if error.is_response() {
+            "the mail server broke off or answered in no known way"
+        } else {
+            "the mail server can't be reached or used"
+        };
+        return EffectError::Retry(what.into());
+    };
+    let text = format!("the mail server answered {code}");
+    // Refused credentials are about us, not about this mail: an operator mends them.
+    let about_us = matches!(u16::from(code), 530 | 534 | 535 | 538);
+    if error.is_permanent() && !about_us { EffectError::GiveUp(text) } else { EffectError::Retry(text) }
+}
+
+/// Writes a file beside it and renames that, so that no reader ever sees half of it.
+async fn store(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(folder).await?;
+    // Two tries can overlap, so each has a file of its own.
+    let partial = folder.join(format!(".{name}.{}", new_id()));
+    let written = write_new(&partial, bytes).await;
+    let stored = match written {
+        Ok(()) => fs::rename(&partial, folder.join(name)).await,
+        Err(error) => Err(error),
+    };
+    if stored.is_err() {
+        // What it failed for matters more than what is left behind.
+        fs::remove_file(&partial).await.ok();
+    }
+    stored?;
+    File::open(folder).await?.sync_all().await
+}
+
+async fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).await?;
+    file.write_all(bytes).await?;
+    file.sync_all().await
+}

@@ -1,0 +1,114 @@
+//! Answers: what a command left behind, and what a read found.
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::{
+        StatusCode,
+        header::{self, EntityTag, HeaderName, HeaderValue},
+    },
+};
+use daybook_commands::{Done, Outcome, UseCase};
+use daybook_core::reads::{Access, Form, Found, Kept};
+use daybook_domain::Position;
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+use utoipa::ToSchema;
+
+use super::{negotiation::has_it_already, problem::Problem};
+
+pub use super::caching::{NO_STORE, PUBLIC};
+
+pub const DAYBOOK_POSITION: HeaderName = HeaderName::from_static("daybook-position");
+pub const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+
+const JSON: (HeaderName, HeaderValue) = (header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+
+/// What everyone sees of a thing differs from what its keepers see.
+const VARY: (HeaderName, HeaderValue) = (header::VARY, HeaderValue::from_static("authorization"));
+
+/// Most answers about one thing fit, so their buffer never grows.
+const USUAL_BYTES: usize = 512;
+
+/// What a handler answers.
+pub type Answer = Result<HttpResponse, Problem>;
+
+/// An outcome as it is sent.
+pub trait Told: Outcome {
+    type Answer: Serialize + ToSchema;
+
+    fn told(self, position: Position) -> Self::Answer;
+}
+
+/// The answer to a command. `collection` is where created things are found by their id.
+pub fn to_command<U: UseCase>(done: Done<U::Outcome>, collection: &str) -> HttpResponse
+where
+    U::Outcome: Told,
+{
+    let Done { outcome, position, replayed } = done;
+    let status = if U::CREATES { StatusCode::CREATED } else { StatusCode::OK };
+    let mut response = HttpResponse::build(status);
+    response
+        .insert_header(JSON)
+        .insert_header(header::ETag(EntityTag::new_strong(outcome.version().to_string())))
+        .insert_header((DAYBOOK_POSITION, position.0));
+    if U::CREATES {
+        response.insert_header((header::LOCATION, format!("{collection}/{}", outcome.id())));
+    }
+    if replayed {
+        response.insert_header((IDEMPOTENT_REPLAYED, "true"));
+    }
+    response.body(written(&outcome.told(position)))
+}
+
+/// The answer to a read, or 304 if the client has it already.
+pub fn to_read<V: Serialize>(request: &HttpRequest, found: &Found<V>, access: Access) -> HttpResponse {
+    let form = found.kept.form(form);
+    let known = has_it_already(request, &form.tag);
+    let mut response = HttpResponse::build(if known { StatusCode::NOT_MODIFIED } else { StatusCode::OK });
+    response
+        .insert_header((header::ETAG, form.tag.as_str()))
+        .insert_header((DAYBOOK_POSITION, found.position.0))
+        .insert_header(if found.is_for_caches { PUBLIC } else { NO_STORE });
+    if matches!(access, Access::Public(_)) {
+        response.insert_header(VARY);
+    }
+    if known {
+        return response.finish();
+    }
+    response.insert_header(JSON).body(form.body.clone())
+}
+
+/// A view as JSON, and its ETag, which is made of its bytes if it has no tag of its own.
+fn form<V: Serialize>(kept: &Kept<V>) -> Form {
+    let body = written(&kept.view);
+    let tag = kept.tag.as_ref().map_or_else(|| digest(&body), |tag| format!("\"{tag}\""));
+    Form { body: body.into(), tag }
+}
+
+fn written(view: &impl Serialize) -> Vec<u8> {
+    let mut body = Vec::with_capacity(USUAL_BYTES);
+    serde_json::to_writer(&mut body, view).expect("views serialize: string keys, finite numbers");
+    body
+}
+
+fn digest(body: &[u8]) -> String {
+    let hash = Sha256::digest(body);
+    let hex: String = hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    format!("\"{hex}\"")
+}
+
+/// An answer that is made for this request.
+pub fn json(body: &impl Serialize) -> HttpResponse {
+    HttpResponse::Ok().insert_header(JSON).body(written(body))
+}
+
+/// An answer that is the same for every caller.
+pub fn public(body: &impl Serialize) -> HttpResponse {
+    let mut response = json(body);
+    response.headers_mut().insert(PUBLIC.0, PUBLIC.1);
+    response
+}
+
+pub fn tell_position(response: &mut HttpResponse, position: Position) {
+    response.headers_mut().insert(DAYBOOK_POSITION, position.0.into());
+}

@@ -1,0 +1,165 @@
+//! A request that came through the door, and how its parts are read.
+
+use std::{fmt::Display, rc::Rc};
+
+use actix_web::{FromRequest, HttpRequest, dev::Payload, web, web::Data};
+use bytes::Bytes;
+use daybook_commands::{Context, IdempotencyKey, UseCase};
+use daybook_core::{app::App, entropy, reads::Conditions, values};
+use daybook_domain::{ids, policy::Actor, sku};
+use serde::{Deserialize, de::DeserializeOwned};
+use sha2::{Digest, Sha256};
+use utoipa::{
+    IntoParams, PartialSchema, ToSchema,
+    openapi::{RefOr, schema::Schema},
+};
+use uuid::Uuid;
+
+use super::{
+    body,
+    context::{self, RequestContext},
+    params,
+    problem::Problem,
+};
+
+pub struct Arrived {
+    pub app: Data<App>,
+    pub request: HttpRequest,
+    pub payload: Payload,
+    pub context: Rc<RequestContext>,
+    /// The media type that the client likes best, of those that the route offers.
+    pub form: &'static str,
+}
+
+/// What a path names.
+pub trait InPath: DeserializeOwned + 'static {
+    /// `None`: the path names nothing.
+    fn schema() -> Option<RefOr<Schema>>;
+
+    /// Its name in the audit.
+    fn target(&self) -> String;
+}
+
+/// The body of a command.
+pub trait Body: DeserializeOwned + ToSchema + 'static {}
+
+impl<T: DeserializeOwned + ToSchema + 'static> Body for T {}
+
+/// `{}`, or no body at all.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Nothing {}
+
+/// No parameters at all.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct NoQuery {}
+
+/// What a client says about how a command is to be carried out.
+pub struct CommandConditions {
+    key: Option<String>,
+    if_match: Option<Vec<i64>>,
+}
+
+impl Arrived {
+    pub fn actor(&self) -> Option<&Actor> {
+        self.context.actor.as_deref()
+    }
+
+    /// A path that names nothing possible names nothing that is there.
+    pub fn path<P: InPath>(&self) -> Result<P, Problem> {
+        let path = web::Path::<P>::from_request(&self.request, &mut Payload::None).into_inner();
+        path.map(web::Path::into_inner).map_err(|_| Problem::not_found())
+    }
+
+    pub fn query<Q: DeserializeOwned>(&self) -> Result<Q, Problem> {
+        params::query(self.request.query_string())
+    }
+
+    /// The body, and its bytes as they came.
+    pub async fn body<B: Body>(&mut self) -> Result<(B, Bytes), Problem> {
+        let headers = self.request.headers();
+        let bytes = body::read(headers, &mut self.payload, &self.app.limits).await?;
+        if !bytes.is_empty() {
+            body::check_media_type(headers)?;
+        }
+        Ok((body::parse(&bytes)?, bytes))
+    }
+
+    pub fn read_conditions(&self) -> Result<Conditions, Problem> {
+        let min_position = context::min_position(self.request.headers())?;
+        Ok(Conditions { min_position, deadline: self.context.deadline, now: self.app.clock.now() })
+    }
+
+    pub fn command_conditions<U: UseCase>(&self) -> Result<CommandConditions, Problem> {
+        let key = context::idempotency_key(self.request.headers())?;
+        if U::NEEDS_KEY && key.is_none() {
+            return Err(Problem::idempotency_key_required());
+        }
+        Ok(CommandConditions { key, if_match: context::if_match(&self.request)? })
+    }
+
+    /// What comes with a command whose body has these bytes.
+    pub fn command_context(&self, conditions: CommandConditions, body: &[u8]) -> Result<Context, Problem> {
+        let actor = self.actor().ok_or_else(Problem::unauthenticated)?;
+        let CommandConditions { key, if_match } = conditions;
+        Ok(Context {
+            actor: actor.clone(),
+            command_id: entropy::new_id(),
+            request_id: self.context.request_id.clone(),
+            traceparent: Some(self.context.traceparent.clone()),
+            deadline: self.context.deadline,
+            now: self.app.clock.now(),
+            key: key.map(|key| IdempotencyKey { key, http_fingerprint: Some(self.fingerprint(body)) }),
+            if_match,
+        })
+    }
+
+    /// What makes two requests the same to release 0.1, which may share the database: method, path and body.
+    fn fingerprint(&self, body: &[u8]) -> [u8; 32] {
+        Sha256::new()
+            .chain_update(self.request.method().as_str())
+            .chain_update([0])
+            .chain_update(self.request.path())
+            .chain_update([0])
+            .chain_update(body)
+            .finalize()
+            .into()
+    }
+}
+
+impl InPath for () {
+    fn schema() -> Option<RefOr<Schema>> {
+        None
+    }
+
+    fn target(&self) -> String {
+        "all".to_owned()
+    }
+}
+
+macro_rules! in_path {
+    ($($named:ty => $schema:ty),* $(,)?) => {$(
+        impl InPath for $named {
+            fn schema() -> Option<RefOr<Schema>> {
+                Some(<$schema as PartialSchema>::schema())
+            }
+
+            fn target(&self) -> String {
+                display(self)
+            }
+        }
+    )*};
+}
+
+in_path! {
+    ids::OrderId => values::OrderId,
+    sku::Sku => values::Sku,
+    String => String,
+    Uuid => values::Id,
+}
+
+fn display(named: &impl Display) -> String {
+    named.to_string()
+}

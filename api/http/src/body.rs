@@ -1,0 +1,232 @@
+//! Bodies: JSON in, within bounds of size and time, and every mistake in it named by its place.
+
+use actix_web::{
+    dev::Payload,
+    http::header::{self, HeaderMap},
+    web::{Bytes, BytesMut},
+};
+use daybook_core::config::Http;
+use futures::StreamExt;
+use serde::de::DeserializeOwned;
+use serde_json::error::Category;
+
+use super::problem::{FieldError, Problem};
+
+/// Reads the body, if it is not larger than `limits` say and comes in time.
+pub async fn read(headers: &HeaderMap, payload: &mut Payload, limits: &Http) -> Result<Bytes, Problem> {
+    let max_bytes = limits.max_body.in_memory();
+    let too_large = || Problem::payload_too_large(max_bytes);
+    let announced = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
+    if announced.and_then(|text| text.parse::<u64>().ok()).is_some_and(|length| length > max_bytes as u64) {
+        return Err(too_large());
+    }
+    let all = async {
+        let mut body = BytesMut::new();
+        while let Some(chunk) = payload.next().await {
+            let chunk = chunk.map_err(|_| Problem::malformed("the body ended early or can't be read"))?;
+            if body.len() + chunk.len() > max_bytes {
+                return Err(too_large());
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body.freeze())
+    };
+    tokio::time::timeout(limits.client_timeout.get(), all)
+        .await
+        .unwrap_or_else(|_| Err(Problem::request_timeout()))
+}
+
+/// Whether a body that isn't empty is JSON as we take it.
+pub fn check_media_type(headers: &HeaderMap) -> Result<(), Problem> {
+    let text = |name| {
+        let mut values = headers.get_all(name);
+        let value: &header::HeaderValue = values.next()?;
+        if values.next().is_some() { Some("sent twice") } else { value.to_str().ok() }
+    };
+    let encoded =
+        text(header::CONTENT_ENCODING).is_some_and(|coding| !coding.eq_ignore_ascii_case("identity"));
+    let mut parts = text(header::CONTENT_TYPE).unwrap_or_default().split(';').map(str::trim);
+    let is_json = parts.next().is_some_and(|essence| essence.eq_ignore_ascii_case("application/json"));
+    let is_utf8 = parts.all(|parameter| match parameter.split_once('=') {
+        Some((name, value)) if name.eq_ignore_ascii_case("charset") => {
+            value.trim_matches('"').eq_ignore_ascii_case("utf-8")
+        }
+        _ => true,
+    });
+    if is_json && is_utf8 && !encoded { Ok(()) } else { Err(Problem::unsupported_media_type()) }
+}
+
+/// The body as a `T`; no body at all is `{}`.
+pub fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    let body = if body.is_empty() { b"{}" } else { body };
+    // Read as a struct, an array would do as well: its members by their order.
+    if body.trim_ascii_start().first() == Some(&b'[') {
+        let error = FieldError {
+            pointer: String::new(),
+            code: "invalid_type",
+            detail: "the body is an object".into(),
+        };
+        return Err(Problem::invalid(vec![error]));
+    }
+    // The second reading, slower, finds out where the mistake is.
+    serde_json::from_slice(body).or_else(|_| locate(body))
+}
+
+fn locate<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    let mut deserializer = serde_json::Deserializer::from_slice(body);
+    let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+        let at = pointer(error.path());
+        explain(error.inner(), at)
+    })?;
+    deserializer.end().map_err(|error| explain(&error, String::new()))?;
+    Ok(value)
+}
+
+/// A mistake of syntax makes the request malformed, a mistake of content invalid.
+fn explain(error: &serde_json::Error, at: String) -> Problem {
+    if error.classify() != Category::Data {
+        return Problem::malformed(format!("the body is not JSON: {error}"));
+    }
+    let message = error.to_string();
+    let detail = match message.rfind(" at line ") {
+        Some(end) => message[..end].to_owned(),
+        None => message,
+    };
+    // These beginnings are those of serde's own errors; a value's own complaint is anything else.
+    let named = |prefix: &str| detail.strip_prefix(prefix)?.split('`').next().map(str::to_owned);
+    let (code, field) = if let Some(field) = named("unknown field `") {
+        ("unknown_field", Some(field))
+    } else if let Some(field) = named("missing field `") {
+        ("missing_field", Some(field))
+    } else if let Some(field) = named("duplicate field `") {
+        ("duplicate_field", Some(field))
+    } else if detail.starts_with("invalid type: ") {
+        ("invalid_type", None)
+    } else {
+        ("invalid_value", None)
+    };
+    let pointer = match field {
+        Some(field) if last_token(&at) != escape(&field) || code == "missing_field" => {
+            format!("{at}/{}", escape(&field))
+        }
+        _ => at,
+    };
+    Problem::invalid(vec![FieldError { pointer, code, detail }])
+}
+
+fn pointer(path: &serde_path_to_error::Path) -> String {
+    use serde_path_to_error::Segment;
+    let mut pointer = String::new();
+    for segment in path {
+        match segment {
+            Segment::Seq { index } => pointer.push_str(&format!("/{index}")),
+            Segment::Map { key } => pointer.push_str(&format!("/{}", escape(key))),
+            Segment::Enum { .. } | Segment::Unknown => {}
+        }
+    }
+    pointer
+}
+
+fn last_token(pointer: &str) -> &str {
+    pointer.rsplit('/').next().unwrap_or_default()
+}
+
+fn escape(token: &str) -> String {
+    token.replace('~', "~0").replace('/', "~1")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+    use daybook_core::values::{Metadata, Price, Quantity, Sku};
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[allow(dead_code)]
+    struct Body {
+        lines: Vec<Line>,
+        #[serde(default)]
+        metadata: Metadata,
+        price: Option<Price>,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[allow(dead_code)]
+    struct Line {
+        sku: Sku,
+        quantity: Quantity,
+    }
+
+    fn refusal(body: &str) -> String {
+        let problem = parse::<Body>(body.as_bytes()).expect_err("a mistake");
+        let rendered = problem.render("/", "r");
+        let body = actix_web::body::MessageBody::try_into_bytes(rendered.into_body()).expect("bytes");
+        let document: serde_json::Value = serde_json::from_slice(&body).expect("JSON");
+        match document["errors"].get(0) {
+            Some(error) => {
+                format!(
+                    "{} {}",
+                    error["pointer"].as_str().unwrap_or("?"),
+                    error["code"].as_str().unwrap_or("?")
+                )
+            }
+            None => document["code"].as_str().unwrap_or("?").to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_mistake_is_named_by_its_place_and_kind() {
+        for (body, expected) in [
+            (r#"{"lines":[],"status":"shipped"}"#, "/status unknown_field"),
+            (r#"{"lines":[{"sku":"A","quantity":1,"pri/ce":1}]}"#, "/lines/0/pri~1ce unknown_field"),
+            (r#"{}"#, "/lines missing_field"),
+            ("", "/lines missing_field"),
+            (r#"{"lines":[{"sku":"A"}]}"#, "/lines/0/quantity missing_field"),
+            (r#"{"lines":[],"lines":[]}"#, "/lines duplicate_field"),
+            (r#"{"lines":[{"sku":"A","sku":"A","quantity":1}]}"#, "/lines/0/sku duplicate_field"),
+            (r#"{"lines":[{"sku":"A","quantity":"1"}]}"#, "/lines/0/quantity invalid_type"),
+            (r#"{"lines":[{"sku":"A","quantity":1.5}]}"#, "/lines/0/quantity invalid_type"),
+            (r#"{"lines":[{"sku":"A","quantity":-1}]}"#, "/lines/0/quantity invalid_value"),
+            (r#"{"lines":[{"sku":"A","quantity":9223372036854775808}]}"#, "/lines/0/quantity invalid_value"),
+            (r#"{"lines":[{"sku":"A\u0000","quantity":1}]}"#, "/lines/0/sku invalid_value"),
+            (r#"{"lines":[],"metadata":{"a":"1","a":"2"}}"#, "/metadata/a duplicate_field"),
+            (r#"{"lines":[],"metadata":{"a":1}}"#, "/metadata/a invalid_type"),
+            (r#"{"lines":[],"metadata":{"a":"\u0000"}}"#, "/metadata invalid_value"),
+            (r#"{"lines":[],"price":{"amount":1,"currency":"EUR","tax":1}}"#, "/price/tax unknown_field"),
+            (r#"{"lines":[],"price":{"amount":-1,"currency":"EUR"}}"#, "/price invalid_value"),
+            (r#"{"lines":[],"price":{"amount":1,"currency":"XXY"}}"#, "/price/currency invalid_value"),
+            (r#"{"lines":[],"price":{"amount":1e999,"currency":"EUR"}}"#, "malformed_request"),
+            (r#"{"lines":[]"#, "malformed_request"),
+            (r#"{"lines":[]} x"#, "malformed_request"),
+            (r#"{"lines":[{"sku":"\ud800","quantity":1}]}"#, "malformed_request"),
+            (r#"[]"#, " invalid_type"),
+            (&"[".repeat(200), " invalid_type"),
+            (&format!(r#"{{"metadata":{}"#, "{\"a\":".repeat(200)), "/metadata/a invalid_type"),
+        ] {
+            assert_eq!(refusal(body), expected, "{body}");
+        }
+    }
+
+    #[test]
+    fn only_plain_json_is_taken() {
+        let headers = |name: header::HeaderName, value: &str| -> HeaderMap {
+            [(name, value.parse().expect("a header's value"))].into_iter().collect()
+        };
+        for good in
+            ["application/json", "application/json; charset=utf-8", "Application/JSON;charset=\"UTF-8\""]
+        {
+            assert!(check_media_type(&headers(header::CONTENT_TYPE, good)).is_ok(), "{good}");
+        }
+        for bad in
+            ["", "text/plain", "application/json; charset=latin1", "application/jsonx", "multipart/form-data"]
+        {
+            assert!(check_media_type(&headers(header::CONTENT_TYPE, bad)).is_err(), "{bad}");
+        }
+        let mut zipped = headers(header::CONTENT_TYPE, "application/json");
+        zipped.insert(header::CONTENT_ENCODING, "gzip".parse().expect("a header's value"));
+        assert!(check_media_type(&zipped).is_err());
+    }
+}

@@ -1,0 +1,293 @@
+//! What the headers of a request say: who calls, which request it is, until when an answer is wanted, and under
+//! which conditions.
+
+use std::{
+    rc::Rc,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use actix_web::{
+    HttpMessage, HttpRequest,
+    dev::ServiceRequest,
+    http::header::{self, EntityTag, Header, HeaderMap, HeaderName, IfMatch},
+};
+use daybook_core::entropy;
+use daybook_domain::{Position, policy::Actor};
+use tokio::time::timeout_at;
+use uuid::Uuid;
+
+use super::problem::Problem;
+
+pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+pub const REQUEST_TIMEOUT_MS: HeaderName = HeaderName::from_static("request-timeout-ms");
+pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+pub const DAYBOOK_MIN_POSITION: HeaderName = HeaderName::from_static("daybook-min-position");
+pub const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+
+const MAX_REQUEST_ID: usize = 128;
+const MAX_KEY: usize = 255;
+
+/// What is known of a request before its handler runs.
+#[derive(Debug, Clone)]
+pub struct RequestContext {
+    pub request_id: String,
+    pub traceparent: String,
+    pub deadline: Instant,
+    /// `None`: there is no token.
+    pub actor: Option<Arc<Actor>>,
+}
+
+/// The context that `gate` left with the request.
+///
+/// # Panics
+/// It panics on a route that is not behind `gate`.
+pub fn of(request: &HttpRequest) -> Rc<RequestContext> {
+    request.extensions().get::<Rc<RequestContext>>().expect("every route is behind the gate").clone()
+}
+
+pub fn leave(request: &ServiceRequest, context: RequestContext) {
+    request.extensions_mut().insert(Rc::new(context));
+}
+
+/// The client's own id of the request, if it can be written in a log line; a new one otherwise.
+pub fn request_id(headers: &HeaderMap) -> String {
+    let safe = |id: &&str| {
+        (1..=MAX_REQUEST_ID).contains(&id.len())
+            && id.bytes().all(|c| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'_' | b'.' | b':'))
+    };
+    let given = headers.get(&X_REQUEST_ID).and_then(|value| value.to_str().ok()).filter(safe);
+    given.map_or_else(|| entropy::new_id().simple().to_string(), str::to_owned)
+}
+
+/// The W3C trace context of the caller, or the beginning of a new trace.
+pub fn traceparent(headers: &HeaderMap) -> String {
+    let given = headers.get(&TRACEPARENT).and_then(|value| value.to_str().ok());
+    given.filter(|text| is_traceparent(text)).map_or_else(new_traceparent, str::to_owned)
+}
+
+/// The second field of a traceparent.
+pub fn trace_id(traceparent: &str) -> &str {
+    traceparent.get(3..35).unwrap_or_default()
+}
+
+/// `version-traceid-parentid-flags`. Of versions after 00, more may follow.
+fn is_traceparent(text: &str) -> bool {
+    let is_hex =
+        |field: &str| field.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
+    let is_id =
+        |field: &str, length| field.len() == length && is_hex(field) && field.bytes().any(|c| c != b'0');
+    let mut fields = text.split('-');
+    let (Some(version), Some(trace), Some(parent), Some(flags)) =
+        (fields.next(), fields.next(), fields.next(), fields.next())
+    else {
+        return false;
+    };
+    let version_fits = match version {
+        "00" => fields.next().is_none(),
+        "ff" => false,
+        _ => version.len() == 2 && is_hex(version) && text.len() <= 256 && text.is_ascii(),
+    };
+    version_fits && is_id(trace, 32) && is_id(parent, 16) && flags.len() == 2 && is_hex(flags)
+}
+
+fn new_traceparent() -> String {
+    let trace = Uuid::from_u128(rand::random());
+    let parent: u64 = rand::random();
+    format!("00-{}-{:016x}-01", trace.simple(), parent.max(1))
+}
+
+/// The time until which the caller waits: as long as it says, within bounds.
+pub fn deadline(
+    headers: &HeaderMap,
+    now: Instant,
+    usual_ms: u64,
+    longest_ms: u64,
+) -> Result<Instant, Problem> {
+    let given = single(headers, &REQUEST_TIMEOUT_MS)?;
+    let bad = || Problem::malformed("Request-Timeout-Ms is a positive whole number");
+    let timeout_ms = match given {
+        None => usual_ms,
+        Some(text) => text.parse::<u64>().ok().filter(|ms| *ms > 0).ok_or_else(bad)?,
+    };
+    Ok(now + Duration::from_millis(timeout_ms.min(longest_ms)))
+}
+
+/// The answer, unless the time is over first.
+pub async fn in_time<T, E: Into<Problem>>(
+    deadline: Instant,
+    asked: impl Future<Output = Result<T, E>>,
+) -> Result<T, Problem> {
+    match timeout_at(deadline.into(), asked).await {
+        Ok(answer) => answer.map_err(Into::into),
+        Err(_) => Err(Problem::deadline_exceeded()),
+    }
+}
+
+/// The versions, one of which the thing must still have (RFC 9110, section 13.1.1). `*` is met by anything
+/// that exists, which the command checks anyway. A tag that was never given out, and a weak one, match nothing.
+pub fn if_match(request: &HttpRequest) -> Result<Option<Vec<i64>>, Problem> {
+    if !request.headers().contains_key(header::IF_MATCH) {
+        return Ok(None);
+    }
+    match IfMatch::parse(request) {
+        Ok(IfMatch::Any) => Ok(None),
+        Ok(IfMatch::Items(tags)) if !tags.is_empty() => Ok(Some(tags.iter().filter_map(version).collect())),
+        _ => Err(Problem::malformed("If-Match is a list of ETags, as they were received")),
+    }
+}
+
+fn version(tag: &EntityTag) -> Option<i64> {
+    let version: i64 = tag.tag().parse().ok().filter(|_| !tag.weak)?;
+    (version.to_string() == tag.tag()).then_some(version)
+}
+
+/// The key as it was meant, whether it came bare or as a string of RFC 8941.
+pub fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+    let Some(text) = single(headers, &IDEMPOTENCY_KEY)? else { return Ok(None) };
+    let bad = || Problem::malformed("Idempotency-Key has 1 to 255 printable ASCII characters");
+    let key = match text.strip_prefix('"') {
+        Some(quoted) => unquote(quoted).ok_or_else(bad)?,
+        None => {
+            Some(text).filter(|key| key.bytes().all(|c| c.is_ascii_graphic())).ok_or_else(bad)?.to_owned()
+        }
+    };
+    if (1..=MAX_KEY).contains(&key.len()) { Ok(Some(key)) } else { Err(bad()) }
+}
+
+/// Reads a string of RFC 8941, section 3.3.3, from behind its opening quote.
+fn unquote(quoted: &str) -> Option<String> {
+    let mut text = String::with_capacity(quoted.len());
+    let mut characters = quoted.chars();
+    loop {
+        match characters.next()? {
+            '"' => return characters.next().is_none().then_some(text),
+            '\\' => text.push(characters.next().filter(|c| matches!(c, '"' | '\\'))?),
+            c @ ' '..='~' => text.push(c),
+            _ => return None,
+        }
+    }
+}
+
+/// The position that a query must have seen at least.
+pub fn min_position(headers: &HeaderMap) -> Result<Option<Position>, Problem> {
+    let Some(text) = single(headers, &DAYBOOK_MIN_POSITION)? else { return Ok(None) };
+    match text.parse::<i64>() {
+        Ok(position) if position >= 0 => Ok(Some(Position(position))),
+        _ => Err(Problem::malformed("Daybook-Min-Position is a position as it was received")),
+    }
+}
+
+/// Where a client that followed the log was when its connection ended (WHATWG HTML, section 9.2).
+pub fn last_event_id(headers: &HeaderMap) -> Result<Option<Position>, Problem> {
+    let Some(text) = single(headers, &LAST_EVENT_ID)? else { return Ok(None) };
+    match text.parse::<i64>() {
+        Ok(position) if position >= 0 => Ok(Some(Position(position))),
+        _ => Err(Problem::malformed("Last-Event-ID is the id of an event as it was received")),
+    }
+}
+
+/// The value of a header that may be sent once.
+fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>, Problem> {
+    let mut values = headers.get_all(name);
+    let Some(value) = values.next() else { return Ok(None) };
+    let bad = || Problem::malformed(format!("the header {name} is sent once, in ASCII"));
+    if values.next().is_some() {
+        return Err(bad());
+    }
+    value.to_str().map(|text| Some(text.trim())).map_err(|_| bad())
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::*;
+
+    fn headers(name: &HeaderName, value: &str) -> HeaderMap {
+        [(name.clone(), value.parse().expect("a header's value"))].into_iter().collect()
+    }
+
+    fn key(value: &str) -> Option<String> {
+        idempotency_key(&headers(&IDEMPOTENCY_KEY, value)).ok().flatten()
+    }
+
+    #[test]
+    fn an_idempotency_key_is_the_same_bare_and_quoted() {
+        assert_eq!(key("abc-1"), Some("abc-1".into()));
+        assert_eq!(key(r#""abc-1""#), Some("abc-1".into()));
+        assert_eq!(key(r#""a \"b\" \\""#), Some(r#"a "b" \"#.into()));
+        assert_eq!(key(&"k".repeat(255)), Some("k".repeat(255)));
+    }
+
+    #[test]
+    fn an_idempotency_key_that_can_not_be_one_is_refused() {
+        for bad in ["", "\"\"", "a b", "\"open", "\"a\"b", r#""a\n""#, &"k".repeat(256)] {
+            assert!(idempotency_key(&headers(&IDEMPOTENCY_KEY, bad)).is_err(), "{bad}");
+        }
+        let mut twice = headers(&IDEMPOTENCY_KEY, "a");
+        twice.append(IDEMPOTENCY_KEY, "b".parse().expect("a header's value"));
+        assert!(idempotency_key(&twice).is_err());
+    }
+
+    #[test]
+    fn a_traceparent_of_the_standard_is_kept_and_any_other_replaced() {
+        let good = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        assert_eq!(traceparent(&headers(&TRACEPARENT, good)), good);
+        assert_eq!(trace_id(good), "4bf92f3577b34da6a3ce929d0e0e4736");
+        assert!(is_traceparent("01-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-more"));
+        for bad in [
+            "",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-more",
+            "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+            "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01",
+            "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01",
+        ] {
+            assert!(!is_traceparent(bad), "{bad}");
+        }
+        assert!(is_traceparent(&new_traceparent()));
+    }
+
+    #[test]
+    fn a_request_id_that_could_break_a_log_line_is_replaced() {
+        assert_eq!(request_id(&headers(&X_REQUEST_ID, "abc-1")), "abc-1");
+        for bad in ["", "a b", "a\"b", &"x".repeat(129)] {
+            assert_ne!(request_id(&headers(&X_REQUEST_ID, bad)), bad);
+        }
+    }
+
+    #[test]
+    fn a_deadline_is_capped_and_positive() {
+        let now = Instant::now();
+        let given = |text: &str| deadline(&headers(&REQUEST_TIMEOUT_MS, text), now, 10_000, 30_000);
+        assert_eq!(given("500").expect("valid"), now + Duration::from_millis(500));
+        assert_eq!(given("999999").expect("valid"), now + Duration::from_secs(30));
+        assert_eq!(
+            deadline(&HeaderMap::new(), now, 10_000, 30_000).expect("valid"),
+            now + Duration::from_secs(10)
+        );
+        for bad in ["0", "-1", "soon", "1.5"] {
+            assert!(given(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn if_match_takes_the_etags_that_were_given_out() {
+        let versions = |text: &str| {
+            let request = TestRequest::get().insert_header((header::IF_MATCH, text)).to_http_request();
+            if_match(&request).map_err(|problem| problem.code().as_str())
+        };
+        assert_eq!(versions("\"7\""), Ok(Some(vec![7])));
+        assert_eq!(versions("\"7\", \"8\""), Ok(Some(vec![7, 8])));
+        assert_eq!(versions("*"), Ok(None));
+        for nothing in ["W/\"7\"", "\"abc\"", "\"07\"", "\"+7\""] {
+            assert_eq!(versions(nothing), Ok(Some(vec![])), "{nothing}");
+        }
+        for bad in ["7", "\"7", ""] {
+            assert_eq!(versions(bad).expect_err("no list of ETags"), "malformed_request", "{bad}");
+        }
+    }
+}

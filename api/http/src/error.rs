@@ -1,0 +1,126 @@
+//! How commands and reads fail, as problems. No aggregate is named here: a rejection brings its code.
+
+use daybook_commands::{CommandError, Failure, Refusal};
+use daybook_core::{reads::ReadError, vault::VaultError};
+use daybook_domain::code::Kind;
+use daybook_projections::{BadCursor, OperatorError, QueryError, codes::DownstreamCode};
+use tracing::{error, warn};
+
+use crate::problem::Problem;
+
+impl From<CommandError> for Problem {
+    fn from(error: CommandError) -> Self {
+        match error {
+            CommandError::Refused(refusal) => refusal.into(),
+            CommandError::Failed(failure) => failure.into(),
+        }
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        // The same words for what isn't there and for what isn't the caller's.
+        if refusal.code.kind() == Kind::NotFound {
+            return Self::not_found();
+        }
+        let problem = Self::new(refusal.code, refusal.detail);
+        match refusal.pointer {
+            Some(pointer) => problem.at(pointer),
+            None => problem,
+        }
+    }
+}
+
+impl From<Failure> for Problem {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Overloaded => Self::overloaded(),
+            Failure::Unavailable => Self::unavailable(),
+            Failure::OutcomeUnknown => Self::outcome_unknown(),
+            Failure::DeadlineExceeded => Self::deadline_exceeded(),
+            Failure::Internal => Self::internal(),
+        }
+    }
+}
+
+impl From<ReadError> for Problem {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Unauthenticated => Self::unauthenticated(),
+            ReadError::Forbidden(action) => Self::forbidden(action.rule().name),
+            ReadError::NotFound => Self::not_found(),
+            ReadError::Invalid(detail) => Self::malformed(detail),
+            ReadError::Query(error) => error.into(),
+            ReadError::Vault(error) => error.into(),
+            ReadError::Unshown(error) => {
+                error!(%error, "a stored event can't be shown");
+                Self::internal()
+            }
+        }
+    }
+}
+
+impl From<QueryError> for Problem {
+    fn from(error: QueryError) -> Self {
+        match error {
+            QueryError::Behind { .. } => Self::read_model_behind(),
+            QueryError::NotReady => Self::unavailable(),
+            QueryError::Beyond { head } => {
+                Self::malformed(format!("as_of_position is beyond the head of the log, which is {head}"))
+            }
+            QueryError::DeadlineExceeded => Self::deadline_exceeded(),
+            QueryError::BadCursor(error) => error.into(),
+            QueryError::Unavailable(error) => error.into(),
+            QueryError::Unreadable(error) => {
+                error!(%error, "cannot read a stored event");
+                Self::internal()
+            }
+        }
+    }
+}
+
+/// A database error of a query: nothing was changed, so trying again is always right.
+impl From<sqlx::Error> for Problem {
+    fn from(error: sqlx::Error) -> Self {
+        use daybook_migrations::{ErrorClass, classify};
+        match classify(&error) {
+            ErrorClass::Conflict | ErrorClass::Busy | ErrorClass::Gone => {
+                warn!(%error, "the database is not available");
+                Self::unavailable()
+            }
+            ErrorClass::Data | ErrorClass::Defect => {
+                error!(%error, "a query failed");
+                Self::internal()
+            }
+        }
+    }
+}
+
+impl From<OperatorError> for Problem {
+    fn from(error: OperatorError) -> Self {
+        match error {
+            OperatorError::NotFound => Self::not_found(),
+            OperatorError::AlreadyRunning => Self::new(DownstreamCode::AlreadyRunning, error.to_string()),
+            OperatorError::Conflict(detail) => Self::new(DownstreamCode::Conflict, detail),
+            OperatorError::Unavailable(error) => error.into(),
+        }
+    }
+}
+
+impl From<BadCursor> for Problem {
+    fn from(_: BadCursor) -> Self {
+        Self::malformed("after is a cursor as it was received in next")
+    }
+}
+
+impl From<VaultError> for Problem {
+    fn from(error: VaultError) -> Self {
+        match error {
+            VaultError::Database(error) => error.into(),
+            error => {
+                error!(%error, "personal data can't be sealed or opened");
+                Self::internal()
+            }
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! HTTP: what every request goes through (`observe`, then `gate`), and what handlers are made of.
+
+pub mod about;
+pub mod answer;
+pub mod arrived;
+pub mod body;
+pub mod caching;
+pub mod caller;
+pub mod codes;
+pub mod context;
+pub mod docs;
+mod error;
+pub mod gate;
+pub mod limits;
+pub mod live;
+pub mod negotiation;
+pub mod observe;
+pub mod openapi;
+pub mod params;
+pub mod problem;
+pub mod route;
+pub mod routes;
+pub mod server;

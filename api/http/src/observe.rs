@@ -1,0 +1,224 @@
+//! What every request goes through, whatever becomes of it: a name for it, a count and a line in the
+//! log, and the headers that every answer has.
+
+use std::{panic::AssertUnwindSafe, time::Instant};
+
+use actix_web::{
+    Error, HttpResponse, ResponseError,
+    body::BoxBody,
+    dev::{ServiceRequest, ServiceResponse},
+    http::{
+        ConnectionType, Method, StatusCode,
+        header::{self, HeaderMap, HeaderName, HeaderValue},
+    },
+    middleware::Next,
+    web,
+};
+use daybook_core::{app::App, audit, limits::Budget, metrics};
+use daybook_domain::code::Kind;
+use futures::FutureExt;
+use tracing::{Instrument, error, info, info_span, warn};
+
+use super::{
+    context::{self, RequestContext, X_REQUEST_ID},
+    gate, limits,
+    problem::Problem,
+};
+
+/// The policy for an answer that is not a page.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
+const NOSNIFF: (HeaderName, HeaderValue) =
+    (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+const NO_REFERRER: (HeaderName, HeaderValue) =
+    (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+
+/// What is noted of a request before it is handed on.
+struct Noted {
+    started: Instant,
+    request_id: String,
+    traceparent: String,
+    method: Method,
+    path: String,
+    is_probe: bool,
+}
+
+/// The paths of this listener that programs watch over this process with: they need no token, have no limit, are
+/// always answered and leave no line in the log.
+pub struct Probes(pub Vec<&'static str>);
+
+/// The middleware of every listener.
+pub async fn observe(
+    app: web::Data<App>,
+    probes: web::Data<Probes>,
+    request: ServiceRequest,
+    next: Next<BoxBody>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let noted = Noted {
+        started: Instant::now(),
+        request_id: context::request_id(request.headers()),
+        traceparent: context::traceparent(request.headers()),
+        method: request.method().clone(),
+        is_probe: probes.0.contains(&request.path()),
+        path: request.path().to_owned(),
+    };
+    let span = info_span!(
+        "request",
+        request_id = noted.request_id,
+        trace_id = context::trace_id(&noted.traceparent),
+    );
+    let handled = handle(&app, &noted, request, next).instrument(span.clone());
+    // A handler that panics must not take the connection's other requests with it.
+    let outcome = AssertUnwindSafe(handled).catch_unwind().await;
+    let _entered = span.entered();
+    match outcome {
+        Ok(Ok(mut response)) => {
+            let route = response.request().match_pattern();
+            noted.finish(route.as_deref(), response.status());
+            noted.add_headers(response.headers_mut());
+            if app.traffic.is_draining() {
+                response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
+            }
+            Ok(response)
+        }
+        Ok(Err(error)) => Err(noted.fail(&Problem::of(&error))),
+        Err(_) => {
+            metrics::PANICS.inc();
+            error!(method = %noted.method, path = noted.path, "the handler panicked");
+            Err(noted.fail(&Problem::internal()))
+        }
+    }
+}
+
+async fn handle(
+    app: &App,
+    noted: &Noted,
+    request: ServiceRequest,
+    next: Next<BoxBody>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let (_in_flight, in_flight) = app.traffic.enter();
+    let (budget, subject) = match enter(app, noted, &request, in_flight) {
+        Ok(entered) => entered,
+        Err(problem) => return Ok(request.into_response(noted.render(&problem))),
+    };
+    let response = next.call(request).await?;
+    let mut response = match response.response().error() {
+        None => response,
+        Some(error) => {
+            let problem = Problem::of(error).into_owned();
+            if problem.code().kind() == Kind::Forbidden {
+                let route = response.request().match_pattern().unwrap_or_default();
+                note_refusal(app, noted, subject, &route);
+            }
+            response.into_response(noted.render(&problem))
+        }
+    };
+    if let Some(budget) = budget {
+        limits::tell(budget, response.headers_mut());
+    }
+    Ok(response)
+}
+
+/// Lets the request in and leaves its context with it.
+fn enter(
+    app: &App,
+    noted: &Noted,
+    request: &ServiceRequest,
+    in_flight: usize,
+) -> Result<(Option<Budget>, Option<String>), Problem> {
+    let admitted = if noted.is_probe {
+        gate::Admitted { actor: None, budget: None }
+    } else {
+        gate::admit(app, request, in_flight)?
+    };
+    let limits = &app.limits;
+    let deadline = context::deadline(
+        request.headers(),
+        noted.started,
+        limits.request_timeout.as_millis(),
+        limits.max_request_timeout.as_millis(),
+    )?;
+    let subject = admitted.actor.as_ref().map(|actor| actor.subject.clone());
+    context::leave(
+        request,
+        RequestContext {
+            request_id: noted.request_id.clone(),
+            traceparent: noted.traceparent.clone(),
+            deadline,
+            actor: admitted.actor,
+        },
+    );
+    Ok((admitted.budget, subject))
+}
+
+fn note_refusal(app: &App, noted: &Noted, subject: Option<String>, route: &str) {
+    app.audit.refused(audit::Entry {
+        actor: subject.unwrap_or_default(),
+        action: format!("{} {route}", method_label(&noted.method)),
+        target: noted.path.clone(),
+        outcome: "forbidden",
+        reason: None,
+        request_id: noted.request_id.clone(),
+    });
+}
+
+impl Noted {
+    fn render(&self, problem: &Problem) -> HttpResponse {
+        problem.render(&self.path, &self.request_id)
+    }
+
+    /// Counts the request and writes its line in the log.
+    fn finish(&self, route: Option<&str>, status: StatusCode) {
+        let elapsed = self.started.elapsed();
+        let (route, method) = (route.unwrap_or("none"), method_label(&self.method));
+        metrics::REQUEST_SECONDS
+            .with_label_values(&[route, method, status.as_str()])
+            .observe(elapsed.as_secs_f64());
+        let (status, duration_ms) = (status.as_u16(), elapsed.as_secs_f64() * 1_000.0);
+        if self.is_probe {
+            return;
+        }
+        if status >= 500 {
+            warn!(method, route, status, duration_ms, "answered");
+        } else {
+            info!(method, route, status, duration_ms, "answered");
+        }
+    }
+
+    /// The headers that every answer has.
+    fn add_headers(&self, headers: &mut HeaderMap) {
+        headers.insert(NOSNIFF.0, NOSNIFF.1);
+        headers.insert(NO_REFERRER.0, NO_REFERRER.1);
+        if !headers.contains_key(header::CONTENT_SECURITY_POLICY) {
+            let policy = HeaderValue::from_static(CONTENT_SECURITY_POLICY);
+            headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+        }
+        if !headers.contains_key(header::CACHE_CONTROL) {
+            headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        }
+        if let Ok(id) = HeaderValue::from_str(&self.request_id) {
+            headers.insert(X_REQUEST_ID, id);
+        }
+    }
+
+    /// An answer where there is no request left to answer to.
+    fn fail(&self, problem: &Problem) -> Error {
+        self.finish(None, problem.status_code());
+        let mut response = self.render(problem);
+        self.add_headers(response.headers_mut());
+        actix_web::error::InternalError::from_response(problem.to_string(), response).into()
+    }
+}
+
+/// Methods are the client's choice, labels are not.
+fn method_label(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
+        _ => "other",
+    }
+}

@@ -1,0 +1,261 @@
+//! Query strings.
+
+use chrono::{DateTime, Utc};
+use daybook_core::reads::Part;
+use daybook_domain::Position;
+use daybook_projections::Moment;
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_path_to_error::Segment;
+use url::form_urlencoded;
+use utoipa::{
+    IntoParams,
+    openapi::path::{Parameter, ParameterIn},
+};
+
+use super::problem::Problem;
+
+/// A page of a history.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct PageOfHistory {
+    #[serde(default)]
+    #[param(value_type = u16, minimum = 1, maximum = 100, default = 20)]
+    limit: Limit,
+    /// `next` of the page before.
+    after: Option<String>,
+}
+
+impl From<PageOfHistory> for Part {
+    fn from(page: PageOfHistory) -> Self {
+        Self { limit: page.limit.get(), after: page.after }
+    }
+}
+
+/// When a thing is to be shown; today, if nothing is said.
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "AsOfParameters")]
+pub struct AsOf(pub Option<Moment>);
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct AsOfParameters {
+    /// Show it as it was at this time (RFC 3339): what was recorded then or before. For a time in the future it is
+    /// shown as it is now. The answer is 404 if there was nothing yet.
+    #[param(value_type = Option<DateTime<Utc>>)]
+    as_of: Option<Time>,
+    /// Show it as it was when the log had come to this position, such as a `Daybook-Position`. The answer is 400 if
+    /// the log has not come to it yet.
+    #[param(value_type = Option<i64>, minimum = 0)]
+    as_of_position: Option<Place>,
+}
+
+impl TryFrom<AsOfParameters> for AsOf {
+    type Error = &'static str;
+
+    fn try_from(given: AsOfParameters) -> Result<Self, Self::Error> {
+        match (given.as_of, given.as_of_position) {
+            (None, None) => Ok(Self(None)),
+            (Some(Time(time)), None) => Ok(Self(Some(Moment::Time(time)))),
+            (None, Some(Place(position))) => Ok(Self(Some(Moment::Position(position)))),
+            (Some(_), Some(_)) => Err("as_of and as_of_position exclude each other"),
+        }
+    }
+}
+
+impl IntoParams for AsOf {
+    fn into_params(place: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        AsOfParameters::into_params(place)
+    }
+}
+
+/// The query string as a `T`. What is wrong with a parameter is told as its name and what it may be, which
+/// only its type knows.
+pub fn query<T: DeserializeOwned>(text: &str) -> Result<T, Problem> {
+    let pairs = serde_urlencoded::Deserializer::new(form_urlencoded::parse(text.as_bytes()));
+    serde_path_to_error::deserialize(pairs).map_err(|error| {
+        let message = error.inner().to_string();
+        if message.starts_with("unknown field ") {
+            return Problem::unknown_parameter(message);
+        }
+        match error.path().iter().next() {
+            Some(Segment::Map { key }) if !message.starts_with("duplicate field ") => {
+                // An enum's own complaint ends with its variants.
+                let may_be = message.rsplit_once(", expected ").map_or(&*message, |(_, variants)| variants);
+                Problem::malformed(format!("{key} is {may_be}"))
+            }
+            _ => Problem::malformed(message),
+        }
+    })
+}
+
+/// How many rows a page has.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Limit(u16);
+
+impl Limit {
+    pub fn get(self) -> u16 {
+        self.0
+    }
+}
+
+impl Default for Limit {
+    fn default() -> Self {
+        Self(20)
+    }
+}
+
+impl TryFrom<String> for Limit {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let number = text.parse().ok().filter(|number| (1..=100).contains(number));
+        number.map(Self).ok_or("1 to 100")
+    }
+}
+
+/// A place in the log, such as a `Daybook-Position`.
+#[derive(Debug, Default, Clone, Copy, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Place(pub Position);
+
+impl TryFrom<String> for Place {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let number = text.parse().ok().filter(|number| *number >= 0);
+        number.map(|number| Self(Position(number))).ok_or("a position: 0 or more")
+    }
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(try_from = "String")]
+struct Time(DateTime<Utc>);
+
+impl TryFrom<String> for Time {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let time = DateTime::parse_from_rfc3339(&text);
+        time.map(|time| Self(time.to_utc())).map_err(|_| "a time of RFC 3339, such as 2030-01-31T12:00:00Z")
+    }
+}
+
+/// Yes or no; no, if nothing is said.
+#[derive(Debug, Default, Clone, Copy, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Flag(pub bool);
+
+impl TryFrom<String> for Flag {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse().map(Self).map_err(|_| "true or false")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Page {
+        #[serde(default)]
+        limit: Limit,
+        after: Option<Place>,
+        #[serde(default)]
+        all: Flag,
+        colour: Option<Colour>,
+    }
+
+    #[derive(Debug, PartialEq, Deserialize)]
+    #[serde(rename_all = "snake_case")]
+    enum Colour {
+        DeepRed,
+        Green,
+        Blue,
+    }
+
+    #[test]
+    fn a_parameter_that_nobody_knows_is_refused_with_its_own_code() {
+        assert_eq!(query::<Page>("").expect("valid").limit.get(), 20);
+        assert_eq!(query::<Page>("limit=100").expect("valid").limit.get(), 100);
+        assert_eq!(query::<Page>("page=2").expect_err("unknown").code().as_str(), "unknown_parameter");
+        for bad in ["limit=0", "limit=101", "limit=x", "limit=1&limit=2", "limit=-1", "limit="] {
+            assert_eq!(
+                query::<Page>(bad).expect_err("not valid").code().as_str(),
+                "malformed_request",
+                "{bad}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_bad_parameter_is_named_with_what_it_may_be() {
+        let page = query::<Page>("limit=7&after=3&all=true&colour=deep_red").expect("valid");
+        let read = (page.limit.get(), page.after.map(|place| place.0), page.all.0, page.colour);
+        assert_eq!(read, (7, Some(Position(3)), true, Some(Colour::DeepRed)));
+        let limit = "limit is 1 to 100";
+        let after = "after is a position: 0 or more";
+        let flag = "all is true or false";
+        let colour = "colour is one of `deep_red`, `green`, `blue`";
+        for (bad, expected) in [
+            ("limit=x", limit),
+            ("limit=", limit),
+            ("limit=0", limit),
+            ("limit=101", limit),
+            ("limit=1.5", limit),
+            ("limit=99999999999999999999", limit),
+            ("after=x", after),
+            ("after=-1", after),
+            ("after=99999999999999999999", after),
+            ("all=yes", flag),
+            ("all=", flag),
+            ("colour=Red", colour),
+            ("colour=", colour),
+            ("colour=x, expected y", colour),
+            ("limit=7&all=1", flag),
+            ("limit=1&limit=2", "duplicate field `limit`"),
+        ] {
+            let problem = query::<Page>(bad).expect_err("not valid");
+            assert_eq!(problem.to_string(), format!("malformed_request: {expected}"), "{bad}");
+        }
+        let as_of = |text: &str| query::<AsOf>(text).expect_err("not valid").to_string();
+        let time = "malformed_request: as_of is a time of RFC 3339, such as 2030-01-31T12:00:00Z";
+        assert_eq!(as_of("as_of=yesterday"), time);
+        assert_eq!(as_of("as_of_position=x"), "malformed_request: as_of_position is a position: 0 or more");
+        let both = as_of("as_of=2026-01-31T12:00:00Z&as_of_position=1");
+        assert_eq!(both, "malformed_request: as_of and as_of_position exclude each other");
+    }
+
+    #[test]
+    fn a_moment_is_a_time_or_a_position() {
+        let moment =
+            |text: &str| query::<AsOf>(text).map(|as_of| as_of.0).map_err(|problem| problem.code().as_str());
+        assert_eq!(moment(""), Ok(None));
+        assert_eq!(moment("as_of_position=0"), Ok(Some(Moment::Position(Position(0)))));
+        let noon = Moment::Time(DateTime::from_timestamp(1_769_860_800, 250_000_000).expect("a time"));
+        for same in ["2026-01-31T12:00:00.25Z", "2026-01-31T14:00:00.25%2B02:00"] {
+            assert_eq!(moment(&format!("as_of={same}")), Ok(Some(noon)), "{same}");
+        }
+        for bad in [
+            "as_of=",
+            "as_of=yesterday",
+            "as_of=2026-01-31",
+            "as_of=2026-01-31T12:00:00",
+            "as_of=1769860800",
+            "as_of_position=",
+            "as_of_position=-1",
+            "as_of_position=1.5",
+            "as_of_position=99999999999999999999",
+            "as_of_position=1&as_of_position=2",
+            "as_of=2026-01-31T12:00:00Z&as_of_position=1",
+        ] {
+            assert_eq!(moment(bad), Err("malformed_request"), "{bad}");
+        }
+        assert_eq!(moment("as_of_version=1"), Err("unknown_parameter"));
+    }
+}

@@ -1,0 +1,338 @@
+//! Problem details (RFC 9457): the one form in which anything is refused or fails.
+
+pub mod catalogue;
+mod page;
+
+use std::{borrow::Cow, fmt};
+
+use actix_web::{
+    HttpResponse, ResponseError,
+    http::{
+        StatusCode,
+        header::{self, HeaderName, HeaderValue},
+    },
+};
+use catalogue::{CommandCode, DownstreamCode};
+use daybook_core::auth::Refused;
+use daybook_domain::{Code, code::GeneralCode, policy::PolicyCode};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::{caching::NO_STORE, codes::HttpCode};
+pub use catalogue::{catalogue, find, status};
+pub use page::page;
+
+pub const MEDIA_TYPE: &str = "application/problem+json";
+
+/// Why a request was not answered as asked.
+#[derive(Debug, Clone)]
+pub struct Problem {
+    code: Code,
+    detail: Cow<'static, str>,
+    errors: Vec<FieldError>,
+    headers: Vec<(HeaderName, HeaderValue)>,
+    /// The rest of the request is not worth waiting for.
+    closes: bool,
+}
+
+/// What is wrong with one part of the body.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FieldError {
+    /// JSON Pointer (RFC 6901).
+    pub pointer: String,
+    pub code: &'static str,
+    pub detail: String,
+}
+
+/// A problem as it is sent.
+#[derive(Serialize)]
+struct Document<'a> {
+    r#type: String,
+    title: &'static str,
+    status: u16,
+    detail: &'a str,
+    instance: &'a str,
+    code: Code,
+    request_id: &'a str,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    errors: &'a [FieldError],
+}
+
+/// RFC 9457.
+#[derive(ToSchema)]
+#[schema(as = Problem)]
+#[allow(dead_code, reason = "the schema of `Document`, which borrows what it has")]
+pub struct ProblemSchema {
+    /// A page about the code.
+    r#type: String,
+    title: String,
+    status: u16,
+    detail: String,
+    /// The path of the request.
+    instance: String,
+    /// Stable, for programs.
+    code: String,
+    request_id: String,
+    errors: Option<Vec<FieldProblem>>,
+}
+
+#[derive(ToSchema)]
+#[allow(dead_code, reason = "the schema of `FieldError`")]
+pub struct FieldProblem {
+    /// JSON Pointer (RFC 6901) into the body.
+    pointer: String,
+    code: String,
+    detail: String,
+}
+
+impl Problem {
+    pub fn new(code: impl Into<Code>, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self { code: code.into(), detail: detail.into(), errors: vec![], headers: vec![], closes: false }
+    }
+
+    /// A problem whose text is what its page says that it means.
+    pub fn usual(code: impl Into<Code>) -> Self {
+        let code = code.into();
+        Self::new(code, code.meaning())
+    }
+
+    pub fn malformed(detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(HttpCode::MalformedRequest, detail)
+    }
+
+    pub fn unknown_parameter(detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(HttpCode::UnknownParameter, detail)
+    }
+
+    pub fn idempotency_key_required() -> Self {
+        Self::usual(HttpCode::KeyRequired)
+    }
+
+    pub fn unauthenticated() -> Self {
+        Self::usual(HttpCode::Unauthenticated).with(header::WWW_AUTHENTICATE, "Bearer")
+    }
+
+    /// The caller learns that the token is bad, not why.
+    pub fn invalid_token() -> Self {
+        Self::usual(HttpCode::Unauthenticated)
+            .with(header::WWW_AUTHENTICATE, r#"Bearer error="invalid_token""#)
+    }
+
+    pub fn forbidden(permission: &str) -> Self {
+        Self::new(PolicyCode::Forbidden, format!("this needs the permission {permission}"))
+    }
+
+    pub fn not_found() -> Self {
+        Self::usual(GeneralCode::NotFound)
+    }
+
+    pub fn method_not_allowed(allow: &str) -> Self {
+        Self::usual(HttpCode::MethodNotAllowed).with(header::ALLOW, allow)
+    }
+
+    pub fn not_acceptable() -> Self {
+        Self::usual(HttpCode::NotAcceptable)
+    }
+
+    pub fn request_timeout() -> Self {
+        Self { closes: true, ..Self::usual(HttpCode::RequestTimeout) }
+    }
+
+    pub fn payload_too_large(max_bytes: usize) -> Self {
+        let detail = format!("a body has at most {max_bytes} bytes");
+        Self { closes: true, ..Self::new(HttpCode::PayloadTooLarge, detail) }
+    }
+
+    pub fn unsupported_media_type() -> Self {
+        Self::usual(HttpCode::UnsupportedMediaType)
+            .with(HeaderName::from_static("accept"), "application/json")
+    }
+
+    pub fn stale_version(detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(CommandCode::StaleVersion, detail)
+    }
+
+    /// A body that can be read but says something that it may not.
+    pub fn invalid(errors: Vec<FieldError>) -> Self {
+        Self { errors, ..Self::usual(GeneralCode::ValidationFailed) }
+    }
+
+    pub fn rate_limited(retry_after_s: u64) -> Self {
+        Self::usual(HttpCode::RateLimited).retry_after(retry_after_s)
+    }
+
+    pub fn overloaded() -> Self {
+        Self::usual(GeneralCode::Overloaded).retry_after(1)
+    }
+
+    pub fn unavailable() -> Self {
+        Self::usual(GeneralCode::Unavailable).retry_after(1)
+    }
+
+    pub fn outcome_unknown() -> Self {
+        Self::usual(CommandCode::OutcomeUnknown).retry_after(1)
+    }
+
+    pub fn read_model_behind() -> Self {
+        Self::usual(DownstreamCode::ReadModelBehind).retry_after(1)
+    }
+
+    pub fn deadline_exceeded() -> Self {
+        Self::usual(GeneralCode::DeadlineExceeded)
+    }
+
+    pub fn internal() -> Self {
+        Self::usual(GeneralCode::Internal)
+    }
+
+    #[must_use]
+    pub fn with(mut self, name: HeaderName, value: impl TryInto<HeaderValue>) -> Self {
+        if let Ok(value) = value.try_into() {
+            self.headers.push((name, value));
+        }
+        self
+    }
+
+    #[must_use]
+    pub fn at(mut self, pointer: String) -> Self {
+        let detail = self.detail.clone().into_owned();
+        self.errors.push(FieldError { pointer, code: self.code.as_str(), detail });
+        self
+    }
+
+    fn retry_after(self, seconds: u64) -> Self {
+        self.with(header::RETRY_AFTER, seconds)
+    }
+
+    pub fn code(&self) -> Code {
+        self.code
+    }
+
+    pub fn status(&self) -> StatusCode {
+        catalogue::status(self.code.kind())
+    }
+
+    /// What a foreign error comes to: ours as it is, the framework's by its status.
+    pub fn of(error: &actix_web::Error) -> Cow<'_, Self> {
+        if let Some(problem) = error.as_error::<Self>() {
+            return Cow::Borrowed(problem);
+        }
+        Cow::Owned(match error.as_response_error().status_code() {
+            StatusCode::NOT_FOUND => Self::not_found(),
+            StatusCode::METHOD_NOT_ALLOWED => Self::usual(HttpCode::MethodNotAllowed),
+            StatusCode::REQUEST_TIMEOUT => Self::request_timeout(),
+            StatusCode::PAYLOAD_TOO_LARGE => Self::usual(HttpCode::PayloadTooLarge),
+            status if status.is_client_error() => Self::usual(HttpCode::MalformedRequest),
+            _ => Self::internal(),
+        })
+    }
+
+    /// The answer to the request `request_id` for `instance`.
+    pub fn render(&self, instance: &str, request_id: &str) -> HttpResponse {
+        let document = Document {
+            r#type: format!("/problems/{}", self.code),
+            title: self.code.title(),
+            status: self.status().as_u16(),
+            detail: &self.detail,
+            instance,
+            code: self.code,
+            request_id,
+            errors: &self.errors,
+        };
+        let body = serde_json::to_vec(&document).expect("text and numbers serialize");
+        let mut response = HttpResponse::build(self.status());
+        response.insert_header((header::CONTENT_TYPE, MEDIA_TYPE)).insert_header(NO_STORE);
+        for header in &self.headers {
+            response.insert_header(header.clone());
+        }
+        if self.closes {
+            response.force_close();
+        }
+        response.body(body)
+    }
+}
+
+impl From<Refused> for Problem {
+    fn from(_: Refused) -> Self {
+        Self::invalid_token()
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.code, self.detail)
+    }
+}
+
+/// Only the status: `observe`, which knows the request, renders the rest.
+impl ResponseError for Problem {
+    fn status_code(&self) -> StatusCode {
+        self.status()
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        HttpResponse::new(self.status())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn a_code_has_one_meaning_one_title_and_a_status_of_an_error() {
+        let mut names = BTreeSet::new();
+        for code in catalogue() {
+            assert!(names.insert(code.as_str()), "{code} is declared twice");
+            assert!(!code.title().is_empty(), "{code}");
+            let status = status(code.kind());
+            assert!(status.is_client_error() || status.is_server_error(), "{code}");
+            // It is sent as the detail, where no Markdown is read.
+            let meaning = code.meaning();
+            assert!(meaning.ends_with('.') && !meaning.contains(['`', '#', '*']), "{code}: {meaning}");
+        }
+    }
+
+    /// Clients match on these; each status is part of the contract too.
+    #[test]
+    fn the_codes_of_the_contract_are_there() {
+        for (status, codes) in [
+            (400, &["malformed_request", "idempotency_key_required", "unknown_parameter"][..]),
+            (401, &["unauthenticated"]),
+            (403, &["forbidden"]),
+            (404, &["not_found"]),
+            (405, &["method_not_allowed"]),
+            (406, &["not_acceptable"]),
+            (408, &["request_timeout"]),
+            (409, &["conflict", "already_exists", "idempotency_in_flight", "already_running"]),
+            (412, &["stale_version"]),
+            (413, &["payload_too_large"]),
+            (415, &["unsupported_media_type"]),
+            (422, &["validation_failed", "idempotency_key_reused", "insufficient_stock"]),
+            (422, &["product_not_found", "product_not_published", "product_archived", "price_not_available"]),
+            (422, &["order_not_confirmable", "order_not_cancellable", "order_not_shippable"]),
+            (422, &["order_not_deliverable", "shipment_exceeds_order", "nothing_to_ship"]),
+            (422, &["currency_mismatch", "total_out_of_range", "too_many_currencies"]),
+            (422, &["stock_out_of_range", "nothing_to_adjust", "stock_not_promised"]),
+            (429, &["rate_limited"]),
+            (500, &["internal"]),
+            (503, &["overloaded", "unavailable", "outcome_unknown", "read_model_behind"]),
+            (504, &["deadline_exceeded"]),
+        ] {
+            for name in codes {
+                let code = find(name).expect(name);
+                assert_eq!(super::status(code.kind()).as_u16(), status, "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_validation_problem_names_the_field() {
+        let error = FieldError { pointer: "/lines/0".into(), code: "unknown_field", detail: "no".into() };
+        let response = Problem::invalid(vec![error]).render("/v1/orders", "r1");
+        assert_eq!(response.status(), StatusCode::UNPROCESSABLE_ENTITY);
+        assert_eq!(response.headers().get("content-type").expect("has a type"), MEDIA_TYPE);
+    }
+}

@@ -1,0 +1,82 @@
+//! What the API says of itself, to programs and to people.
+
+use daybook_core::auth::keys::Jwk;
+use daybook_domain::policy::{RULES, Role};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::{
+    about::{About, Kind},
+    answer::{self, Answer},
+    arrived::{Arrived, NoQuery},
+    docs::{self, Documents},
+    problem,
+    route::{Door, JSON, Route, other},
+};
+
+const HTML: &[&str] = &["text/html"];
+
+#[derive(Serialize, ToSchema)]
+struct Permissions {
+    data: Vec<Permission>,
+}
+
+#[derive(Serialize, ToSchema)]
+struct Permission {
+    name: &'static str,
+    /// Any of them will do; `admin` may do everything.
+    roles: Vec<&'static str>,
+    /// A customer may do it with what is their own.
+    own: bool,
+}
+
+#[derive(Serialize, ToSchema)]
+struct Keys<'a> {
+    keys: Vec<&'a Jwk>,
+}
+
+pub fn routes() -> Vec<Route> {
+    let path = "/v1/permissions";
+    let permissions =
+        About::new("permissions", path, "Who may do what.", Kind::Document).answer::<Permissions>(200);
+    let text = "The public keys that tokens of this server can be checked with (RFC 7517).";
+    let keys = About::new("jwks", "/.well-known/jwks.json", text, Kind::Document).answer::<Keys<'_>>(200);
+    vec![
+        other(path, Door::Open, JSON, permissions, |_, (), NoQuery {}| async { Ok(show_permissions()) }),
+        other("/.well-known/jwks.json", Door::Open, JSON, keys, |arrived, (), NoQuery {}| show_keys(arrived)),
+    ]
+}
+
+/// The pages that every listener has about its own routes.
+pub fn documents() -> Vec<Route> {
+    let openapi = About::new("openapi", "/openapi.json", "This document (OpenAPI 3.1).", Kind::Document)
+        .answer_text("application/json");
+    let page =
+        About::new("docs", "/docs", "This document as a page.", Kind::Document).answer_text("text/html");
+    let text = "What a problem's code means. It is what the `type` of a problem leads to.";
+    let problem = About::new("problem", "/problems/{code}", text, Kind::Document).answer_text("text/html");
+    vec![
+        other("/openapi.json", Door::Open, JSON, openapi, |arrived, (), NoQuery {}| async move {
+            Ok(Documents::of(&arrived.request).openapi())
+        }),
+        other("/docs", Door::Open, HTML, page, |arrived, (), NoQuery {}| async move {
+            Ok(docs::html("Daybook API", &Documents::of(&arrived.request).page))
+        }),
+        other("/problems/{code}", Door::Open, HTML, problem, |_, code: String, NoQuery {}| async move {
+            problem::page(&code)
+        }),
+    ]
+}
+
+fn show_permissions() -> actix_web::HttpResponse {
+    let rules = RULES.iter().map(|rule| Permission {
+        name: rule.name,
+        roles: rule.roles.iter().chain([&Role::Admin]).map(|role| role.as_str()).collect(),
+        own: rule.own,
+    });
+    answer::public(&Permissions { data: rules.collect() })
+}
+
+async fn show_keys(arrived: Arrived) -> Answer {
+    Ok(answer::public(&Keys { keys: arrived.app.published_key.iter().collect() }))
+}

@@ -1,0 +1,176 @@
+//! What operators see and do, on a listener of its own.
+
+use actix_web::http::Method;
+use chrono::{DateTime, Utc};
+use daybook_core::{
+    auth::revoked::Revoked,
+    values::{Reason, WorkerState},
+};
+use daybook_domain::text;
+use daybook_projections::{
+    DeadLetter, LogState, LogVerification, ProjectionStatus, Rebuild, Verification, workers::WorkerStatus,
+};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::{
+    arrived::NoQuery,
+    params::Flag,
+    problem::Problem,
+    route::{Reasoned, Reply, Route, deed, look},
+};
+
+#[rustfmt::skip]
+pub fn routes() -> Vec<Route> {
+    vec![
+        look("projections.list", "/admin/projections", "How far each projection is.",
+            |app, (), NoQuery {}| async move { Ok(app.operators.list().await?) }),
+        look("projections.get", "/admin/projections/{name}", "How far one projection is.",
+            |app, name: String, NoQuery {}| async move { Ok(app.operators.get(&name).await?) }),
+        deed("projection.rebuild", Method::POST, "/admin/projections/{name}/rebuilds", "Begins to make a read model anew from the log, beside the one that is served.",
+            |app, name: String, _: Why| async move {
+                let rebuild = app.operators.start_rebuild(&name).await?;
+                let location = format!("/admin/rebuilds/{}", rebuild.id);
+                Ok(Reply::<Rebuild>::accepted(rebuild, location))
+            }),
+        deed("projection.rollback", Method::POST, "/admin/projections/{name}/rollback", "Serves the previous generation of a read model again.",
+            |app, name: String, _: Why| async move {
+                app.operators.rollback(&name).await?;
+                Ok(Reply::<ProjectionStatus>::from(app.operators.get(&name).await?))
+            }),
+        deed("projection.pause", Method::POST, "/admin/projections/{name}/pause", "Stops a projection where it is.",
+            |app, name: String, _: Why| async move {
+                app.operators.pause(&name).await?;
+                Ok(Reply::<ProjectionStatus>::from(app.operators.get(&name).await?))
+            }),
+        deed("projection.resume", Method::POST, "/admin/projections/{name}/resume", "Lets a paused projection go on.",
+            |app, name: String, _: Why| async move {
+                app.operators.resume(&name).await?;
+                Ok(Reply::<ProjectionStatus>::from(app.operators.get(&name).await?))
+            }),
+        look("rebuilds.get", "/admin/rebuilds/{id}", "How far a rebuild is.",
+            |app, id: uuid::Uuid, NoQuery {}| async move { Ok(app.operators.rebuild(id).await?) }),
+        deed("rebuild.cancel", Method::DELETE, "/admin/rebuilds/{id}", "Gives a rebuild up. What is served stays as it is.",
+            |app, id: uuid::Uuid, _: Why| async move {
+                app.operators.cancel_rebuild(id).await?;
+                Ok(Reply::<Rebuild>::from(app.operators.rebuild(id).await?))
+            }),
+        look("dead_letters.list", "/admin/dead-letters", "Open dead letters, the newest first. At most 1,000 of them.",
+            |app, (), Which { all: Flag(all) }| async move { Ok(app.operators.dead_letters(!all).await?) }),
+        deed("dead_letter.retry", Method::POST, "/admin/dead-letters/{id}/retry", "Tries again what could not be done.",
+            |app, id: uuid::Uuid, _: Why| async move { Ok(Reply::<DeadLetter>::from(app.operators.retry(id).await?)) }),
+        deed("dead_letter.skip", Method::POST, "/admin/dead-letters/{id}/skip", "Never does it.",
+            |app, id: uuid::Uuid, why: Why| async move {
+                let reason = why.reason().map(|reason| reason.as_str().to_owned()).unwrap_or_default();
+                Ok(Reply::<DeadLetter>::from(app.operators.skip(id, &reason).await?))
+            }),
+        look("workers.list", "/admin/workers", "How each worker of this process is: what it is for, when it works, what it did last and what failed last. All of them, by name.",
+            |app, (), NoQuery {}| async move { Ok(app.crew.list().into_iter().map(Worker::from).collect::<Vec<_>>()) }),
+        look("log.get", "/admin/log", "The head of the log, and how far JetStream has it.",
+            |app, (), NoQuery {}| async move { Ok::<LogState, Problem>(app.operators.log().await?) }),
+        deed("revoke", Method::POST, "/admin/revocations", "Ends a token, all tokens of a subject that were issued up to now, or all of a signing key. In this process at once, in every other one within a second. Can't be taken back.",
+            |app, (), body: Revocation| async move {
+                app.revocations.revoke(body.revoked.clone()).await?;
+                Ok(Reply::from(RevocationReceipt { revoked: body.revoked }))
+            }),
+        deed("verify", Method::POST, "/admin/verifications", "Compares every read model with the log, and the log with its own promises. Stops nothing, and takes as long as reading the log takes.",
+            |app, (), _: Why| async move {
+                let log = app.operators.verify_log().await?;
+                let read_models = app.operators.verify(None).await?;
+                Ok(Reply::from(Verifications { log, read_models }))
+            }),
+    ]
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = Reasoned)]
+struct Why {
+    reason: Option<Reason>,
+}
+
+impl Reasoned for Why {
+    fn reason(&self) -> Option<&text::Reason> {
+        self.reason.as_ref().map(|reason| &reason.0)
+    }
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Revocation {
+    revoked: Revoked,
+    reason: Option<Reason>,
+}
+
+impl Reasoned for Revocation {
+    fn reason(&self) -> Option<&text::Reason> {
+        self.reason.as_ref().map(|reason| &reason.0)
+    }
+
+    fn deed(&self) -> Option<(String, String)> {
+        Some((format!("revoke.{}", self.revoked.kind()), self.revoked.value().to_owned()))
+    }
+}
+
+#[derive(Serialize, ToSchema)]
+struct RevocationReceipt {
+    revoked: Revoked,
+}
+
+#[derive(Serialize, ToSchema)]
+struct Verifications {
+    log: LogVerification,
+    read_models: Vec<Verification>,
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct Which {
+    /// The resolved ones too.
+    #[serde(default)]
+    #[param(value_type = bool)]
+    all: Flag,
+}
+
+/// Something that this process does by itself.
+#[derive(Serialize, ToSchema)]
+struct Worker {
+    #[schema(examples("relay", "projection/orders/0"))]
+    name: String,
+    /// What it is for.
+    description: String,
+    /// What makes it do its next round.
+    #[schema(examples("when the log grows, and every 1s"))]
+    when: String,
+    state: WorkerState,
+    /// When a round went well last; null if none has yet.
+    last_run: Option<DateTime<Utc>>,
+    /// What failed last, also if it has gone well since; null if nothing has failed yet.
+    last_error: Option<LastError>,
+    /// Rounds that went well since the worker was started.
+    rounds: u64,
+    /// Rounds that failed, and panics, since the worker was started.
+    failures: u64,
+}
+
+#[derive(Serialize, ToSchema)]
+struct LastError {
+    message: String,
+    at: DateTime<Utc>,
+}
+
+impl From<WorkerStatus> for Worker {
+    fn from(status: WorkerStatus) -> Self {
+        Self {
+            name: status.about.name,
+            description: status.about.description,
+            when: status.about.when.to_string(),
+            state: status.state.into(),
+            last_run: status.last_run,
+            last_error: status.last_error.map(|error| LastError { message: error.message, at: error.at }),
+            rounds: status.rounds,
+            failures: status.failures,
+        }
+    }
+}

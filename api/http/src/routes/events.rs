@@ -1,0 +1,186 @@
+//! The events of the log: as pages, as a stream of lines, or live.
+
+use std::io;
+
+use actix_web::{HttpResponse, http::header};
+use bytes::Bytes;
+use daybook_core::{event_line, reads::Events};
+use daybook_domain::published::{Published, publish};
+use daybook_projections::{Selection, Types};
+use futures::StreamExt;
+use serde::{Deserialize, Serialize};
+use tracing::warn;
+use utoipa::{IntoParams, ToSchema};
+
+use super::event_types;
+use crate::{
+    about::{About, Kind},
+    answer::{self, Answer},
+    arrived::{Arrived, NoQuery},
+    context, live,
+    params::{Limit, Place},
+    problem::Problem,
+    route::{Door, JSON, Route, other},
+};
+
+const NDJSON: &str = "application/x-ndjson";
+const FORMS: &[&str] = &["application/json", NDJSON, live::MEDIA_TYPE];
+const MAX_TYPES: usize = 50;
+
+const ABOUT_EVENTS: &str = "Events by position: a page as JSON, all of them as `application/x-ndjson`, or live. \
+    `text/event-stream` begins behind `after` and then follows the log (Server-Sent Events): `id` is the \
+    position, `event` the type, `data` the line of NDJSON. A client that comes back with `Last-Event-ID` goes \
+    on there, without loss or repetition. Comments are signs of life; an `id` alone says that nothing up to \
+    there was chosen. It ends with the token, and when the server goes down. A caller who follows too often at \
+    the same time gets `rate_limited`, and `overloaded` when too many do.";
+
+pub fn routes() -> Vec<Route> {
+    let events = About::new("events.list", "/v1/events", ABOUT_EVENTS, Kind::Guarded)
+        .header::<i64>(
+            "Last-Event-ID",
+            "Of a live stream: the id of the last event that was received; over `after`",
+        )
+        .answer::<View<'_>>(200)
+        .answer_as::<Event>(200, NDJSON)
+        .answer_as::<Event>(200, live::MEDIA_TYPE);
+    let text = "The types of events that there are, and what their payloads have.";
+    let types =
+        About::new("events.types", "/v1/event-types", text, Kind::Document).answer::<event_types::View>(200);
+    vec![
+        other("/v1/events", Door::Access(Events::ACCESS), FORMS, events, |arrived, (), page: Page| {
+            list(arrived, page)
+        }),
+        other("/v1/event-types", Door::Open, JSON, types, |_, (), NoQuery {}| async {
+            Ok(event_types::show())
+        }),
+    ]
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct Page {
+    /// A position: only events behind it are sent. `next` of the page before is one.
+    #[serde(default)]
+    #[param(value_type = i64, minimum = 0)]
+    after: Place,
+    /// How many events a JSON page has at most. A stream has no limit unless one is named.
+    #[param(value_type = Option<u16>, minimum = 1, maximum = 100, default = 20)]
+    limit: Option<Limit>,
+    /// Types of events, with commas between them; `GET /v1/event-types` lists them.
+    types: Option<String>,
+    /// One stream, such as `order/ord_…`.
+    stream: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[schema(as = EventPage)]
+pub struct View<'a> {
+    #[schema(value_type = Vec<Event>)]
+    data: Vec<Published<'a>>,
+    has_more: bool,
+    /// Send this as `after` to get the next page.
+    next: Option<String>,
+}
+
+/// An event. Personal data in it is sealed. `GET /v1/event-types` says which types there are, and what
+/// their payloads have. One of type `Internal` only says that there is an event at this position.
+#[derive(ToSchema)]
+pub struct Event {
+    pub position: i64,
+    pub event_id: uuid::Uuid,
+    /// Kind and id: `order/ord_…`.
+    pub stream: String,
+    /// Place in the stream, from 1.
+    pub sequence: i64,
+    pub r#type: String,
+    /// Version of the payload's shape, from 1, for each type.
+    pub version: u16,
+    #[schema(value_type = Object)]
+    pub payload: (),
+    #[schema(value_type = Object)]
+    pub metadata: (),
+    pub recorded_at: chrono::DateTime<chrono::Utc>,
+}
+
+async fn list(arrived: Arrived, page: Page) -> Answer {
+    let selection = page.selection()?;
+    match arrived.form {
+        "application/json" => show_page(&arrived, selection, page.limit.unwrap_or_default().get()).await,
+        form => {
+            let limit = page.limit.map_or(i64::MAX, |limit| limit.get().into());
+            let selection = Selection { limit, ..selection };
+            if form == NDJSON {
+                stream(&arrived, selection).await
+            } else {
+                live::follow(arrived, selection).await
+            }
+        }
+    }
+}
+
+async fn show_page(arrived: &Arrived, selection: Selection, limit: u16) -> Answer {
+    let log = &arrived.app.log;
+    // One more tells whether there are more.
+    let selection = Selection { limit: i64::from(limit) + 1, ..selection };
+    let reading = async { Ok::<_, sqlx::Error>((log.head().await?, log.select(&selection).await?)) };
+    let (head, mut data) = context::in_time(arrived.context.deadline, reading).await?;
+    let has_more = data.len() > usize::from(limit);
+    data.truncate(limit.into());
+    let next = data.last().filter(|_| has_more).map(|last| last.position.to_string());
+    let view = View { data: data.iter().map(publish).collect(), has_more, next };
+    let mut response = answer::json(&view);
+    answer::tell_position(&mut response, head);
+    Ok(response)
+}
+
+/// All that are there now, a line each.
+async fn stream(arrived: &Arrived, selection: Selection) -> Answer {
+    let app = &arrived.app;
+    let head = context::in_time(arrived.context.deadline, app.log.head()).await?;
+    let (in_flight, _) = app.traffic.enter();
+    let lines = app.log.export(Selection { until: Some(head), ..selection }).map(move |record| {
+        // The request counts as in work until its last line.
+        let _until_the_end = &in_flight;
+        match record {
+            Ok(record) => Ok(Bytes::from(event_line::public(&record))),
+            Err(error) => {
+                warn!(%error, "a stream of events broke off");
+                // The client sees that it didn't end well, and not why.
+                Err(io::Error::other("the log can't be read"))
+            }
+        }
+    });
+    let mut response =
+        HttpResponse::Ok().insert_header((header::CONTENT_TYPE, NDJSON)).streaming(Box::pin(lines));
+    answer::tell_position(&mut response, head);
+    Ok(response)
+}
+
+impl Page {
+    fn selection(&self) -> Result<Selection, Problem> {
+        let names: Vec<String> = match &self.types {
+            Some(types) => types.split(',').map(str::to_owned).collect(),
+            None => vec![],
+        };
+        let is_name = |name: &String| {
+            (1..=100).contains(&name.len()) && name.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'_')
+        };
+        if names.len() > MAX_TYPES || !names.iter().all(is_name) {
+            return Err(Problem::malformed("types has 1 to 50 types of events, with commas between them"));
+        }
+        let types = if names.is_empty() { Types::All } else { Types::Public(names) };
+        let stream = match self.stream.as_deref().map(|stream| stream.split_once('/')) {
+            None => None,
+            Some(Some((kind, id)))
+                if !kind.is_empty() && !id.is_empty() && !id.contains('\0') && !kind.contains('\0') =>
+            {
+                Some((kind.to_owned(), id.to_owned()))
+            }
+            Some(_) => {
+                return Err(Problem::malformed("stream is a kind and an id with a slash between them"));
+            }
+        };
+        Ok(Selection { after: self.after.0, until: None, types, stream, limit: 0 })
+    }
+}

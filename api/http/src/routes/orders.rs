@@ -1,0 +1,193 @@
+//! Orders.
+
+use actix_web::http::Method;
+use daybook_commands::orders::{
+    CancelOrder, ConfirmOrder, DeliverOrder, OrderOutcome, OutcomeLine, PlaceLine, PlaceOrderRequest,
+    ShipOrder,
+};
+use daybook_core::{
+    reads::{OrderById, OrderHistory, Orders},
+    values::{
+        Address, Contact, Currency, CustomerId, ExternalId, Metadata, Money, OrderId, OrderStatus, Price,
+        ProductName, Quantity, Reason, Reference, Sku,
+    },
+};
+use daybook_domain::{Position, order::Pieces};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::{
+    answer::Told,
+    arrived::Nothing,
+    params::{AsOf, Limit, PageOfHistory},
+    route::{Route, command, read},
+};
+
+#[rustfmt::skip]
+pub fn routes() -> Vec<Route> {
+    vec![
+        command(Method::POST, "/v1/orders", "Prices every line, holds the stock of all and places the order: all or nothing.",
+            |(), body: PlaceOrder| PlaceOrderRequest::from(body)),
+        read("/v1/orders", "Orders, the newest first.",
+            |(), page: Page| Orders::from(page)),
+        read("/v1/orders/{id}", "One order, today or as it was.",
+            |id, AsOf(as_of)| OrderById { id, as_of }),
+        read("/v1/orders/{id}/history", "What happened to an order, in order: who, when, what and why.",
+            |id, page: PageOfHistory| OrderHistory { id, part: page.into() }),
+        command(Method::POST, "/v1/orders/{id}/confirmation", "Confirms an order: what it holds becomes allocated.",
+            |id, Nothing {}| ConfirmOrder { id }),
+        command(Method::POST, "/v1/orders/{id}/cancellation", "Cancels an order and gives its stock back.",
+            |id, body: Cancel| CancelOrder { id, reason: body.reason.map(|reason| reason.0) }),
+        command(Method::POST, "/v1/orders/{id}/shipments", "Notes that pieces of a confirmed order have left the house.",
+            |id, body: Ship| body.of(id)),
+        command(Method::POST, "/v1/orders/{id}/delivery", "Notes that an order has arrived.",
+            |id, Nothing {}| DeliverOrder { id }),
+    ]
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PlaceOrder {
+    #[schema(min_items = 1, max_items = 1000)]
+    lines: Vec<Line>,
+    currency: Currency,
+    /// The customer who owns the order, if it is not the caller.
+    customer: Option<CustomerId>,
+    contact: Option<Contact>,
+    ship_to: Option<Address>,
+    external_id: Option<ExternalId>,
+    #[serde(default)]
+    metadata: Metadata,
+    /// Why a `unit_price` is not the catalogue's.
+    override_reason: Option<Reason>,
+}
+
+/// The same SKU may be on several lines.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = PlaceLine)]
+pub struct Line {
+    sku: Sku,
+    quantity: Quantity,
+    /// The price of a piece. If it is not given, the catalogue's price is used.
+    unit_price: Option<Price>,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = CancelOrder)]
+pub struct Cancel {
+    reason: Option<Reason>,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = ShipOrder)]
+pub struct Ship {
+    /// What is shipped. If it is not given, all that is left is shipped.
+    lines: Option<Vec<ShipLine>>,
+    tracking: Option<Reference>,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ShipLine {
+    sku: Sku,
+    quantity: Quantity,
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct Page {
+    status: Option<OrderStatus>,
+    /// Only orders of this customer. A customer is shown only their own in any case.
+    customer: Option<String>,
+    #[serde(default)]
+    #[param(value_type = Option<u16>, minimum = 1, maximum = 100, default = 20)]
+    limit: Limit,
+    /// `next` of the page before.
+    after: Option<String>,
+}
+
+/// The order after the command.
+#[derive(Serialize, ToSchema)]
+pub struct OrderReceipt {
+    id: OrderId,
+    status: OrderStatus,
+    /// The version, which is also in `ETag`.
+    version: i64,
+    lines: Vec<OrderReceiptLine>,
+    total: Money,
+    /// A place in the log, also in `Daybook-Position`.
+    position: i64,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct OrderReceiptLine {
+    sku: Sku,
+    name: ProductName,
+    quantity: Quantity,
+    unit_price: Price,
+    total: Money,
+}
+
+impl From<PlaceOrder> for PlaceOrderRequest {
+    fn from(body: PlaceOrder) -> Self {
+        let line = |line: Line| PlaceLine {
+            sku: line.sku.0,
+            quantity: line.quantity.0,
+            unit_price: line.unit_price.map(|price| price.0),
+        };
+        Self {
+            lines: body.lines.into_iter().map(line).collect(),
+            currency: body.currency.0,
+            customer: body.customer.map(|customer| customer.0),
+            contact: body.contact.map(Into::into),
+            ship_to: body.ship_to.map(Into::into),
+            external_id: body.external_id.map(|id| id.0),
+            metadata: body.metadata.0,
+            override_reason: body.override_reason.map(|reason| reason.0),
+        }
+    }
+}
+
+impl Ship {
+    fn of(self, id: daybook_domain::ids::OrderId) -> ShipOrder {
+        let pieces = |line: ShipLine| Pieces { sku: line.sku.0, quantity: line.quantity.0 };
+        ShipOrder {
+            id,
+            pieces: self.lines.map(|lines| lines.into_iter().map(pieces).collect()),
+            tracking: self.tracking.map(|tracking| tracking.0),
+        }
+    }
+}
+
+impl From<Page> for Orders {
+    fn from(page: Page) -> Self {
+        let Page { status, customer, limit, after } = page;
+        Self { status: status.map(|status| status.0), customer, limit: limit.get(), after }
+    }
+}
+
+impl Told for OrderOutcome {
+    type Answer = OrderReceipt;
+
+    fn told(self, position: Position) -> OrderReceipt {
+        let line = |line: OutcomeLine| OrderReceiptLine {
+            sku: line.sku.into(),
+            name: line.name.into(),
+            quantity: line.quantity.into(),
+            unit_price: line.unit_price.into(),
+            total: line.total.into(),
+        };
+        OrderReceipt {
+            id: self.id.into(),
+            status: self.status.into(),
+            version: self.version,
+            lines: self.lines.into_iter().map(line).collect(),
+            total: self.total.into(),
+            position: position.0,
+        }
+    }
+}

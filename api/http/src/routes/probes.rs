@@ -1,0 +1,57 @@
+//! What programs that watch over this process ask: is it alive, can it do its work, how much has it done?
+
+use actix_web::{HttpResponse, http::StatusCode};
+use daybook_core::health::Readiness;
+
+use crate::{
+    about::{About, Kind},
+    answer::{self, Answer},
+    arrived::{Arrived, NoQuery},
+    problem::Problem,
+    route::{Door, JSON, Route, other},
+};
+
+#[derive(serde::Serialize, utoipa::ToSchema)]
+struct Alive {
+    /// Always `ok`: a process that can't say so says nothing.
+    status: &'static str,
+}
+
+pub fn routes() -> Vec<Route> {
+    let alive = About::new("alive", "/healthz", "Is the process alive?", Kind::Document).answer::<Alive>(200);
+    let ready =
+        About::new("ready", "/readyz", "Can the process do its work? 503 if it can't.", Kind::Document)
+            .answer::<Readiness>(200)
+            .answer::<Readiness>(503);
+    vec![
+        other("/healthz", Door::Probe, JSON, alive, |_, (), NoQuery {}| async {
+            Ok(answer::json(&Alive { status: "ok" }))
+        }),
+        other("/readyz", Door::Probe, JSON, ready, |arrived, (), NoQuery {}| is_ready(arrived)),
+    ]
+}
+
+pub fn metrics() -> Vec<Route> {
+    let about = About::new("metrics", "/metrics", "Counts and gauges for Prometheus.", Kind::Document)
+        .answer_text(prometheus::TEXT_FORMAT);
+    let forms = &["text/plain"];
+    vec![other("/metrics", Door::Probe, forms, about, |arrived, (), NoQuery {}| show_metrics(arrived))]
+}
+
+async fn is_ready(arrived: Arrived) -> Answer {
+    let readiness = arrived.app.health.look().await;
+    let mut response = answer::json(&readiness);
+    if !readiness.is_ready() {
+        *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+    }
+    Ok(response)
+}
+
+async fn show_metrics(arrived: Arrived) -> Answer {
+    arrived.app.health.measure_pools();
+    let text = prometheus::TextEncoder::new().encode_to_string(&prometheus::gather()).map_err(|error| {
+        tracing::error!(%error, "cannot write the metrics");
+        Problem::internal()
+    })?;
+    Ok(HttpResponse::Ok().content_type(prometheus::TEXT_FORMAT).body(text))
+}

@@ -1,0 +1,136 @@
+//! The catalogue.
+
+use actix_web::http::Method;
+use daybook_commands::products::{
+    ArchiveProduct, CreateProduct, DescribeProduct, ProductOutcome, PublishProduct, SetPrice,
+    UnpublishProduct,
+};
+use daybook_core::{
+    reads::{ProductBySku, ProductHistory, Products},
+    values::{Description, ExternalId, Metadata, Price, ProductName, Sku},
+};
+use daybook_domain::{Position, sku};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::{
+    answer::Told,
+    arrived::Nothing,
+    params::{AsOf, Limit, PageOfHistory},
+    route::{Route, command, read},
+};
+
+#[rustfmt::skip]
+pub fn routes() -> Vec<Route> {
+    vec![
+        command(Method::POST, "/v1/products", "Adds a product to the catalogue, as a draft.",
+            |(), body: Create| CreateProduct::from(body)),
+        read("/v1/products", "The catalogue by SKU. Products that are not published are there for merchandisers only.",
+            |(), page: Page| Products::from(page)),
+        read("/v1/products/{sku}", "One product, today or as it was. One that is not published, or was not then, is there for merchandisers only.",
+            |sku, AsOf(as_of)| ProductBySku { sku, as_of }),
+        read("/v1/products/{sku}/history", "What happened to a product, in order: who, when, what and why. It tells of times before the publication, too, so it is for merchandisers.",
+            |sku, page: PageOfHistory| ProductHistory { sku, part: page.into() }),
+        command(Method::PATCH, "/v1/products/{sku}", "Changes how a product is described. What is left out stays as it is.",
+            |sku, body: Describe| body.of(sku)),
+        command(Method::PUT, "/v1/products/{sku}/price", "Sets the price in one currency. Prices in other currencies stay.",
+            |sku, price: Price| SetPrice { sku, price: price.0 }),
+        command(Method::POST, "/v1/products/{sku}/publication", "Puts a product up for sale.",
+            |sku, Nothing {}| PublishProduct { sku }),
+        command(Method::DELETE, "/v1/products/{sku}/publication", "Takes a product from sale.",
+            |sku, Nothing {}| UnpublishProduct { sku }),
+        command(Method::POST, "/v1/products/{sku}/archival", "Takes a product from sale for good.",
+            |sku, Nothing {}| ArchiveProduct { sku }),
+    ]
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = CreateProduct)]
+pub struct Create {
+    sku: Sku,
+    name: ProductName,
+    #[serde(default)]
+    description: Description,
+    price: Price,
+    external_id: Option<ExternalId>,
+    #[serde(default)]
+    metadata: Metadata,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = DescribeProduct)]
+pub struct Describe {
+    name: Option<ProductName>,
+    description: Option<Description>,
+    #[serde(default, deserialize_with = "Metadata::given")]
+    metadata: Option<Metadata>,
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct Page {
+    /// Part of a SKU or a name, in whatever case.
+    q: Option<String>,
+    #[serde(default)]
+    #[param(value_type = Option<u16>, minimum = 1, maximum = 100, default = 20)]
+    limit: Limit,
+    /// `next` of the page before.
+    after: Option<String>,
+}
+
+/// The product after the command.
+#[derive(Serialize, ToSchema)]
+pub struct ProductReceipt {
+    id: Sku,
+    sku: Sku,
+    /// The version, which is also in `ETag`.
+    version: i64,
+    /// A place in the log, also in `Daybook-Position`.
+    position: i64,
+}
+
+impl From<Create> for CreateProduct {
+    fn from(body: Create) -> Self {
+        Self {
+            sku: body.sku.0,
+            name: body.name.0,
+            description: body.description.0,
+            price: body.price.0,
+            external_id: body.external_id.map(|id| id.0),
+            metadata: body.metadata.0,
+        }
+    }
+}
+
+impl Describe {
+    fn of(self, sku: sku::Sku) -> DescribeProduct {
+        DescribeProduct {
+            sku,
+            name: self.name.map(|name| name.0),
+            description: self.description.map(|description| description.0),
+            metadata: self.metadata.map(|metadata| metadata.0),
+        }
+    }
+}
+
+impl From<Page> for Products {
+    fn from(Page { q, limit, after }: Page) -> Self {
+        Self { q, limit: limit.get(), after }
+    }
+}
+
+impl Told for ProductOutcome {
+    type Answer = ProductReceipt;
+
+    fn told(self, position: Position) -> ProductReceipt {
+        ProductReceipt {
+            id: self.id.into(),
+            sku: self.sku.into(),
+            version: self.version,
+            position: position.0,
+        }
+    }
+}

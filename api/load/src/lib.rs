@@ -1,0 +1,81 @@
+//! `daybook load`: replays a file of invoices through the HTTP API, as support would.
+//!
+//! Repeating a load changes nothing. Within the seven days that idempotency keys are kept, every
+//! command is answered from memory. Later, and for a file that was changed meanwhile, products and orders
+//! are refused as `already_exists`: then they are read and compared. What is equal counts as loaded; what
+//! is not is named and counts as rejected. Goods are received only up to the pieces that the file needs, if
+//! fewer are on hand. (So after keys have expired *and* goods were shipped, a repeat tops the stock up again.)
+
+mod client;
+mod compare;
+mod drive;
+mod lookup;
+mod plan;
+mod rows;
+mod tally;
+
+use std::path::PathBuf;
+
+use tokio::time::Instant;
+
+pub use client::ClientError;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The file with the invoices, in the layout of the UCI data set "Online Retail": CSV, plain or gzip.
+    #[arg(long, value_name = "FILE.csv[.gz]")]
+    pub orders: PathBuf,
+    /// The URL of the API. If it is not given, the configured address is used.
+    #[arg(long)]
+    pub url: Option<String>,
+    /// The character in front of a number's decimals: . or ,
+    #[arg(long, value_name = "CHARACTER", default_value = ".")]
+    pub decimal: plan::Decimal,
+    /// How many commands may be under way at the same time.
+    #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=1_000))]
+    pub concurrency: u16,
+    /// Load only this many invoices, from the start of the file.
+    #[arg(long)]
+    pub limit: Option<usize>,
+    /// A token with the roles support, merchandiser and warehouse. If it is not given, one is made with the
+    /// development key.
+    #[arg(long)]
+    pub token: Option<String>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    #[error("can't read the file: {0}")]
+    File(#[from] csv::Error),
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// Everything else was loaded, and the figures are printed.
+    #[error(
+        "not everything was loaded: {unreadable} invoices can't be read, {refused} commands were refused"
+    )]
+    Incomplete { unreadable: u64, refused: u64 },
+}
+
+/// How many faults of a file are shown.
+const SHOWN_FAULTS: usize = 100;
+
+/// Loads the file and prints what came of it: figures of the file alone, then one line of what the
+/// server accepted. What can't be read is told on stderr before anything is sent.
+pub async fn run(args: &Args, token: String, configured_url: &str) -> Result<(), LoadError> {
+    let plan = plan::plan(&rows::read(&args.orders)?, args.limit, args.decimal);
+    for fault in plan.faults.iter().take(SHOWN_FAULTS) {
+        eprintln!("{fault}");
+    }
+    if let Some(more) = plan.faults.len().checked_sub(SHOWN_FAULTS + 1) {
+        eprintln!("... and {} more that can't be read", more + 1);
+    }
+    let url = args.url.as_deref().unwrap_or(configured_url);
+    let client = client::Client::new(url, token)?;
+    let started = Instant::now();
+    let tally = drive::drive(&plan, &client, args.concurrency.into()).await?;
+    print!("{}", tally::report(&plan, &tally, started.elapsed()));
+    match (plan.unreadable_invoices, tally.rejected()) {
+        (0, 0) => Ok(()),
+        (unreadable, refused) => Err(LoadError::Incomplete { unreadable, refused }),
+    }
+}
