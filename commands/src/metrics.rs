@@ -2,12 +2,36 @@
 
 use std::sync::LazyLock;
 
+use daybook_domain::words;
 use prometheus::{
     Histogram, IntCounter, IntCounterVec, IntGauge, exponential_buckets, histogram_opts, register_histogram,
     register_int_counter, register_int_counter_vec, register_int_gauge,
 };
 
 const ONCE: &str = "metric names are registered once";
+
+words! {
+    /// How a command ended.
+    pub enum CommandOutcome {
+        Accepted = "accepted",
+        /// It was answered with what is kept under its key.
+        Replayed = "replayed",
+        Refused = "refused",
+        Failed = "failed",
+    }
+}
+
+words! {
+    /// What became of a snapshot.
+    pub enum SnapshotOutcome {
+        Written = "written",
+        Used = "used",
+        /// Its stream was folded from the beginning.
+        Undecodable = "undecodable",
+        /// It was not written; a later one will be.
+        Lost = "lost",
+    }
+}
 
 pub static QUEUED: LazyLock<IntGauge> = LazyLock::new(|| {
     register_int_gauge!("daybook_committer_queued_commands", "Commands that wait for their answer")

@@ -1,13 +1,39 @@
 //! How far a consumer of the log has come: one row, moved in the statement that accounts for it.
 
-use daybook_domain::{Position, Record};
+use daybook_domain::{Position, Record, words};
 use sqlx::{FromRow, PgConnection, PgExecutor, PgPool, Postgres, postgres::PgArguments, query::Query};
 use uuid::Uuid;
 
 use crate::{
     partition::{Partition, index_of},
     proof::Proof,
+    sql::{as_text, sql},
 };
+
+words! {
+    /// Whether a consumer goes on from its checkpoint.
+    pub enum CheckpointState {
+        Running = "running",
+        /// It has stopped in front of an event that can't be applied.
+        Parked = "parked",
+        /// An operator has stopped it.
+        Paused = "paused",
+        /// The log has another history than the one that was applied.
+        Diverged = "diverged",
+    }
+}
+
+as_text!(CheckpointState);
+
+impl CheckpointState {
+    /// The states that this one is entered from. What has diverged is made anew, as another generation.
+    pub const fn before(self) -> &'static [Self] {
+        match self {
+            Self::Running => &[Self::Parked, Self::Paused],
+            Self::Parked | Self::Paused | Self::Diverged => &[Self::Running],
+        }
+    }
+}
 
 /// The owner of a checkpoint.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,8 +47,7 @@ pub(crate) struct Consumer {
 pub(crate) struct Checkpoint {
     pub at: At,
     pub event_id: Option<Uuid>,
-    /// running, parked, paused or diverged.
-    pub state: String,
+    pub state: CheckpointState,
 }
 
 /// The position of a consumer, and what it has applied up to there.
@@ -41,7 +66,7 @@ pub(crate) struct Reached(Vec<Position>);
 struct Stored {
     position: i64,
     event_id: Option<Uuid>,
-    state: String,
+    state: CheckpointState,
     applied: Option<i64>,
     digest: Option<i64>,
 }
@@ -51,10 +76,14 @@ struct Stored {
 /// should go is not in the log. JetStream may still deliver what a failover of the database has lost.
 ///
 /// Takes eight parameters, see [`Consumer::fenced`].
-pub(crate) const FENCE: &str = "WITH fence AS (UPDATE checkpoints
+pub(crate) const FENCE: &str = sql!(
+    "WITH fence AS (UPDATE checkpoints
     SET position = $5, event_id = $6, applied = $7, digest = $8, updated_at = clock_timestamp()
-  WHERE name = $1 AND generation = $2 AND partition = $3 AND position = $4 AND state = 'running'
-    AND EXISTS (SELECT 1 FROM events WHERE position = $5 AND event_id = $6) RETURNING 1)";
+  WHERE name = $1 AND generation = $2 AND partition = $3 AND position = $4 AND state = '",
+    CheckpointState::Running.as_str(),
+    "'
+    AND EXISTS (SELECT 1 FROM events WHERE position = $5 AND event_id = $6) RETURNING 1)",
+);
 
 impl Consumer {
     pub async fn read(&self, executor: impl PgExecutor<'_>) -> Result<Option<Checkpoint>, sqlx::Error> {
@@ -136,12 +165,13 @@ impl Consumer {
         &self,
         executor: impl PgExecutor<'_>,
         at: Position,
-        state: &str,
+        state: CheckpointState,
         reason: &str,
     ) -> Result<bool, sqlx::Error> {
         let stopped = sqlx::query(
             "UPDATE checkpoints SET state = $5, reason = $6, updated_at = clock_timestamp()
-              WHERE name = $1 AND generation = $2 AND partition = $3 AND position = $4 AND state = 'running'",
+              WHERE name = $1 AND generation = $2 AND partition = $3 AND position = $4
+                AND state = ANY($7)",
         )
         .bind(self.name)
         .bind(self.generation)
@@ -149,6 +179,7 @@ impl Consumer {
         .bind(at.0)
         .bind(state)
         .bind(reason)
+        .bind(state.before())
         .execute(executor)
         .await?;
         Ok(stopped.rows_affected() == 1)
@@ -204,5 +235,21 @@ impl Reached {
 
     pub fn positions(self) -> Vec<Position> {
         self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// It is a part of every batch's statement, so its text is held to the letter: one statement to prepare, with eight
+    /// parameters and the state's word in it.
+    #[test]
+    fn the_fence_is_one_constant_text() {
+        let text = "WITH fence AS (UPDATE checkpoints
+    SET position = $5, event_id = $6, applied = $7, digest = $8, updated_at = clock_timestamp()
+  WHERE name = $1 AND generation = $2 AND partition = $3 AND position = $4 AND state = 'running'
+    AND EXISTS (SELECT 1 FROM events WHERE position = $5 AND event_id = $6) RETURNING 1)";
+        assert_eq!(FENCE, text);
     }
 }

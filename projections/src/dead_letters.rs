@@ -1,12 +1,17 @@
 //! What could not be done and waits for an operator.
 
 use chrono::{DateTime, Utc};
-use daybook_domain::Position;
+use daybook_domain::{Position, words};
 use serde::Serialize;
 use sqlx::{FromRow, PgConnection, PgExecutor, PgPool};
 use uuid::Uuid;
 
-use crate::notices::{self, EFFECTS, OPERATORS};
+use crate::{
+    checkpoint::CheckpointState,
+    notices::{self, EFFECTS, OPERATORS},
+    reactor::state::EffectState,
+    sql::as_text,
+};
 
 /// Resolved ones that are listed beside the open ones.
 const MAX_LISTED: i64 = 1_000;
@@ -24,10 +29,21 @@ pub struct DeadLetter {
     pub target: Option<String>,
     pub error: String,
     pub created_at: DateTime<Utc>,
-    /// `retried` or `skipped`; open, if `None`.
-    pub resolution: Option<String>,
+    /// It is open if `None`.
+    pub resolution: Option<Resolution>,
     pub resolved_at: Option<DateTime<Utc>>,
 }
+
+words! {
+    /// What an operator decided about a dead letter.
+    #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+    pub enum Resolution {
+        Retried = "retried",
+        Skipped = "skipped",
+    }
+}
+
+as_text!(Resolution);
 
 /// Adds one, unless the same one is open already.
 pub(crate) async fn add(
@@ -69,17 +85,12 @@ pub(crate) async fn list(pool: &PgPool, open_only: bool) -> Result<Vec<DeadLette
 /// Which events the consumer was told to skip: what folds the log again skips them too.
 pub(crate) async fn skipped(executor: impl PgExecutor<'_>, consumer: &str) -> Result<Vec<Uuid>, sqlx::Error> {
     sqlx::query_scalar(
-        "SELECT event_id FROM dead_letters WHERE consumer = $1 AND kind IS NULL AND resolution = 'skipped'",
+        "SELECT event_id FROM dead_letters WHERE consumer = $1 AND kind IS NULL AND resolution = $2",
     )
     .bind(consumer)
+    .bind(Resolution::Skipped)
     .fetch_all(executor)
     .await
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Resolution {
-    Retried,
-    Skipped,
 }
 
 /// `None`: there is none that is open under this id.
@@ -95,10 +106,7 @@ pub(crate) async fn resolve(
           WHERE id = $1 AND resolution IS NULL RETURNING *",
     )
     .bind(id)
-    .bind(match resolution {
-        Resolution::Retried => "retried",
-        Resolution::Skipped => "skipped",
-    })
+    .bind(resolution)
     .fetch_optional(&mut *transaction)
     .await?;
     let Some(letter) = letter else { return Ok(None) };
@@ -121,17 +129,19 @@ async fn resolve_effect(
     resolution: Resolution,
     reason: &str,
 ) -> Result<(), sqlx::Error> {
-    let sql = match resolution {
-        Resolution::Retried => {
-            "UPDATE effects SET state = 'pending', attempts = 0, due_at = clock_timestamp(), finished_at = NULL,
+    let (state, sql) = match resolution {
+        Resolution::Retried => (
+            EffectState::Pending,
+            "UPDATE effects SET state = $5, attempts = 0, due_at = clock_timestamp(), finished_at = NULL,
                     last_error = coalesce($4, last_error)
-              WHERE event_id = $1 AND kind = $2 AND target = $3 AND state = 'dead'"
-        }
-        Resolution::Skipped => {
-            "UPDATE effects SET state = 'skipped', finished_at = clock_timestamp(),
+              WHERE event_id = $1 AND kind = $2 AND target = $3 AND state = $6",
+        ),
+        Resolution::Skipped => (
+            EffectState::Skipped,
+            "UPDATE effects SET state = $5, finished_at = clock_timestamp(),
                     last_error = coalesce($4, last_error)
-              WHERE event_id = $1 AND kind = $2 AND target = $3 AND state = 'dead'"
-        }
+              WHERE event_id = $1 AND kind = $2 AND target = $3 AND state = $6",
+        ),
     };
     let note = (resolution == Resolution::Skipped).then(|| format!("skipped: {reason}"));
     sqlx::query(sql)
@@ -139,6 +149,8 @@ async fn resolve_effect(
         .bind(&letter.kind)
         .bind(&letter.target)
         .bind(note)
+        .bind(state)
+        .bind(state.before())
         .execute(connection)
         .await?;
     Ok(())
@@ -152,15 +164,17 @@ async fn resume_consumer(
 ) -> Result<(), sqlx::Error> {
     let past = resolution == Resolution::Skipped;
     sqlx::query(
-        "UPDATE checkpoints SET state = 'running', reason = NULL, updated_at = clock_timestamp(),
+        "UPDATE checkpoints SET state = $5, reason = NULL, updated_at = clock_timestamp(),
                 position = CASE WHEN $3 THEN $2 ELSE position END,
                 event_id = CASE WHEN $3 THEN $4 ELSE event_id END
-          WHERE name = $1 AND state = 'parked' AND position = $2 - 1",
+          WHERE name = $1 AND state = $6 AND position = $2 - 1",
     )
     .bind(&letter.consumer)
     .bind(letter.position)
     .bind(past)
     .bind(letter.event_id)
+    .bind(CheckpointState::Running)
+    .bind(CheckpointState::Parked)
     .execute(connection)
     .await?;
     Ok(())

@@ -5,13 +5,14 @@ use sqlx::{FromRow, PgPool, postgres::PgConnectOptions};
 use uuid::Uuid;
 
 use crate::{
-    checkpoint::{Consumer, Reached},
+    checkpoint::{CheckpointState, Consumer, Reached},
     dead_letters::{self, DeadLetter, Resolution},
     log,
     notices::{self, Notice, OPERATORS, READ},
     partition::Partition,
     projection::generations::Generations,
     read_models::{self, Definition, READ_MODELS},
+    rebuild::state::RebuildState,
     status::{self, ProjectionStatus},
     stream::{publisher, relay},
     verify::{
@@ -39,20 +40,6 @@ pub enum OperatorError {
     Conflict(&'static str),
     #[error(transparent)]
     Unavailable(#[from] sqlx::Error),
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, sqlx::Type)]
-#[serde(rename_all = "snake_case")]
-#[sqlx(type_name = "text", rename_all = "snake_case")]
-#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
-pub enum RebuildState {
-    Building,
-    CatchingUp,
-    Verifying,
-    Swapping,
-    Done,
-    Failed,
-    Cancelled,
 }
 
 #[derive(Debug, Clone, Serialize, FromRow)]
@@ -109,15 +96,21 @@ impl Operators {
 
     /// Stops a projection where it is, all its generations; also the reactor.
     pub async fn pause(&self, name: &str) -> Result<(), OperatorError> {
-        self.change_state(name, "running", "paused").await
+        self.change_state(name, CheckpointState::Running, CheckpointState::Paused).await
     }
 
     pub async fn resume(&self, name: &str) -> Result<(), OperatorError> {
-        self.change_state(name, "paused", "running").await
+        self.change_state(name, CheckpointState::Paused, CheckpointState::Running).await
     }
 
     /// Sets what is in state `from`; what is there already is left alone, so it can be repeated.
-    async fn change_state(&self, name: &str, from: &str, to: &str) -> Result<(), OperatorError> {
+    async fn change_state(
+        &self,
+        name: &str,
+        from: CheckpointState,
+        to: CheckpointState,
+    ) -> Result<(), OperatorError> {
+        debug_assert!(to.before().contains(&from), "{from} can't become {to}");
         self.get(name).await?;
         sqlx::query(
             "UPDATE checkpoints SET state = $3, reason = NULL, updated_at = clock_timestamp()
@@ -138,10 +131,11 @@ impl Operators {
             "INSERT INTO rebuilds (id, projection, generation, state)
              SELECT gen_random_uuid(), $1, greatest(
                     (SELECT coalesce(max(generation), 0) FROM checkpoints WHERE name = $1),
-                    (SELECT coalesce(max(generation), 0) FROM rebuilds WHERE projection = $1)), 'building'
+                    (SELECT coalesce(max(generation), 0) FROM rebuilds WHERE projection = $1)), $2
              RETURNING id",
         )
         .bind(definition.name)
+        .bind(RebuildState::Building)
         .fetch_one(&self.pool)
         .await;
         let id = started.map_err(|error| match error.as_database_error() {
@@ -155,7 +149,7 @@ impl Operators {
     pub async fn rebuild(&self, id: Uuid) -> Result<Rebuild, OperatorError> {
         let found = sqlx::query_as(
             "SELECT id, projection, generation, state, done_events, total_events, rate AS events_per_second,
-                    CASE WHEN state = 'building' AND rate > 0
+                    CASE WHEN state = $2 AND rate > 0
                          THEN (greatest(total_events - done_events, 0) / rate)::float8 END AS eta_seconds,
                     verification
                FROM (SELECT *, coalesce(done_events / nullif(extract(epoch FROM
@@ -163,6 +157,7 @@ impl Operators {
                        FROM rebuilds WHERE id = $1) r",
         )
         .bind(id)
+        .bind(RebuildState::Building)
         .fetch_optional(&self.pool)
         .await?;
         found.ok_or(OperatorError::NotFound)
@@ -170,11 +165,13 @@ impl Operators {
 
     pub async fn cancel_rebuild(&self, id: Uuid) -> Result<(), OperatorError> {
         let cancelled = sqlx::query(
-            "UPDATE rebuilds SET state = 'cancelled', finished_at = clock_timestamp(),
+            "UPDATE rebuilds SET state = $2, finished_at = clock_timestamp(),
                     updated_at = clock_timestamp()
-              WHERE id = $1 AND state IN ('building', 'catching_up', 'verifying')",
+              WHERE id = $1 AND state = ANY($3)",
         )
         .bind(id)
+        .bind(RebuildState::Cancelled)
+        .bind(RebuildState::Cancelled.before())
         .execute(&self.pool)
         .await?;
         if cancelled.rows_affected() == 1 {

@@ -4,14 +4,18 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use daybook_domain::words;
 use futures::TryFutureExt;
 use serde::Serialize;
 use sqlx::{FromRow, PgPool};
 use tokio::time::sleep;
 
 use crate::{
+    checkpoint::CheckpointState,
     metrics,
-    reactor::ledger,
+    reactor::{ledger, state::EffectState},
+    rebuild::state::RebuildState,
+    sql::sql,
     timeout::with_timeout_of,
     workers::{About, Duty, Pauses, When, Worker},
 };
@@ -25,21 +29,22 @@ const MEASURE_INTERVAL: Duration = Duration::from_secs(1);
 /// What is not measured within this time isn't known.
 const MEASURE_TIMEOUT: Duration = Duration::from_secs(3);
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
-pub enum ProjectionState {
-    Running,
-    CatchingUp,
-    /// It has stopped in front of an event that can't be applied: see the dead letters.
-    Parked,
-    Paused,
-    /// The log says otherwise: it has another history than the one that was applied, or the auditor
-    /// found something.
-    Diverged,
-    Rebuilding,
-    /// There is something to apply, and no worker applies it.
-    Stalled,
+words! {
+    /// How a projection is doing. The worst comes last.
+    #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+    pub enum ProjectionState {
+        Running = "running",
+        CatchingUp = "catching_up",
+        Rebuilding = "rebuilding",
+        Paused = "paused",
+        /// There is something to apply, and no worker applies it.
+        Stalled = "stalled",
+        /// It has stopped in front of an event that can't be applied: see the dead letters.
+        Parked = "parked",
+        /// The log says otherwise: it has another history than the one that was applied, or the auditor
+        /// found something.
+        Diverged = "diverged",
+    }
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -84,7 +89,7 @@ struct Found {
     generation: i32,
     partition: i32,
     position: i64,
-    state: String,
+    state: CheckpointState,
     reason: Option<String>,
     head: i64,
     idle_seconds: f64,
@@ -95,46 +100,20 @@ struct Found {
     rows_compared_at: Option<DateTime<Utc>>,
 }
 
-impl ProjectionState {
-    /// The worst comes last.
-    const ALL: [Self; 7] = [
-        Self::Running,
-        Self::CatchingUp,
-        Self::Rebuilding,
-        Self::Paused,
-        Self::Stalled,
-        Self::Parked,
-        Self::Diverged,
-    ];
-
-    fn severity(self) -> Option<usize> {
-        Self::ALL.iter().position(|state| *state == self)
-    }
-
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Running => "running",
-            Self::CatchingUp => "catching_up",
-            Self::Parked => "parked",
-            Self::Paused => "paused",
-            Self::Diverged => "diverged",
-            Self::Rebuilding => "rebuilding",
-            Self::Stalled => "stalled",
-        }
-    }
-}
-
 impl From<Found> for ProjectionStatus {
     fn from(found: Found) -> Self {
-        let status = match found.state.as_str() {
-            "parked" => ProjectionState::Parked,
-            "paused" => ProjectionState::Paused,
-            "diverged" => ProjectionState::Diverged,
-            _ if found.finding.is_some() => ProjectionState::Diverged,
-            _ if found.lag_seconds.min(found.idle_seconds) > STALLED_SECONDS => ProjectionState::Stalled,
-            _ if found.rebuilding => ProjectionState::Rebuilding,
-            _ if found.lag_seconds > CATCHING_UP_SECONDS => ProjectionState::CatchingUp,
-            _ => ProjectionState::Running,
+        let is_stalled = found.lag_seconds.min(found.idle_seconds) > STALLED_SECONDS;
+        let status = match found.state {
+            CheckpointState::Parked => ProjectionState::Parked,
+            CheckpointState::Paused => ProjectionState::Paused,
+            CheckpointState::Diverged => ProjectionState::Diverged,
+            CheckpointState::Running if found.finding.is_some() => ProjectionState::Diverged,
+            CheckpointState::Running if is_stalled => ProjectionState::Stalled,
+            CheckpointState::Running if found.rebuilding => ProjectionState::Rebuilding,
+            CheckpointState::Running if found.lag_seconds > CATCHING_UP_SECONDS => {
+                ProjectionState::CatchingUp
+            }
+            CheckpointState::Running => ProjectionState::Running,
         };
         Self {
             name: found.name,
@@ -161,7 +140,7 @@ impl From<Found> for ProjectionStatus {
 impl ProjectionStatus {
     /// The same projection with one more partition.
     fn with(mut self, other: Self) -> Self {
-        if other.status.severity() > self.status.severity() {
+        if other.status > self.status {
             self.status = other.status;
             self.reason = other.reason;
         }
@@ -182,8 +161,7 @@ pub(crate) async fn list(pool: &PgPool) -> Result<Vec<ProjectionStatus>, sqlx::E
                 extract(epoch FROM clock_timestamp() - c.updated_at)::float8 AS idle_seconds,
                 greatest(coalesce(extract(epoch FROM clock_timestamp() - next.recorded_at), 0), 0)::float8
                     AS lag_seconds,
-                EXISTS (SELECT 1 FROM rebuilds b WHERE b.projection = c.name AND b.state IN
-                        ('building', 'catching_up', 'verifying', 'swapping')) AS rebuilding,
+                EXISTS (SELECT 1 FROM rebuilds b WHERE b.projection = c.name AND b.state = ANY($2)) AS rebuilding,
                 coalesce(r.wrong_row, a.wrong_events) AS finding, a.proved_position, r.rows_compared_at
            FROM checkpoints c
            LEFT JOIN read_models m ON m.name = c.name
@@ -195,6 +173,7 @@ pub(crate) async fn list(pool: &PgPool) -> Result<Vec<ProjectionStatus>, sqlx::E
           ORDER BY c.name, c.partition",
     )
     .bind(ledger::NAME)
+    .bind(RebuildState::LIVE)
     .fetch_all(pool)
     .await?;
     let mut all: Vec<ProjectionStatus> = Vec::new();
@@ -259,11 +238,14 @@ async fn measure(pool: &PgPool) -> Result<(), sqlx::Error> {
             metrics::PROJECTION_STATE.with_label_values(&[name, state.as_str()]).set(value);
         }
     }
-    let (pending, oldest, dead): (i64, f64, i64) = sqlx::query_as(
+    // The index is for pending ones.
+    let (pending, oldest, dead): (i64, f64, i64) = sqlx::query_as(sql!(
         "SELECT count(*), coalesce(extract(epoch FROM clock_timestamp() - min(created_at)), 0)::float8,
                 (SELECT count(*) FROM dead_letters WHERE resolution IS NULL)
-           FROM effects WHERE state = 'pending'",
-    )
+           FROM effects WHERE state = '",
+        EffectState::Pending.as_str(),
+        "'",
+    ))
     .fetch_one(pool)
     .await?;
     metrics::EFFECTS_PENDING.set(pending);
@@ -276,14 +258,21 @@ async fn measure(pool: &PgPool) -> Result<(), sqlx::Error> {
 mod tests {
     use super::*;
 
-    fn partition(partition: i32, position: i64, state: &str, proved: Option<i64>) -> ProjectionStatus {
+    use CheckpointState::{Parked, Paused, Running};
+
+    fn partition(
+        partition: i32,
+        position: i64,
+        state: CheckpointState,
+        proved: Option<i64>,
+    ) -> ProjectionStatus {
         ProjectionStatus::from(Found {
             name: "orders".into(),
             generation: 1,
             partition,
             position,
-            state: state.into(),
-            reason: (state != "running").then(|| format!("{partition} is {state}")),
+            state,
+            reason: (state != Running).then(|| format!("{partition} is {state}")),
             head: 10,
             idle_seconds: 0.0,
             lag_seconds: 0.0,
@@ -296,9 +285,12 @@ mod tests {
 
     #[test]
     fn a_projection_is_as_bad_as_its_worst_partition() {
-        let all = partition(0, 10, "running", Some(10))
-            .with(partition(1, 4, "parked", Some(3)))
-            .with(partition(2, 7, "paused", Some(7)));
+        let all = partition(0, 10, Running, Some(10)).with(partition(1, 4, Parked, Some(3))).with(partition(
+            2,
+            7,
+            Paused,
+            Some(7),
+        ));
         assert_eq!((all.status, all.reason.as_deref()), (ProjectionState::Parked, Some("1 is parked")));
         assert_eq!((all.position, all.lag_events, all.proved_position), (4, 6, Some(3)));
         assert_eq!(all.partitions.len(), 3);
@@ -306,7 +298,7 @@ mod tests {
 
     #[test]
     fn what_nobody_looked_at_is_not_proved() {
-        let all = partition(0, 10, "running", Some(10)).with(partition(1, 10, "running", None));
+        let all = partition(0, 10, Running, Some(10)).with(partition(1, 10, Running, None));
         assert_eq!(all.proved_position, None);
     }
 }

@@ -12,5 +12,7 @@ mod faults;
 mod http;
 #[path = "suite/tidy.rs"]
 mod tidy;
+#[path = "suite/vocabularies.rs"]
+mod vocabularies;
 #[path = "suite/walkthrough.rs"]
 mod walkthrough;

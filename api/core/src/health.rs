@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use daybook_commands::Commands;
+use daybook_domain::words;
 use serde::Serialize;
 use sqlx::PgPool;
 use tokio::net::TcpStream;
@@ -23,48 +24,88 @@ pub struct Health {
 
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Readiness {
-    /// `ready`, `draining` or `unavailable`.
-    status: &'static str,
-    /// `ok` or `unreachable`.
-    database: &'static str,
-    /// `ok`, `behind` or `unknown`.
-    schema: &'static str,
-    /// `ok` or `stopped`; `none`: this process takes no commands.
-    committer: &'static str,
-    /// `ok` or `away`. Not needed to be ready: without it, queries lag a little more.
-    nats: &'static str,
+    status: ReadyState,
+    database: DatabaseState,
+    schema: SchemaState,
+    committer: CommitterState,
+    /// Not needed to be ready: without it, queries lag a little more.
+    nats: NatsState,
+}
+
+words! {
+    #[derive(ToSchema)]
+    pub enum ReadyState {
+        Ready = "ready",
+        Draining = "draining",
+        Unavailable = "unavailable",
+    }
+}
+
+words! {
+    #[derive(ToSchema)]
+    pub enum DatabaseState {
+        Ok = "ok",
+        Unreachable = "unreachable",
+    }
+}
+
+words! {
+    #[derive(ToSchema)]
+    pub enum SchemaState {
+        Ok = "ok",
+        Behind = "behind",
+        Unknown = "unknown",
+    }
+}
+
+words! {
+    #[derive(ToSchema)]
+    pub enum CommitterState {
+        Ok = "ok",
+        Stopped = "stopped",
+        /// This process takes no commands.
+        None = "none",
+    }
+}
+
+words! {
+    #[derive(ToSchema)]
+    pub enum NatsState {
+        Ok = "ok",
+        Away = "away",
+    }
 }
 
 impl Readiness {
     pub fn is_ready(&self) -> bool {
-        self.status == READY
+        self.status == ReadyState::Ready
     }
 }
-
-const READY: &str = "ready";
 
 impl Health {
     pub async fn look(&self) -> Readiness {
         let schema =
             tokio::time::timeout(CHECK_TIMEOUT, daybook_migrations::check_schema(&self.queries)).await;
         let (database, schema) = match schema {
-            Ok(Ok(())) => ("ok", "ok"),
-            Ok(Err(daybook_migrations::MigrateError::Behind { .. })) => ("ok", "behind"),
-            Ok(Err(_)) | Err(_) => ("unreachable", "unknown"),
+            Ok(Ok(())) => (DatabaseState::Ok, SchemaState::Ok),
+            Ok(Err(daybook_migrations::MigrateError::Behind { .. })) => {
+                (DatabaseState::Ok, SchemaState::Behind)
+            }
+            Ok(Err(_)) | Err(_) => (DatabaseState::Unreachable, SchemaState::Unknown),
         };
         let committer = match &self.committer {
-            Some(commands) if commands.is_open() => "ok",
-            Some(_) => "stopped",
-            None => "none",
+            Some(commands) if commands.is_open() => CommitterState::Ok,
+            Some(_) => CommitterState::Stopped,
+            None => CommitterState::None,
         };
         let draining = self.traffic.is_draining();
-        let is_ready = schema == "ok" && committer != "stopped" && !draining;
+        let is_ready = schema == SchemaState::Ok && committer != CommitterState::Stopped && !draining;
         let status = match (is_ready, draining) {
-            (true, _) => READY,
-            (false, true) => "draining",
-            (false, false) => "unavailable",
+            (true, _) => ReadyState::Ready,
+            (false, true) => ReadyState::Draining,
+            (false, false) => ReadyState::Unavailable,
         };
-        let nats = if answers(&self.nats_url).await { "ok" } else { "away" };
+        let nats = if answers(&self.nats_url).await { NatsState::Ok } else { NatsState::Away };
         Readiness { status, database, schema, committer, nats }
     }
 

@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use daybook_domain::words;
 use prometheus::{
     HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, histogram_opts, opts,
     register_histogram_vec, register_int_counter, register_int_counter_vec, register_int_gauge,
@@ -36,8 +37,22 @@ pub static LIVE_UNREAD: LazyLock<IntCounter> = LazyLock::new(|| {
     register_int_counter!(options).expect(REGISTERED)
 });
 
-/// Turned away before they were looked at, by why.
-pub static TURNED_AWAY: LazyLock<IntCounterVec> = LazyLock::new(|| {
+words! {
+    /// Why a request was turned away before it was looked at.
+    pub enum TurnedAway {
+        Overloaded = "overloaded",
+        RateLimited = "rate_limited",
+        Draining = "draining",
+    }
+}
+
+impl TurnedAway {
+    pub fn count(self) {
+        TURNED_AWAY.with_label_values(&[self.as_str()]).inc();
+    }
+}
+
+static TURNED_AWAY: LazyLock<IntCounterVec> = LazyLock::new(|| {
     let options =
         opts!("daybook_http_turned_away_total", "Requests turned away: overloaded, rate_limited, draining");
     register_int_counter_vec!(options, &["reason"]).expect(REGISTERED)

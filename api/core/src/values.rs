@@ -64,9 +64,9 @@ values! {
         .schema_type(Type::Integer)
         .minimum(Some(1.0))
         .maximum(Some(100_000.0));
-    OrderStatus(order::Status) => one_of(order::Status::ALL.map(order::Status::as_str));
+    OrderStatus(order::Status) => one_of(order::Status::WORDS);
     WorkerState(workers::WorkerState) => one_of(workers::WorkerState::WORDS);
-    ProductStatus(product::Status) => one_of(["draft", "published", "archived"]);
+    ProductStatus(product::Status) => one_of(product::Status::WORDS);
 }
 
 fn text(min: usize, max: usize) -> ObjectBuilder {

@@ -179,7 +179,7 @@ impl Running {
         }
         let left = deadline.saturating_duration_since(Instant::now());
         self.crew.stop(left.max(LEAST_CREW_GRACE)).await;
-        info!("stopped");
+        info!("the server has stopped");
     }
 }
 

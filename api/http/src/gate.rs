@@ -4,7 +4,12 @@
 use std::{net::IpAddr, sync::Arc};
 
 use actix_web::dev::ServiceRequest;
-use daybook_core::{app::App, auth::token::Presented, limits::Budget, metrics};
+use daybook_core::{
+    app::App,
+    auth::token::Presented,
+    limits::Budget,
+    metrics::{self, TurnedAway},
+};
 use daybook_domain::{code::Kind, policy::Actor};
 
 use super::{caller::presented_token, problem::Problem};
@@ -20,16 +25,16 @@ pub struct Admitted {
 /// needed, because its sender believes that it says who they are.
 pub fn admit(app: &App, request: &ServiceRequest, in_flight: usize) -> Result<Admitted, Problem> {
     if app.traffic.is_draining() {
-        metrics::TURNED_AWAY.with_label_values(&["draining"]).inc();
+        TurnedAway::Draining.count();
         return Err(Problem::unavailable());
     }
     if in_flight > app.limits.max_in_flight {
-        metrics::TURNED_AWAY.with_label_values(&["overloaded"]).inc();
+        TurnedAway::Overloaded.count();
         return Err(Problem::overloaded());
     }
     identify(app, request).inspect_err(|problem| {
         if problem.code().kind() == Kind::TooOften {
-            metrics::TURNED_AWAY.with_label_values(&["rate_limited"]).inc();
+            TurnedAway::RateLimited.count();
         }
     })
 }

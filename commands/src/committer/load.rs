@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::{
     error::Failure,
-    metrics,
+    metrics::{self, SnapshotOutcome},
     state::{OwnState, StoredEvent, StreamId, Unsaved, Wanted},
     working_set::{Epoch, StreamState, Version},
 };
@@ -46,7 +46,8 @@ pub async fn load_streams(connection: &mut PgConnection, wanted: &[Wanted]) -> R
     metrics::STREAMS_LOADED.inc_by(wanted.len() as u64);
     let mut read = read(connection, wanted, Start::Snapshot).await?;
     if !read.undecodable.is_empty() {
-        metrics::SNAPSHOTS.with_label_values(&["undecodable"]).inc_by(read.undecodable.len() as u64);
+        let undecodable = metrics::SNAPSHOTS.with_label_values(&[SnapshotOutcome::Undecodable.as_str()]);
+        undecodable.inc_by(read.undecodable.len() as u64);
         let again = self::read(connection, &read.undecodable, Start::Beginning).await?;
         read.streams.extend(again.streams);
     }
@@ -142,7 +143,8 @@ impl Folding {
                 tracing::warn!(%error, stream = ?wanted.stream, "a snapshot can't be read");
                 Broken::Snapshot
             });
-            metrics::SNAPSHOTS.with_label_values(&["used"]).inc_by(u64::from(self.state.is_ok()));
+            let used = metrics::SNAPSHOTS.with_label_values(&[SnapshotOutcome::Used.as_str()]);
+            used.inc_by(u64::from(self.state.is_ok()));
             return Ok(());
         };
         metrics::EVENTS_LOADED.inc();

@@ -19,7 +19,7 @@ use futures::{FutureExt, future::BoxFuture};
 use sqlx::PgPool;
 
 use crate::{
-    metrics,
+    metrics::{self, SnapshotOutcome},
     state::{AnyState, StreamId},
     working_set::{StreamState, Version, WorkingSet},
 };
@@ -70,7 +70,7 @@ impl Snapshots {
             if self.pending.len() < MAX_PENDING || self.pending.contains_key(&snapshot.stream) {
                 self.pending.insert(snapshot.stream.clone(), snapshot);
             } else {
-                metrics::SNAPSHOTS.with_label_values(&["lost"]).inc();
+                count(SnapshotOutcome::Lost, 1);
             }
         }
     }
@@ -96,27 +96,31 @@ impl Snapshots {
         self.writing = None;
         if !is_written {
             // They would fare no better, and a shutdown waits for them.
-            metrics::SNAPSHOTS.with_label_values(&["lost"]).inc_by(self.pending.len() as u64);
+            count(SnapshotOutcome::Lost, self.pending.len());
             self.pending.clear();
         }
     }
 }
 
+fn count(outcome: SnapshotOutcome, snapshots: usize) {
+    metrics::SNAPSHOTS.with_label_values(&[outcome.as_str()]).inc_by(snapshots as u64);
+}
+
 async fn write(pool: PgPool, snapshots: Vec<Snapshot>) -> bool {
-    let count = snapshots.len();
+    let streams = snapshots.len();
     let outcome = match tokio::time::timeout(WRITE_TIMEOUT, try_write(&pool, snapshots)).await {
-        Ok(Ok(())) => "written",
+        Ok(Ok(())) => SnapshotOutcome::Written,
         Ok(Err(error)) => {
-            tracing::warn!(%error, streams = count, "snapshots could not be written");
-            "lost"
+            tracing::warn!(%error, streams, "snapshots could not be written");
+            SnapshotOutcome::Lost
         }
         Err(_) => {
-            tracing::warn!(streams = count, "writing snapshots took too long");
-            "lost"
+            tracing::warn!(streams, "writing snapshots took too long");
+            SnapshotOutcome::Lost
         }
     };
-    metrics::SNAPSHOTS.with_label_values(&[outcome]).inc_by(count as u64);
-    outcome == "written"
+    count(outcome, streams);
+    outcome == SnapshotOutcome::Written
 }
 
 async fn try_write(pool: &PgPool, snapshots: Vec<Snapshot>) -> Result<(), sqlx::Error> {

@@ -6,7 +6,7 @@ use super::verdict::{Accepted, Accounted, Ending, Verdict};
 use crate::{
     context::Context,
     error::{CommandError, Refusal},
-    metrics,
+    metrics::{self, CommandOutcome},
     receipt::Key,
     work::{Halt, Work},
 };
@@ -50,12 +50,12 @@ impl Submission {
 
     pub fn answer(self, answer: Ending) {
         let outcome = match &answer {
-            Ok(Accepted { outcome: Accounted::Stored(_), .. }) => "replayed",
-            Ok(_) => "accepted",
-            Err(CommandError::Refused(_)) => "refused",
-            Err(CommandError::Failed(_)) => "failed",
+            Ok(Accepted { outcome: Accounted::Stored(_), .. }) => CommandOutcome::Replayed,
+            Ok(_) => CommandOutcome::Accepted,
+            Err(CommandError::Refused(_)) => CommandOutcome::Refused,
+            Err(CommandError::Failed(_)) => CommandOutcome::Failed,
         };
-        metrics::COMMANDS.with_label_values(&[outcome]).inc();
+        metrics::COMMANDS.with_label_values(&[outcome.as_str()]).inc();
         metrics::QUEUED.dec();
         let Self { reply, _place: place, _bytes: bytes, .. } = self;
         // This comes first, so that a caller that is answered finds room for its next command.

@@ -11,6 +11,7 @@ use super::{account::Proof, report::report};
 use crate::{
     background::Background,
     checkpoint::{At, Consumer},
+    dead_letters::Resolution,
 };
 
 /// Events whose digests are summed up at a time.
@@ -99,9 +100,10 @@ impl EventCheck<'_> {
     ) -> Result<(), sqlx::Error> {
         let skipped: Vec<(String, i64)> = sqlx::query_as(
             "SELECT e.aggregate_id, e.sequence FROM dead_letters d JOIN events e ON e.position = d.position
-              WHERE d.consumer = $1 AND d.kind IS NULL AND d.resolution = 'skipped' AND e.event_id = d.event_id",
+              WHERE d.consumer = $1 AND d.kind IS NULL AND d.resolution = $2 AND e.event_id = d.event_id",
         )
         .bind(self.consumer.name)
+        .bind(Resolution::Skipped)
         .fetch_all(&mut *connection)
         .await?;
         let skipped: HashSet<(String, i64)> = skipped.into_iter().collect();

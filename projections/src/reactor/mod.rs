@@ -3,6 +3,7 @@
 
 pub(crate) mod ledger;
 mod perform;
+pub(crate) mod state;
 
 use async_trait::async_trait;
 

@@ -8,16 +8,17 @@ use std::{
 };
 
 use async_trait::async_trait;
-use daybook_domain::{Position, reactions::EffectKind};
+use daybook_domain::{Position, reactions::EffectKind, words};
 use futures::{FutureExt, future::join_all};
 use sqlx::FromRow;
 use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
-use super::ledger::NAME;
+use super::{ledger::NAME, state::EffectState};
 use crate::{
     background::Background,
     dead_letters, metrics,
+    sql::sql,
     tasks::panic_text,
     timeout::with_timeout,
     workers::{About, Duty, Pauses, When, Worker},
@@ -60,6 +61,15 @@ pub enum EffectError {
     /// It will never work.
     #[error("{0}")]
     GiveUp(String),
+}
+
+words! {
+    /// How one try to perform an effect ended.
+    enum TryOutcome {
+        Done = "done",
+        Retried = "retried",
+        Dead = "dead",
+    }
 }
 
 /// Does what is written down.
@@ -124,15 +134,18 @@ impl Performing {
     async fn claim(&self) -> Result<Option<Claim>, sqlx::Error> {
         // A row of a newer release is left to that release.
         let claimed_for = self.background.settings.effects.timeout.get() + CLAIM_MARGIN;
-        // Rows are named by ctid, because for a join the planner may read the whole ledger.
-        sqlx::query_as(
+        // Rows are named by ctid, because for a join the planner may read the whole ledger. The index is for pending
+        // ones.
+        sqlx::query_as(sql!(
             "UPDATE effects SET attempts = attempts + 1,
                     due_at = clock_timestamp() + $1 * interval '1 second'
               WHERE ctid = (SELECT ctid FROM effects
-                             WHERE state = 'pending' AND due_at <= clock_timestamp() AND kind = ANY($2)
+                             WHERE state = '",
+            EffectState::Pending.as_str(),
+            "' AND due_at <= clock_timestamp() AND kind = ANY($2)
                              ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED)
           RETURNING event_id, kind, target, position, attempts",
-        )
+        ))
         .bind(claimed_for.as_secs_f64())
         .bind(EffectKind::WORDS)
         .fetch_optional(&self.background.pool)
@@ -152,35 +165,30 @@ impl Performing {
         let limit = self.background.settings.effects.timeout;
         let performed =
             AssertUnwindSafe(timeout(limit.get(), self.performer.perform(&effect))).catch_unwind().await;
-        let outcome = match performed {
-            Ok(Ok(outcome)) => outcome,
+        let ended = match performed {
+            Ok(Ok(ended)) => ended,
             Ok(Err(_)) => Err(EffectError::Retry(format!("took longer than {limit}"))),
             Err(panic) => Err(EffectError::Retry(panic_text(&*panic))),
         };
-        metrics::EFFECT_SECONDS.observe(begun.elapsed().as_secs_f64());
-        let label = match &outcome {
-            Ok(()) => "done",
-            Err(EffectError::Retry(_)) if effect.attempt < self.background.settings.effects.attempts => {
-                "retried"
-            }
-            Err(_) => "dead",
+        let may_retry = effect.attempt < self.background.settings.effects.attempts;
+        let (outcome, error) = match ended {
+            Ok(()) => (TryOutcome::Done, String::new()),
+            Err(EffectError::Retry(error)) if may_retry => (TryOutcome::Retried, error),
+            Err(error) => (TryOutcome::Dead, error.to_string()),
         };
-        metrics::EFFECTS.with_label_values(&[kind.as_str(), label]).inc();
-        self.mark(&effect, outcome).await;
+        metrics::EFFECT_SECONDS.observe(begun.elapsed().as_secs_f64());
+        metrics::EFFECTS.with_label_values(&[kind.as_str(), outcome.as_str()]).inc();
+        self.mark(&effect, outcome, &error).await;
     }
 
     /// Writes the outcome down. If that fails to the end, the claim runs out and the effect is
     /// performed again.
-    async fn mark(&self, effect: &ClaimedEffect, outcome: Result<(), EffectError>) {
+    async fn mark(&self, effect: &ClaimedEffect, outcome: TryOutcome, error: &str) {
         for failures in 0..MARK_ATTEMPTS {
-            let marked = match &outcome {
-                Ok(()) => with_timeout(self.done(effect)).await,
-                Err(EffectError::Retry(error))
-                    if effect.attempt < self.background.settings.effects.attempts =>
-                {
-                    with_timeout(self.again(effect, error)).await
-                }
-                Err(error) => with_timeout(self.dead(effect, &error.to_string())).await,
+            let marked = match outcome {
+                TryOutcome::Done => with_timeout(self.done(effect)).await,
+                TryOutcome::Retried => with_timeout(self.again(effect, error)).await,
+                TryOutcome::Dead => with_timeout(self.dead(effect, error)).await,
             };
             let Err(error) = marked else { return };
             tracing::warn!(event = %effect.event_id, kind = effect.kind.as_str(), %error, "cannot mark an effect");
@@ -190,12 +198,14 @@ impl Performing {
 
     async fn done(&self, effect: &ClaimedEffect) -> Result<(), sqlx::Error> {
         sqlx::query(
-            "UPDATE effects SET state = 'done', finished_at = clock_timestamp(), last_error = NULL
-              WHERE event_id = $1 AND kind = $2 AND target = $3 AND state = 'pending'",
+            "UPDATE effects SET state = $4, finished_at = clock_timestamp(), last_error = NULL
+              WHERE event_id = $1 AND kind = $2 AND target = $3 AND state = $5",
         )
         .bind(effect.event_id)
         .bind(effect.kind.as_str())
         .bind(&effect.target)
+        .bind(EffectState::Done)
+        .bind(EffectState::Done.before())
         .execute(&self.background.pool)
         .await?;
         Ok(())
@@ -207,13 +217,14 @@ impl Performing {
             "an effect failed and is tried again");
         sqlx::query(
             "UPDATE effects SET last_error = $4, due_at = clock_timestamp() + $5 * interval '1 second'
-              WHERE event_id = $1 AND kind = $2 AND target = $3 AND state = 'pending'",
+              WHERE event_id = $1 AND kind = $2 AND target = $3 AND state = $6",
         )
         .bind(effect.event_id)
         .bind(effect.kind.as_str())
         .bind(&effect.target)
         .bind(bounded(error))
         .bind(pause.as_secs_f64())
+        .bind(EffectState::Pending)
         .execute(&self.background.pool)
         .await?;
         Ok(())
@@ -224,13 +235,15 @@ impl Performing {
         let error = bounded(error);
         let mut transaction = self.background.pool.begin().await?;
         let died = sqlx::query(
-            "UPDATE effects SET state = 'dead', finished_at = clock_timestamp(), last_error = $4
-              WHERE event_id = $1 AND kind = $2 AND target = $3 AND state = 'pending'",
+            "UPDATE effects SET state = $5, finished_at = clock_timestamp(), last_error = $4
+              WHERE event_id = $1 AND kind = $2 AND target = $3 AND state = $6",
         )
         .bind(effect.event_id)
         .bind(kind)
         .bind(&effect.target)
         .bind(&error)
+        .bind(EffectState::Dead)
+        .bind(EffectState::Dead.before())
         .execute(&mut *transaction)
         .await?;
         if died.rows_affected() == 1 {

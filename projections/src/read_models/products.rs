@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::{Postgres, QueryBuilder};
 
 use super::{Column, List, ReadModel};
-use crate::cursor::Cursor;
+use crate::{cursor::Cursor, sql::sql};
 
 pub struct Products;
 
@@ -37,6 +37,9 @@ pub struct Row {
     pub updated_at: DateTime<Utc>,
 }
 
+/// The condition of the published ones' index, which the planner has to see.
+const PUBLISHED: &str = sql!("status = '", Status::Published.as_str(), "'");
+
 /// A page of the catalogue, by SKU.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
@@ -53,7 +56,7 @@ impl ReadModel for Products {
     const KIND: &'static str = Product::KIND;
     const COLUMNS: &'static [Column] =
         &[Column { name: "status", sql_type: "text" }, Column { name: "search", sql_type: "text" }];
-    const INDEXES: &'static [&'static str] = &["(id) WHERE status = 'published'"];
+    const INDEXES: &'static [&'static str] = &[sql!("(id) WHERE ", PUBLISHED)];
     type Row = Row;
 
     fn fold(row: Option<Row>, record: &Record) -> Result<Option<Row>, Unreadable> {
@@ -96,7 +99,7 @@ impl List for Filter {
 
     fn conditions(&self, query: &mut QueryBuilder<'_, Postgres>) {
         if self.only_published {
-            query.push(" AND status = 'published'");
+            query.push(sql!(" AND ", PUBLISHED));
         }
         if let Some(q) = &self.q {
             query.push(" AND search LIKE ").push_bind(pattern(q));

@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::time::sleep;
 use uuid::Uuid;
 
+use super::state::RebuildState;
 use crate::{background::Background, read_models::Definition, stream::handler::HandleError};
 
 /// How often progress is written down, and a cancellation noticed.
@@ -58,25 +59,27 @@ impl<'a> Job<'a> {
         definition: &'static Definition,
     ) -> Result<Option<Self>, sqlx::Error> {
         let taken: Option<(Uuid, i32)> = sqlx::query_as(
-            "UPDATE rebuilds SET state = 'building', done_events = 0, started_at = clock_timestamp(),
+            "UPDATE rebuilds SET state = $2, done_events = 0, started_at = clock_timestamp(),
                     updated_at = clock_timestamp(), generation = 1 + greatest(generation,
                         (SELECT coalesce(max(generation), 0) FROM checkpoints WHERE name = $1))
-              WHERE projection = $1 AND state IN ('building', 'catching_up', 'verifying', 'swapping')
+              WHERE projection = $1 AND state = ANY($3)
           RETURNING id, generation",
         )
         .bind(definition.name)
+        .bind(RebuildState::Building)
+        .bind(RebuildState::Building.before())
         .fetch_optional(&background.pool)
         .await?;
         Ok(taken.map(|(id, generation)| Self { background, definition, id, generation }))
     }
 
-    pub async fn enter(&self, state: &str) -> Result<(), Ended> {
+    pub async fn enter(&self, state: RebuildState) -> Result<(), Ended> {
         let entered = sqlx::query(
-            "UPDATE rebuilds SET state = $3, updated_at = clock_timestamp() WHERE id = $1 AND generation = $2
-                AND state IN ('building', 'catching_up', 'verifying', 'swapping')",
+            "UPDATE rebuilds SET state = $3, updated_at = clock_timestamp()
+              WHERE id = $1 AND generation = $2 AND state = ANY($4)",
         );
-        let entered =
-            entered.bind(self.id).bind(self.generation).bind(state).execute(&self.background.pool).await?;
+        let entered = entered.bind(self.id).bind(self.generation).bind(state).bind(state.before());
+        let entered = entered.execute(&self.background.pool).await?;
         if entered.rows_affected() == 1 { Ok(()) } else { Err(Ended::NotOurs) }
     }
 
@@ -84,20 +87,21 @@ impl<'a> Job<'a> {
     pub async fn progress(&self, done_events: i64, total_events: i64) -> Result<(), Ended> {
         let written = sqlx::query(
             "UPDATE rebuilds SET done_events = $3, total_events = $4, updated_at = clock_timestamp()
-              WHERE id = $1 AND generation = $2 AND state = 'building'",
+              WHERE id = $1 AND generation = $2 AND state = $5",
         );
         let written = written.bind(self.id).bind(self.generation).bind(done_events).bind(total_events);
-        let written = written.execute(&self.background.pool).await?;
+        let written = written.bind(RebuildState::Building).execute(&self.background.pool).await?;
         if written.rows_affected() == 1 { Ok(()) } else { Err(Ended::NotOurs) }
     }
 
     pub async fn still_ours(&self) -> Result<(), Ended> {
         let ours: bool = sqlx::query_scalar(
             "SELECT EXISTS (SELECT 1 FROM rebuilds WHERE id = $1 AND generation = $2
-                AND state IN ('building', 'catching_up', 'verifying', 'swapping'))",
+                AND state = ANY($3))",
         )
         .bind(self.id)
         .bind(self.generation)
+        .bind(RebuildState::LIVE)
         .fetch_one(&self.background.pool)
         .await?;
         if ours { Ok(()) } else { Err(Ended::NotOurs) }
@@ -115,14 +119,15 @@ impl<'a> Job<'a> {
 
     pub async fn fail(&self, reason: serde_json::Value) -> Result<(), sqlx::Error> {
         sqlx::query(
-            "UPDATE rebuilds SET state = 'failed', verification = $3, finished_at = clock_timestamp(),
+            "UPDATE rebuilds SET state = $4, verification = $3, finished_at = clock_timestamp(),
                     updated_at = clock_timestamp()
-              WHERE id = $1 AND generation = $2
-                AND state IN ('building', 'catching_up', 'verifying', 'swapping')",
+              WHERE id = $1 AND generation = $2 AND state = ANY($5)",
         )
         .bind(self.id)
         .bind(self.generation)
         .bind(reason)
+        .bind(RebuildState::Failed)
+        .bind(RebuildState::Failed.before())
         .execute(&self.background.pool)
         .await?;
         Ok(())

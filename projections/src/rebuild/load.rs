@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 use super::{
     job::{Ended, Job, PROGRESS_INTERVAL},
-    phases::Phases,
+    phases::{Phase, Phases},
 };
 use crate::{
     log,
@@ -85,7 +85,7 @@ pub(super) async fn index(job: &Job<'_>) -> Result<(), sqlx::Error> {
     if definition.tally.is_some() {
         session.execute(format!("ANALYZE {}", sums::name(definition.name, generation)).as_str()).await?;
     }
-    phase.ended("index");
+    phase.ended(Phase::Index);
     Ok(())
 }
 

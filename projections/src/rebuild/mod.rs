@@ -7,6 +7,7 @@
 mod job;
 mod load;
 mod phases;
+pub(crate) mod state;
 mod swap;
 
 use std::sync::Arc;
@@ -16,7 +17,8 @@ use tokio::{sync::watch, time::sleep};
 
 use self::{
     job::{Ended, Job, PAGE_EVENTS},
-    phases::Phases,
+    phases::{Phase, Phases},
+    state::RebuildState,
 };
 use crate::{
     background::Background,
@@ -94,19 +96,17 @@ impl Rebuilding {
 }
 
 async fn runs(background: &Background, definition: &Definition) -> Result<bool, sqlx::Error> {
-    sqlx::query_scalar(
-        "SELECT EXISTS (SELECT 1 FROM rebuilds WHERE projection = $1
-            AND state IN ('building', 'catching_up', 'verifying', 'swapping'))",
-    )
-    .bind(definition.name)
-    .fetch_one(&background.pool)
-    .await
+    sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM rebuilds WHERE projection = $1 AND state = ANY($2))")
+        .bind(definition.name)
+        .bind(RebuildState::LIVE)
+        .fetch_one(&background.pool)
+        .await
 }
 
 async fn rebuild(background: &Background, definition: &'static Definition) -> Result<(), sqlx::Error> {
     let Some(job) = Job::take(background, definition).await? else { return Ok(()) };
     let name = definition.name;
-    tracing::info!(projection = name, generation = job.generation, "rebuilding");
+    tracing::info!(projection = name, generation = job.generation, "a rebuild begins");
     match job.run().await {
         Ok(()) => tracing::info!(projection = name, generation = job.generation, "rebuilt and in service"),
         Err(Ended::NotOurs) => tracing::info!(projection = name, "the rebuild was cancelled or taken over"),
@@ -131,11 +131,11 @@ impl Job<'_> {
             loaded = load::load(self, &skipped) => loaded?,
             ended = self.watch() => return Err(ended),
         }
-        phases.ended("load");
-        self.enter("catching_up").await?;
+        phases.ended(Phase::Load);
+        self.enter(RebuildState::CatchingUp).await?;
         self.catch_up(&projectors).await?;
-        phases.ended("catch_up");
-        self.enter("verifying").await?;
+        phases.ended(Phase::CatchUp);
+        self.enter(RebuildState::Verifying).await?;
         // Verification needs no index but the key's.
         let verifying = rows::verify(&self.background.connect, self.definition, self.generation);
         let verifying = async { tokio::try_join!(verifying, load::index(self)) };
@@ -143,7 +143,7 @@ impl Job<'_> {
             verified = verifying => verified?,
             ended = self.watch() => return Err(ended),
         };
-        phases.ended("verify");
+        phases.ended(Phase::Verify);
         let differences = verification.differences;
         let verification =
             serde_json::to_value(verification).map_err(|error| sqlx::Error::Decode(error.into()))?;
@@ -151,9 +151,9 @@ impl Job<'_> {
             return Err(Ended::Failed(verification));
         }
         self.catch_up(&projectors).await?;
-        self.enter("swapping").await?;
+        self.enter(RebuildState::Swapping).await?;
         swap::swap(self, &projectors, &verification).await?;
-        phases.ended("swap");
+        phases.ended(Phase::Swap);
         Ok(())
     }
 

@@ -2,7 +2,21 @@
 
 use std::time::Instant;
 
+use daybook_domain::words;
+
 use crate::metrics;
+
+words! {
+    /// A part of a rebuild.
+    pub(super) enum Phase {
+        Load = "load",
+        CatchUp = "catch_up",
+        Verify = "verify",
+        /// It goes beside the verification.
+        Index = "index",
+        Swap = "swap",
+    }
+}
 
 pub(super) struct Phases {
     projection: &'static str,
@@ -15,9 +29,9 @@ impl Phases {
     }
 
     /// The part between the last call and this one.
-    pub fn ended(&mut self, phase: &str) {
+    pub fn ended(&mut self, phase: Phase) {
         let seconds = self.begun.elapsed().as_secs_f64();
-        metrics::REBUILD_PHASE_SECONDS.with_label_values(&[self.projection, phase]).set(seconds);
+        metrics::REBUILD_PHASE_SECONDS.with_label_values(&[self.projection, phase.as_str()]).set(seconds);
         self.begun = Instant::now();
     }
 }

@@ -5,7 +5,10 @@ use std::sync::Arc;
 use daybook_domain::Position;
 use sqlx::PgConnection;
 
-use super::job::{Ended, Job, PAGE_EVENTS};
+use super::{
+    job::{Ended, Job, PAGE_EVENTS},
+    state::RebuildState,
+};
 use crate::{
     background::Background,
     checkpoint::Reached,
@@ -47,13 +50,15 @@ pub(super) async fn swap(
     .execute(&mut *transaction)
     .await?;
     let done = sqlx::query(
-        "UPDATE rebuilds SET state = 'done', verification = $3, finished_at = clock_timestamp(),
+        "UPDATE rebuilds SET state = $4, verification = $3, finished_at = clock_timestamp(),
                 updated_at = clock_timestamp()
-          WHERE id = $1 AND generation = $2 AND state = 'swapping'",
+          WHERE id = $1 AND generation = $2 AND state = ANY($5)",
     )
     .bind(job.id)
     .bind(job.generation)
     .bind(verification)
+    .bind(RebuildState::Done)
+    .bind(RebuildState::Done.before())
     .execute(&mut *transaction)
     .await?;
     if done.rows_affected() != 1 {
@@ -97,12 +102,13 @@ pub(super) async fn drop_unused(background: &Background, definition: &Definition
           WHERE c.name = m.name AND c.generation <> m.live_generation
             AND c.generation IS DISTINCT FROM m.previous_generation
             AND NOT EXISTS (SELECT 1 FROM rebuilds r WHERE r.projection = $1 AND r.generation = c.generation
-                AND r.state IN ('building', 'catching_up', 'verifying', 'swapping'))
+                AND r.state = ANY($2))
           RETURNING c.generation),
          events AS (DELETE FROM audits a USING unused WHERE a.name = $1 AND a.generation = unused.generation)
          DELETE FROM row_audits a USING unused WHERE a.name = $1 AND a.generation = unused.generation",
     )
     .bind(definition.name)
+    .bind(RebuildState::LIVE)
     .execute(&background.pool)
     .await?;
     // Tables and their checkpoint are made in one transaction.

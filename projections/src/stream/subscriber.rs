@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     background::Background,
-    checkpoint::{At, Consumer},
+    checkpoint::{At, Checkpoint, CheckpointState, Consumer},
     dead_letters, metrics,
     timeout::with_timeout,
     workers::{Duty, Pauses, Rounds},
@@ -67,7 +67,7 @@ impl Subscriber<'_> {
     async fn follow(&self, duty: &Duty, rounds: &Rounds<'_>) -> Result<Next, sqlx::Error> {
         let pool = &self.background.pool;
         let Some(checkpoint) = with_timeout(self.consumer.read(pool)).await? else { return Ok(Next::Gone) };
-        if checkpoint.state != "running" {
+        if checkpoint.state != CheckpointState::Running {
             return Ok(Next::Wait);
         }
         if !with_timeout(self.consumer.shares_history(pool, &checkpoint)).await? {
@@ -150,12 +150,12 @@ impl Subscriber<'_> {
     async fn park(&self, at: Position, record: &Record, reason: &str) -> Result<Next, sqlx::Error> {
         let name = self.consumer.name;
         let mut transaction = self.background.pool.begin().await?;
-        if !self.consumer.stop(&mut *transaction, at, "parked", reason).await? {
+        if !self.consumer.stop(&mut *transaction, at, CheckpointState::Parked, reason).await? {
             return Ok(Next::StartOver);
         }
         dead_letters::add(&mut transaction, name, record.position, record.event_id, None, reason).await?;
         transaction.commit().await?;
-        metrics::PARKED.with_label_values(&[name, "parked"]).inc();
+        metrics::PARKED.with_label_values(&[name, CheckpointState::Parked.as_str()]).inc();
         tracing::error!(
             projection = name,
             generation = self.consumer.generation,
@@ -170,10 +170,10 @@ impl Subscriber<'_> {
     async fn diverged(&self, at: Position) -> Result<Next, sqlx::Error> {
         let name = self.consumer.name;
         let reason = format!("the log holds another event at position {at}, or none");
-        if !self.consumer.stop(&self.background.pool, at, "diverged", &reason).await? {
+        if !self.consumer.stop(&self.background.pool, at, CheckpointState::Diverged, &reason).await? {
             return Ok(Next::StartOver);
         }
-        metrics::PARKED.with_label_values(&[name, "diverged"]).inc();
+        metrics::PARKED.with_label_values(&[name, CheckpointState::Diverged.as_str()]).inc();
         tracing::error!(projection = name, position = %at, "diverged: the log has another history; rebuild it");
         Ok(Next::Wait)
     }
@@ -182,7 +182,8 @@ impl Subscriber<'_> {
     /// busy loop.
     async fn after_fence(&self, at: Position) -> Result<Next, sqlx::Error> {
         let checkpoint = with_timeout(self.consumer.read(&self.background.pool)).await?;
-        if checkpoint.is_some_and(|found| found.at.position == at && found.state == "running") {
+        let stands = |found: Checkpoint| found.at.position == at && found.state == CheckpointState::Running;
+        if checkpoint.is_some_and(stands) {
             tracing::warn!(projection = self.consumer.name, position = %at, "JetStream brought what the log doesn't hold");
             return Ok(Next::Wait);
         }

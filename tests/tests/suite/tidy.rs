@@ -2,6 +2,10 @@
 
 #[path = "tidy/circles.rs"]
 mod circles;
+#[path = "tidy/states.rs"]
+mod states;
+#[path = "tidy/tokens.rs"]
+mod tokens;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -50,6 +54,24 @@ const CQRS_ES_HOMES: &[&str] =
 /// Names that say nothing about what is inside.
 const EMPTY_NAMES: &[&str] =
     &["util", "utils", "helper", "helpers", "common", "misc", "manager", "managers", "service", "services"];
+
+/// Words of states that mean something else.
+const OTHER_MEANINGS: &[states::Exception] = &[
+    states::Exception {
+        path: "read_models/sales.rs",
+        word: "cancelled",
+        reason: "a member of an answer, which has sums",
+    },
+    states::Exception { path: "domain/src/code.rs", word: "unavailable", reason: "a code" },
+    states::Exception { path: "routes/probes.rs", word: "ready", reason: "the name of a route" },
+    states::Exception { path: "http/src/docs.rs", word: "none", reason: "a browser's policy" },
+    states::Exception {
+        path: "http/src/observe.rs",
+        word: "none",
+        reason: "a browser's policy, and a request without a route",
+    },
+    states::Exception { path: "load/src/compare.rs", word: "none", reason: "a price that is not there" },
+];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().expect("the workspace")
@@ -328,13 +350,27 @@ fn codes_are_not_compared_as_text() {
         ["domain", "commands", "projections", "api"].into_iter().flat_map(|krate| files(krate, ".rs"));
     let found = homes.filter(|file| !file.path.starts_with("api/load/")).flat_map(|file| {
         let compares = |line: &&str| {
-            let marks = |code| [format!("= \"{code}\""), format!("\"{code}\" =>"), format!("\"{code}\" |")];
+            let compared = |code| [format!("== \"{code}\""), format!("!= \"{code}\"")];
+            let matched = |code| [format!("\"{code}\" =>"), format!("\"{code}\" |")];
+            let marks = |code| [compared(code), matched(code)].concat();
             catalogue().any(|code| marks(code).iter().any(|mark| line.contains(mark)))
         };
         let lines = file.without_tests().lines().filter(compares);
         lines.map(|line| format!("{}: {}", file.path, line.trim())).collect::<Vec<_>>()
     });
     none("name the enum's variant", found);
+}
+
+/// What the database, the API and the metrics say of states has one spelling, and the compiler knows it.
+#[test]
+fn states_are_spelled_in_their_enum_only() {
+    let sources: Vec<Source> =
+        rust_files().into_iter().filter(|file| !file.path.starts_with("tests/")).collect();
+    let files: Vec<states::File<'_>> = sources
+        .iter()
+        .map(|source| states::File { path: &source.path, text: source.without_tests() })
+        .collect();
+    none("name the enum's variant", states::strays(&files, OTHER_MEANINGS));
 }
 
 #[test]

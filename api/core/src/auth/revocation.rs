@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep};
 use tracing::warn;
 
 use super::{
-    revoked::{Revoked, Value},
+    revoked::{Revoked, RevokedKind},
     token::{MAX_LIFETIME_S, Verifier},
 };
 use crate::metrics;
@@ -48,7 +48,7 @@ async fn revoke(pool: &PgPool, verifier: &Verifier, revoked: Revoked) -> Result<
              DO UPDATE SET issued_until = greatest(revocations.issued_until, excluded.issued_until),
                            recorded_at = clock_timestamp()",
     )
-    .bind(revoked.kind())
+    .bind(revoked.kind().as_str())
     .bind(revoked.value())
     .bind(issued_until)
     .execute(pool)
@@ -66,12 +66,11 @@ async fn read(pool: &PgPool, seconds: f64) -> Result<Vec<(Revoked, i64)>, sqlx::
     .bind(seconds)
     .fetch_all(pool)
     .await?;
-    let revoked = |(kind, value, until): (String, String, i64)| match kind.as_str() {
-        "token" => (Revoked::Token(Value::stored(value)), until),
-        "key" => (Revoked::Key(Value::stored(value)), until),
-        _ => (Revoked::Subject(Value::stored(value)), until),
+    let revoked = |(kind, value, until): (String, String, i64)| {
+        let kind: RevokedKind = kind.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))?;
+        Ok((Revoked::stored(kind, value), until))
     };
-    Ok(rows.into_iter().map(revoked).collect())
+    rows.into_iter().map(revoked).collect()
 }
 
 #[allow(clippy::cast_precision_loss, reason = "a year has far fewer than 2^52 seconds")]

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use daybook_domain::words;
 use serde::{Deserialize, Serialize};
 use utoipa::{
     PartialSchema, ToSchema,
@@ -33,16 +34,18 @@ impl PartialSchema for Value {
 
 impl ToSchema for Value {}
 
-impl Value {
-    /// A value that was checked before it was stored.
-    pub fn stored(text: String) -> Self {
-        Self(text)
-    }
-}
-
 impl From<Value> for String {
     fn from(value: Value) -> Self {
         value.0
+    }
+}
+
+words! {
+    /// What the value of a revocation is.
+    pub enum RevokedKind {
+        Token = "token",
+        Subject = "subject",
+        Key = "key",
     }
 }
 
@@ -59,11 +62,21 @@ pub enum Revoked {
 }
 
 impl Revoked {
-    pub fn kind(&self) -> &'static str {
+    /// A revocation as it was stored.
+    pub fn stored(kind: RevokedKind, value: String) -> Self {
+        let value = Value(value);
+        match kind {
+            RevokedKind::Token => Self::Token(value),
+            RevokedKind::Subject => Self::Subject(value),
+            RevokedKind::Key => Self::Key(value),
+        }
+    }
+
+    pub fn kind(&self) -> RevokedKind {
         match self {
-            Self::Token(_) => "token",
-            Self::Subject(_) => "subject",
-            Self::Key(_) => "key",
+            Self::Token(_) => RevokedKind::Token,
+            Self::Subject(_) => RevokedKind::Subject,
+            Self::Key(_) => RevokedKind::Key,
         }
     }
 

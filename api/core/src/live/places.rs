@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use crate::metrics;
+use crate::metrics::{self, TurnedAway};
 
 const UNPOISONED: &str = "nobody panics while holding this lock";
 
@@ -46,11 +46,11 @@ impl Places {
         let mut taken = self.taken.lock().expect(UNPOISONED);
         let own = taken.by_subject.get(subject).copied().unwrap_or_default();
         if own >= self.most_of_one {
-            metrics::TURNED_AWAY.with_label_values(&["rate_limited"]).inc();
+            TurnedAway::RateLimited.count();
             return Err(NoPlace::OfSubject);
         }
         if taken.all >= self.most {
-            metrics::TURNED_AWAY.with_label_values(&["overloaded"]).inc();
+            TurnedAway::Overloaded.count();
             return Err(NoPlace::OfProcess);
         }
         taken.all += 1;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use daybook_core::config::Config;
+use daybook_projections::RebuildState;
 use indicatif::{ProgressBar, ProgressStyle};
 use reqwest::{Client, RequestBuilder, StatusCode};
 use serde::{Deserialize, de::DeserializeOwned};
@@ -30,7 +31,7 @@ pub struct Args {
 #[derive(Deserialize)]
 struct Rebuild {
     id: String,
-    state: String,
+    state: RebuildState,
     done_events: u64,
     total_events: u64,
     events_per_second: f64,
@@ -56,8 +57,8 @@ pub async fn run(args: &Args, token: &str, config: &Config) -> Result<(), Failur
     let url = format!("{base}/admin/rebuilds/{}", begun.id);
     let done = watch(&client, &url, token).await?;
     let verification = done.verification.unwrap_or_default();
-    match done.state.as_str() {
-        "done" => {
+    match done.state {
+        RebuildState::Done => {
             println!("done: {} events, {:.0}/s; {verification}", done.done_events, done.events_per_second);
             Ok(())
         }
@@ -72,8 +73,8 @@ async fn watch(client: &Client, url: &str, token: &str) -> Result<Rebuild, Failu
         let rebuild: Rebuild = send(client.get(url), token).await?;
         bar.set_length(rebuild.total_events);
         bar.set_position(rebuild.done_events);
-        bar.set_message(rebuild.state.clone());
-        if matches!(rebuild.state.as_str(), "done" | "failed" | "cancelled") {
+        bar.set_message(rebuild.state.as_str());
+        if !rebuild.state.is_live() {
             bar.finish_and_clear();
             return Ok(rebuild);
         }

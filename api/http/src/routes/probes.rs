@@ -13,8 +13,15 @@ use crate::{
 
 #[derive(serde::Serialize, utoipa::ToSchema)]
 struct Alive {
-    /// Always `ok`: a process that can't say so says nothing.
-    status: &'static str,
+    status: AliveState,
+}
+
+daybook_domain::words! {
+    /// A process that can't say so says nothing.
+    #[derive(utoipa::ToSchema)]
+    enum AliveState {
+        Ok = "ok",
+    }
 }
 
 pub fn routes() -> Vec<Route> {
@@ -25,7 +32,7 @@ pub fn routes() -> Vec<Route> {
             .answer::<Readiness>(503);
     vec![
         other("/healthz", Door::Probe, JSON, alive, |_, (), NoQuery {}| async {
-            Ok(answer::json(&Alive { status: "ok" }))
+            Ok(answer::json(&Alive { status: AliveState::Ok }))
         }),
         other("/readyz", Door::Probe, JSON, ready, |arrived, (), NoQuery {}| is_ready(arrived)),
     ]

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use daybook_projections::RebuildState;
 use daybook_tests::{Client, TestDatabase, until};
 use serde_json::{Value, json};
 
@@ -19,8 +20,9 @@ pub async fn rebuilt(operator: &Client) -> Value {
 pub async fn until_done(operator: &Client, location: &str) -> Value {
     loop {
         let state = operator.get(location).await.expect(200).json();
-        if !["building", "catching_up", "verifying", "swapping"].iter().any(|name| state["state"] == *name) {
-            assert_eq!(state["state"], "done", "{state}");
+        let shown: RebuildState = serde_json::from_value(state["state"].clone()).expect("a state");
+        if !shown.is_live() {
+            assert_eq!(shown, RebuildState::Done, "{state}");
             return state;
         }
         tokio::time::sleep(POLL).await;

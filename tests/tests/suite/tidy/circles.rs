@@ -13,6 +13,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::tokens::{Token, tokens};
+
 /// A module's place in its crate; the root's is empty.
 type Module = Vec<String>;
 
@@ -42,7 +44,7 @@ struct Said {
 pub fn circles(files: &[File<'_>]) -> Vec<String> {
     let modules: BTreeMap<Module, &str> = files.iter().map(|file| (module(file.path), file.path)).collect();
     let said: BTreeMap<Module, Said> =
-        files.iter().map(|file| (module(file.path), read(&tokens(file.text)))).collect();
+        files.iter().map(|file| (module(file.path), read(&code(file.text)))).collect();
     let mut findings: Vec<String> = said
         .iter()
         .flat_map(|(module, said)| said.bodies.iter().map(|body| (modules[module], body)))
@@ -174,78 +176,13 @@ impl Crate {
     }
 }
 
-/// Words, `::` and single signs, without comments, texts and numbers' insides.
-fn tokens(text: &str) -> Vec<String> {
-    let chars: Vec<char> = text.chars().collect();
-    let at = |place: usize| chars.get(place).copied().unwrap_or('\0');
-    let is_word = |c: char| c.is_alphanumeric() || c == '_';
-    let mut tokens = Vec::new();
-    let mut place = 0;
-    while place < chars.len() {
-        let (c, next) = (at(place), at(place + 1));
-        if c == '/' && next == '/' {
-            place += chars[place..].iter().take_while(|c| **c != '\n').count();
-        } else if c == '/' && next == '*' {
-            place = end_of_comment(&chars, place);
-        } else if c == '"' {
-            place = end_of_text(&chars, place);
-        } else if c == '\'' && (next == '\\' || at(place + 2) == '\'') {
-            // A character; else it is a lifetime.
-            place += if next == '\\' { 3 } else { 2 };
-            place += chars[place.min(chars.len())..].iter().take_while(|c| **c != '\'').count() + 1;
-        } else if is_word(c) {
-            let word: String = chars[place..].iter().take_while(|c| is_word(**c)).collect();
-            place += word.chars().count();
-            let hashes = chars[place..].iter().take_while(|c| **c == '#').count();
-            if word.ends_with('r') && word.len() <= 2 && at(place + hashes) == '"' {
-                place = end_of_raw_text(&chars, place + hashes + 1, hashes);
-            } else {
-                tokens.push(word);
-            }
-        } else if c == ':' && next == ':' {
-            tokens.push("::".to_owned());
-            place += 2;
-        } else {
-            if !c.is_whitespace() {
-                tokens.push(c.to_string());
-            }
-            place += 1;
-        }
-    }
-    tokens
-}
-
-fn end_of_comment(chars: &[char], mut place: usize) -> usize {
-    let mut depth = 0;
-    while place < chars.len() {
-        match chars.get(place..place + 2) {
-            Some(['/', '*']) => (depth, place) = (depth + 1, place + 2),
-            Some(['*', '/']) => (depth, place) = (depth - 1, place + 2),
-            _ => place += 1,
-        }
-        if depth == 0 {
-            break;
-        }
-    }
-    place
-}
-
-fn end_of_text(chars: &[char], begin: usize) -> usize {
-    let mut place = begin + 1;
-    while place < chars.len() && chars[place] != '"' {
-        place += if chars[place] == '\\' { 2 } else { 1 };
-    }
-    place + 1
-}
-
-fn end_of_raw_text(chars: &[char], mut place: usize, hashes: usize) -> usize {
-    let ends = |place: usize| {
-        chars[place] == '"' && chars[place + 1..].iter().take_while(|c| **c == '#').count() >= hashes
+/// What is not text.
+fn code(text: &str) -> Vec<String> {
+    let code = |(_, token)| match token {
+        Token::Code(code) => Some(code),
+        Token::Text(_) => None,
     };
-    while place < chars.len() && !ends(place) {
-        place += 1;
-    }
-    place + 1 + hashes
+    tokens(text).into_iter().filter_map(code).collect()
 }
 
 fn read(tokens: &[String]) -> Said {

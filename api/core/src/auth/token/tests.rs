@@ -225,5 +225,5 @@ fn a_signature_of_another_kind_or_key_is_refused() {
 }
 
 fn value(text: &str) -> crate::auth::revoked::Value {
-    crate::auth::revoked::Value::stored(text.to_owned())
+    text.to_owned().try_into().expect("it fits")
 }
