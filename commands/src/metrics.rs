@@ -1,14 +1,7 @@
 //! What the write side tells Prometheus.
 
-use std::sync::LazyLock;
-
 use daybook_domain::words;
-use prometheus::{
-    Histogram, IntCounter, IntCounterVec, IntGauge, exponential_buckets, histogram_opts, register_histogram,
-    register_int_counter, register_int_counter_vec, register_int_gauge,
-};
-
-const ONCE: &str = "metric names are registered once";
+use daybook_migrations::{metrics, metrics::buckets};
 
 words! {
     /// How a command ended.
@@ -33,85 +26,46 @@ words! {
     }
 }
 
-pub static QUEUED: LazyLock<IntGauge> = LazyLock::new(|| {
-    register_int_gauge!("daybook_committer_queued_commands", "Commands that wait for their answer")
-        .expect(ONCE)
-});
-
-pub static BATCH_COMMANDS: LazyLock<Histogram> = LazyLock::new(|| {
-    let buckets = exponential_buckets(1.0, 2.0, 12).expect("valid buckets");
-    register_histogram!(histogram_opts!(
+metrics! {
+    QUEUED: IntGauge("daybook_committer_queued_commands", "Commands that wait for their answer");
+    BATCH_COMMANDS: Histogram(
         "daybook_committer_batch_commands",
         "Commands answered by one append",
-        buckets
-    ))
-    .expect(ONCE)
-});
-
-pub static COMMIT_SECONDS: LazyLock<Histogram> = LazyLock::new(|| {
-    let buckets = exponential_buckets(0.000_25, 2.0, 16).expect("valid buckets");
-    register_histogram!(histogram_opts!(
+        buckets(1.0, 2.0, 12),
+    );
+    COMMIT_SECONDS: Histogram(
         "daybook_committer_commit_seconds",
         "Time from handing a batch to the database to its answer",
-        buckets
-    ))
-    .expect(ONCE)
-});
-
-pub static COMMANDS: LazyLock<IntCounterVec> = LazyLock::new(|| {
-    register_int_counter_vec!(
+        buckets(0.000_25, 2.0, 16),
+    );
+    COMMANDS: IntCounterVec(
         "daybook_commands_total",
         "Commands by how they ended: accepted, replayed, refused or failed",
-        &["outcome"]
-    )
-    .expect(ONCE)
-});
-
-pub static REDECIDED: LazyLock<IntCounter> = LazyLock::new(|| {
-    register_int_counter!(
+        &["outcome"],
+    );
+    REDECIDED: IntCounter(
         "daybook_committer_redecided_batches_total",
-        "Batches decided again under the append lock, because a stream had moved or a key was known"
-    )
-    .expect(ONCE)
-});
-
-pub static UNKNOWN: LazyLock<IntCounter> = LazyLock::new(|| {
-    register_int_counter!(
+        "Batches decided again under the append lock, because a stream had moved or a key was known",
+    );
+    UNKNOWN: IntCounter(
         "daybook_committer_unknown_outcomes_total",
-        "Appends whose connection was lost before their answer came"
-    )
-    .expect(ONCE)
-});
-
-pub static STREAMS_LOADED: LazyLock<IntCounter> = LazyLock::new(|| {
-    register_int_counter!(
+        "Appends whose connection was lost before their answer came",
+    );
+    STREAMS_LOADED: IntCounter(
         "daybook_committer_streams_loaded_total",
-        "Streams that were not in the working set and were read from the log"
-    )
-    .expect(ONCE)
-});
-
-pub static WORKING_SET_BYTES: LazyLock<IntGauge> = LazyLock::new(|| {
-    register_int_gauge!(
+        "Streams that were not in the working set and were read from the log",
+    );
+    WORKING_SET_BYTES: IntGauge(
         "daybook_committer_working_set_bytes",
-        "About what the states of streams in use keep in memory"
-    )
-    .expect(ONCE)
-});
-
-pub static EVENTS_LOADED: LazyLock<IntCounter> = LazyLock::new(|| {
-    register_int_counter!(
+        "About what the states of streams in use keep in memory",
+    );
+    EVENTS_LOADED: IntCounter(
         "daybook_committer_events_loaded_total",
-        "Events that were read and folded for those streams; what a snapshot spares is not read"
-    )
-    .expect(ONCE)
-});
-
-pub static SNAPSHOTS: LazyLock<IntCounterVec> = LazyLock::new(|| {
-    register_int_counter_vec!(
+        "Events that were read and folded for those streams; what a snapshot spares is not read",
+    );
+    SNAPSHOTS: IntCounterVec(
         "daybook_committer_snapshots_total",
         "Snapshots by what became of them: written, used, undecodable (its stream was folded from the beginning), or lost (not written: a later one will be)",
-        &["outcome"]
-    )
-    .expect(ONCE)
-});
+        &["outcome"],
+    );
+}

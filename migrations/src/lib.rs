@@ -1,5 +1,7 @@
 //! What both halves need of the database: connections, the schema and its roles, classes of errors,
-//! and a row of the log as a [`Record`].
+//! and a row of the log as a [`Record`]. Also how all crates declare their metrics.
+
+pub mod metrics;
 
 mod error;
 mod schema;

@@ -373,6 +373,15 @@ fn states_are_spelled_in_their_enum_only() {
     none("name the enum's variant", states::strays(&files, OTHER_MEANINGS));
 }
 
+/// With its type, name, help and labels in a list that a reader finds.
+#[test]
+fn metrics_are_declared_in_one_way() {
+    let marks = ["int_", "gauge", "counter", "histogram"].map(|kind| format!("register_{kind}"));
+    let others = rust_files().into_iter().filter(|file| marks.iter().any(|mark| file.text.contains(mark)));
+    let elsewhere = others.map(|file| file.path).filter(|path| path != "migrations/src/metrics.rs");
+    none("declare these with metrics!", elsewhere);
+}
+
 #[test]
 fn names_say_what_is_inside() {
     let empty = rust_files().into_iter().map(|file| file.path).filter(|path| {
