@@ -26,6 +26,7 @@ mod privacy;
 mod products;
 mod published;
 pub mod rebuilds;
+mod receipts;
 mod sales;
 mod statuses;
 mod stock;
