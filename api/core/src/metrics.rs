@@ -1,4 +1,4 @@
-//! What is counted at the edge.
+//! What is counted for every interface.
 
 use daybook_domain::words;
 use daybook_migrations::metrics;
@@ -19,13 +19,6 @@ impl TurnedAway {
 }
 
 metrics! {
-    /// The time from when a request's head was read until its answer was ready, by route, method and status.
-    REQUEST_SECONDS: HistogramVec(
-        "daybook_http_request_seconds",
-        "Requests by route, method and status",
-        &["route", "method", "status"],
-        vec![0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0],
-    );
     IN_FLIGHT: IntGauge("daybook_http_requests_in_flight", "Requests in work");
     LIVE_STREAMS: IntGauge("daybook_live_streams", "Clients that follow the log");
     LIVE_UNREAD: IntCounter(
@@ -42,7 +35,6 @@ metrics! {
         "daybook_revocations_unread_total",
         "Times that it could not be read which tokens were revoked",
     );
-    PANICS: IntCounter("daybook_http_panics_total", "Handlers that panicked");
     /// Refusals that left no audit record, because too many came at once or the database was away.
     AUDIT_LOST: IntCounter("daybook_audit_records_lost_total", "Refusals that left no audit record");
     POOL_CONNECTIONS: IntGaugeVec(

@@ -13,6 +13,7 @@ mod error;
 pub mod gate;
 pub mod limits;
 pub mod live;
+mod metrics;
 pub mod negotiation;
 pub mod observe;
 pub mod openapi;

@@ -14,14 +14,14 @@ use actix_web::{
     middleware::Next,
     web,
 };
-use daybook_core::{app::App, audit, limits::Budget, metrics};
+use daybook_core::{app::App, audit, limits::Budget};
 use daybook_domain::code::Kind;
 use futures::FutureExt;
 use tracing::{Instrument, error, info, info_span, warn};
 
 use super::{
     context::{self, RequestContext, X_REQUEST_ID},
-    gate, limits,
+    gate, limits, metrics,
     problem::Problem,
 };
 
