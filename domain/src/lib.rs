@@ -11,6 +11,7 @@ pub mod external_id;
 pub mod ids;
 pub mod money;
 pub mod order;
+pub mod patch;
 pub mod policy;
 pub mod pricing;
 pub mod product;

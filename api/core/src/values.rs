@@ -89,13 +89,6 @@ impl<'de> Deserialize<'de> for Metadata {
     }
 }
 
-impl Metadata {
-    /// Reads a member that may be left out, but may not be `null`.
-    pub fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Self>, D::Error> {
-        Self::deserialize(deserializer).map(Some)
-    }
-}
-
 struct UniquePairs;
 
 impl<'de> Visitor<'de> for UniquePairs {

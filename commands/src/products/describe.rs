@@ -2,6 +2,7 @@
 
 use daybook_domain::{Code, code::GeneralCode, product::ProductCode};
 use daybook_domain::{
+    patch::Patch,
     policy::Action,
     product::Command,
     sku::Sku,
@@ -19,13 +20,13 @@ use crate::{
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct DescribeProduct {
     pub sku: Sku,
-    /// `None`, here and below: it stays as it is.
+    /// `None`: it stays as it is. A product always has a name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<ProductName>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub description: Option<Description>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub metadata: Option<Metadata>,
+    #[serde(default, skip_serializing_if = "Patch::is_keep")]
+    pub description: Patch<Description>,
+    #[serde(default, skip_serializing_if = "Patch::is_keep")]
+    pub metadata: Patch<Metadata>,
 }
 
 impl AsAsked for DescribeProduct {}
@@ -38,6 +39,7 @@ impl UseCase for DescribeProduct {
 
     fn decide(&self, context: &Context, work: &mut Work<'_>) -> Result<ProductOutcome, Halt> {
         let Self { sku, name, description, metadata } = self.clone();
+        let (description, metadata) = (description.or_empty(), metadata.or_empty());
         change(context, work, &sku, Command::Describe { name, description, metadata })
     }
 }

@@ -24,7 +24,7 @@ pub use lines::{check_line_count, pieces_by_sku, total};
 pub use stock_moves::{Promised, promised, stock_moves};
 
 /// An order has 1 to this many lines.
-pub const MAX_LINES: usize = 1_000;
+pub const MAX_LINES: usize = 2_000;
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub enum Order {

@@ -182,7 +182,7 @@ fn an_order_has_at_least_one_line() {
 }
 
 #[test]
-fn an_order_has_at_most_a_thousand_lines() {
+fn an_order_has_at_most_two_thousand_lines() {
     given::<Order>([]).when(place(vec![line("CUP", 1, 1); MAX_LINES + 1])).rejected(Rejection::LineCount);
     let most = vec![line("CUP", 1, 1); MAX_LINES];
     given::<Order>([]).when(place(most.clone())).then([Event::Placed(Box::new(placement(most)))]);

@@ -9,8 +9,8 @@ use daybook_core::{
     reads::{ProductBySku, ProductHistory, Products},
     values::{Description, ExternalId, Metadata, Price, ProductName, Sku},
 };
-use daybook_domain::{Position, sku};
-use serde::{Deserialize, Serialize};
+use daybook_domain::{Position, patch::Patch, sku};
+use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
@@ -31,7 +31,7 @@ pub fn routes() -> Vec<Route> {
             |sku, AsOf(as_of)| ProductBySku { sku, as_of }),
         read("/v1/products/{sku}/history", "What happened to a product, in order: who, when, what and why. It tells of times before the publication, too, so it is for merchandisers.",
             |sku, page: PageOfHistory| ProductHistory { sku, part: page.into() }),
-        command(Method::PATCH, "/v1/products/{sku}", "Changes how a product is described. What is left out stays as it is.",
+        command(Method::PATCH, "/v1/products/{sku}", "Changes how a product is described (RFC 7396): what is left out stays as it is, and `null` removes a description or metadata.",
             |sku, body: Describe| body.of(sku)),
         command(Method::PUT, "/v1/products/{sku}/price", "Sets the price in one currency. Prices in other currencies stay.",
             |sku, price: Price| SetPrice { sku, price: price.0 }),
@@ -62,10 +62,19 @@ pub struct Create {
 #[serde(deny_unknown_fields)]
 #[schema(as = DescribeProduct)]
 pub struct Describe {
+    #[serde(default, deserialize_with = "given")]
     name: Option<ProductName>,
-    description: Option<Description>,
-    #[serde(default, deserialize_with = "Metadata::given")]
-    metadata: Option<Metadata>,
+    #[serde(default)]
+    #[schema(value_type = Option<Description>)]
+    description: Patch<Description>,
+    #[serde(default)]
+    #[schema(value_type = Option<Metadata>)]
+    metadata: Patch<Metadata>,
+}
+
+/// Reads a member that may be left out, but not removed.
+fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<ProductName>, D::Error> {
+    ProductName::deserialize(deserializer).map(Some)
 }
 
 #[derive(Deserialize, IntoParams)]

@@ -51,6 +51,16 @@ async fn a_product_goes_from_draft_to_shop_window_to_archive() {
     assert_eq!(product["price"]["currency"], "EUR");
     assert!(product["prices"].as_array().unwrap().contains(&json!({"amount": 2500, "currency": "JPY"})));
 
+    // RFC 7396: null removes what a product may be without.
+    let nameless = merchandiser.patch("/v1/products/TEA-1", json!({"name": null})).await;
+    assert_eq!(nameless.refusal(), "422 validation_failed /name invalid_type");
+    merchandiser.patch("/v1/products/TEA-1", json!({"description": null})).await.expect(200);
+    let product = app.anonymous.get("/v1/products/TEA-1").await.expect(200).json();
+    assert_eq!((&product["description"], &product["metadata"]), (&json!(""), &json!({"colour": "blue"})));
+    merchandiser.patch("/v1/products/TEA-1", json!({"metadata": null})).await.expect(200);
+    let product = app.anonymous.get("/v1/products/TEA-1").await.expect(200).json();
+    assert_eq!((&product["name"], &product["metadata"]), (&json!("Lady Grey"), &json!({})));
+
     merchandiser.delete("/v1/products/TEA-1/publication").await.expect(200);
     app.anonymous.get("/v1/products/TEA-1").await.expect(404);
     merchandiser.post("/v1/products/TEA-1/archival", json!({})).await.expect(200);

@@ -1,6 +1,6 @@
 //! What is wrong with a body is told by place and kind, and nothing of it gets into the log.
 
-use daybook_domain::policy::Role;
+use daybook_domain::{order::MAX_LINES, policy::Role};
 use daybook_tests::{Client, Log, TestApp};
 use reqwest::Method;
 use serde_json::json;
@@ -81,7 +81,10 @@ async fn a_bad_order_is_refused_by_its_place() {
         // Numbers of lines.
         (order_with(r#""lines":[]"#), invalid("/lines validation_failed")),
         (
-            order_with(&format!("\"lines\":[{}]", vec![r#"{"sku":"TEA-1","quantity":1}"#; 1001].join(","))),
+            order_with(&format!(
+                "\"lines\":[{}]",
+                vec![r#"{"sku":"TEA-1","quantity":1}"#; MAX_LINES + 1].join(",")
+            )),
             invalid("/lines validation_failed"),
         ),
         // Twice the same.
