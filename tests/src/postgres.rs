@@ -6,6 +6,7 @@ use std::{
     process::{Command, Stdio},
 };
 
+use daybook_dev::postgres;
 use url::Url;
 
 use crate::server::{Folder, Server, Signal, User, find_program, free_port};
@@ -91,11 +92,7 @@ impl Drop for OwnPostgres {
 }
 
 fn launch(data: &Path, port: u16, user: Option<User>, settings: &[&str]) -> Server {
-    let mut command = Command::new(find_program("postgres"));
-    command.arg("-D").arg(data).arg("-p").arg(port.to_string());
-    for setting in ["listen_addresses=127.0.0.1", "unix_socket_directories="].iter().chain(settings) {
-        command.arg("-c").arg(setting);
-    }
+    let mut command = postgres::server(data, port, settings);
     let is_ready = || {
         let mut asks = Command::new(find_program("pg_isready"));
         let answer = asks.args(["-q", "-h", "127.0.0.1", "-p", &port.to_string()]).status();
@@ -113,8 +110,8 @@ fn initialised(user: Option<User>) -> PathBuf {
     if !path.exists() {
         let unfinished = Folder::new("daybook-postgres-unfinished", user);
         let data = unfinished.path().join("data");
-        let mut initdb = Command::new(find_program("initdb"));
-        initdb.args(["-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale", "-N", "-D"]).arg(&data);
+        let mut initdb = postgres::initdb(&data);
+        initdb.args(["-A", "trust", "-N"]);
         let made = User::run(&mut initdb, user).stdout(Stdio::null()).status().expect("initdb runs");
         assert!(made.success(), "initdb: {made}");
         std::fs::rename(&data, &path).expect("a folder can be renamed");

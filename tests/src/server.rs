@@ -3,13 +3,17 @@
 use std::{
     fs::File,
     net::TcpListener,
-    os::unix::{
-        fs::{PermissionsExt, chown},
-        process::CommandExt,
-    },
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     sync::Mutex,
+};
+
+use daybook_dev::port::random_port;
+pub use daybook_dev::{
+    process::{Signal, send},
+    program::{find_program, look_for_program},
+    user::User,
 };
 
 use crate::{shop::new_id, until::until_blocking};
@@ -17,17 +21,6 @@ use crate::{shop::new_id, until::until_blocking};
 /// A server process and its children.
 pub struct Server {
     child: Child,
-}
-
-#[derive(Clone, Copy)]
-pub enum Signal {
-    Kill,
-    Stop,
-    Continue,
-    /// A wish to end.
-    Terminate,
-    /// PostgreSQL: end now, without a checkpoint.
-    Quit,
 }
 
 impl Server {
@@ -78,21 +71,6 @@ impl Server {
     }
 }
 
-/// To processes that may have ended meanwhile.
-pub fn send(signal: Signal, pids: impl Iterator<Item = u32>) {
-    let name = match signal {
-        Signal::Kill => "KILL",
-        Signal::Stop => "STOP",
-        Signal::Continue => "CONT",
-        Signal::Terminate => "TERM",
-        Signal::Quit => "QUIT",
-    };
-    let pids: Vec<String> = pids.map(|pid| pid.to_string()).collect();
-    if !pids.is_empty() {
-        let _ = Command::new("kill").arg("-s").arg(name).args(pids).stderr(Stdio::null()).status();
-    }
-}
-
 fn children(parent: u32) -> Vec<u32> {
     processes().into_iter().filter(|process| process.parent == parent).map(|process| process.pid).collect()
 }
@@ -119,8 +97,7 @@ fn processes() -> Vec<Process> {
     text.lines().filter_map(process).collect()
 }
 
-/// A port that is this process's among all of the run. Below those that kernels hand out to outgoing
-/// connections, so that a server that was killed finds it free again.
+/// A port that is this process's among all of the run.
 pub fn free_port() -> u16 {
     /// Locked as long as the process lives.
     static TAKEN: Mutex<Vec<File>> = Mutex::new(Vec::new());
@@ -133,7 +110,7 @@ pub fn free_port() -> u16 {
         }
         is_mine
     };
-    (0..100).map(|_| rand::random_range(20_000..32_000)).find(take).expect("a free port")
+    (0..100).map(|_| random_port()).find(take).expect("a free port")
 }
 
 /// A folder that is removed with its owner.
@@ -145,14 +122,14 @@ impl Folder {
         let temporary = std::env::temp_dir();
         let path = temporary.join(format!("{name}-{}", new_id().simple()));
         std::fs::create_dir(&path).expect("a temporary folder");
-        if let Some(User { uid, gid }) = user {
+        if let Some(user) = user {
             // `./dev test` keeps its folder to itself; the other user must be able to walk through.
             let mode = std::fs::metadata(&temporary).expect("it is there").permissions().mode();
             if mode & 0o001 == 0 {
                 let open = std::fs::Permissions::from_mode(mode | 0o011);
                 std::fs::set_permissions(&temporary, open).expect("the folder is ours");
             }
-            chown(&path, Some(uid), Some(gid)).expect("we are root");
+            user.own(&path).expect("we are root");
         }
         Self(path)
     }
@@ -166,50 +143,4 @@ impl Drop for Folder {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.0);
     }
-}
-
-#[derive(Clone, Copy)]
-pub struct User {
-    uid: u32,
-    gid: u32,
-}
-
-impl User {
-    /// Who runs PostgreSQL, which refuses to be run by root: nobody else, unless we are root.
-    pub fn of_postgres() -> Option<Self> {
-        let id = |option: &str, user: &str| -> Option<u32> {
-            let output = Command::new("id").arg(option).arg(user).stderr(Stdio::null()).output().ok()?;
-            String::from_utf8_lossy(&output.stdout).trim().parse().ok()
-        };
-        let we = Command::new("id").arg("-u").output().expect("id tells who we are");
-        if String::from_utf8_lossy(&we.stdout).trim() != "0" {
-            return None;
-        }
-        let found = ["postgres", "daybook"]
-            .into_iter()
-            .find_map(|user| Some(Self { uid: id("-u", user)?, gid: id("-g", user)? }));
-        Some(found.expect("a user to run PostgreSQL as: run ./dev test, which makes one"))
-    }
-
-    pub fn run(command: &mut Command, user: Option<Self>) -> &mut Command {
-        match user {
-            Some(User { uid, gid }) => command.uid(uid).gid(gid).current_dir("/"),
-            None => command,
-        }
-    }
-}
-
-/// Where a program is that may not be on the PATH.
-pub fn find_program(name: &str) -> PathBuf {
-    look_for_program(name)
-        .unwrap_or_else(|| panic!("{name} is not installed: run ./dev test, which does that"))
-}
-
-pub fn look_for_program(name: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
-    let mut versioned: Vec<PathBuf> = versions.map(|version| version.path().join("bin")).collect();
-    versioned.sort();
-    let also = versioned.into_iter().rev().chain(["/usr/sbin".into(), "/opt/homebrew/bin".into()]);
-    std::env::split_paths(&path).chain(also).map(|folder| folder.join(name)).find(|program| program.is_file())
 }

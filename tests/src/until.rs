@@ -27,15 +27,8 @@ pub fn until_blocking(what: &str, mut holds: impl FnMut() -> bool) {
 }
 
 /// Whether `holds` did, within so long.
-pub async fn within(limit: Duration, mut holds: impl AsyncFnMut() -> bool) -> bool {
-    let deadline = Instant::now() + limit;
-    while !holds().await {
-        if Instant::now() >= deadline {
-            return false;
-        }
-        tokio::time::sleep(Duration::from_millis(PAUSE_MS)).await;
-    }
-    true
+pub async fn within(limit: Duration, holds: impl AsyncFnMut() -> bool) -> bool {
+    daybook_dev::until::within(limit, Duration::from_millis(PAUSE_MS), holds).await
 }
 
 /// For destructors: drives `work` to its end, for so long at most, on a thread of its own, because this one

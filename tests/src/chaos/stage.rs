@@ -108,7 +108,7 @@ impl Stage {
                 self.frozen = self.some_sessions().await;
                 send(Signal::Stop, self.frozen.iter().copied());
             }
-            Kind::SessionsEnded => send(Signal::Terminate, self.some_sessions().await.into_iter()),
+            Kind::SessionsEnded => send(Signal::Terminate, self.some_sessions().await),
             Kind::NatsKilledAndWiped => {
                 self.nats.kill();
                 self.nats.wipe();
