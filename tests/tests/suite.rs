@@ -6,6 +6,8 @@
 mod committer;
 #[path = "suite/config.rs"]
 mod config;
+#[path = "suite/dev.rs"]
+mod dev;
 #[path = "suite/faults/mod.rs"]
 mod faults;
 #[path = "suite/http/mod.rs"]

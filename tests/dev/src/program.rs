@@ -7,6 +7,11 @@ pub fn find_program(name: &str) -> PathBuf {
         .unwrap_or_else(|| panic!("{name} is not installed: run ./dev test, which does that"))
 }
 
+/// The program, or only its name if it is nowhere: starting that fails, and says so.
+pub fn program(name: &str) -> PathBuf {
+    look_for_program(name).unwrap_or_else(|| name.into())
+}
+
 pub fn look_for_program(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();

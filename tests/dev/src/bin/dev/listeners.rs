@@ -1,0 +1,89 @@
+//! The addresses at which Daybook listens: the usual ones, unless another program has them.
+
+use std::{
+    env, fs,
+    io::ErrorKind,
+    net::{SocketAddr, TcpStream},
+    time::Duration,
+};
+
+use crate::{
+    failure::{Failure, say},
+    place::Place,
+};
+
+/// Each listener with its usual port, and the variable that asks for another address.
+const LISTENERS: [(&str, u16, &str); 3] = [
+    ("api", 8080, "DAYBOOK_API_LISTEN"),
+    ("admin", 8081, "DAYBOOK_ADMIN_LISTEN"),
+    ("telemetry", 8082, "DAYBOOK_TELEMETRY_LISTEN"),
+];
+/// What is tried instead of a usual port.
+const OTHERS: std::ops::Range<u16> = 8083..8200;
+const TO_ANSWER: Duration = Duration::from_secs(2);
+
+/// Notes an address for each listener.
+pub fn choose(place: &Place) -> Result<(), Failure> {
+    for (name, ..) in LISTENERS {
+        let _ = fs::remove_file(place.run(&format!("{name}.listen")));
+    }
+    let mut chosen = Vec::new();
+    for (name, usual, variable) in LISTENERS {
+        let listen = match env::var(variable).ok().filter(|address| !address.is_empty()) {
+            Some(address) => address,
+            None => {
+                let port = choose_port(usual, &chosen, is_taken)
+                    .ok_or_else(|| Failure::new("no free port between 8083 and 8200"))?;
+                if port != usual {
+                    say(format_args!(
+                        "Port {usual} is taken by another program: {name} listens on {port} instead."
+                    ));
+                }
+                format!("127.0.0.1:{port}")
+            }
+        };
+        place.note(&format!("{name}.listen"), &listen)?;
+        chosen.push(listen);
+    }
+    Ok(())
+}
+
+/// The usual port, or the first other one that is neither taken nor chosen for another listener.
+fn choose_port(usual: u16, chosen: &[String], is_taken: impl Fn(u16) -> bool) -> Option<u16> {
+    if !is_taken(usual) {
+        return Some(usual);
+    }
+    let is_chosen = |port: u16| chosen.iter().any(|address| address.ends_with(&format!(":{port}")));
+    OTHERS.into_iter().find(|port| !is_taken(*port) && !is_chosen(*port))
+}
+
+/// Whether somebody is there, whatever becomes of the connection.
+fn is_taken(port: u16) -> bool {
+    let address = SocketAddr::from(([127, 0, 0, 1], port));
+    match TcpStream::connect_timeout(&address, TO_ANSWER) {
+        Ok(_) => true,
+        Err(error) => error.kind() != ErrorKind::ConnectionRefused,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_usual_port_is_chosen_if_nobody_has_it() {
+        assert_eq!(choose_port(8080, &[], |_| false), Some(8080));
+    }
+
+    #[test]
+    fn a_taken_port_is_replaced_by_one_that_no_other_listener_has() {
+        let is_taken = |port| [8081, 8083].contains(&port);
+        let chosen = ["127.0.0.1:8084".to_owned()];
+        assert_eq!(choose_port(8081, &chosen, is_taken), Some(8085));
+    }
+
+    #[test]
+    fn no_port_is_chosen_if_all_are_taken() {
+        assert_eq!(choose_port(8082, &[], |port| port < 8200), None);
+    }
+}

@@ -1,0 +1,179 @@
+//! `./dev` as people meet it: what it refuses, what it starts, and what becomes of that when parts are killed.
+
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+    time::Duration,
+};
+
+use daybook_dev::process::runs;
+use daybook_tests::{
+    Client, Program,
+    server::{Folder, Signal, User, free_port, send},
+    until,
+    until::within,
+};
+use reqwest::Method;
+
+const USAGE: &str = "./dev up [--detach]     build, start everything, print URLs, tokens and a first order\n";
+const MAX_LINES_OF_SCRIPT: usize = 200;
+/// For builds for debugging, which may share the machine with other tests.
+const TO_START_AGAIN: Duration = Duration::from_secs(60);
+
+fn script() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../dev")
+}
+
+/// Runs the script in a folder without state, and with a cargo that leaves a mark.
+fn refused(arguments: &[&str]) -> (Option<i32>, String) {
+    let folder = Folder::new("daybook-dev", None);
+    let cargo = folder.path().join("cargo");
+    fs::write(&cargo, "#!/bin/sh\n: >\"$0.was-called\"\nexit 1\n").unwrap();
+    fs::set_permissions(&cargo, fs::Permissions::from_mode(0o755)).unwrap();
+    let path = format!("{}:{}", folder.path().display(), std::env::var("PATH").unwrap());
+    let mut dev = Command::new(script());
+    dev.args(arguments).env("PATH", path).env("DAYBOOK_HOME", folder.path().join("state"));
+    let output = dev.output().expect("the script runs");
+    assert!(!folder.path().join("cargo.was-called").exists(), "{arguments:?} built something");
+    assert!(!folder.path().join("state").exists(), "{arguments:?} left something");
+    (output.status.code(), [output.stdout, output.stderr].map(text).concat())
+}
+
+fn text(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).expect("text")
+}
+
+#[test]
+fn wrong_usage_is_told_before_anything_is_built() {
+    for (arguments, said) in [
+        (&["nonsense"][..], USAGE),
+        (&["nonsense"], "dev: unknown command: nonsense\n"),
+        (&["supervise", "/tmp", "detached"], "dev: unknown command: supervise\n"),
+        (&["up", "--detached"], "dev: usage: ./dev up [--detach]\n"),
+        (&["down", "now"], "dev: down takes no arguments\n"),
+        (&["upgrade", "v0.1.0"], "dev: upgrade takes no arguments\n"),
+        (&["chaos", "--minutes", "3"], "dev: usage: ./dev chaos [--seed N] [--seconds N]\n"),
+        (&["chaos", "--seed"], "dev: --seed needs a number\n"),
+        (&["chaos", "--seed", "7", "--seconds", "x"], "dev: --seconds needs a number\n"),
+    ] {
+        let (code, text) = refused(arguments);
+        assert_eq!(code, Some(2), "{arguments:?}: {text}");
+        assert!(text.contains(said), "{arguments:?}: {text}");
+    }
+}
+
+#[test]
+fn what_needs_no_servers_is_answered_without_any() {
+    for (arguments, said) in [
+        (&[][..], USAGE),
+        (&["help"], USAGE),
+        (&["down"], "Nothing is running.\n"),
+        (&["reset"], "There is no state.\n"),
+    ] {
+        let (code, text) = refused(arguments);
+        assert_eq!(code, Some(0), "{arguments:?}: {text}");
+        assert!(text.starts_with(said), "{arguments:?}: {text}");
+    }
+}
+
+#[test]
+fn the_script_has_only_what_runs_before_there_is_a_program() {
+    let lines = fs::read_to_string(script()).unwrap().lines().count();
+    assert!(lines <= MAX_LINES_OF_SCRIPT, "it has {lines} lines: move something to tests/dev/");
+}
+
+/// The servers of one `up`, which go with the test.
+struct Up {
+    api: Client,
+    folder: Folder,
+    addresses: Vec<(&'static str, String)>,
+}
+
+impl Up {
+    fn new() -> Self {
+        let address = || format!("127.0.0.1:{}", free_port());
+        let addresses = ["API", "ADMIN", "TELEMETRY"].map(|_| address());
+        let api = Client::new(format!("http://{}", addresses[0]));
+        let names = ["DAYBOOK_API_LISTEN", "DAYBOOK_ADMIN_LISTEN", "DAYBOOK_TELEMETRY_LISTEN"];
+        // PostgreSQL's user must be able to walk through.
+        let folder = Folder::new("daybook-dev", User::of_postgres());
+        Self { api, folder, addresses: names.into_iter().zip(addresses).collect() }
+    }
+
+    fn state(&self) -> PathBuf {
+        self.folder.path().join("state")
+    }
+
+    /// What the script becomes, with these arguments.
+    fn dev(&self, arguments: &[&str]) -> Output {
+        let mut dev = Command::new(Program::this().path().with_file_name("dev"));
+        dev.args(arguments).current_dir(self.folder.path()).env("DAYBOOK_HOME", self.state());
+        dev.envs(self.addresses.iter().cloned()).output().expect("it is built")
+    }
+
+    #[track_caller]
+    fn expect(&self, arguments: &[&str]) -> String {
+        let output = self.dev(arguments);
+        let said = [output.stdout, output.stderr].map(text).concat();
+        assert!(output.status.success(), "dev {arguments:?}: {}\n{said}", output.status);
+        said
+    }
+
+    /// The number of a process; 0 if it isn't known.
+    fn pid(&self, name: &str) -> u32 {
+        let noted =
+            fs::read_to_string(self.state().join("run").join(format!("{name}.pid"))).unwrap_or_default();
+        noted.trim().parse().unwrap_or_default()
+    }
+
+    fn pids(&self) -> [u32; 3] {
+        ["postgres", "nats", "daybook"].map(|name| self.pid(name))
+    }
+
+    /// Waits until a new process has this name, and the API answers again.
+    async fn expect_started_again(&self, name: &str, before: u32) {
+        let answers = async || self.api.try_send(self.api.request(Method::GET, "/readyz")).await;
+        let is_back =
+            async || self.pid(name) != before && answers().await.is_ok_and(|reply| reply.status == 200);
+        assert!(within(TO_START_AGAIN, is_back).await, "{name} is not started again");
+    }
+}
+
+impl Drop for Up {
+    fn drop(&mut self) {
+        self.dev(&["reset"]);
+    }
+}
+
+#[tokio::test]
+async fn what_up_started_is_started_again_and_found_after_the_supervisor_was_killed() {
+    let up = Up::new();
+    let said = up.expect(&["up", "--detach"]);
+    assert!(said.contains("\nDaybook is ready.\n"), "{said}");
+    let product = up.api.get("/v1/products/TEA-EARL-GREY").await.expect(200).json();
+    assert_eq!(product["price"]["amount"], 1290);
+
+    let daybook = up.pid("daybook");
+    send(Signal::Kill, [daybook]);
+    up.expect_started_again("daybook", daybook).await;
+    assert!(up.expect(&["up", "--detach"]).starts_with("\nDaybook is ready.\n"), "it is running already");
+
+    let (supervisor, servers) = (up.pid("dev"), up.pids());
+    send(Signal::Kill, [supervisor]);
+    until("the supervisor is dead", async || !runs(supervisor, "supervise")).await;
+    assert!(servers.iter().all(|pid| runs(*pid, " ")), "the servers live on");
+    up.expect(&["up", "--detach"]);
+    assert!(servers.iter().all(|pid| !runs(*pid, " ")), "the next one stopped them");
+
+    let (supervisor, servers) = (up.pid("dev"), up.pids());
+    send(Signal::Kill, [supervisor]);
+    assert_eq!(up.expect(&["down"]), "Stopped.\n");
+    assert!(servers.iter().all(|pid| !runs(*pid, " ")), "down stopped them");
+    let token = up.dev(&["daybook", "token", "--subject", "ada", "--role", "customer"]);
+    assert!(token.status.success(), "the state is still there");
+    let state = up.state();
+    assert_eq!(up.expect(&["reset"]), format!("Stopped.\nDeleted {}.\n", state.display()));
+    assert!(!state.exists());
+}
