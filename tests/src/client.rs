@@ -132,7 +132,7 @@ impl Reply {
         self
     }
 
-    /// Of a problem: its code, after looking at what every problem has.
+    /// The code of a problem, after looking at what every problem has.
     #[track_caller]
     pub fn code(&self) -> String {
         assert_eq!(self.header("content-type"), Some("application/problem+json"), "{}", self.text());

@@ -15,7 +15,7 @@ use crate::{plant, shop::new_id, until::finish};
 pub const OWNER: &str = "daybook_owner";
 /// The role of the running server.
 pub const APP: &str = "daybook_app";
-/// Of both roles; the server vanishes with the run.
+/// The password of both roles; the server vanishes with the run.
 const PASSWORD: &str = "of-the-tests";
 /// Held while roles and template are made. Any number of our own.
 const TEMPLATE_LOCK: i64 = 7_205_759_403_792_793;
@@ -224,7 +224,7 @@ async fn migrate(owner: &Url) {
     pool.close().await;
 }
 
-/// Of this build, in which the migrations are embedded: a template of another one is never used.
+/// The hash of this build, in which the migrations are embedded: a template of another one is never used.
 fn fingerprint() -> u64 {
     let program = std::env::current_exe().expect("a running program");
     let file = std::fs::metadata(&program).expect("its file");

@@ -112,7 +112,7 @@ impl Daybook {
             .with("api_listen", api)
             .with("admin_listen", admin)
             .with("telemetry_listen", telemetry)
-            // A line for each request is more than anybody reads here. The second name is that of release 0.1.
+            // A line for each request is more than is read here. The second name is that of release 0.1.
             .with("log.filter", "info,daybook_http::observe=off,daybook_api::http::observe=off")
     }
 
@@ -137,7 +137,7 @@ impl Daybook {
         self
     }
 
-    /// Returns when it says that it listens: somebody else may answer at its address.
+    /// Returns when it says that it listens: another process may answer at its address.
     pub fn start(&mut self) {
         let mut command = self.command(&["serve"]);
         let starts = |log: &str| log.matches("telemetry on http://").count();
@@ -224,7 +224,7 @@ impl Daybook {
         std::fs::read_to_string(&self.log).unwrap_or_default()
     }
 
-    /// Of `client`, at this process.
+    /// The same client, at this process.
     pub fn api(&self, client: &Client) -> Client {
         client.at(format!("http://{}", self.api))
     }

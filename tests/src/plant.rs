@@ -29,7 +29,7 @@ const BUGS: &[Bug] = &[
     in_append("no_lock", &[NO_LOCK]),
     in_append("sequence_without_event_id", &[("OR last.event_id IS DISTINCT FROM x.event_id", "")]),
     in_append("no_expectations", &[("WHERE NOT (x.trusted AND head_known)", "WHERE false")]),
-    // Nobody else is ever thought to have appended.
+    // No other process is ever thought to have appended.
     in_append("head_always_known", &[HEAD_KNOWN, ("head_known := base", "head_known := true OR base")]),
     in_append("head_known_by_its_position", &[HEAD_KNOWN]),
     in_append(

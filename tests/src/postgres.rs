@@ -11,7 +11,7 @@ use url::Url;
 
 use crate::server::{Folder, Server, Signal, User, find_program, free_port};
 
-/// No fsync: a killed process loses nothing that it gave to the kernel, and nobody pulls the plug.
+/// No fsync: a killed process loses nothing that it gave to the kernel, and the power stays on.
 const DISPOSABLE: &[&str] = &["fsync=off", "shared_buffers=32MB", "max_connections=60", "autovacuum=off"];
 /// As where it matters; only the way in which a restart makes sure of its files is the quick one.
 const DURABLE: &[&str] = &[
@@ -70,7 +70,7 @@ impl OwnPostgres {
 
     /// After [`kill`](Self::kill).
     pub fn restart(&mut self) {
-        // The dead server's; its pid may be somebody else's by now.
+        // The dead server's; its pid may be another process's by now.
         let _ = std::fs::remove_file(self.folder.path().join("data/postmaster.pid"));
         self.server = launch(&self.folder.path().join("data"), self.port, self.user, self.settings);
     }

@@ -19,7 +19,7 @@ pub enum Weather {
     Fair,
     /// Requests arrive, answers don't.
     AnswersLost,
-    /// Neither arrives, and nobody is told.
+    /// Neither arrives, and neither side is told.
     Blackhole,
     /// Fair until a request contains these bytes; it and all that follow are lost, both ways.
     BlackholeFrom(&'static str),

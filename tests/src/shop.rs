@@ -177,7 +177,7 @@ pub fn received(code: &str, pieces: i64) -> ReceiveStock {
     ReceiveStock { sku: sku(code), quantity: quantity(pieces), reference: None }
 }
 
-/// A context of somebody with this role: alice, if a customer.
+/// A context of a person with this role: alice, if a customer.
 pub fn by(role: Role) -> Context {
     let subject = if role == Role::Customer { "alice" } else { role.as_str() };
     Context {

@@ -12,7 +12,7 @@ use crate::stored::tests::{Line, kinds, lines};
 /// stored events. Lines are added; the lines of a version that is no longer made stay as they are.
 const GOLDEN: &str = include_str!("../../testdata/published_events.ndjson");
 
-/// Stored events that are nobody's business, on purpose.
+/// Stored events that are not public, on purpose.
 const NOT_PUBLIC: &[(&str, &str)] = &[("external_id", "ExternalIdTaken")];
 
 #[derive(Deserialize)]
@@ -191,7 +191,7 @@ fn what_is_not_public_or_not_known_leaves_no_gap() {
     }
 }
 
-/// Catches: a member that a later release stores, and that nobody decided to publish.
+/// Catches: a member that a later release stores, and that was published without a decision.
 #[test]
 fn what_no_field_names_stays_inside() {
     let placed = json!({

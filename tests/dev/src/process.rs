@@ -1,4 +1,4 @@
-//! Processes that may be nobody's children any more: which they are, and signals to them.
+//! Processes whose parent may have ended: which they are, and signals to them.
 
 use std::{
     fs,
@@ -53,7 +53,7 @@ fn number(pid: u32) -> Option<Pid> {
 }
 
 /// Whether a process with this number runs a command that contains `words`. The number alone proves nothing: it may
-/// be somebody else's by now. A dead process that nobody has waited for has no command, so it doesn't run.
+/// be another process's by now. A dead process whose parent has not waited for it has no command, so it doesn't run.
 pub fn runs(pid: u32, words: &str) -> bool {
     command(pid).is_some_and(|command| command.contains(words))
 }
@@ -71,7 +71,7 @@ fn command(pid: u32) -> Option<String> {
     (!command.is_empty()).then(|| command + " ")
 }
 
-/// Whether the process was started with this `NAME=value`. Without /proc nobody can tell, and it is believed.
+/// Whether the process was started with this `NAME=value`. Without /proc that can't be told, and it is believed.
 pub fn has_environment(pid: u32, entry: &str) -> bool {
     !has_proc() || reads_environment(&PathBuf::from(format!("/proc/{pid}")), entry)
 }
@@ -87,7 +87,7 @@ fn reads_environment(process: &Path, entry: &str) -> bool {
     variables.split(|byte| *byte == 0).any(|variable| variable == entry.as_bytes())
 }
 
-/// Whether a process's current folder is this one. Without /proc nobody can tell, and there is none.
+/// Whether a process's current folder is this one. Without /proc that can't be told, and there is none.
 pub fn stands_in(folder: &Path) -> bool {
     processes().iter().any(|process| fs::read_link(process.join("cwd")).is_ok_and(|cwd| cwd == folder))
 }

@@ -21,7 +21,7 @@ pub fn we_are_root() -> bool {
 }
 
 impl User {
-    /// Who runs PostgreSQL: nobody else, unless we are root.
+    /// The other user who runs PostgreSQL; `None` unless we are root.
     pub fn of_postgres() -> Option<Self> {
         let found = || CANDIDATES.into_iter().find_map(Self::named);
         we_are_root().then(|| found().expect("a user to run PostgreSQL as: run ./dev test, which makes one"))

@@ -60,7 +60,7 @@ pub struct Scene<'a> {
     pub database: &'a TestDatabase,
 }
 
-/// `surprises` is what went wrong that nobody asked for.
+/// `surprises` is what went wrong without being asked for.
 pub async fn check(scene: &Scene<'_>, surprises: Vec<String>, told: &[Told]) -> Findings {
     let mut findings = Findings::default();
     for surprise in surprises {

@@ -62,7 +62,7 @@ impl Kind {
             Self::BackendsFrozen | Self::Blackhole | Self::NatsFrozen => 500..3_000,
             Self::AnswersLost | Self::DatabaseAway | Self::NatsKilledAndWiped => 300..2_000,
             Self::LockHeld | Self::TablesLocked => 500..3_000,
-            // The others happen meanwhile: it holds up nobody.
+            // The others happen meanwhile: it holds up none of them.
             Self::ForeignTransaction => 0..1,
         };
         Duration::from_millis(rng.random_range(range_ms))

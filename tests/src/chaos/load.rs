@@ -69,7 +69,7 @@ pub enum Outcome {
     /// Turned away at the first try, and not tried again: it didn't happen.
     TurnedAway,
     Unknown,
-    /// An answer that nobody should get.
+    /// An answer that no client should get.
     Strange(String),
 }
 
@@ -239,7 +239,7 @@ impl Buyer {
             lines.push(json!({"sku": sku, "quantity": self.rng.random_range(1..4)}));
         }
         let mut order = json!({"lines": lines, "currency": "EUR"});
-        // Somebody to whom a mail is written.
+        // A person to whom a mail is written.
         if self.rng.random_bool(0.02) {
             order["contact"] = json!({"name": "Alice Example", "email": "alice@example.com"});
         }

@@ -23,7 +23,7 @@ const CALM: u64 = 50;
 #[derive(Debug, Clone)]
 pub struct Settings {
     pub seed: u64,
-    /// Of load and faults; starting, healing and checking come on top.
+    /// How long load and faults go on; starting, healing and checking come on top.
     pub seconds: u64,
     /// Where the servers' logs are kept.
     pub logs: Option<PathBuf>,

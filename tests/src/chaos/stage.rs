@@ -19,7 +19,7 @@ use crate::{
 
 /// So few pieces that they are sold out again and again.
 pub const SCARCE: usize = 4;
-/// Of these there is enough.
+/// SKUs of which there is enough.
 pub const PLENTY: usize = 60;
 const SCARCE_PIECES: i64 = 30;
 const PLENTY_PIECES: i64 = 100_000;
@@ -33,7 +33,7 @@ pub struct Stage {
     pub servers: [Daybook; 2],
     proxies: [Proxy; 2],
     nats: OwnNats,
-    /// Of nobody, at no server. One for all: it is expensive to make.
+    /// A client without a token and a server. There is one for all, because it is expensive to make.
     pub client: Client,
     /// Held open on purpose.
     foreign: Vec<PgConnection>,

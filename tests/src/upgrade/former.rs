@@ -58,7 +58,7 @@ fn resolved(root: &Path, name: &str) -> Option<String> {
 
 fn git(root: &Path) -> Command {
     let mut git = Command::new("git");
-    // The clone may belong to somebody else, as in a container.
+    // The clone may belong to another user, as in a container.
     git.arg("-C").arg(root).args(["-c", "safe.directory=*"]);
     git
 }

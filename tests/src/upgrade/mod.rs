@@ -71,7 +71,7 @@ pub async fn run(former: &Program, logs: Option<PathBuf>) -> Findings {
 }
 
 impl Findings {
-    /// Every promise was kept, nobody was left without an answer, and everything was tried.
+    /// Every promise was kept, no client was left without an answer, and everything was tried.
     pub fn is_good(&self) -> bool {
         let tried = [self.takeovers, self.crossed, self.reads, self.promises.replays];
         self.promises.is_good() && self.promises.unknown == 0 && tried.iter().all(|count| *count > 0)

@@ -127,7 +127,7 @@ fn copy_sources(from: &Path, to: &Path) {
 
 fn git(folder: &Path) -> Command {
     let mut git = Command::new("git");
-    // The clone may belong to somebody else, as in a container.
+    // The clone may belong to another user, as in a container.
     git.arg("-C").arg(folder).args(["-c", "safe.directory=*"]);
     // Git must not take the copy for a part of a repository around it: it would skip all files of the patch.
     git.env("GIT_CEILING_DIRECTORIES", target()).env_remove("GIT_DIR");

@@ -2,7 +2,7 @@
 //! turn, for two seconds each, and what counts is the median of the rounds' ratios, since the machine's own
 //! speed changes within minutes.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use daybook_tests::{Program, TestDatabase, until};
 
@@ -41,16 +41,24 @@ struct Sides([Side; 2]);
 
 impl Sides {
     async fn start(other: &Program, roles: &str) -> Self {
-        let side = async |program: &Program| {
+        Self::of([(&Program::this(), roles), (other, roles)]).await
+    }
+
+    async fn of([this, other]: [(&Program, &str); 2]) -> Self {
+        let side = async |(program, roles): (&Program, &str)| {
             let database = TestDatabase::empty().await;
             Side { daybook: Daybook::start_program(program, &database, roles), database }
         };
-        Self([side(&Program::this()).await, side(other).await])
+        Self([side(this).await, side(other).await])
     }
 
     /// The same with a catalogue and stock, and requests for it.
     async fn stocked(other: &Program, roles: &str, skus: u64) -> (Self, [Make; 2]) {
-        let sides = Self::start(other, roles).await;
+        Self::start(other, roles).await.stock(skus).await
+    }
+
+    async fn stock(self, skus: u64) -> (Self, [Make; 2]) {
+        let sides = self;
         for side in &sides.0 {
             stock_up(&side.daybook, skus).await;
         }
@@ -75,8 +83,10 @@ impl Sides {
     /// What is downstream of the log has nothing left to do, on either side.
     async fn settle(&self) {
         for side in &self.0 {
-            let lag = || side.daybook.metric("daybook_projection_lag_events");
-            until("the projections have caught up", async || lag() == 0.0).await;
+            let lag = |of: &str| side.daybook.metric(&format!("daybook_{of}_lag_events"));
+            until("the projections have caught up", async || lag("projection") == 0.0).await;
+            // A side without the publisher has no such gauge, which counts as 0.
+            until("the publisher has caught up", async || lag("publisher") == 0.0).await;
         }
     }
 }
@@ -159,6 +169,31 @@ pub async fn commands(other: &Program) -> Report {
         [load.per_second, load.p99_ms]
     });
     compare(&mut report, ["running_per_second", "running_p99_ms"], &running.await);
+    report
+}
+
+/// What public events cost: this build with the publisher beside itself without it.
+pub async fn publisher() -> Report {
+    let mut report = Report::new("publisher", ROUNDS);
+    report.condition("POST /v1/orders of one line, 64 connections, everything on; this: with the role publisher as well, other: without it, each with a database and a stream of its own on the same servers");
+    report.condition(format!(
+        "in turn, slices of {} s, both have caught up before each; x: the median of the rounds' ratios",
+        SLICE.as_secs()
+    ));
+    let program = Program::this();
+    let with_it = format!("{EVERYTHING},publisher");
+    let (sides, makes) =
+        Sides::of([(&program, with_it.as_str()), (&program, EVERYTHING)]).await.stock(SKUS).await;
+    let commands = in_turn("publisher", ROUNDS, async |place| {
+        sides.settle().await;
+        let load = sides.slice(place, USUAL_CONNECTIONS, &makes).await;
+        let ended = Instant::now();
+        sides.settle().await;
+        [load.per_second, load.p99_ms, ended.elapsed().as_secs_f64()]
+    });
+    compare(&mut report, ["commands_per_second", "commands_p99_ms", "catch_up_s"], &commands.await);
+    let published = sides.0[0].daybook.metric("daybook_publisher_published_total");
+    report.figure("published_events", &[published]);
     report
 }
 

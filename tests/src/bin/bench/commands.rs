@@ -17,8 +17,8 @@ const ROUNDS: usize = 3;
 const SKUS: u64 = 1_000;
 const SLICE: Duration = Duration::from_secs(5);
 const SUSTAINED: Duration = Duration::from_secs(60);
-const CONNECTIONS: [u64; 3] = [32, 64, 128];
-const PGBENCH_CLIENTS: [u32; 4] = [8, 16, 32, 64];
+const CONNECTIONS: [u64; 4] = [32, 64, 128, 256];
+const PGBENCH_CLIENTS: [u32; 5] = [8, 16, 32, 64, 128];
 
 pub async fn run() -> Report {
     let mut report = Report::new("commands", ROUNDS);

@@ -26,7 +26,7 @@ pub const SKUS: u64 = 200;
 /// The stock of this one has half of the events.
 pub const LONG: &str = "SKU-LONG";
 const CALL_EVENTS: usize = 5_000;
-/// Of each SKU, so that nothing is ever out of stock.
+/// Pieces of each SKU, so that nothing is ever out of stock.
 const PIECES: i64 = 100_000_000;
 
 /// Brings an empty log to `events` events: a catalogue, then orders, each with its hold, in turn with
@@ -220,7 +220,7 @@ impl Batch {
         self.ids.push(new_id());
     }
 
-    /// Nobody else writes, so there is nothing to expect.
+    /// No other process writes, so there is nothing to expect.
     async fn append(self, database: &TestDatabase) {
         let metadata = format!(r#"{{"actor":"customer-1","request_id":"{}"}}"#, new_id().simple());
         sqlx::query(

@@ -87,7 +87,7 @@ fn compare(report: &mut Report, sizes: &[u64], measured: &[Rounds]) {
         report.ratio(&format!("commands_{name}"), of_commands, commands);
         report.ratio(&format!("queries_{name}"), of_queries, queries);
         report.ratio(&format!("uncached_queries_{name}"), of_uncached, uncached);
-        // Of speeds, as the others.
+        // A ratio of speeds, as the others.
         report.ratio(&format!("load_{name}"), load_ms, of_load_ms);
     }
 }

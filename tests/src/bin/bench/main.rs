@@ -34,9 +34,9 @@ use std::{path::PathBuf, process::ExitCode};
 use daybook_tests::Program;
 
 /// Every benchmark, in the order in which they run.
-const BENCHMARKS: [&str; 6] = ["commands", "hot", "queries", "lag", "rebuild", "growth"];
-/// This one compares logs, not servers.
-const NOT_AGAINST: &str = "growth";
+const BENCHMARKS: [&str; 7] = ["commands", "hot", "queries", "lag", "publisher", "rebuild", "growth"];
+/// These compare something else than two builds: this one with itself, and logs.
+const NOT_AGAINST: [&str; 2] = ["publisher", "growth"];
 
 struct Asked {
     names: Vec<&'static str>,
@@ -65,6 +65,7 @@ async fn main() -> ExitCode {
             (None, "hot") => hot::run().await,
             (None, "queries") => queries::run().await,
             (None, "lag") => lag::run().await,
+            (None, "publisher") => against::publisher().await,
             (None, "rebuild") => rebuild::run().await,
             (None, _) => growth::run(asked.events).await,
         };
@@ -99,18 +100,19 @@ fn asked(mut arguments: impl Iterator<Item = String>) -> Result<Asked, String> {
             },
         }
     }
-    if asked.against.is_some() && named.contains(&NOT_AGAINST) {
-        return Err(format!("{NOT_AGAINST} takes no --against: it compares logs, not servers"));
+    if let (Some(_), Some(name)) = (&asked.against, NOT_AGAINST.into_iter().find(|name| named.contains(name)))
+    {
+        return Err(format!("{name} takes no --against: it doesn't compare builds"));
     }
     let runs = |name: &&str| match named.is_empty() {
-        true => asked.against.is_none() || *name != NOT_AGAINST,
+        true => asked.against.is_none() || !NOT_AGAINST.contains(name),
         false => named.contains(name),
     };
     asked.names = BENCHMARKS.into_iter().filter(runs).collect();
     Ok(asked)
 }
 
-/// A path as whoever runs `./dev` means it, which runs us in another folder.
+/// A path as the caller of `./dev` means it, which runs this program in another folder.
 fn from_the_caller(path: &str) -> PathBuf {
     let folder = std::env::var_os("BENCH_CALLER").map(PathBuf::from).unwrap_or_default();
     folder.join(path)

@@ -86,7 +86,7 @@ pub fn median(rounds: &[f64]) -> f64 {
     sorted[sorted.len() / 2]
 }
 
-/// Of values in their order; 0 of none.
+/// A quantile of values in their order; 0 if there are none.
 pub fn quantile(values: &[f64], part: f64) -> f64 {
     let index = (values.len() as f64 * part) as usize;
     values.get(index.min(values.len().saturating_sub(1))).copied().unwrap_or(0.0)

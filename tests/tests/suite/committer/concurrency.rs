@@ -95,14 +95,14 @@ async fn a_reader_who_follows_the_log_misses_nothing() {
     }
 }
 
-/// An append stands still between its number and its commit: whoever comes later is numbered after it.
+/// An append stands still between its number and its commit: what comes later is numbered after it.
 /// Catches: numbered_before_the_commit.
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_appears_before_what_was_seen() {
     let two = Two::new().await;
     two.a.sell("TEAPOT", 1999).await;
     two.a.sell("CUP", 450).await;
-    // Somebody who may or may not have stored this key.
+    // Another process, which may or may not have stored this key.
     let mut foreign = two.database.foreign_session().await;
     let key = "BEGIN; INSERT INTO idempotency_keys VALUES ('warehouse', 'K', '', '', 1, now())";
     foreign.execute(key).await.unwrap();

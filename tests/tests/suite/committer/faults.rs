@@ -101,7 +101,7 @@ async fn a_commit_whose_answer_was_lost_is_acknowledged() {
     an_answer_is_lost(true, Settings::default()).await;
 }
 
-/// Nobody says that the connection is gone: only the time limit of the append shows it.
+/// The connection's end is not told: only the time limit of the append shows it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_commit_whose_connection_fell_silent_is_acknowledged() {
     let settings = Settings { append_timeout: Span::millis(500), ..Settings::default() };
@@ -130,7 +130,7 @@ async fn an_append_that_never_arrived_is_sent_again() {
     assert_eq!(log.stock("TEAPOT").held, 3);
 }
 
-/// Nobody can be asked: then nobody is told that it failed.
+/// The database can't be asked: then no command is told that it failed.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_found_out_is_called_unknown() {
     let database = TestDatabase::new().await;
@@ -278,7 +278,7 @@ async fn data_that_cannot_be_stored_hits_its_own_command_only() {
     assert_eq!(Log::check(&database.superuser).await.orders().len(), 37);
 }
 
-/// What can't be folded stops those who need it, and nobody else.
+/// What can't be folded stops the commands that need it, and no others.
 #[tokio::test]
 async fn a_stream_that_cannot_be_read_stops_its_own_commands_only() {
     let database = TestDatabase::new().await;

@@ -121,7 +121,7 @@ impl Client {
         assert_understandable(&answer);
     }
 
-    /// Of anybody's request: the same answer.
+    /// A repeat of any request: the same answer.
     async fn repeat(&mut self) {
         let chosen = self.known.lock().unwrap().keyed.choose(&mut self.random).cloned();
         let Some((key, order, told)) = chosen else { return };

@@ -9,7 +9,7 @@ use daybook_tests::{
 
 use super::{House, watch::Watch};
 
-/// So few that whoever looks away for a moment misses some.
+/// So few that a subscriber that looks away for a moment misses some.
 const KEPT_MESSAGES: i64 = 10;
 
 async fn jetstream_of(house: &House) -> jetstream::Context {

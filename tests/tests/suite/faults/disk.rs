@@ -44,7 +44,7 @@ impl Drop for BrokenDisk {
     }
 }
 
-/// PostgreSQL panics, as it must, and recovers. Whoever had an answer keeps it; whoever hadn't is told
+/// PostgreSQL panics, as it must, and recovers. A client that had an answer keeps it; one that hadn't is told
 /// "unknown" and finds out with the same key.
 #[tokio::test(flavor = "multi_thread")]
 async fn fault_a_disk_that_does_not_flush_loses_nothing_that_was_acknowledged() {

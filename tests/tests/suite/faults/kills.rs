@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 
 use super::{House, teapots};
 
-/// While a foreign transaction stays open, which holds up nobody.
+/// While a foreign transaction stays open, which holds up no command.
 /// Catches: keys_not_stored, keys_stored_apart.
 #[tokio::test(flavor = "multi_thread")]
 async fn fault_a_server_that_is_killed_under_load_loses_nothing_that_it_acknowledged() {
@@ -34,7 +34,7 @@ async fn fault_a_server_that_is_killed_under_load_loses_nothing_that_it_acknowle
     compare(&Log::read(&house.database.superuser).await, &told).assert_flawless();
 }
 
-/// Committed, but its process dies before it is told: whoever repeats the key is told by the next one.
+/// Committed, but its process dies before it is told: a client that repeats the key is told by the next one.
 /// Catches: keys_not_stored.
 #[tokio::test(flavor = "multi_thread")]
 async fn fault_a_server_that_is_killed_between_commit_and_answer_has_done_it_once() {
@@ -95,7 +95,7 @@ async fn fault_of_twenty_at_once_with_one_key_at_two_servers_one_is_done() {
     assert_eq!((log.orders().len(), log.sold("TEAPOT")), (5, 5));
 }
 
-/// Of 64 buyers at two servers, one of which is killed: the pieces go round once.
+/// There are 64 buyers at two servers, one of which is killed: the pieces go round once.
 /// Catches: nothing_arbitrates.
 #[tokio::test(flavor = "multi_thread")]
 async fn fault_ten_pieces_are_sold_once_though_a_server_is_killed() {

@@ -88,7 +88,7 @@ async fn fault_ten_times_the_load_is_shed_in_bounded_memory() {
         };
         let probe = async {
             house.append_waits().await;
-            // While nobody's command can be done.
+            // While no command can be done.
             until("what is too much is shed", async || shed.load(Ordering::Relaxed) == 9 * IN_FLIGHT).await;
             a.api(&house.client).get("/healthz").await.expect(200);
             drop(foreign);

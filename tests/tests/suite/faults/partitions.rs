@@ -22,7 +22,7 @@ use super::{House, teapots, watch::Watch};
 const OUTAGE: Duration = Duration::from_secs(4);
 const SHORT_OUTAGE: Duration = Duration::from_millis(1_500);
 
-/// Of those that the load buys, whose rows are written all the time.
+/// One of the SKUs that the load buys, so that its rows are written all the time.
 const OFTEN: &str = "PLENTY-7";
 
 /// An API that no fault meets, and a worker behind proxies.
@@ -76,7 +76,7 @@ async fn fault_a_worker_that_is_cut_off_from_the_database_goes_on_when_it_is_rea
     let watch = Watch::start(scene.house.operator(&scene.api));
     let load = scene.load();
     load.progress(50).await;
-    // One statement is lost, while all else goes on: its lease is renewed, and nobody closes anything.
+    // One statement is lost, while all else goes on: its lease is renewed, and nothing is closed.
     scene.database.set(Weather::BlackholeFrom(OFTEN));
     scene.database.struck().await;
     scene.database.set(Weather::Fair);
@@ -181,13 +181,13 @@ impl CutOff {
         api.start();
         house.sell(&api, 100).await;
         house.caught_up().await;
-        // Of its own accord, so that none of its sessions waits for anything any more.
+        // It stops of its own accord, so that none of its sessions waits for anything any more.
         worker.terminate();
         until("the worker has ended", async || worker.ended().is_some()).await;
         Self { house, api, database }
     }
 
-    /// Nobody else can use this table until the session ends.
+    /// No other session can use this table until this one ends.
     async fn lock(&self, table: &str) -> PgConnection {
         let mut foreign = self.house.database.foreign_session().await;
         foreign.execute(&*format!("BEGIN; LOCK TABLE {table}")).await.expect("a lock");
@@ -240,7 +240,7 @@ async fn fault_queries_that_lost_their_answers_leave_their_places_to_others() {
     }
 }
 
-/// Catches: connections that are closed while their sessions at the database go on with what nobody waits for.
+/// Catches: connections that are closed while their sessions at the database go on with what is not waited for.
 #[tokio::test(flavor = "multi_thread")]
 async fn fault_queries_that_are_given_up_again_and_again_leave_no_crowd_behind() {
     let scene = CutOff::set().await;
@@ -262,7 +262,7 @@ async fn fault_queries_that_are_given_up_again_and_again_leave_no_crowd_behind()
     assert!(most <= 2 * PLACES, "{most} sessions at a time");
 }
 
-/// Of orders that aren't there, which nobody knows before their streams were looked for.
+/// Commands on orders that aren't there, which is not known before their streams were looked for.
 const LOST: &str = "ord_019b0000000070008000000000000001";
 const FOUND: &str = "ord_019b0000000070008000000000000002";
 
@@ -282,7 +282,7 @@ async fn fault_a_load_that_lost_its_answer_is_given_up_and_the_next_one_is_answe
     until("streams are loaded again", async || confirm(FOUND).await.status == 404).await;
 }
 
-/// Of a client: longer than it asks the server to take.
+/// The time limit of a client: longer than it asks the server to take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Catches: a person's key that is waited for longer than the client waits.

@@ -152,7 +152,7 @@ async fn fault_a_publisher_that_is_killed_and_stopped_under_load_tells_each_even
 }
 
 /// Catches: a publisher that goes on where it was in a stream that isn't there any more, that begins anew in
-/// one that has only grown old, and one that gives up because somebody else has written to it.
+/// one that has only grown old, and one that gives up because another client has written to it.
 #[tokio::test(flavor = "multi_thread")]
 async fn fault_a_public_stream_that_is_wiped_limited_emptied_and_written_to_goes_on_as_it_should() {
     let mut house = House::new().await;

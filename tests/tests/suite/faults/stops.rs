@@ -74,7 +74,7 @@ async fn fault_after_sigterm_a_live_stream_ends_and_holds_up_nothing() {
     let analyst = house.by(&a, "analyst", Role::Analyst);
     let mut live = Live::open(&analyst, "", None).await;
     live.events(3).await;
-    // Nobody reads from this one, and there is more than fits between two sockets.
+    // Its client reads nothing from this one, and there is more than fits between two sockets.
     house.database.lengthen("TEAPOT", 40_000).await;
     let _stuck = Live::open(&analyst, "", None).await;
     // They take turns at the log, so that one has come as far as it can.
@@ -111,7 +111,7 @@ async fn fault_a_rolling_restart_under_load_loses_nothing_and_ends_in_time() {
 }
 
 /// It is stopped between two statements of the transaction in which it decides again. The other server
-/// goes on as soon as the database has ended that session, and nobody waits for the stopped one.
+/// goes on as soon as the database has ended that session, and no process waits for the stopped one.
 #[tokio::test(flavor = "multi_thread")]
 async fn fault_a_server_that_is_stopped_with_the_append_lock_holds_up_nobody() {
     let house = House::new().await;

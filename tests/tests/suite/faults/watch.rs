@@ -1,4 +1,4 @@
-//! Somebody who looks at the statuses of projections all the time, and believes their own eyes.
+//! An observer that looks at the statuses of projections all the time, and compares them with what it sees.
 
 use std::{
     collections::HashMap,

@@ -1,4 +1,4 @@
-//! Whoever projects is killed or stopped, and others go on with it.
+//! A process that projects is killed or stopped, and others go on with it.
 
 use std::time::{Duration, Instant};
 
@@ -22,7 +22,7 @@ const MIDWAY: &str = "SELECT count(*) FROM pg_stat_activity
 const END_MIDWAY: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
     WHERE datname = current_database() AND application_name = 'daybook'
       AND wait_event_type = 'Lock' AND wait_event IN ('transactionid', 'tuple')";
-/// A lease runs out, and whoever waits for it notices. The rest is for a busy machine.
+/// A lease runs out, and the process that waits for it notices. The rest is for a busy machine.
 const HANDED_OVER: Duration = Duration::from_secs(10);
 
 /// Catches: a checkpoint in another transaction than its rows, or sums in another one than theirs.
@@ -53,7 +53,7 @@ async fn fault_workers_that_are_killed_in_the_middle_of_a_batch_leave_all_of_it_
         if round % 2 == 0 {
             house.database.execute(END_MIDWAY).await;
         }
-        // In the other rounds, the database goes on with what nobody waits for any more.
+        // In the other rounds, the database goes on with what is not waited for any more.
         drop(foreign);
         // As if their time had run out.
         house.database.execute("DELETE FROM leases").await;
@@ -120,7 +120,7 @@ async fn fault_a_worker_that_sleeps_over_its_lease_changes_nothing_when_it_wakes
     assert_eq!(shown["name"], "third");
 }
 
-/// Catches: one process that keeps all the partitions; a partition that nobody takes on.
+/// Catches: one process that keeps all the partitions; a partition that no process takes on.
 #[tokio::test(flavor = "multi_thread")]
 async fn fault_partitions_are_shared_by_the_processes_that_there_are() {
     let house = House::new().await;

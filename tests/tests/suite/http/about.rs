@@ -203,7 +203,7 @@ async fn a_shutdown_finishes_what_it_began() {
     app.stop().await;
     let mut replies = vec![first];
     while let Some(reply) = buyers.join_next().await {
-        // One that had not connected yet finds nobody.
+        // One that had not connected yet finds no listener.
         replies.extend(reply.ok());
     }
     let placed = replies.iter().filter(|reply| reply.status == 201).count();

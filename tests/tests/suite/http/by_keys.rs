@@ -1,4 +1,4 @@
-//! Several things read at once, as whoever composes an answer of several streams does it.
+//! Several things read at once, as an interface does that composes an answer of several streams.
 
 use std::time::{Duration, Instant};
 

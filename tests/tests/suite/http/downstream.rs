@@ -87,7 +87,7 @@ async fn two_processes_share_the_work_and_do_nothing_twice() {
     b.anonymous.send(request.header("daybook-min-position", head.0)).await.expect(200);
 }
 
-/// Whoever lost a lease may still be at work when the next one begins, as after SIGSTOP. Catches: the
+/// A process that lost a lease may still be at work when the next one begins, as after SIGSTOP. Catches: the
 /// fence removed.
 #[tokio::test(flavor = "multi_thread")]
 async fn fault_leases_that_are_taken_away_all_the_time_spoil_nothing() {

@@ -152,7 +152,7 @@ async fn bursts_are_limited_by_caller() {
         statuses.push(app.anonymous.send(forged).await.status);
     }
     assert!(statuses.contains(&429), "{statuses:?}");
-    // Whoever watches over the process always gets an answer.
+    // What watches over the process always gets an answer.
     app.anonymous.get("/healthz").await.expect(200);
 }
 

@@ -57,7 +57,7 @@ async fn what_has_happened_comes_first_and_then_what_happens() {
     let lines = analyst.send(lines).await.text();
     let lines: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(events, lines);
-    // Whoever wants only so many is let go after them.
+    // A client that wants only so many is let go after them.
     let mut three = Live::open(&analyst, "?limit=3&after=1", None).await;
     assert_eq!(positions(&three.events(3).await), [2, 3, 4]);
     three.end().await;
@@ -133,7 +133,7 @@ async fn who_reads_far_without_a_hit_is_told_where_they_are() {
     assert_eq!(live.frame().await.unwrap().unwrap().id, Some(head(&app).await));
 }
 
-/// Catches: limits that nobody looks at, and places that are never free again.
+/// Catches: limits that are not looked at, and places that are never free again.
 #[tokio::test(flavor = "multi_thread")]
 async fn only_so_many_follow_at_a_time() {
     let app = TestApp::start_with(|config| {

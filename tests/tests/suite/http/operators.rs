@@ -187,7 +187,7 @@ async fn every_deed_is_noted_with_its_reason() {
     assert_eq!(bad.refusal(), "422 validation_failed /why unknown_field");
 }
 
-/// Where nobody works, a rebuild waits; so it can be met while it is running.
+/// Where no process works, a rebuild waits; so it can be met while it is running.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rebuild_runs_once_at_a_time_and_can_be_given_up() {
     let app = TestApp::start_with(|config| config.roles = vec![Part::Api]).await;

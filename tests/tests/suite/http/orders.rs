@@ -130,7 +130,7 @@ async fn support_orders_for_others_and_agrees_on_prices() {
     assert_eq!(shown["lines"][0]["list_price"]["amount"], 1999);
     assert_eq!(shown["override_reason"], "damaged box");
 
-    // A guest's: nobody's but support's.
+    // A guest's: only support may see it.
     let guest = place(&app.by(Role::Support), order(&[("TEA-1", 1)])).await;
     app.by(Role::Support).get(&format!("/v1/orders/{guest}")).await.expect(200);
     app.customer("alice").get(&format!("/v1/orders/{guest}")).await.expect(404);

@@ -73,7 +73,7 @@ async fn every_role_may_do_what_the_table_says_and_nothing_else() {
     for role in Role::ALL {
         let client = app.by(role);
         for rule in RULES {
-            // Somebody else's, so a customer's right to their own doesn't count.
+            // Another customer's, so a customer's right to their own doesn't count.
             let id = place(&app.customer("somebody"), order(&[("TEA-1", 1)])).await;
             let before = Log::read(&app.database.superuser).await.head();
             let Some(reply) = ask(&app, &client, rule.action, &id).await else { continue };
@@ -83,7 +83,7 @@ async fn every_role_may_do_what_the_table_says_and_nothing_else() {
                 (true, ..) => {
                     assert!(![401, 403].contains(&reply.status), "{role:?} {name}: {}", reply.text())
                 }
-                // What is somebody else's isn't there; an order that one places is one's own.
+                // What is another customer's isn't there; an order that one places is one's own.
                 (false, true, Role::Customer) if rule.action == Action::PlaceOrder => drop(reply.expect(201)),
                 (false, true, Role::Customer) => assert_eq!(reply.refusal(), "404 not_found", "{name}"),
                 (false, ..) => assert_eq!(reply.refusal(), "403 forbidden", "{role:?} {name}"),

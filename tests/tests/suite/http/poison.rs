@@ -43,7 +43,7 @@ pub async fn resolve(app: &TestApp, letter: &str, how: &str) {
     assert_eq!(app.database.count(&noted).await, 1);
 }
 
-/// The log itself isn't, now that it holds what nobody can read.
+/// The log itself isn't, now that it holds what can't be read.
 pub async fn read_models_are_right(app: &TestApp) {
     app.settle().await;
     let found = app.operator().post("/admin/verifications", json!({})).await.expect(200).json();

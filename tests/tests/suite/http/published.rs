@@ -16,10 +16,10 @@ use super::{
     poison::append,
 };
 
-/// What nobody outside may see.
+/// What no caller may see.
 const SECRET: &str = "Zwetschgenkuchen";
 
-/// A log in which some things are nobody's business, and some are unknown to this release.
+/// A log in which some things are not public, and some are unknown to this release.
 async fn shop() -> TestApp {
     let app = TestApp::start().await;
     let product = json!({"sku": "CUP", "name": "Cup", "external_id": SECRET, "price": {"amount": 1, "currency": "EUR"}});
@@ -161,7 +161,7 @@ async fn a_history_goes_on_behind_what_is_not_public() {
     assert_eq!(stock.json()["data"][2]["details"], json!({"quantity": 5}));
 }
 
-/// Whoever reads events can find out what they mean.
+/// Those who read events can find out what they mean.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_type_of_event_is_documented() {
     let app = shop().await;

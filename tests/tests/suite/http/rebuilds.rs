@@ -100,7 +100,7 @@ async fn no_sessions(database: &TestDatabase) {
     until("sessions of rebuilds have ended", async || database.count(sessions).await == 0).await;
 }
 
-/// The one in service and the one before, and nothing that nobody will come back to.
+/// The one in service and the one before, and nothing that is never served again.
 pub async fn no_litter(database: &TestDatabase, generations: i64) {
     no_litter_of(database, "orders", generations, generations).await;
 }

@@ -1,4 +1,4 @@
-//! Sales are sums over all orders, whoever adds them up and in whatever order.
+//! Sales are sums over all orders, whatever adds them up and in whatever order.
 
 use std::sync::{
     Arc,

@@ -11,7 +11,7 @@ use super::orders::{order, place};
 
 const STATUSES: [&str; 7] =
     ["running", "catching_up", "parked", "paused", "diverged", "rebuilding", "stalled"];
-/// Within which one is told that nobody works.
+/// Within which it is told that no process works.
 const SECONDS: Duration = Duration::from_secs(9);
 
 async fn projection(app: &TestApp, name: &str) -> Value {
@@ -82,7 +82,7 @@ async fn where_nobody_projects_that_is_said() {
     let app = TestApp::start_with(|config| config.roles = vec![Part::Api]).await;
     app.sell("TEA-1", 1999, 100).await;
     is_called_stalled(&app, "stock").await;
-    // It is wanted, and nobody does that either.
+    // It is wanted, and no process does that either.
     app.operator().post("/admin/projections/stock/rebuilds", json!({})).await.expect(202);
     status(&app, "stock", "stalled").await;
     let mut worker = app.twin(|config| config.roles = vec![Part::Projections]).await;

@@ -90,7 +90,7 @@ async fn many_bad_tokens_are_not_even_looked_at() {
     }
     assert_eq!(statuses[0], 401);
     assert!(statuses.contains(&429), "{statuses:?}");
-    // Whoever is known to be right is not locked out by it.
+    // A caller who is known is not locked out by it.
     alice.get("/v1/orders").await.expect(200);
 }
 

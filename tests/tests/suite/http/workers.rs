@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::orders::{order, place};
 
-/// Of a process that does everything but publish, by name.
+/// The workers of a process that does everything but publish, by name.
 const ALL: [&str; 25] = [
     "audit_records",
     "feed",
@@ -100,7 +100,7 @@ async fn a_process_lists_what_its_roles_are() {
     let publisher = app.twin(|config| config.roles = vec![Part::Publisher]).await;
     let all = listed(&publisher).await;
     assert!(names(&all).contains(&"publisher") && !names(&all).contains(&"relay"), "{:?}", names(&all));
-    // Of two that may relay, one waits.
+    // If two may relay, one waits.
     let relay = |config: &mut daybook_core::Config| config.roles = vec![Part::Relay];
     let first = app.twin(relay).await;
     seen(&first, "relay", "running", |one| one["rounds"] != 0).await;

@@ -28,7 +28,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 pub struct Cluster {
     home: PathBuf,
-    /// Somebody else, if we are root.
+    /// The other user who runs PostgreSQL, if we are root.
     pub user: Option<User>,
 }
 
@@ -90,7 +90,7 @@ impl Cluster {
     }
 
     /// After a kill -9 of its postmaster, backends live on for a moment, and the next one refuses to start beside
-    /// them. When they are gone and the number in postmaster.pid is that of a process of somebody else (numbers come
+    /// them. When they are gone and the number in postmaster.pid is that of another user's process (numbers come
     /// back after a reboot), the file is stale.
     pub async fn outlive_old_backends(&self) {
         if !process::has_proc() {
@@ -110,7 +110,7 @@ pub fn home_in(place: &Place) -> Option<PathBuf> {
     Some(contents(&place.join("postgres.path"))).filter(|path| !path.is_empty()).map(PathBuf::from)
 }
 
-/// Deletes a database that lies outside of its place, where nobody else would look for it.
+/// Deletes a database that lies outside of its place, where it would not be looked for.
 pub fn remove_home_elsewhere(home: Option<&Path>) {
     let is_ours = |home: &&Path| {
         let name = home.to_str().and_then(|path| path.strip_prefix(ELSEWHERE));

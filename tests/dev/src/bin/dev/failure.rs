@@ -68,7 +68,7 @@ impl<T, E: Display> About<T> for Result<T, E> {
     }
 }
 
-/// Writes a line for whoever runs us. A reader who has gone away must not stop us.
+/// Writes a line for the person who runs this program. A reader who has gone away must not stop us.
 pub fn say(line: impl Display) {
     let _ = writeln!(io::stderr(), "{line}");
 }

@@ -22,7 +22,7 @@ pub struct Answer {
 }
 
 impl Http {
-    /// Asks nobody in between, whatever the environment says.
+    /// Asks without a proxy, whatever the environment says.
     pub fn new() -> Result<Self, Failure> {
         let client = reqwest::Client::builder().no_proxy().timeout(TO_ANSWER).build();
         Ok(Self { client: client.about("a client of HTTP")? })

@@ -57,7 +57,7 @@ fn choose_port(usual: u16, chosen: &[String], is_taken: impl Fn(u16) -> bool) ->
     OTHERS.into_iter().find(|port| !is_taken(*port) && !is_chosen(*port))
 }
 
-/// Whether somebody is there, whatever becomes of the connection.
+/// Whether a program listens there, whatever becomes of the connection.
 fn is_taken(port: u16) -> bool {
     let address = SocketAddr::from(([127, 0, 0, 1], port));
     match TcpStream::connect_timeout(&address, TO_ANSWER) {

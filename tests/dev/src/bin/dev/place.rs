@@ -12,7 +12,7 @@ use rustix::fs::Access;
 
 use crate::failure::{About, Failure};
 
-/// Only for whoever runs us.
+/// Only for the user who runs this program.
 pub const PRIVATE_FOLDER: u32 = 0o700;
 const PRIVATE_FILE: u32 = 0o600;
 
@@ -71,7 +71,7 @@ impl Place {
         self.join(MARK).exists()
     }
 
-    /// Makes what is missing. A folder that has other things in it is nobody's state, unless it is `own`.
+    /// Makes what is missing. A folder that has other things in it is no state, unless it is `own`.
     pub fn open(&self, own: &Path) -> Result<(), Failure> {
         let is_empty = || fs::read_dir(&self.path).is_ok_and(|mut entries| entries.next().is_none());
         if !self.path.is_dir() || self.path == own || is_empty() {
@@ -110,7 +110,7 @@ pub fn contents(path: &Path) -> String {
     fs::read_to_string(path).unwrap_or_default().trim_end().to_owned()
 }
 
-/// Writes a file that nobody else can read.
+/// Writes a file that no other user can read.
 pub fn write_private(path: &Path, text: &str) -> io::Result<()> {
     let mut file =
         OpenOptions::new().write(true).create(true).truncate(true).mode(PRIVATE_FILE).open(path)?;

@@ -222,7 +222,7 @@ impl Servers {
         self.stop(Kind::Postgres, Signal::Interrupt, Duration::from_secs(60)).await;
     }
 
-    /// Nobody needs the data any more: no checkpoint, no waiting.
+    /// The data is not needed any more: no checkpoint, no waiting.
     pub async fn drop_all(&self) {
         self.stop(Kind::Nats, Signal::Kill, TO_BE_KILLED).await;
         self.stop(Kind::Postgres, Signal::Quit, TO_BE_KILLED).await;

@@ -27,7 +27,7 @@ const TO_END: Duration = Duration::from_secs(20);
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// Starts the command; it outlives us. It writes its own number before it becomes the server, so there is no moment
-/// at which it runs and nobody knows its number.
+/// at which it runs and its number is not known.
 pub async fn spawn(place: &Place, name: &str, command: &Command, user: Option<User>) -> Result<(), Failure> {
     let number = format!("{name}.pid");
     let _ = fs::remove_file(place.run(&number));
@@ -35,7 +35,7 @@ pub async fn spawn(place: &Place, name: &str, command: &Command, user: Option<Us
     let log = File::options().create(true).append(true).open(&log).about(log.display())?;
     let mut started = in_session(command, r#"echo $$ && exec "$@" >&2"#);
     started.stdout(File::create(place.run(&number)).about(&number)?).stderr(log);
-    // Nobody waits for it here, but tokio does when it ends: a zombie would be left.
+    // Nothing waits for it here, but tokio does when it ends: a zombie would be left.
     drop(tokio::process::Command::from(take_user(started, user)).spawn().about(name)?);
     if !within(TO_START, PAUSE, async || place.noted_pid(&number).is_some()).await {
         say(format_args!("{name} could not be started"));

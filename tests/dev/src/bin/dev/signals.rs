@@ -14,7 +14,7 @@ pub struct Signals {
 }
 
 impl Signals {
-    /// Those that whoever started us ignores, as `nohup` does, stay ignored.
+    /// Those that were ignored when this program was started, as under `nohup`, stay ignored.
     pub fn listen() -> Result<Self, Failure> {
         let ignored = ignored();
         let listen = |kind: SignalKind| {

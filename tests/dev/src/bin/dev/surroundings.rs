@@ -12,7 +12,7 @@ pub struct Surroundings {
     /// The clone.
     pub root: PathBuf,
     pub place: Place,
-    /// The folder of whoever runs the script.
+    /// The folder in which the script was called.
     pub caller: PathBuf,
     /// The folder of our programs.
     pub programs: PathBuf,

@@ -122,7 +122,7 @@ pub async fn reset(around: &Surroundings) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Becomes `daybook` with these arguments, in the folder of whoever runs the script.
+/// Becomes `daybook` with these arguments, in the folder in which the script was called.
 pub fn daybook(around: &Surroundings, arguments: &[OsString]) -> Result<(), Failure> {
     let program = around.daybook();
     if !program.is_file() {
