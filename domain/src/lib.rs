@@ -4,7 +4,6 @@
 //! and looked-up facts arrive in commands, so every decision can be repeated and tested as data.
 
 pub mod code;
-pub mod codes;
 pub mod contact;
 pub mod decider;
 pub mod external_id;
@@ -19,6 +18,7 @@ pub mod published;
 pub mod quantity;
 pub mod reactions;
 pub mod record;
+pub mod rooms;
 pub mod sealed;
 pub mod settings;
 pub mod sku;

@@ -3,7 +3,7 @@
 use actix_web::http::StatusCode;
 use daybook_domain::{
     code::{Code, Kind},
-    codes::ROOMS,
+    rooms::ROOMS,
 };
 
 pub use daybook_commands::codes::CommandCode;
