@@ -48,7 +48,7 @@ pub fn routes() -> Vec<Route> {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PlaceOrder {
-    #[schema(min_items = 1, max_items = 1000)]
+    #[schema(min_items = 1, max_items = 2000)]
     lines: Vec<Line>,
     currency: Currency,
     /// The customer who owns the order, if it is not the caller.
