@@ -8,7 +8,9 @@
 
 mod client;
 mod compare;
+mod delimiter;
 mod drive;
+mod file;
 mod lookup;
 mod plan;
 mod rows;
@@ -28,6 +30,10 @@ pub struct Args {
     /// The URL of the API. If it is not given, the configured address is used.
     #[arg(long)]
     pub url: Option<String>,
+    /// The character between cells: , ; | or tab. If it is not given, it is the one that a first line such as sep=;
+    /// names, or else a comma.
+    #[arg(long, value_name = "CHARACTER")]
+    pub delimiter: Option<delimiter::Delimiter>,
     /// The character in front of a number's decimals: . or ,
     #[arg(long, value_name = "CHARACTER", default_value = ".")]
     pub decimal: plan::Decimal,
@@ -46,7 +52,7 @@ pub struct Args {
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     #[error("can't read the file: {0}")]
-    File(#[from] csv::Error),
+    File(#[from] file::FileError),
     #[error(transparent)]
     Client(#[from] ClientError),
     /// Everything else was loaded, and the figures are printed.
@@ -54,28 +60,34 @@ pub enum LoadError {
         "not everything was loaded: {unreadable} invoices can't be read, {refused} commands were refused"
     )]
     Incomplete { unreadable: u64, refused: u64 },
+    #[error("nothing was loaded: no row of the file sells goods")]
+    Nothing,
 }
 
-/// How many faults of a file are shown.
-const SHOWN_FAULTS: usize = 100;
+/// How many faults, and how many warnings, of a file are shown.
+const SHOWN: usize = 100;
 
 /// Loads the file and prints what came of it: figures of the file alone, then one line of what the
 /// server accepted. What can't be read is told on stderr before anything is sent.
 pub async fn run(args: &Args, token: String, configured_url: &str) -> Result<(), LoadError> {
-    let plan = plan::plan(&rows::read(&args.orders)?, args.limit, args.decimal);
-    for fault in plan.faults.iter().take(SHOWN_FAULTS) {
-        eprintln!("{fault}");
-    }
-    if let Some(more) = plan.faults.len().checked_sub(SHOWN_FAULTS + 1) {
-        eprintln!("... and {} more that can't be read", more + 1);
-    }
+    let plan = plan::plan(&rows::read(&args.orders, args.delimiter)?, args.limit, args.decimal);
+    tell(&plan.faults, "cells that can't be read");
+    tell(&plan.warnings, "warnings");
     let url = args.url.as_deref().unwrap_or(configured_url);
     let client = client::Client::new(url, token)?;
     let started = Instant::now();
     let tally = drive::drive(&plan, &client, args.concurrency.into()).await?;
     print!("{}", tally::report(&plan, &tally, started.elapsed()));
     match (plan.unreadable_invoices, tally.rejected()) {
+        (0, 0) if plan.orders.is_empty() => Err(LoadError::Nothing),
         (0, 0) => Ok(()),
         (unreadable, refused) => Err(LoadError::Incomplete { unreadable, refused }),
+    }
+}
+
+fn tell(findings: &[impl std::fmt::Display], what: &str) {
+    findings.iter().take(SHOWN).for_each(|finding| eprintln!("{finding}"));
+    if findings.len() > SHOWN {
+        eprintln!("... and {} more {what}", findings.len() - SHOWN);
     }
 }

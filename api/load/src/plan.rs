@@ -7,10 +7,13 @@
 //! - A cell that can't be read, or holds more than an order can have, is a [`Fault`]. Its whole invoice is
 //!   left out: the rest of it would be another order.
 //! - An invoice becomes an order of the lines that it has left, if any. Each row of the file is counted once.
-//! - An invoice whose number starts with `C` takes goods back. If it comes from the same customer as an
-//!   order further up in the file and names exactly that order's lines (codes, quantities, prices), it
-//!   cancels it; with several such orders, the last one. Each order is cancelled once. An order further
-//!   down is not meant: people were credited for something old before they were billed anew.
+//! - An invoice is one customer's: rows for another are a fault. Of its dates and countries the first is taken, and
+//!   the others are a [`Warning`].
+//! - An invoice takes goods back if the quantities of all its lines are negative, whatever its number is. If it comes
+//!   from the same customer as an order further up in the file and names exactly that order's lines (codes,
+//!   quantities, prices), it cancels it; with several such orders, the last one. Each order is cancelled once. An
+//!   order further down is not meant: people were credited for something old before they were billed anew.
+//! - A row that takes goods back on an invoice that sells others is left out, with a [`Warning`].
 //! - A product is named and priced as most of its lines are; with equally many, as the first of them.
 
 mod fault;
@@ -29,7 +32,7 @@ use daybook_domain::{
 use super::rows::Row;
 use line::{Direction, NoLine, read_line};
 
-pub use fault::Fault;
+pub use fault::{Fault, Warning};
 pub use goods::{Line, Unmapped};
 pub use line::Decimal;
 
@@ -43,6 +46,8 @@ pub struct Plan {
     pub unmapped: BTreeMap<Unmapped, u64>,
     /// What can't be read, in the file's order within each invoice.
     pub faults: Vec<Fault>,
+    /// What is loaded, but not all of it.
+    pub warnings: Vec<Warning>,
     /// Invoices that are left out because of a fault, and all of their rows.
     pub unreadable_invoices: u64,
     pub unreadable_rows: u64,
@@ -78,16 +83,18 @@ pub struct Order {
 pub fn plan(rows: &[Row], limit: Option<usize>, decimal: Decimal) -> Plan {
     let mut planner = Planner { decimal, ..Planner::default() };
     for invoice in invoices(rows).into_iter().take(limit.unwrap_or(usize::MAX)) {
-        if invoice[0].invoice_no.starts_with('C') {
-            planner.cancellation(&invoice);
-        } else {
-            planner.sale(&invoice);
-        }
+        planner.invoice(&invoice);
     }
-    let Planner { orders, unmapped, faults, unreadable_invoices, unreadable_rows, cancelling_rows, .. } =
-        planner;
-    let products = products(&orders);
-    Plan { products, orders, unmapped, faults, unreadable_invoices, unreadable_rows, cancelling_rows }
+    Plan {
+        products: products(&planner.orders),
+        orders: planner.orders,
+        unmapped: planner.unmapped,
+        faults: planner.faults,
+        warnings: planner.warnings,
+        unreadable_invoices: planner.unreadable_invoices,
+        unreadable_rows: planner.unreadable_rows,
+        cancelling_rows: planner.cancelling_rows,
+    }
 }
 
 impl Plan {
@@ -110,7 +117,7 @@ fn invoices(rows: &[Row]) -> Vec<Vec<&Row>> {
     let mut places: HashMap<&str, usize> = HashMap::new();
     let mut invoices: Vec<Vec<&Row>> = Vec::new();
     for row in rows {
-        let place = *places.entry(&row.invoice_no).or_insert(invoices.len());
+        let place = *places.entry(row.invoice_no.trim()).or_insert(invoices.len());
         match invoices.get_mut(place) {
             Some(invoice) => invoice.push(row),
             None => invoices.push(vec![row]),
@@ -130,6 +137,7 @@ struct Planner {
     open: HashMap<Mirror, Vec<usize>>,
     unmapped: BTreeMap<Unmapped, u64>,
     faults: Vec<Fault>,
+    warnings: Vec<Warning>,
     unreadable_invoices: u64,
     unreadable_rows: u64,
     cancelling_rows: u64,
@@ -144,29 +152,35 @@ struct Invoice {
 }
 
 impl Planner {
-    fn sale(&mut self, rows: &[&Row]) {
-        let Some(Invoice { number, customer, lines, total_minor }) = self.read(rows, Direction::Sold) else {
-            return;
-        };
+    fn invoice(&mut self, rows: &[&Row]) {
+        let Some((direction, invoice)) = self.read(rows) else { return };
+        match direction {
+            Direction::Sold => self.sale(rows, invoice),
+            Direction::TakenBack => self.cancellation(invoice),
+        }
+    }
+
+    fn sale(&mut self, rows: &[&Row], invoice: Invoice) {
+        let Invoice { number, customer, lines, total_minor } = invoice;
         if let Some(customer) = &customer {
             let mirror = (customer.clone(), sorted(&lines));
             self.open.entry(mirror).or_default().push(self.orders.len());
         }
+        self.warnings.extend(first_other(rows, "InvoiceDate", |row| &row.invoice_date));
+        self.warnings.extend(first_other(rows, "Country", |row| &row.country));
         self.orders.push(Order {
             invoice: number,
             customer,
-            country: rows[0].country.trim().to_owned(),
-            invoice_date: rows[0].invoice_date.trim().to_owned(),
+            country: line::one_line(&rows[0].country),
+            invoice_date: line::one_line(&rows[0].invoice_date),
             lines,
             total_minor,
             cancelled_by: None,
         });
     }
 
-    fn cancellation(&mut self, rows: &[&Row]) {
-        let Some(Invoice { number, customer, lines, .. }) = self.read(rows, Direction::TakenBack) else {
-            return;
-        };
+    fn cancellation(&mut self, invoice: Invoice) {
+        let Invoice { number, customer, lines, .. } = invoice;
         let Some(customer) = customer else {
             return self.leave_out(Unmapped::CancelsForNobody, lines.len());
         };
@@ -181,35 +195,44 @@ impl Planner {
 
     /// Counts the rows that are not meant for a catalogue; `None` if no other is left. A fault anywhere
     /// leaves the whole invoice out instead.
-    fn read(&mut self, rows: &[&Row], direction: Direction) -> Option<Invoice> {
-        let (mut lines, mut left_out, mut faults) = (Vec::new(), Vec::new(), Vec::new());
+    fn read(&mut self, rows: &[&Row]) -> Option<(Direction, Invoice)> {
+        let (mut sold, mut taken_back) = (Vec::new(), Vec::new());
+        let (mut left_out, mut faults) = (Vec::new(), Vec::new());
         for row in rows {
-            match read_line(row, direction, self.decimal) {
-                Ok(line) => lines.push(line),
+            match read_line(row, self.decimal) {
+                Ok((Direction::Sold, line)) => sold.push(line),
+                Ok((Direction::TakenBack, line)) => taken_back.push((row, line)),
                 Err(NoLine::Unmapped(reason)) => left_out.push(reason),
                 Err(NoLine::Unreadable(cells)) => faults.extend(cells),
             }
         }
+        let (direction, lines, returned) = match sold.is_empty() {
+            true => {
+                (Direction::TakenBack, taken_back.into_iter().map(|(_, line)| line).collect(), Vec::new())
+            }
+            false => (Direction::Sold, sold, taken_back),
+        };
         let is_empty = lines.is_empty();
-        let invoice = if is_empty { Ok(None) } else { invoice(rows[0], lines).map(Some) };
+        let invoice = if is_empty { Ok(None) } else { invoice(rows, lines).map(Some) };
         match invoice {
             Ok(invoice) if faults.is_empty() => {
                 left_out.into_iter().for_each(|reason| self.leave_out(reason, 1));
-                invoice
+                self.leave_out(Unmapped::QuantityNotPositive, returned.len());
+                self.warnings.extend(returned.iter().map(|(row, _)| returned_beside_sales(row)));
+                invoice.map(|invoice| (direction, invoice))
             }
-            Ok(_) => self.reject(rows, faults),
-            Err(fault) => {
-                faults.push(fault);
-                self.reject(rows, faults)
+            other => {
+                faults.extend(other.err());
+                self.reject(rows, faults);
+                None
             }
         }
     }
 
-    fn reject(&mut self, rows: &[&Row], faults: Vec<Fault>) -> Option<Invoice> {
+    fn reject(&mut self, rows: &[&Row], faults: Vec<Fault>) {
         self.faults.extend(faults);
         self.unreadable_invoices += 1;
         self.unreadable_rows += rows.len() as u64;
-        None
     }
 
     fn leave_out(&mut self, reason: Unmapped, rows: usize) {
@@ -219,17 +242,38 @@ impl Planner {
     }
 }
 
-/// What the invoice's first row and all of its lines together must be.
-fn invoice(first: &Row, lines: Vec<Line>) -> Result<Invoice, Fault> {
+/// What the invoice's rows and all of its lines together must be.
+fn invoice(rows: &[&Row], lines: Vec<Line>) -> Result<Invoice, Fault> {
+    let first = rows[0];
     let about = |problem: String| Fault::new(first, "InvoiceNo", &first.invoice_no, problem);
     if lines.len() > MAX_LINES {
         return Err(about(format!("has {} lines, more than the {MAX_LINES} of an order", lines.len())));
     }
-    let number = first.invoice_no.parse::<ExternalId>().map_err(|error| about(error.to_string()))?;
+    let number = first.invoice_no.trim().parse::<ExternalId>().map_err(|error| about(error.to_string()))?;
+    let is_other = |row: &&&Row| line::customer_number(row) != line::customer_number(first);
+    if let Some(other) = rows.iter().find(is_other) {
+        let problem = format!("is another customer than {:?} in line {}", first.customer_id, first.line);
+        return Err(Fault::new(other, "CustomerID", &other.customer_id, problem));
+    }
     let customer = line::customer(first)
         .map_err(|error| Fault::new(first, "CustomerID", &first.customer_id, error.to_string()))?;
     let total_minor = total(&lines).ok_or_else(|| about("comes to more than an order can".into()))?;
     Ok(Invoice { number, customer, lines, total_minor })
+}
+
+/// The first row that says something else than the first one does in a column of which an order takes one value.
+fn first_other(rows: &[&Row], column: &'static str, cell: impl Fn(&Row) -> &str) -> Option<Warning> {
+    let taken = cell(rows[0]).trim();
+    let other = rows.iter().find(|row| cell(row).trim() != taken)?;
+    let (line, value) = (other.line, cell(other).to_owned());
+    let problem = format!("differs from {taken:?} in line {}, which is taken", rows[0].line);
+    Some(Warning { line, column, value, problem })
+}
+
+fn returned_beside_sales(row: &Row) -> Warning {
+    let problem =
+        format!("takes goods back on invoice {}, which sells others: it is left out", row.invoice_no);
+    Warning { line: row.line, column: "Quantity", value: row.quantity.clone(), problem }
 }
 
 fn total(lines: &[Line]) -> Option<i64> {

@@ -1,4 +1,4 @@
-//! What can't be read in the file, and where it is.
+//! What can't be read in the file, or only in part, and where it is.
 
 use super::super::rows::Row;
 
@@ -20,4 +20,16 @@ impl Fault {
         let (value, invoice) = (value.to_owned(), row.invoice_no.clone());
         Self { line: row.line, column, value, problem, invoice }
     }
+}
+
+/// What an order can't hold of its invoice, which is loaded all the same.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[error("warning: line {line}, column {column}: {value:?} {problem}")]
+pub struct Warning {
+    pub line: usize,
+    pub column: &'static str,
+    /// The value as it is in the file.
+    pub value: String,
+    /// Continues a sentence that begins with the value.
+    pub problem: String,
 }

@@ -26,7 +26,7 @@ pub enum Unmapped {
     NoDescription,
     /// Postage, fees, discounts, vouchers.
     NotGoods,
-    /// A correction of stock outside of a cancellation.
+    /// A correction of stock, or goods that are taken back on an invoice that sells others.
     QuantityNotPositive,
     /// A gift or a correction, not a sale.
     ZeroPrice,

@@ -26,6 +26,8 @@ const NOT_WHOLE: &str = "is not a whole number of pieces";
 const TOO_MANY_PIECES: &str = "is more than the 100000 pieces that a line can have";
 const TOO_DEAR: &str = "is more than a piece can cost";
 const NOT_WHOLE_PENCE: &str = "is not in whole pence";
+const IS_SPREADSHEET_ERROR: &str = "is what a spreadsheet shows when it has no value";
+const IS_SHORTENED: &str = "is a number that a spreadsheet has shortened";
 
 /// The character between a number's whole part and its decimals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -38,7 +40,7 @@ pub enum Decimal {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Direction {
     Sold,
-    /// Quantities are negative.
+    /// The quantity is negative.
     TakenBack,
 }
 
@@ -58,6 +60,13 @@ impl Decimal {
             Self::Comma => ',',
         }
     }
+
+    fn other(self) -> Self {
+        match self {
+            Self::Point => Self::Comma,
+            Self::Comma => Self::Point,
+        }
+    }
 }
 
 impl std::str::FromStr for Decimal {
@@ -72,43 +81,98 @@ impl std::str::FromStr for Decimal {
     }
 }
 
-pub fn read_line(row: &Row, direction: Direction, decimal: Decimal) -> Result<Line, NoLine> {
+/// The line, and which way its goods go.
+pub fn read_line(row: &Row, decimal: Decimal) -> Result<(Direction, Line), NoLine> {
     let code = row.stock_code.trim();
     if is_not_goods(code) {
         return Err(NoLine::Unmapped(Unmapped::NotGoods));
     }
     // Every cell is read before any is judged, so that a mistake never passes for a row to be left out.
-    let mut faults = Vec::new();
-    let mut fault =
-        |column, value: &str, problem: String| faults.push(Fault::new(row, column, value, problem));
+    let mut faults = leftovers(row);
+    let mut fault = |column, value: &str, problem: String| {
+        if !faults.iter().any(|fault| fault.column == column) {
+            faults.push(Fault::new(row, column, value, problem));
+        }
+    };
     let sku =
         code.parse::<Sku>().map_err(|error| fault("StockCode", &row.stock_code, error.to_string())).ok();
-    let quantity = pieces(row.quantity.trim(), direction, decimal)
-        .map_err(|problem| fault("Quantity", &row.quantity, problem.into()))
+    let explained = |problem: &str, text| explain(problem, text, decimal);
+    let quantity = row.quantity.trim();
+    let quantity = pieces(quantity, decimal)
+        .map_err(|problem| fault("Quantity", &row.quantity, explained(problem, quantity)))
         .ok();
-    let price = price(row.unit_price.trim(), decimal)
-        .map_err(|problem| fault("UnitPrice", &row.unit_price, problem.into()))
+    let price_text = row.unit_price.trim();
+    let price = price(price_text, decimal)
+        .map_err(|problem| fault("UnitPrice", &row.unit_price, explained(problem, price_text)))
         .ok();
     if let Err(error) = customer(row) {
         fault("CustomerID", &row.customer_id, error.to_string());
     }
-    let (Some(sku), Some(quantity), Some(price)) = (sku, quantity, price) else {
+    let (Some(sku), Some(quantity), Some(price), []) = (sku, quantity, price, faults.as_slice()) else {
         return Err(NoLine::Unreadable(faults));
     };
-    if !faults.is_empty() {
-        return Err(NoLine::Unreadable(faults));
+    let priced = tidy(&row.description).ok_or(Unmapped::NoDescription).and_then(|name| Ok((name, price?)));
+    match (quantity, priced) {
+        (Some((direction, quantity)), Ok((name, unit_price_minor))) => {
+            Ok((direction, Line { sku, quantity, unit_price_minor, name }))
+        }
+        (Some((Direction::Sold, _)), Err(reason)) => Err(NoLine::Unmapped(reason)),
+        (None | Some((Direction::TakenBack, _)), _) => Err(NoLine::Unmapped(Unmapped::QuantityNotPositive)),
     }
-    let line = quantity.ok_or(Unmapped::QuantityNotPositive).and_then(|quantity| {
-        let name = tidy(&row.description).ok_or(Unmapped::NoDescription)?;
-        Ok(Line { sku, quantity, unit_price_minor: price?, name })
+}
+
+/// What spreadsheets leave in cells in place of what was there.
+fn leftovers(row: &Row) -> Vec<Fault> {
+    let cells = row.cells().into_iter().filter_map(|(column, cell)| {
+        let is_id = matches!(column, "InvoiceNo" | "StockCode" | "CustomerID");
+        let problem = match cell.trim() {
+            text if is_spreadsheet_error(text) => IS_SPREADSHEET_ERROR,
+            text if is_id && is_shortened(text) => IS_SHORTENED,
+            _ => return None,
+        };
+        Some(Fault::new(row, column, cell, problem.into()))
     });
-    line.map_err(NoLine::Unmapped)
+    cells.collect()
+}
+
+/// `#REF!`, `#N/A`, `#NAME?` and the like in any language, `####` for what didn't fit, `Err:502`.
+fn is_spreadsheet_error(text: &str) -> bool {
+    let is_code = |code: &str| !code.is_empty() && code.bytes().all(|c| c.is_ascii_digit());
+    match text.strip_prefix('#') {
+        Some(word) => {
+            word.ends_with(['!', '?'])
+                || matches!(word, "N/A" | "NV" | "N/D")
+                || (!word.is_empty() && word.bytes().all(|c| c == b'#'))
+        }
+        None => text.strip_prefix("Err:").is_some_and(is_code),
+    }
+}
+
+/// A long number as spreadsheets show it, such as `1.2E+05`: its last digits are lost.
+fn is_shortened(text: &str) -> bool {
+    let is_number =
+        |text: &str| !text.is_empty() && text.bytes().all(|c| c.is_ascii_digit() || matches!(c, b'.' | b','));
+    text.split_once("E+").is_some_and(|(digits, power)| is_number(digits) && is_number(power))
+}
+
+/// What is wrong with a number, and what would help.
+fn explain(problem: &str, text: &str, decimal: Decimal) -> String {
+    let other = decimal.other();
+    match number(text, other) {
+        Ok(_) if problem == NOT_A_NUMBER => format!("{problem} (with --decimal {} it is)", other.as_char()),
+        _ => problem.to_owned(),
+    }
+}
+
+/// `17850.0` is the number 17850; empty for a guest.
+pub fn customer_number(row: &Row) -> &str {
+    let number = row.customer_id.trim();
+    number.strip_suffix(".0").or_else(|| number.strip_suffix(",0")).unwrap_or(number)
 }
 
 /// The customer of an invoice: `17850.0` becomes `c17850`.
 pub fn customer(row: &Row) -> Result<Option<CustomerId>, daybook_domain::text::InvalidText> {
-    let number = row.customer_id.trim();
-    let number = number.strip_suffix(".0").or_else(|| number.strip_suffix(",0")).unwrap_or(number);
+    let number = customer_number(row);
     if number.is_empty() { Ok(None) } else { format!("c{number}").parse().map(Some) }
 }
 
@@ -117,12 +181,17 @@ fn is_not_goods(code: &str) -> bool {
     NOT_GOODS.contains(&code.as_str()) || code.starts_with(VOUCHER)
 }
 
-/// Single spaces, nothing unprintable, at most [`NAME_MAX`] characters; `None` if nothing is left.
+/// `None` if nothing is left.
 fn tidy(description: &str) -> Option<ProductName> {
-    let printable: String = description.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    one_line(description).parse().ok()
+}
+
+/// Single spaces, nothing unprintable, at most [`NAME_MAX`] characters.
+pub fn one_line(text: &str) -> String {
+    let printable: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     let words: Vec<&str> = printable.split_whitespace().collect();
     let short: String = words.join(" ").chars().take(NAME_MAX).collect();
-    short.trim_end().parse().ok()
+    short.trim_end().to_owned()
 }
 
 /// A number as spreadsheets write it, still as text: `-12.50` has the whole part `12` and the decimals `5`.
@@ -146,18 +215,18 @@ fn number(text: &str, decimal: Decimal) -> Result<Number<'_>, &'static str> {
     Ok(Number { is_negative, whole, decimals: decimals.trim_end_matches('0') })
 }
 
-/// How many pieces go in that direction; `None` if they don't. `2.0` is 2.
-fn pieces(text: &str, direction: Direction, decimal: Decimal) -> Result<Option<Quantity>, &'static str> {
+/// How many pieces go which way; `None` if there are none. `2.0` is 2.
+fn pieces(text: &str, decimal: Decimal) -> Result<Option<(Direction, Quantity)>, &'static str> {
     let Number { is_negative, whole, decimals } = number(text, decimal)?;
     if !decimals.is_empty() {
         return Err(NOT_WHOLE);
     }
-    let is_zero = whole.bytes().all(|c| c == b'0');
-    if is_zero || is_negative != (direction == Direction::TakenBack) {
+    if whole.bytes().all(|c| c == b'0') {
         return Ok(None);
     }
+    let direction = if is_negative { Direction::TakenBack } else { Direction::Sold };
     let pieces = whole.parse::<i64>().ok().and_then(|pieces| Quantity::try_from(pieces).ok());
-    pieces.map(Some).ok_or(TOO_MANY_PIECES)
+    pieces.map(|pieces| Some((direction, pieces))).ok_or(TOO_MANY_PIECES)
 }
 
 /// `2.5` is 250 pence. More than two decimals are fine as long as they are zeros. The inner error is for
@@ -214,20 +283,37 @@ mod tests {
 
     #[test]
     fn a_quantity_is_whole_and_may_have_decimals_that_are_zeros() {
-        let sold = |text| pieces(text, Direction::Sold, Decimal::Point);
-        let quantity = |pieces: i64| Ok(Some(Quantity::try_from(pieces).expect("in range")));
-        assert_eq!(sold("2"), quantity(2));
-        assert_eq!(sold("2.0"), quantity(2));
-        assert_eq!(sold("+2"), quantity(2));
-        assert_eq!(pieces("2,000", Direction::Sold, Decimal::Comma), quantity(2));
-        assert_eq!(sold("0"), Ok(None));
-        assert_eq!(sold("-3"), Ok(None));
-        assert_eq!(pieces("-3.0", Direction::TakenBack, Decimal::Point), quantity(3));
-        assert_eq!(sold("2.5"), Err(NOT_WHOLE));
-        assert_eq!(sold("two"), Err(NOT_A_NUMBER));
-        assert_eq!(sold("2,0"), Err(NOT_A_NUMBER));
-        assert_eq!(sold("100001"), Err(TOO_MANY_PIECES));
-        assert_eq!(sold("99999999999999999999"), Err(TOO_MANY_PIECES));
+        let pieces = |text| pieces(text, Decimal::Point);
+        let quantity = |pieces: i64| Quantity::try_from(pieces).expect("in range");
+        let two = Ok(Some((Direction::Sold, quantity(2))));
+        assert_eq!(pieces("2"), two);
+        assert_eq!(pieces("2.0"), two);
+        assert_eq!(pieces("+2"), two);
+        assert_eq!(super::pieces("2,000", Decimal::Comma), two);
+        assert_eq!(pieces("0"), Ok(None));
+        assert_eq!(pieces("-0.0"), Ok(None));
+        assert_eq!(pieces("-3.0"), Ok(Some((Direction::TakenBack, quantity(3)))));
+        assert_eq!(pieces("2.5"), Err(NOT_WHOLE));
+        assert_eq!(pieces("two"), Err(NOT_A_NUMBER));
+        assert_eq!(pieces("2,0"), Err(NOT_A_NUMBER));
+        assert_eq!(pieces("100001"), Err(TOO_MANY_PIECES));
+        assert_eq!(pieces("99999999999999999999"), Err(TOO_MANY_PIECES));
+    }
+
+    #[test]
+    fn what_a_spreadsheet_leaves_in_place_of_a_value_is_known() {
+        for error in ["#REF!", "#N/A", "#NAME?", "#DIV/0!", "#BEZUG!", "#NV", "######", "Err:502"] {
+            assert!(is_spreadsheet_error(error), "{error}");
+        }
+        for text in ["", "#", "#1 MUG", "N/A", "MUG!", "Err:", "#9"] {
+            assert!(!is_spreadsheet_error(text), "{text}");
+        }
+        for number in ["1.2E+05", "5E+12", "1,785E+04"] {
+            assert!(is_shortened(number), "{number}");
+        }
+        for code in ["", "E+", "12E05", "1E-05", "ME+1", "85123A"] {
+            assert!(!is_shortened(code), "{code}");
+        }
     }
 
     #[test]

@@ -5,12 +5,12 @@ use crate::rows::parse;
 const SAMPLE: &str = include_str!("../../../../tests/data/sample-orders.csv");
 
 fn sample() -> Plan {
-    plan(&parse(SAMPLE.as_bytes()).expect("a CSV file"), None, Decimal::Point)
+    plan(&parse(SAMPLE.as_bytes(), None).expect("a CSV file"), None, Decimal::Point)
 }
 
 fn rows(text: &str) -> Vec<Row> {
     let header = SAMPLE.lines().next().expect("a header");
-    parse(format!("{header}\n{text}").as_bytes()).expect("a CSV file")
+    parse(format!("{header}\n{text}").as_bytes(), None).expect("a CSV file")
 }
 
 fn order(plan: &Plan, invoice: &str) -> Order {
@@ -30,7 +30,7 @@ fn cancelled_by(plan: &Plan, invoice: &str) -> Option<String> {
 #[test]
 fn every_row_is_counted_once() {
     let plan = sample();
-    let rows = parse(SAMPLE.as_bytes()).expect("a CSV file").len();
+    let rows = parse(SAMPLE.as_bytes(), None).expect("a CSV file").len();
     let unmapped: u64 = plan.unmapped.values().sum();
     assert_eq!(plan.unreadable_rows, 0);
     assert_eq!(plan.lines() as u64 + plan.cancelling_rows + unmapped, rows as u64);
@@ -210,7 +210,7 @@ fn a_fault_says_where_it_is_and_what_is_left_out_because_of_it() {
 
 #[test]
 fn a_limit_counts_invoices_of_every_kind() {
-    let plan = plan(&parse(SAMPLE.as_bytes()).expect("a CSV file"), Some(5), Decimal::Point);
+    let plan = plan(&parse(SAMPLE.as_bytes(), None).expect("a CSV file"), Some(5), Decimal::Point);
     assert_eq!((plan.orders.len(), plan.cancellations()), (4, 1));
 }
 

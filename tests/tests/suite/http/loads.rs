@@ -10,10 +10,10 @@ const HEADER: &str = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitP
 const SAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/data/sample-orders.csv");
 
 /// How a load ended.
-struct Loaded {
-    succeeded: bool,
-    out: String,
-    err: String,
+pub struct Loaded {
+    pub succeeded: bool,
+    pub out: String,
+    pub err: String,
 }
 
 impl Loaded {
@@ -26,34 +26,37 @@ impl Loaded {
     }
 
     #[track_caller]
-    fn figures<const N: usize>(&self, names: [&str; N]) -> [i64; N] {
+    pub fn figures<const N: usize>(&self, names: [&str; N]) -> [i64; N] {
         names.map(|name| self.figure(name))
     }
 
     #[track_caller]
-    fn succeeded(self) -> Self {
+    pub fn succeeded(self) -> Self {
         assert!(self.succeeded, "{}{}", self.out, self.err);
         self
     }
 
     #[track_caller]
-    fn failed(self) -> Self {
+    pub fn failed(self) -> Self {
         assert!(!self.succeeded, "{}{}", self.out, self.err);
         self
     }
 
     /// Something is said of all of this on one line of stderr.
     #[track_caller]
-    fn says(&self, words: &[&str]) {
+    pub fn says(&self, words: &[&str]) {
         let found = self.err.lines().any(|line| words.iter().all(|word| line.contains(word)));
         assert!(found, "{words:?} in one line of:\n{}", self.err);
     }
 }
 
-async fn load_file(app: &TestApp, file: &Path, arguments: &[&str]) -> Loaded {
-    let roles = [Role::Support, Role::Merchandiser, Role::Warehouse];
+pub async fn load_file(app: &TestApp, file: &Path, arguments: &[&str]) -> Loaded {
+    load_as(app, &[Role::Support, Role::Merchandiser, Role::Warehouse], file, arguments).await
+}
+
+async fn load_as(app: &TestApp, roles: &[Role], file: &Path, arguments: &[&str]) -> Loaded {
     let mut command = Command::new(Program::this().path());
-    command.args(["load", "--url", app.anonymous.base(), "--token", &app.token("loader", &roles)]);
+    command.args(["load", "--url", app.anonymous.base(), "--token", &app.token("loader", roles)]);
     command.arg("--orders").arg(file).args(arguments);
     let ended = tokio::task::spawn_blocking(move || command.output()).await.unwrap().expect("it runs");
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -72,7 +75,7 @@ async fn load(app: &TestApp, rows: &[&str]) -> Loaded {
 }
 
 /// Every order that there is, as support sees it.
-async fn orders(app: &TestApp) -> Vec<Value> {
+pub async fn orders(app: &TestApp) -> Vec<Value> {
     app.settle().await;
     let page = app.by(Role::Support).get("/v1/orders?limit=100").await.expect(200).json();
     page["data"].as_array().expect("a list").clone()
@@ -195,4 +198,18 @@ async fn a_decimal_comma_is_read_when_it_is_asked_for() {
     load_with(&app, &points, &["--decimal", ","]).await.failed().says(&["line 2", "Quantity", "\"2.0\""]);
     assert_eq!(load(&app, &points).await.succeeded().figures(FIGURES), [1, 1, 620, 0]);
     assert_eq!(orders(&app).await.len(), 2);
+}
+
+/// A token that may place orders, but not make products or receive goods.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_refused_command_is_named_with_its_status_code_and_reason() {
+    let app = TestApp::start().await;
+    let folder = Folder::new("daybook-load", None);
+    let file = folder.path().join("orders.csv");
+    std::fs::write(&file, [HEADER, MUG, OTHER, ""].join("\n")).expect("a file can be written");
+    let loaded = load_as(&app, &[Role::Support], &file, &[]).await.failed();
+    loaded.says(&["product MUG refused: 403 forbidden: ", "product.create"]);
+    loaded.says(&["order 1 refused: 422 product_not_found: MUG"]);
+    loaded.says(&["order 2 refused: 422 product_not_found: MUG"]);
+    assert_eq!(loaded.figures(FIGURES), [0, 0, 0, 3]);
 }

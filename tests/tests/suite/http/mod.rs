@@ -12,6 +12,7 @@ mod history;
 mod idempotency;
 mod limits;
 mod live;
+mod load_files;
 mod loads;
 mod locale;
 mod mails;
