@@ -151,6 +151,16 @@ async fn of_sixty_four_buyers_ten_get_the_ten_pieces() {
     assert_eq!((log.sold("TEAPOT"), log.orders().len()), (12, 12));
 }
 
+/// As many orders of one process show that it isn't starved.
+const ENOUGH: u64 = 100;
+
+/// Both have raced for a while, and neither is starved. One that is has done a few dozen when the other has done the
+/// most. Beside compilers, one may be ahead for a second: 1,471 to 60 was seen.
+fn goes_on(done: &[AtomicU64; 2]) -> bool {
+    let [a, b] = [&done[0], &done[1]].map(|count| count.load(Ordering::Relaxed));
+    a + b < 1_500 || (a.min(b) < ENOUGH && a + b < 20_000)
+}
+
 /// A batch that lost once is decided under the lock and can't lose again. Catches: no_lock; a process
 /// that loads and tries again instead (it starved: 4 batches beside 4,733).
 #[tokio::test(flavor = "multi_thread")]
@@ -166,8 +176,7 @@ async fn two_processes_share_a_hot_stream_fairly() {
     for buyer in 0..32 {
         let (commands, done) = (two.commands(buyer), Arc::clone(&done));
         buyers.spawn(async move {
-            let total = || done.iter().map(|count| count.load(Ordering::Relaxed)).sum::<u64>();
-            while total() < 1_500 {
+            while goes_on(&done) {
                 ask(&commands, by(Role::Customer), order(&[("TEAPOT", 1)])).await.unwrap();
                 done[buyer % 2].fetch_add(1, Ordering::Relaxed);
             }
@@ -175,8 +184,7 @@ async fn two_processes_share_a_hot_stream_fairly() {
     }
     buyers.join_all().await;
     let [a, b] = [&done[0], &done[1]].map(|count| count.load(Ordering::Relaxed));
-    // Measured twenty times on a busy machine: at worst 654 and 877. Beside five compilers: 191 and 1,340.
-    assert!(a.min(b) * 20 >= a.max(b), "{a} and {b}");
+    assert!(a.min(b) >= ENOUGH, "{a} and {b}");
     let log = two.close().await;
     assert_eq!(log.sold("TEAPOT"), i64::try_from(a + b + 2).unwrap());
 }
