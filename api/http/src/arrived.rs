@@ -17,6 +17,7 @@ use uuid::Uuid;
 
 use super::{
     body,
+    connection::Connection,
     context::{self, RequestContext},
     params,
     problem::Problem,
@@ -81,6 +82,9 @@ impl Arrived {
     pub async fn body<B: Body>(&mut self) -> Result<(B, Bytes), Problem> {
         let headers = self.request.headers();
         let bytes = body::read(headers, &mut self.payload, &self.app.limits).await?;
+        if let Some(connection) = self.request.conn_data::<Connection>() {
+            connection.body_was_read();
+        }
         if !bytes.is_empty() {
             body::check_media_type(headers)?;
         }

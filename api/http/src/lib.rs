@@ -7,6 +7,7 @@ pub mod body;
 pub mod caching;
 pub mod caller;
 pub mod codes;
+pub mod connection;
 pub mod context;
 pub mod docs;
 mod error;

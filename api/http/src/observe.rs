@@ -6,7 +6,7 @@ use std::{panic::AssertUnwindSafe, time::Instant};
 use actix_web::{
     Error, HttpResponse, ResponseError,
     body::BoxBody,
-    dev::{ServiceRequest, ServiceResponse},
+    dev::{Payload, ServiceRequest, ServiceResponse},
     http::{
         ConnectionType, Method, StatusCode,
         header::{self, HeaderMap, HeaderName, HeaderValue},
@@ -20,6 +20,7 @@ use futures::FutureExt;
 use tracing::{Instrument, error, info, info_span, warn};
 
 use super::{
+    connection::Connection,
     context::{self, RequestContext, X_REQUEST_ID},
     gate, limits, metrics,
     problem::Problem,
@@ -66,27 +67,45 @@ pub async fn observe(
         request_id = noted.request_id,
         trace_id = context::trace_id(&noted.traceparent),
     );
+    let connection = request.conn_data::<Connection>().cloned();
+    if let Some(connection) = &connection {
+        connection.begin(!matches!(request.parts().1, Payload::None));
+    }
     let handled = handle(&app, &noted, request, next).instrument(span.clone());
     // A handler that panics must not take the connection's other requests with it.
     let outcome = AssertUnwindSafe(handled).catch_unwind().await;
     let _entered = span.entered();
-    match outcome {
+    let failure = match outcome {
         Ok(Ok(mut response)) => {
             let route = response.request().match_pattern();
             noted.finish(route.as_deref(), response.status());
             noted.add_headers(response.headers_mut());
-            if app.traffic.is_draining() {
-                response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
-            }
-            Ok(response)
+            return Ok(send(&app, connection, response));
         }
-        Ok(Err(error)) => Err(noted.fail(&Problem::of(&error))),
+        Ok(Err(error)) => noted.fail(&Problem::of(&error)),
         Err(_) => {
             metrics::PANICS.inc();
             error!(method = %noted.method, path = noted.path, "the handler panicked");
-            Err(noted.fail(&Problem::internal()))
+            noted.fail(&Problem::internal())
         }
+    };
+    if let Some(connection) = connection {
+        connection.end_request();
     }
+    Err(failure)
+}
+
+/// Tells the connection what becomes of it with this answer.
+fn send(
+    app: &App,
+    connection: Option<Connection>,
+    mut response: ServiceResponse<BoxBody>,
+) -> ServiceResponse<BoxBody> {
+    let Some(connection) = connection else { return response };
+    if app.traffic.is_draining() || connection.has_unread_body() {
+        response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
+    }
+    response.map_body(|_, body| connection.answer(body))
 }
 
 async fn handle(

@@ -1,11 +1,18 @@
 //! The listeners: the API, the operators' and the one for telemetry.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::{SocketAddr, TcpListener},
+    sync::Arc,
+};
 
+use actix_http::{HttpService, error::DispatchError};
+use actix_service::{ServiceFactoryExt, fn_service, map_config};
 use actix_web::{
-    App as Routes, HttpServer,
-    dev::{Server, ServerHandle},
+    App as Routes,
+    dev::{AppConfig, Server, ServerHandle},
     middleware::from_fn,
+    rt::net::TcpStream,
     web::{self, Data},
 };
 use daybook_core::{
@@ -16,17 +23,13 @@ use daybook_projections::workers::Crew;
 use tracing::error;
 
 use super::{
+    connection::{Crowd, Guarded, LINGER, Times},
     docs::Documents,
     observe::{Probes, observe},
     openapi,
     route::{self, Route},
     routes,
 };
-
-/// How long an idle connection may take to say goodbye.
-const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(1);
-/// Operators and monitors are few.
-const SIDE_CONNECTIONS: usize = 256;
 
 /// Listeners that are up.
 pub struct Listeners {
@@ -41,24 +44,9 @@ pub struct Listeners {
 struct Listener {
     address: SocketAddr,
     workers: usize,
+    /// Connections of one worker.
     max_connections: usize,
     routes: fn() -> Vec<Route>,
-}
-
-/// What is the same for every listener. A macro, because the type of a server can't be written down.
-macro_rules! bind {
-    ($server:expr, $address:expr, $config:expr) => {{
-        let server = $server
-            .disable_signals()
-            .keep_alive($config.http.keep_alive.get())
-            .client_request_timeout($config.http.client_timeout.get())
-            .client_disconnect_timeout(DISCONNECT_TIMEOUT)
-            .shutdown_timeout(1)
-            .tcp_nodelay(true)
-            .bind($address)?;
-        let address = server.addrs().first().copied().unwrap_or($address);
-        Ok((server.run(), address))
-    }};
 }
 
 impl Listeners {
@@ -79,14 +67,14 @@ impl Listeners {
         let admin = Listener {
             address: config.admin_listen,
             workers: 1,
-            max_connections: SIDE_CONNECTIONS,
+            max_connections: config.http.max_side_connections,
             routes: routes::admin,
         };
         let admin = run(&app.crew, admin.bind(config, app)?, &mut handles);
         let telemetry = Listener {
             address: config.telemetry_listen,
             workers: 1,
-            max_connections: SIDE_CONNECTIONS,
+            max_connections: config.http.max_side_connections,
             routes: routes::telemetry,
         };
         let telemetry = run(&app.crew, telemetry.bind(config, app)?, &mut handles);
@@ -106,18 +94,45 @@ impl Listener {
         let routes = (self.routes)();
         let documents = Data::new(Documents::new(&openapi::document(&routes)));
         let probes = Data::new(Probes(route::probes(&routes)));
-        let app = app.clone();
-        let server = HttpServer::new(move || {
-            Routes::new()
+        let (app, times, room) = (app.clone(), Times::of(config), self.max_connections);
+        let (keep_alive, client_timeout) = (config.http.keep_alive.get(), config.http.client_timeout.get());
+        let service = move || {
+            let crowd = Crowd::new(times, room);
+            let routes = Routes::new()
                 .app_data(app.clone())
                 .app_data(documents.clone())
                 .app_data(probes.clone())
                 .configure(|service| route::serve((self.routes)(), service))
                 .default_service(web::to(route::nothing_here))
-                .wrap(from_fn(observe))
-        });
-        let server = server.workers(self.workers).max_connections(self.max_connections);
-        bind!(server, self.address, config)
+                .wrap(from_fn(observe));
+            let http = HttpService::build()
+                .keep_alive(keep_alive)
+                .client_request_timeout(client_timeout)
+                .client_disconnect_timeout(LINGER)
+                .on_connect_ext(|stream: &Guarded, data| {
+                    data.insert(stream.connection());
+                })
+                .h1(map_config(routes, |()| AppConfig::default()));
+            let guard = fn_service(move |stream: TcpStream| {
+                let crowd = crowd.clone();
+                async move {
+                    let peer = stream.peer_addr().ok();
+                    stream.set_nodelay(true).map_err(DispatchError::Io)?;
+                    Ok((crowd.guard(stream), peer))
+                }
+            });
+            guard.and_then(http)
+        };
+        let listener = TcpListener::bind(self.address)?;
+        listener.set_nonblocking(true)?;
+        let address = listener.local_addr()?;
+        let server = Server::build()
+            .workers(self.workers)
+            .max_concurrent_connections(self.max_connections)
+            .disable_signals()
+            .shutdown_timeout(1)
+            .listen("http", listener, service)?;
+        Ok((server.run(), address))
     }
 }
 

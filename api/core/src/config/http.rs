@@ -9,10 +9,14 @@ daybook_domain::settings! {
         max_body: Size = Size::mib(1), between(Size::kib(1), Size::mib(16));
         /// Connections to the API's listener.
         max_connections: usize = 10_000, between(1, 1_000_000);
+        /// The same for each of the other listeners: operators and monitors are few.
+        max_side_connections: usize = 256, between(1, 1_000_000);
         /// Requests in work at the same time; more are turned away.
         max_in_flight: usize = 4_096, between(1, 1_000_000);
         /// How long a client may take to send the head of a request, and then its body.
         client_timeout: Span = Span::seconds(10), between(Span::millis(100), Span::minutes(2));
+        /// How long a client may take to read what it is answered, then its connection is ended.
+        write_timeout: Span = Span::seconds(30), between(Span::millis(100), Span::minutes(10));
         /// How long a connection is kept open for another request.
         keep_alive: Span = Span::seconds(75), between(Span::seconds(1), Span::hours(1));
         /// Deadline of a request that names none. At most `max_request_timeout`.
@@ -33,6 +37,8 @@ daybook_domain::settings! {
         max_streams_per_subject: usize = 16, between(1, 100_000);
         /// After so long without an event, a sign of life.
         heartbeat: Span = Span::seconds(15), between(Span::millis(100), Span::minutes(1));
+        /// A client that takes nothing of what is sent to it for so long is ended.
+        write_timeout: Span = Span::seconds(30), between(Span::millis(100), Span::minutes(10));
     }
 }
 

@@ -6,6 +6,7 @@ mod audits;
 mod by_keys;
 mod cache;
 mod conditions;
+mod connections;
 mod downstream;
 mod events;
 mod history;
