@@ -14,7 +14,7 @@ use crate::{
 };
 
 pub(crate) use perform::Performing;
-pub use perform::{ClaimedEffect, EffectError, Performer};
+pub use perform::{CLAIM, ClaimedEffect, EffectError, Performer};
 
 /// Writes down what has to be done.
 pub(crate) struct Reacting {

@@ -73,6 +73,20 @@ words! {
 }
 
 /// Does what is written down.
+/// Claims an effect that is due: $1 is for how many seconds, $2 which kinds. Rows are named by ctid, because for a join
+/// the planner may read the whole ledger. The index is for pending ones, and is used up to a time only if that is the
+/// same for the whole statement, which `clock_timestamp()` isn't.
+pub const CLAIM: &str = sql!(
+    "UPDATE effects SET attempts = attempts + 1,
+            due_at = clock_timestamp() + $1 * interval '1 second'
+      WHERE ctid = (SELECT ctid FROM effects
+                     WHERE state = '",
+    EffectState::Pending.as_str(),
+    "' AND due_at <= statement_timestamp() AND kind = ANY($2)
+                     ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED)
+  RETURNING event_id, kind, target, position, attempts",
+);
+
 pub(crate) struct Performing {
     pub background: Background,
     pub performer: Arc<dyn Performer>,
@@ -134,22 +148,11 @@ impl Performing {
     async fn claim(&self) -> Result<Option<Claim>, sqlx::Error> {
         // A row of a newer release is left to that release.
         let claimed_for = self.background.settings.effects.timeout.get() + CLAIM_MARGIN;
-        // Rows are named by ctid, because for a join the planner may read the whole ledger. The index is for pending
-        // ones.
-        sqlx::query_as(sql!(
-            "UPDATE effects SET attempts = attempts + 1,
-                    due_at = clock_timestamp() + $1 * interval '1 second'
-              WHERE ctid = (SELECT ctid FROM effects
-                             WHERE state = '",
-            EffectState::Pending.as_str(),
-            "' AND due_at <= clock_timestamp() AND kind = ANY($2)
-                             ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED)
-          RETURNING event_id, kind, target, position, attempts",
-        ))
-        .bind(claimed_for.as_secs_f64())
-        .bind(EffectKind::WORDS)
-        .fetch_optional(&self.background.pool)
-        .await
+        sqlx::query_as(CLAIM)
+            .bind(claimed_for.as_secs_f64())
+            .bind(EffectKind::WORDS)
+            .fetch_optional(&self.background.pool)
+            .await
     }
 
     async fn perform(&self, claim: Claim) {

@@ -24,6 +24,15 @@ const READ_ALL_EVERY: Duration = Duration::from_secs(3_600);
 /// A row may show up this much later than the time that it bears.
 const OVERLAP_S: f64 = 60.0;
 
+// Times are the same for the whole statement, which `clock_timestamp()` isn't: only so an index is used up to them.
+
+/// What was recorded in the last $1 seconds.
+pub const READ: &str = "SELECT kind, value, issued_until FROM revocations
+      WHERE recorded_at > statement_timestamp() - make_interval(secs => $1)";
+/// Deletes what was recorded before that.
+pub const FORGET: &str =
+    "DELETE FROM revocations WHERE recorded_at < statement_timestamp() - make_interval(secs => $1)";
+
 /// Ends tokens, for every process.
 pub struct Revocations {
     pool: PgPool,
@@ -59,13 +68,7 @@ async fn revoke(pool: &PgPool, verifier: &Verifier, revoked: Revoked) -> Result<
 
 /// What was recorded in these last seconds.
 async fn read(pool: &PgPool, seconds: f64) -> Result<Vec<(Revoked, i64)>, sqlx::Error> {
-    let rows: Vec<(String, String, i64)> = sqlx::query_as(
-        "SELECT kind, value, issued_until FROM revocations
-          WHERE recorded_at > clock_timestamp() - make_interval(secs => $1)",
-    )
-    .bind(seconds)
-    .fetch_all(pool)
-    .await?;
+    let rows: Vec<(String, String, i64)> = sqlx::query_as(READ).bind(seconds).fetch_all(pool).await?;
     let revoked = |(kind, value, until): (String, String, i64)| {
         let kind: RevokedKind = kind.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))?;
         Ok((Revoked::stored(kind, value), until))
@@ -123,9 +126,5 @@ impl Worker for FollowingRevocations {
 
 /// Deletes what concerns only tokens that have ended by themselves.
 pub async fn forget(pool: &PgPool) -> Result<(), sqlx::Error> {
-    sqlx::query("DELETE FROM revocations WHERE recorded_at < clock_timestamp() - make_interval(secs => $1)")
-        .bind(ALL_S)
-        .execute(pool)
-        .await
-        .map(drop)
+    sqlx::query(FORGET).bind(ALL_S).execute(pool).await.map(drop)
 }

@@ -30,6 +30,7 @@ mod published;
 pub mod rebuilds;
 mod receipts;
 mod sales;
+mod statements;
 mod statuses;
 mod stock;
 mod tokens;

@@ -1,0 +1,41 @@
+//! Statements that are repeated all the time look at what concerns them, however much else there is.
+
+use daybook_core::auth::revocation;
+use daybook_domain::reactions::EffectKind;
+use daybook_projections::reactor;
+use daybook_tests::TestDatabase;
+
+const MANY: [&str; 4] = [
+    "INSERT INTO effects (event_id, position, kind, target, due_at)
+     SELECT gen_random_uuid(), n, 'later', '', now() + interval '1 year' FROM generate_series(1, 50000) n",
+    "INSERT INTO idempotency_keys (scope, key, fingerprint, receipt, position, created_at)
+     SELECT 'x', n, '', '', n, now() FROM generate_series(1, 50000) n",
+    "INSERT INTO revocations (kind, value, issued_until, recorded_at)
+     SELECT 'token', n, 0, now() - interval '1 day' FROM generate_series(1, 50000) n",
+    "ANALYZE effects, idempotency_keys, revocations",
+];
+
+/// Catches: times that change within a statement, such as `clock_timestamp()`: no index finds what is before them.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_periodic_statement_finds_its_rows_by_an_index() {
+    let database = TestDatabase::new().await;
+    for statement in MANY {
+        database.execute(statement).await;
+    }
+    let pool = &database.superuser;
+    let explain = |statement: &str| format!("EXPLAIN {statement}");
+    let claim = explain(reactor::CLAIM);
+    let claim = sqlx::query_scalar(&claim).bind(1.0).bind(EffectKind::WORDS).fetch_all(pool).await;
+    let read = explain(revocation::READ);
+    let read = sqlx::query_scalar(&read).bind(60.0).fetch_all(pool).await;
+    let forget = explain(revocation::FORGET);
+    let forget = sqlx::query_scalar(&forget).bind(86_400_000.0).fetch_all(pool).await;
+    let source = "SELECT prosrc FROM pg_proc WHERE proname = 'forget_idempotency_keys'";
+    let source: String = sqlx::query_scalar(source).fetch_one(pool).await.expect("a function");
+    let forget_keys = explain(&source.replace("at_most", "10000"));
+    let forget_keys = sqlx::query_scalar(&forget_keys).fetch_all(pool).await;
+    for (name, plan) in [("claim", claim), ("read", read), ("forget", forget), ("forget_keys", forget_keys)] {
+        let plan: Vec<String> = plan.expect("a plan");
+        assert!(plan.iter().any(|line| line.contains("Index Cond")), "{name}: {plan:#?}");
+    }
+}
