@@ -53,6 +53,8 @@ pub use reactor::{ClaimedEffect, EffectError, Performer, state::EffectState};
 pub use rebuild::state::RebuildState;
 pub use settings::{Roles, Settings};
 pub use status::{PartitionStatus, ProjectionState, ProjectionStatus};
+/// The names of the workers that publish to JetStream.
+pub use stream::{publisher::NAME as PUBLISHER, relay::NAME as RELAY};
 pub use verify::{log::LogVerification, rows::Verification};
 
 use crate::{

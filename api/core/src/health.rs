@@ -1,17 +1,23 @@
 //! Whether this process can do its work.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use daybook_commands::Commands;
 use daybook_domain::words;
 use serde::Serialize;
 use sqlx::PgPool;
-use tokio::net::TcpStream;
+use tokio::{net::TcpStream, sync::Mutex};
 use utoipa::ToSchema;
 
-use crate::{metrics, traffic::Traffic};
+use crate::{
+    carriers::{CarrierState, Carriers},
+    metrics,
+    traffic::Traffic,
+};
 
 const CHECK_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long what was found of other servers is told to all who ask.
+const SHARED_FOR: Duration = Duration::from_secs(1);
 
 /// Looks at what this process needs.
 pub struct Health {
@@ -20,6 +26,19 @@ pub struct Health {
     pub committer: Option<Commands>,
     pub traffic: Traffic,
     pub nats_url: String,
+    pub carriers: Carriers,
+    pub around: Around,
+}
+
+/// The other servers, as they were found last. Callers that come while one looks wait for what it finds.
+#[derive(Default)]
+pub struct Around(Mutex<Option<(Instant, Found)>>);
+
+#[derive(Clone, Copy)]
+struct Found {
+    database: DatabaseState,
+    schema: SchemaState,
+    nats: NatsState,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -30,6 +49,9 @@ pub struct Readiness {
     committer: CommitterState,
     /// Not needed to be ready: without it, queries lag a little more.
     nats: NatsState,
+    /// Not needed either: without it, workers read the log.
+    relay: CarrierState,
+    publisher: CarrierState,
 }
 
 words! {
@@ -84,15 +106,7 @@ impl Readiness {
 
 impl Health {
     pub async fn look(&self) -> Readiness {
-        let schema =
-            tokio::time::timeout(CHECK_TIMEOUT, daybook_migrations::check_schema(&self.queries)).await;
-        let (database, schema) = match schema {
-            Ok(Ok(())) => (DatabaseState::Ok, SchemaState::Ok),
-            Ok(Err(daybook_migrations::MigrateError::Behind { .. })) => {
-                (DatabaseState::Ok, SchemaState::Behind)
-            }
-            Ok(Err(_)) | Err(_) => (DatabaseState::Unreachable, SchemaState::Unknown),
-        };
+        let Found { database, schema, nats } = self.around().await;
         let committer = match &self.committer {
             Some(commands) if commands.is_open() => CommitterState::Ok,
             Some(_) => CommitterState::Stopped,
@@ -105,8 +119,30 @@ impl Health {
             (false, true) => ReadyState::Draining,
             (false, false) => ReadyState::Unavailable,
         };
+        let (relay, publisher) = (self.carriers.relay(), self.carriers.publisher());
+        Readiness { status, database, schema, committer, nats, relay, publisher }
+    }
+
+    async fn around(&self) -> Found {
+        let mut last = self.around.0.lock().await;
+        if let Some((at, found)) = *last
+            && at.elapsed() < SHARED_FOR
+        {
+            return found;
+        }
+        let schema =
+            tokio::time::timeout(CHECK_TIMEOUT, daybook_migrations::check_schema(&self.queries)).await;
+        let (database, schema) = match schema {
+            Ok(Ok(())) => (DatabaseState::Ok, SchemaState::Ok),
+            Ok(Err(daybook_migrations::MigrateError::Behind { .. })) => {
+                (DatabaseState::Ok, SchemaState::Behind)
+            }
+            Ok(Err(_)) | Err(_) => (DatabaseState::Unreachable, SchemaState::Unknown),
+        };
         let nats = if answers(&self.nats_url).await { NatsState::Ok } else { NatsState::Away };
-        Readiness { status, database, schema, committer, nats }
+        let found = Found { database, schema, nats };
+        *last = Some((Instant::now(), found));
+        found
     }
 
     /// Called before metrics are read.

@@ -4,6 +4,7 @@
 pub mod app;
 pub mod audit;
 pub mod auth;
+pub mod carriers;
 pub mod config;
 pub mod entropy;
 pub mod event_line;

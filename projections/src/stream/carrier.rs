@@ -14,7 +14,8 @@ use async_nats::{
     jetstream::{
         Context,
         context::PublishAckFuture,
-        stream::{Config, DiscardPolicy, RetentionPolicy, StorageType, Stream},
+        message::StreamMessage,
+        stream::{Config, DiscardPolicy, RawMessageErrorKind, RetentionPolicy, StorageType, Stream},
     },
 };
 use async_trait::async_trait;
@@ -253,11 +254,14 @@ impl<C: Cargo> Carrier<'_, C> {
     async fn find_end(&self, stream: &Stream) -> Result<End, Failure> {
         let state = stream.get_info().await?.state;
         let end = |position, event_id| End { position, event_id, sequence: state.last_sequence };
-        let ending = match (state.messages, state.last_sequence) {
-            (0, 0) => Ending::New,
-            (0, _) => Ending::Emptied,
-            (_, last) => {
-                let last = stream.get_raw_message(last).await?;
+        let last = match state.messages {
+            0 => None,
+            _ => self.last_message(stream, state.last_sequence).await?,
+        };
+        let ending = match last {
+            None if state.last_sequence == 0 => Ending::New,
+            None => Ending::Emptied,
+            Some(last) => {
                 let position = last.headers.get(POSITION).and_then(|text| text.as_str().parse().ok());
                 let event_id: Option<Uuid> =
                     last.headers.get(NATS_MESSAGE_ID).and_then(|text| text.as_str().parse().ok());
@@ -279,6 +283,23 @@ impl<C: Cargo> Carrier<'_, C> {
             stream.purge().await?;
         }
         Ok(end(resume.after, None))
+    }
+
+    /// The last one that is there: those behind it may have been deleted, which doesn't change the stream's last
+    /// sequence. `None` if all of ours were.
+    async fn last_message(&self, stream: &Stream, last: u64) -> Result<Option<StreamMessage>, Failure> {
+        let found = match stream.get_raw_message(last).await {
+            Err(error) if error.kind() == RawMessageErrorKind::NoMessageFound => {
+                let subjects = self.cargo.stream(&self.background.settings).subjects;
+                stream.get_last_raw_message_by_subject(&subjects).await
+            }
+            found => found,
+        };
+        match found {
+            Ok(message) => Ok(Some(message)),
+            Err(error) if error.kind() == RawMessageErrorKind::NoMessageFound => Ok(None),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Fails if the stream isn't as this left it: deleted, made anew, written to by others.

@@ -24,7 +24,7 @@ use crate::{
     timeout::with_timeout,
 };
 
-pub(crate) const NAME: &str = "publisher";
+pub const NAME: &str = "publisher";
 
 /// Half of what a server takes unless it is told otherwise. An event that is larger is announced without
 /// its body, and can be read over HTTP.

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{background::Background, log, metrics, settings::Settings, timeout::with_timeout};
 
-pub(crate) const NAME: &str = "relay";
+pub const NAME: &str = "relay";
 
 /// A larger body is read from the log. That keeps messages below the server's limit, and bounds the memory
 /// of the processes that receive them.

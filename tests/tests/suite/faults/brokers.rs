@@ -45,6 +45,42 @@ async fn repeat(house: &House) {
     }
 }
 
+/// Catches: a carrier that asks for ever for a message that won't come again, while the process says that all is well.
+#[tokio::test(flavor = "multi_thread")]
+async fn fault_a_stream_whose_last_messages_were_deleted_goes_on_after_a_restart() {
+    let mut house = House::new().await;
+    let mut server = house.server("server").with("roles", "api,relay,projections,reactor,publisher");
+    server.start();
+    house.sell(&server, 1_000).await;
+    let operator = house.operator(&server);
+    let published = async || {
+        let log = operator.get("/admin/log").await.expect(200).json();
+        log["relay_position"] == log["head"] && log["publisher_position"] == log["head"]
+    };
+    let state = async |name: &str| operator.get("/readyz").await.expect(200).json()[name].clone();
+    // All but the first, and then all: what is left is another message, and none.
+    for left in [1, 0] {
+        until("all is published", &published).await;
+        let context = jetstream_of(&house).await;
+        for name in [house.home.stream().to_owned(), format!("{}_EVENTS", house.home.stream())] {
+            let mut stream = context.get_stream(name).await.expect("it is there");
+            let found = stream.info().await.expect("it is there").state.clone();
+            for sequence in found.first_sequence + left..=found.last_sequence {
+                let _ = stream.delete_message(sequence).await;
+            }
+        }
+        server.kill();
+        server.start();
+        house.alice(&server).post("/v1/orders", super::teapots(1)).await.expect(201);
+    }
+    until("all is published", &published).await;
+    assert_eq!((state("relay").await, state("publisher").await), ("ok".into(), "ok".into()));
+    house.nats.kill();
+    for name in ["relay", "publisher"] {
+        until(&format!("{name} is down"), async || state(name).await == "down").await;
+    }
+}
+
 /// Catches: a feed whose gaps are not looked for (a consumer that trusts its own place in the stream), and
 /// events that are applied as often as they are delivered.
 #[tokio::test(flavor = "multi_thread")]

@@ -25,6 +25,7 @@ mod partitions;
 mod permissions;
 mod poison;
 mod privacy;
+mod probes;
 mod products;
 mod published;
 pub mod rebuilds;

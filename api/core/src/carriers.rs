@@ -1,0 +1,43 @@
+//! How the workers are that publish to JetStream.
+
+use daybook_domain::words;
+use daybook_projections::{
+    PUBLISHER, RELAY,
+    workers::{Crew, WorkerState},
+};
+use utoipa::ToSchema;
+
+words! {
+    /// What publishes to JetStream.
+    #[derive(ToSchema)]
+    pub enum CarrierState {
+        /// It publishes, or waits for its turn because another process does.
+        Ok = "ok",
+        /// What it did last failed: `GET /admin/workers` says why.
+        Down = "down",
+        /// This process has none.
+        None = "none",
+    }
+}
+
+/// Those of this process.
+pub struct Carriers(pub Crew);
+
+impl Carriers {
+    pub fn relay(&self) -> CarrierState {
+        self.state(RELAY)
+    }
+
+    pub fn publisher(&self) -> CarrierState {
+        self.state(PUBLISHER)
+    }
+
+    fn state(&self, name: &str) -> CarrierState {
+        let workers = self.0.list();
+        match workers.iter().find(|worker| worker.about.name == name).map(|worker| worker.state) {
+            None => CarrierState::None,
+            Some(WorkerState::Failed) => CarrierState::Down,
+            Some(WorkerState::Waiting | WorkerState::Running) => CarrierState::Ok,
+        }
+    }
+}
