@@ -62,6 +62,7 @@ pub enum Action {
     ReadSales,
     ReadEvents,
     Operate,
+    RevokeKey,
 }
 
 /// The rule of one action. `admin` may do everything.
@@ -102,6 +103,8 @@ pub const RULES: &[Rule] = &[
     rule(Action::ReadSales, "sales.read", &[Role::Analyst, Role::Merchandiser], false),
     rule(Action::ReadEvents, "events.read", &[Role::Analyst], false),
     rule(Action::Operate, "operate", &[Role::Operator], false),
+    // It ends the tokens of everyone, operators included.
+    rule(Action::RevokeKey, "key.revoke", &[], false),
 ];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -81,8 +81,12 @@ impl Kind {
                 codes.extend([DownstreamCode::ReadModelBehind.code(), GeneralCode::DeadlineExceeded.code()]);
             }
             Self::Look | Self::Guarded => codes.push(GeneralCode::DeadlineExceeded.code()),
-            Self::Deed => codes
-                .extend([DownstreamCode::AlreadyRunning, DownstreamCode::Conflict].map(DownstreamCode::code)),
+            Self::Deed => {
+                codes.extend(
+                    [DownstreamCode::AlreadyRunning, DownstreamCode::Conflict].map(DownstreamCode::code),
+                );
+                codes.push(HttpCode::LastSigningKey.code());
+            }
             Self::Document => {}
         }
         codes

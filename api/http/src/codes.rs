@@ -14,6 +14,7 @@ codes! {
         RequestTimeout = TooSlow, "request_timeout", "Request timeout";
         PayloadTooLarge = TooLarge, "payload_too_large", "Payload too large";
         UnsupportedMediaType = UnreadableForm, "unsupported_media_type", "Unsupported media type";
+        LastSigningKey = Conflict, "last_signing_key", "Last signing key";
         RateLimited = TooOften, "rate_limited", "Rate limited";
     }
 }

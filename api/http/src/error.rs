@@ -1,12 +1,12 @@
 //! How commands and reads fail, as problems. No aggregate is named here: a rejection brings its code.
 
 use daybook_commands::{CommandError, Failure, Refusal};
-use daybook_core::{reads::ReadError, vault::VaultError};
+use daybook_core::{auth::revocation::RevokeError, reads::ReadError, vault::VaultError};
 use daybook_domain::code::Kind;
 use daybook_projections::{BadCursor, OperatorError, QueryError, codes::DownstreamCode};
 use tracing::{error, warn};
 
-use crate::problem::Problem;
+use crate::{codes::HttpCode, problem::Problem};
 
 impl From<CommandError> for Problem {
     fn from(error: CommandError) -> Self {
@@ -103,6 +103,15 @@ impl From<OperatorError> for Problem {
             OperatorError::AlreadyRunning => Self::new(DownstreamCode::AlreadyRunning, error.to_string()),
             OperatorError::Conflict(detail) => Self::new(DownstreamCode::Conflict, detail),
             OperatorError::Unavailable(error) => error.into(),
+        }
+    }
+}
+
+impl From<RevokeError> for Problem {
+    fn from(error: RevokeError) -> Self {
+        match error {
+            RevokeError::LastKey => Self::usual(HttpCode::LastSigningKey),
+            RevokeError::Unavailable(error) => error.into(),
         }
     }
 }

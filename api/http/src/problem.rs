@@ -306,7 +306,16 @@ mod tests {
             (405, &["method_not_allowed"]),
             (406, &["not_acceptable"]),
             (408, &["request_timeout"]),
-            (409, &["conflict", "already_exists", "idempotency_in_flight", "already_running"]),
+            (
+                409,
+                &[
+                    "conflict",
+                    "already_exists",
+                    "idempotency_in_flight",
+                    "already_running",
+                    "last_signing_key",
+                ],
+            ),
             (412, &["stale_version"]),
             (413, &["payload_too_large"]),
             (415, &["unsupported_media_type"]),

@@ -161,6 +161,11 @@ pub trait Reasoned: Body {
     fn deed(&self) -> Option<(String, String)> {
         None
     }
+
+    /// What it needs beside what every operator may do, where the body says it.
+    fn demands(&self) -> Option<Action> {
+        None
+    }
 }
 
 /// The answer to a deed.
@@ -201,6 +206,9 @@ where
         let id = arrived.path::<P>()?;
         arrived.query::<NoQuery>()?;
         let (body, _) = arrived.body::<B>().await?;
+        if let Some(action) = body.demands() {
+            Door::Action(action).admit(arrived.actor())?;
+        }
         let (action, target) = body.deed().unwrap_or_else(|| (name.to_owned(), id.target()));
         let entry = audit::Entry {
             actor: arrived.actor().map(|actor| actor.subject.clone()).unwrap_or_default(),

@@ -126,6 +126,10 @@ impl KeySet {
         self.0.get(kid)
     }
 
+    pub fn ids(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

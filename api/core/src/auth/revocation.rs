@@ -39,13 +39,26 @@ pub struct Revocations {
     verifier: Arc<Verifier>,
 }
 
+#[derive(Debug, thiserror::Error)]
+pub enum RevokeError {
+    #[error("no other signing key is left")]
+    LastKey,
+    #[error(transparent)]
+    Unavailable(#[from] sqlx::Error),
+}
+
 impl Revocations {
     pub fn new(pool: PgPool, verifier: Arc<Verifier>) -> Self {
         Self { pool, verifier }
     }
 
-    pub async fn revoke(&self, revoked: Revoked) -> Result<(), sqlx::Error> {
-        revoke(&self.pool, &self.verifier, revoked).await
+    /// The last key that is left is not revoked: no token would be good any more, that of an admin included, and a
+    /// revocation can't be taken back.
+    pub async fn revoke(&self, revoked: Revoked) -> Result<(), RevokeError> {
+        if matches!(revoked, Revoked::Key(_)) && self.verifier.is_last_key(revoked.value()) {
+            return Err(RevokeError::LastKey);
+        }
+        Ok(revoke(&self.pool, &self.verifier, revoked).await?)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use daybook_domain::words;
+use daybook_domain::{policy::Action, words};
 use serde::{Deserialize, Serialize};
 use utoipa::{
     PartialSchema, ToSchema,
@@ -80,6 +80,14 @@ impl Revoked {
         }
     }
 
+    /// What is needed to end it, beside what every operator may do.
+    pub fn demands(&self) -> Option<Action> {
+        match self {
+            Self::Token(_) | Self::Subject(_) => None,
+            Self::Key(_) => Some(Action::RevokeKey),
+        }
+    }
+
     pub fn value(&self) -> &str {
         match self {
             Self::Token(value) | Self::Subject(value) | Self::Key(value) => &value.0,
@@ -115,6 +123,10 @@ impl Revocations {
                 *until = issued_until.max(*until);
             }
         }
+    }
+
+    pub fn has_key(&self, id: &str) -> bool {
+        self.keys.contains(id)
     }
 
     pub fn cover(&self, token: &Marks<'_>) -> bool {

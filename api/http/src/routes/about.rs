@@ -78,5 +78,7 @@ fn show_permissions() -> actix_web::HttpResponse {
 }
 
 async fn show_keys(arrived: Arrived) -> Answer {
-    Ok(answer::public(&Keys { keys: arrived.app.published_key.iter().collect() }))
+    let app = &arrived.app;
+    let usable = app.published_key.iter().filter(|key| !app.verifier.is_key_revoked(&key.kid));
+    Ok(answer::public(&Keys { keys: usable.collect() }))
 }

@@ -6,7 +6,7 @@ use daybook_core::{
     auth::revoked::Revoked,
     values::{Reason, WorkerState},
 };
-use daybook_domain::text;
+use daybook_domain::{policy::Action, text};
 use daybook_projections::{
     DeadLetter, LogState, LogVerification, ProjectionStatus, Rebuild, Verification, workers::WorkerStatus,
 };
@@ -68,7 +68,7 @@ pub fn routes() -> Vec<Route> {
             |app, (), NoQuery {}| async move { Ok(app.crew.list().into_iter().map(Worker::from).collect::<Vec<_>>()) }),
         look("log.get", "/admin/log", "The head of the log, and how far JetStream has it.",
             |app, (), NoQuery {}| async move { Ok::<LogState, Problem>(app.operators.log().await?) }),
-        deed("revoke", Method::POST, "/admin/revocations", "Ends a token, all tokens of a subject that were issued up to now, or all of a signing key. In this process at once, in every other one within a second. Can't be taken back.",
+        deed("revoke", Method::POST, "/admin/revocations", "Ends a token, all tokens of a subject that were issued up to now, or all of a signing key, which needs key.revoke and another key that is left. In this process at once, in every other one within a second. Can't be taken back.",
             |app, (), body: Revocation| async move {
                 app.revocations.revoke(body.revoked.clone()).await?;
                 Ok(Reply::from(RevocationReceipt { revoked: body.revoked }))
@@ -109,6 +109,10 @@ impl Reasoned for Revocation {
 
     fn deed(&self) -> Option<(String, String)> {
         Some((format!("revoke.{}", self.revoked.kind()), self.revoked.value().to_owned()))
+    }
+
+    fn demands(&self) -> Option<Action> {
+        self.revoked.demands()
     }
 }
 

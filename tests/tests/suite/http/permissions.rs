@@ -46,10 +46,10 @@ async fn ask(app: &TestApp, client: &Client, action: Action, id: &str) -> Option
         Action::ListAllOrders => client.get("/v1/orders?customer=somebody").await,
         Action::ReadSales => client.get("/v1/sales").await,
         Action::ReadEvents => client.get("/v1/events").await,
-        Action::Operate => {
-            let base = app.operator().request(reqwest::Method::GET, "").build().unwrap();
-            let base = base.url().as_str().trim_end_matches('/').to_owned();
-            client.at(base).get("/admin/projections").await
+        Action::Operate => client.at(app.admin().base().to_owned()).get("/admin/projections").await,
+        Action::RevokeKey => {
+            let admin = client.at(app.admin().base().to_owned());
+            admin.post("/admin/revocations", json!({"revoked": {"key": "a key of before"}})).await
         }
     };
     Some(reply)

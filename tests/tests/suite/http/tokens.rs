@@ -121,6 +121,41 @@ async fn what_an_operator_revokes_ends_in_every_process() {
     assert_eq!(app.database.count(audited).await, 1);
 }
 
+/// Catches: a request that locks everyone out for good, and a revoked key that is still published.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_last_key_is_not_revoked_and_others_are_gone_with_their_tokens() {
+    let app = TestApp::start().await;
+    let keys = async |app: &TestApp| {
+        let keys = app.anonymous.get("/.well-known/jwks.json").await.expect(200).json()["keys"].clone();
+        let ids = keys.as_array().unwrap().iter().map(|key| key["kid"].as_str().unwrap().to_owned());
+        ids.collect::<Vec<_>>()
+    };
+    let own = keys(&app).await.remove(0);
+    let admin = app.admin().with_token(app.token("root", &[Role::Admin]));
+    let body = json!({"revoked": {"key": own}});
+    assert_eq!(app.operator().post("/admin/revocations", body.clone()).await.refusal(), "403 forbidden");
+    assert_eq!(admin.post("/admin/revocations", body.clone()).await.refusal(), "409 last_signing_key");
+    app.customer("alice").get("/v1/orders").await.expect(200);
+    assert_eq!(keys(&app).await, std::slice::from_ref(&own));
+
+    // Where another issuer's key is left, this one may go.
+    let issuer = TestApp::start().await;
+    let twin = app
+        .twin(|config| {
+            let own = config.home.join("keys/development-signing.pem");
+            config.tokens.signing_key_file = Some(own);
+            config.tokens.jwks_url = Some(format!("{}/.well-known/jwks.json", issuer.anonymous.base()));
+        })
+        .await;
+    let admin = twin.admin().with_token(issuer.token("root", &[Role::Admin]));
+    until("the issuer's key is known", async || admin.get("/admin/log").await.status == 200).await;
+    admin.post("/admin/revocations", body).await.expect(200);
+    assert!(keys(&twin).await.is_empty());
+    assert_eq!(twin.customer("alice").get("/v1/orders").await.refusal(), "401 unauthenticated");
+    let theirs = json!({"revoked": {"key": keys(&issuer).await[0]}});
+    assert_eq!(admin.post("/admin/revocations", theirs).await.refusal(), "409 last_signing_key");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_can_not_be_revoked_is_refused() {
     let app = TestApp::start().await;
