@@ -109,6 +109,8 @@ impl Listener {
                 .keep_alive(keep_alive)
                 .client_request_timeout(client_timeout)
                 .client_disconnect_timeout(LINGER)
+                // A client that is gone is not worked for.
+                .h1_allow_half_closed(false)
                 .on_connect_ext(|stream: &Guarded, data| {
                     data.insert(stream.connection());
                 })

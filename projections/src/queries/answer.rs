@@ -15,6 +15,7 @@ use super::{
 use crate::{
     cache::{Cache, Key, Kind, Of},
     cursor::Cursor,
+    log,
     projection::{sums, table},
     read_models::{Groups, List, ReadModel},
 };
@@ -249,6 +250,7 @@ impl Queries {
     /// Returns when the read model has come as far as `position`. The caller sets the time limit.
     pub(super) async fn wait_for(&self, model: &str, position: Position) -> Result<(), QueryError> {
         let mut seen = self.cache.seen(model);
+        let mut is_in_the_log = false;
         loop {
             let now = *seen.borrow_and_update();
             if now.live && now.position >= position {
@@ -256,6 +258,14 @@ impl Queries {
             }
             if !now.live && self.checkpoint(model).await? >= position {
                 return Ok(());
+            }
+            // What isn't in the log now was never told to any client.
+            if !is_in_the_log {
+                let head = log::head(&self.pool).await?;
+                if position > head {
+                    return Err(QueryError::Ahead { head });
+                }
+                is_in_the_log = true;
             }
             tokio::select! { _ = seen.changed() => {} () = sleep(POLL) => {} }
         }

@@ -57,6 +57,9 @@ pub enum QueryError {
     /// The asked moment is not there yet, so what is true then isn't known.
     #[error("the log is at {head}")]
     Beyond { head: Position },
+    /// The position to wait for is not in the log, so no client was told of it.
+    #[error("the log is at {head}")]
+    Ahead { head: Position },
     #[error("the deadline passed")]
     DeadlineExceeded,
     #[error(transparent)]

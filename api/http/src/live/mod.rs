@@ -12,6 +12,7 @@ use actix_web::{
     },
 };
 use daybook_core::live::{CutOff, Follower, NoPlace};
+use daybook_domain::Position;
 use daybook_projections::Selection;
 use futures::stream;
 
@@ -42,6 +43,14 @@ impl From<NoPlace> for Problem {
     }
 }
 
+/// A client that is ahead of the log has read another one, whichever form it asks for.
+pub fn reached(after: Position, head: Position) -> Result<(), Problem> {
+    if after <= head {
+        return Ok(());
+    }
+    Err(Problem::malformed(format!("the log has not come so far: its head is {head}")))
+}
+
 /// Answers with what `selection` chooses. `Last-Event-ID` is over its `after`: a client that comes back
 /// repeats the address that it began with.
 pub async fn follow(arrived: Arrived, mut selection: Selection) -> Answer {
@@ -50,9 +59,7 @@ pub async fn follow(arrived: Arrived, mut selection: Selection) -> Answer {
         selection.after = last;
     }
     let head = context::in_time(context.deadline, app.log.head()).await?;
-    if selection.after > head {
-        return Err(Problem::malformed(format!("the log has not come so far: its head is {head}")));
-    }
+    reached(selection.after, head)?;
     let mut response = HttpResponse::Ok();
     response
         .insert_header((header::CONTENT_TYPE, MEDIA_TYPE))

@@ -125,6 +125,7 @@ async fn show_page(arrived: &Arrived, selection: Selection, limit: u16) -> Answe
     let selection = Selection { limit: i64::from(limit) + 1, ..selection };
     let reading = async { Ok::<_, sqlx::Error>((log.head().await?, log.select(&selection).await?)) };
     let (head, mut data) = context::in_time(arrived.context.deadline, reading).await?;
+    live::reached(selection.after, head)?;
     let has_more = data.len() > usize::from(limit);
     data.truncate(limit.into());
     let next = data.last().filter(|_| has_more).map(|last| last.position.to_string());
@@ -138,6 +139,7 @@ async fn show_page(arrived: &Arrived, selection: Selection, limit: u16) -> Answe
 async fn stream(arrived: &Arrived, selection: Selection) -> Answer {
     let app = &arrived.app;
     let head = context::in_time(arrived.context.deadline, app.log.head()).await?;
+    live::reached(selection.after, head)?;
     let (in_flight, _) = app.traffic.enter();
     let lines = app.log.export(Selection { until: Some(head), ..selection }).map(move |record| {
         // The request counts as in work until its last line.

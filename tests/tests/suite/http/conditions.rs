@@ -1,7 +1,7 @@
 //! ETags, versions and positions.
 
 use daybook_domain::policy::Role;
-use daybook_tests::{Client, TestApp};
+use daybook_tests::{Client, TestApp, until};
 use reqwest::Method;
 use serde_json::json;
 
@@ -92,7 +92,15 @@ async fn what_is_not_visible_yet_is_said_to_be_behind() {
             .send(request.header("daybook-min-position", min).header("request-timeout-ms", "200"))
             .await
     };
-    let behind = ask("1000000").await;
+    app.settle().await;
+    app.operator().post("/admin/projections/products/pause", json!({})).await.expect(200);
+    until("it is paused", async || {
+        app.operator().get("/admin/projections/products").await.json()["status"] == "paused"
+    })
+    .await;
+    app.sell("TEA-2", 1999, 10).await;
+    let head = app.database.count("SELECT max(position) FROM events").await;
+    let behind = ask(&head.to_string()).await;
     assert_eq!(behind.refusal(), "503 read_model_behind");
     assert!(behind.header("retry-after").is_some());
     assert_eq!(ask("soon").await.refusal(), "400 malformed_request");

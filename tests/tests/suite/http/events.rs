@@ -76,6 +76,10 @@ async fn events_are_chosen_by_type_and_stream() {
         let reply = analyst.get(&format!("/v1/events?{bad}")).await;
         assert_eq!(reply.refusal(), "400 malformed_request", "{bad}");
     }
+    for form in ["application/json", "application/x-ndjson", "text/event-stream"] {
+        let ahead = analyst.request(Method::GET, "/v1/events?after=1000").header("accept", form);
+        assert_eq!(analyst.send(ahead).await.refusal(), "400 malformed_request", "{form}");
+    }
     assert_eq!(analyst.get("/v1/events?since=1").await.refusal(), "400 unknown_parameter");
 }
 

@@ -24,6 +24,7 @@ mod parameters;
 mod partitions;
 mod permissions;
 mod poison;
+mod positions;
 mod privacy;
 mod probes;
 mod products;
