@@ -25,7 +25,7 @@ use sqlx::{
 use tokio::time::timeout;
 
 pub use error::{ErrorClass, classify};
-pub use schema::{MigrateError, check_schema, migrate};
+pub use schema::{MigrateError, check_schema, may_change_the_log, migrate};
 pub use timeout::with_timeout_of;
 
 /// The columns of [`record`], in a SELECT from `events`.

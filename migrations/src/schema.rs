@@ -47,6 +47,17 @@ pub async fn check_schema(pool: &PgPool) -> Result<(), MigrateError> {
     if found < needed { Err(MigrateError::Behind { found, needed }) } else { Ok(()) }
 }
 
+/// Whether the role of this pool could change what is stored: a superuser, or one who has the rights of the log's owner.
+pub async fn may_change_the_log(pool: &PgPool) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar(
+        "SELECT r.rolsuper OR pg_has_role(r.oid, c.relowner, 'MEMBER')
+           FROM pg_roles r, pg_class c
+          WHERE r.rolname = current_user AND c.oid = 'events'::regclass",
+    )
+    .fetch_one(pool)
+    .await
+}
+
 /// The running server reads the log and appends through the function; it can't change what is stored
 /// there. PUBLIC gets nothing, so the function is not open to other roles of the database.
 fn grants(role: &str) -> String {

@@ -55,6 +55,17 @@ pub enum StartError {
     Database(#[from] sqlx::Error),
     #[error("cannot use the database: {0}")]
     Schema(#[from] MigrateError),
+    #[error(
+        "setting database_url: its role owns the log or is a superuser, so it could change what has happened; outside \
+         development, name another role here and the owner in migrate_database_url, and run `daybook migrate`, which \
+         grants that role what a server needs"
+    )]
+    DatabaseRole,
+    #[error(
+        "setting nats_url: has no user and no token; outside development, let nats-server ask for credentials and \
+         name them here, such as nats://user:password@host"
+    )]
+    NatsCredentials,
     #[error("setting vault.master_key: does not fit the stored keys of persons ({0})")]
     MasterKey(#[from] VaultError),
     #[error("cannot listen: {0}")]
@@ -82,6 +93,9 @@ pub async fn start(config: &Config, clock: Clock) -> Result<Running, StartError>
     // What can be wrong without a database is found first.
     let master_key = keys::master_key(config)?;
     let signing_key = SigningKey::load(config)?;
+    if config.is_production() && !config.nats_url.has_credentials() {
+        return Err(StartError::NatsCredentials);
+    }
     let connect = connect_options(config)?;
     let pool = |connections| {
         daybook_migrations::pool(connect.clone(), connections, config.database.acquire_timeout.get())
@@ -92,6 +106,9 @@ pub async fn start(config: &Config, clock: Clock) -> Result<Running, StartError>
     let mailer = Mailer::new(log.clone(), vault.clone(), &config.mail, config.mail_folder())?;
 
     wait_for_database(config, &queries_pool).await?;
+    if config.is_production() && daybook_migrations::may_change_the_log(&queries_pool).await? {
+        return Err(StartError::DatabaseRole);
+    }
     vault.check_master_key().await?;
     let settings = downstream_settings(config);
     Downstream::prepare(&queries_pool, &settings).await?;

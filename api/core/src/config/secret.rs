@@ -34,6 +34,11 @@ impl SecretUrl {
         &self.0
     }
 
+    /// Whether it names a user, or a token in the place of one.
+    pub fn has_credentials(&self) -> bool {
+        Url::parse(&self.0).is_ok_and(|url| !url.username().is_empty())
+    }
+
     fn masked(&self) -> String {
         let Ok(mut url) = Url::parse(&self.0) else { return MASK.to_owned() };
         if url.password().is_some() && url.set_password(Some(MASK)).is_err() {

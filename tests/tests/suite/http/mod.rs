@@ -32,6 +32,7 @@ mod published;
 pub mod rebuilds;
 mod receipts;
 mod sales;
+mod starts;
 mod statements;
 mod statuses;
 mod stock;
