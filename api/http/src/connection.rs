@@ -3,7 +3,8 @@
 //! - the time that the head of a request may take, also of the second one and those behind it;
 //! - the time that a client may take to read its answer;
 //! - the time that a body may go on after an answer which didn't wait for it;
-//! - room: connections without a request in work are ended, the oldest first, if new ones need their places.
+//! - room: connections without a request in work are ended if new ones need their places, one by one: first those
+//!   whose clients don't read, then those that have been without a request for longest.
 //!
 //! The bytes of a connection pass through [`Guarded`], which ends it by an error. What goes on in it is told to its
 //! [`Connection`] by [`observe`](super::observe), which sees requests begin and end.
@@ -36,6 +37,8 @@ pub const LINGER: Duration = Duration::from_secs(1);
 const KEPT_FREE: usize = 8;
 /// How long a connection without a request in work is left alone where there is no room.
 const GRACE: Duration = Duration::from_millis(200);
+/// The shortest time that an alarm is set to.
+const TICK: Duration = Duration::from_millis(1);
 
 /// How long things may take.
 #[derive(Debug, Clone, Copy)]
@@ -49,23 +52,28 @@ pub struct Times {
 /// The connections of one thread of a listener.
 pub struct Crowd {
     times: Times,
-    /// With more than that, those that have been without a request in work for longest are ended.
+    /// With more than that, there is one that has to make room.
     most: usize,
     next: Cell<u64>,
     present: RefCell<HashMap<u64, Connection>>,
+    /// The one that has to make room, unless it gets a request to work on before its time is over.
+    chosen: Cell<Option<u64>>,
 }
 
 /// What goes on in a connection.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Connection(Rc<State>);
 
-#[derive(Debug)]
 struct State {
+    crowd: Rc<Crowd>,
+    place: u64,
     stage: Cell<Stage>,
     /// When the stage began.
     since: Cell<Instant>,
     /// The request in work has a body that was not read to its end yet.
     has_unread_body: Cell<bool>,
+    /// Since when there is something that the client doesn't take.
+    stuck_since: Cell<Option<Instant>>,
     waker: RefCell<Option<Waker>>,
 }
 
@@ -87,10 +95,6 @@ enum Stage {
 pub struct Guarded {
     stream: TcpStream,
     connection: Connection,
-    crowd: Rc<Crowd>,
-    place: u64,
-    /// Since when there is something that the client doesn't take.
-    stuck_since: Option<Instant>,
     alarm: Pin<Box<Sleep>>,
 }
 
@@ -115,41 +119,62 @@ impl Crowd {
     /// For `room` connections.
     pub fn new(times: Times, room: usize) -> Rc<Self> {
         let most = room - room.div_ceil(KEPT_FREE).min(room.saturating_sub(1));
-        Rc::new(Self { times, most, next: Cell::new(0), present: RefCell::default() })
+        Rc::new(Self {
+            times,
+            most,
+            next: Cell::new(0),
+            present: RefCell::default(),
+            chosen: Cell::default(),
+        })
     }
 
     /// Takes in one more, and makes room if it is too many.
     pub fn guard(self: &Rc<Self>, stream: TcpStream) -> Guarded {
         let now = Instant::now();
+        let place = self.next.get();
+        self.next.set(place + 1);
         let connection = Connection(Rc::new(State {
+            crowd: Rc::clone(self),
+            place,
             stage: Cell::new(Stage::Head),
             since: Cell::new(now),
             has_unread_body: Cell::new(false),
+            stuck_since: Cell::default(),
             waker: RefCell::default(),
         }));
-        let place = self.next.get();
-        self.next.set(place + 1);
         self.present.borrow_mut().insert(place, connection.clone());
-        self.make_room();
+        self.reconsider(place);
         let alarm = Box::pin(sleep_until(now + self.times.head + LINGER));
-        Guarded { stream, connection, crowd: Rc::clone(self), place, stuck_since: None, alarm }
+        Guarded { stream, connection, alarm }
     }
 
-    fn is_full(&self) -> bool {
-        self.present.borrow().len() > self.most
-    }
-
-    /// Has the one that has been without a request in work for longest look whether it is over.
-    fn make_room(&self) {
-        if !self.is_full() {
+    /// Chooses the one that has to make room if there are too many, and has it look when its time is over.
+    fn choose(&self) {
+        self.chosen.set(None);
+        let present = self.present.borrow();
+        if present.len() <= self.most {
             return;
         }
-        let present = self.present.borrow();
         let idle = present.values().filter(|other| !other.is_in_work());
-        let longest = idle.min_by_key(|other| other.0.since.get());
-        if let Some(waker) = longest.and_then(|longest| longest.0.waker.take()) {
+        let first = idle.min_by_key(|other| (other.0.stuck_since.get().is_none(), other.0.since.get()));
+        let Some(first) = first else { return };
+        self.chosen.set(Some(first.0.place));
+        if let Some(waker) = first.0.waker.take() {
             waker.wake();
         }
+    }
+
+    /// This one is no longer what it was.
+    fn reconsider(&self, place: u64) {
+        if self.chosen.get().is_none_or(|chosen| chosen == place) {
+            self.choose();
+        }
+    }
+
+    /// It has gone.
+    fn leave(&self, place: u64) {
+        self.present.borrow_mut().remove(&place);
+        self.reconsider(place);
     }
 }
 
@@ -157,6 +182,7 @@ impl Connection {
     fn enter(&self, stage: Stage) {
         self.0.stage.set(stage);
         self.0.since.set(Instant::now());
+        self.0.crowd.reconsider(self.0.place);
     }
 
     /// The head of a request is here.
@@ -193,18 +219,30 @@ impl Connection {
     fn is_in_work(&self) -> bool {
         matches!(self.0.stage.get(), Stage::InWork | Stage::Streaming)
     }
-}
 
-impl Guarded {
-    pub fn connection(&self) -> Connection {
-        self.connection.clone()
+    fn is_stuck(&self) {
+        if self.0.stuck_since.get().is_none() {
+            self.0.stuck_since.set(Some(Instant::now()));
+        }
+    }
+
+    /// The client takes what is sent to it. `all` of that, for now?
+    fn is_taken(&self, all: bool) {
+        if self.0.stuck_since.get().is_none() {
+            return;
+        }
+        self.0.since.set(Instant::now());
+        if all {
+            self.0.stuck_since.set(None);
+        }
+        self.0.crowd.reconsider(self.0.place);
     }
 
     /// When it is over, if nothing else happens.
     fn deadline(&self) -> Option<Instant> {
-        let (times, state) = (&self.crowd.times, &*self.connection.0);
-        let (stage, since) = (state.stage.get(), state.since.get());
-        let deadline = match (self.stuck_since, stage) {
+        let State { crowd, place, .. } = &*self.0;
+        let (times, stage, since) = (&crowd.times, self.0.stage.get(), self.0.since.get());
+        let deadline = match (self.0.stuck_since.get(), stage) {
             (Some(stuck_since), Stage::Streaming) => stuck_since + times.write_stream,
             (Some(stuck_since), _) => stuck_since + times.write,
             (None, Stage::Idle) => since + times.keep_alive + LINGER,
@@ -212,39 +250,41 @@ impl Guarded {
             (None, Stage::InWork | Stage::Streaming) => return None,
             (None, Stage::Leaving) => since + LINGER,
         };
-        let is_in_the_way = !self.connection.is_in_work() && self.crowd.is_full();
-        Some(if is_in_the_way { deadline.min(since + GRACE) } else { deadline })
+        let has_to_make_room = crowd.chosen.get() == Some(*place);
+        Some(if has_to_make_room { deadline.min(since + GRACE) } else { deadline })
+    }
+}
+
+impl Guarded {
+    pub fn connection(&self) -> Connection {
+        self.connection.clone()
     }
 
     /// Fails if the connection is over, and is called again when it may be.
+    ///
+    /// It is over when an alarm of its deadline has rung, not when the deadline has passed: a thread that is busy
+    /// looks at its alarms and at its sockets together, and may have left both alone for long.
     fn check(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
         let mut waker = self.connection.0.waker.borrow_mut();
         if !waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
             *waker = Some(cx.waker().clone());
         }
         drop(waker);
-        let Some(deadline) = self.deadline() else { return Ok(()) };
-        // An alarm that is too early is set anew when it comes: most deadlines are moved before that.
+        let Some(deadline) = self.connection.deadline() else { return Ok(()) };
+        // An alarm that is too early is set anew when it rings: most deadlines are moved before that.
         if deadline < self.alarm.deadline() {
-            self.alarm.as_mut().reset(deadline);
+            let next = deadline.max(Instant::now() + TICK);
+            if next < self.alarm.deadline() {
+                self.alarm.as_mut().reset(next);
+            }
         }
         while self.alarm.as_mut().poll(cx).is_ready() {
-            if deadline <= Instant::now() {
+            if deadline <= self.alarm.deadline() {
                 return Err(io::ErrorKind::TimedOut.into());
             }
-            self.alarm.as_mut().reset(deadline);
+            self.alarm.as_mut().reset(deadline.max(Instant::now() + TICK));
         }
         Ok(())
-    }
-
-    /// The client takes what is sent to it. `all` of that, for now?
-    fn is_taken(&mut self, all: bool) {
-        if self.stuck_since.is_some() {
-            self.connection.0.since.set(Instant::now());
-        }
-        if all {
-            self.stuck_since = None;
-        }
     }
 }
 
@@ -270,11 +310,11 @@ impl AsyncWrite for Guarded {
         let this = self.get_mut();
         let written = Pin::new(&mut this.stream).poll_write(cx, bytes);
         if written.is_pending() {
-            this.stuck_since.get_or_insert_with(Instant::now);
+            this.connection.is_stuck();
             this.check(cx)?;
         } else {
             // A stream may have no end, so each piece of it has the whole time.
-            this.is_taken(this.connection.0.stage.get() == Stage::Streaming);
+            this.connection.is_taken(this.connection.0.stage.get() == Stage::Streaming);
         }
         written
     }
@@ -282,7 +322,7 @@ impl AsyncWrite for Guarded {
     /// The web server calls this when all that there was has been written.
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        this.is_taken(true);
+        this.connection.is_taken(true);
         this.check(cx)?;
         Pin::new(&mut this.stream).poll_flush(cx)
     }
@@ -294,8 +334,8 @@ impl AsyncWrite for Guarded {
 
 impl Drop for Guarded {
     fn drop(&mut self) {
-        self.crowd.present.borrow_mut().remove(&self.place);
-        self.crowd.make_room();
+        let State { crowd, place, .. } = &*self.connection.0;
+        crowd.leave(*place);
     }
 }
 

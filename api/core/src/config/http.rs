@@ -10,7 +10,7 @@ daybook_domain::settings! {
         /// Connections to the API's listener.
         max_connections: usize = 10_000, between(1, 1_000_000);
         /// The same for each of the other listeners: operators and monitors are few.
-        max_side_connections: usize = 256, between(1, 1_000_000);
+        max_side_connections: usize = 1_000, between(1, 1_000_000);
         /// Requests in work at the same time; more are turned away.
         max_in_flight: usize = 4_096, between(1, 1_000_000);
         /// How long a client may take to send the head of a request, and then its body.
