@@ -10,7 +10,7 @@ use daybook_domain::{
     external_id::{self, ExternalIdUse},
     ids::OrderId,
     money::{Currency, Price},
-    order::{Command, Line, Order, Place, check_line_count, pieces_by_sku},
+    order::{Command, Line, Order, Place, check_line_count, check_override_reason, pieces_by_sku},
     policy::{Action, Actor, Demand, Role},
     pricing::price_line,
     product::Product,
@@ -142,11 +142,14 @@ fn demands(actor: &Actor, owner: Option<&CustomerId>, lines: &[PlaceLine]) -> Ve
     let owner = owner.map(CustomerId::as_str);
     let demand = |action, owner: Option<&str>| Demand { action, owner: owner.map(str::to_owned) };
     let is_own = owner == Some(&actor.subject);
-    let overrides_price = lines.iter().any(|line| line.unit_price.is_some());
     let for_other = (!is_own).then(|| demand(Action::PlaceOrderForOther, None));
-    let override_price = overrides_price.then(|| demand(Action::OverridePrice, None));
+    let override_price = brings_prices(lines).then(|| demand(Action::OverridePrice, None));
     let place = demand(Action::PlaceOrder, owner);
     for_other.into_iter().chain(override_price).chain([place]).collect()
+}
+
+fn brings_prices(lines: &[PlaceLine]) -> bool {
+    lines.iter().any(|line| line.unit_price.is_some())
 }
 
 impl UseCase for PlaceOrder {
@@ -172,6 +175,8 @@ impl UseCase for PlaceOrder {
 
     fn decide(&self, _: &Context, work: &mut Work<'_>) -> Result<OrderOutcome, Halt> {
         check_line_count(self.lines.len()).map_err(|rejection| Refusal::rejected(&rejection).at("/lines"))?;
+        check_override_reason(brings_prices(&self.lines), self.override_reason.as_ref())
+            .map_err(|rejection| Refusal::rejected(&rejection).at("/override_reason"))?;
         let id = self.id.to_string();
         let pieces = pieces_by_sku(self.lines.iter().map(|line| (&line.sku, line.quantity.get())));
         let claim = self.external_id.as_ref().map(external_id::key::<Order>);

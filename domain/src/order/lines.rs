@@ -6,6 +6,7 @@ use super::{Line, MAX_LINES, OpenLine, Rejection};
 use crate::{
     money::{Currency, Money},
     sku::Sku,
+    text::Reason,
 };
 
 impl Line {
@@ -18,6 +19,12 @@ impl Line {
 /// Refuses an order without lines, or with more than [`MAX_LINES`].
 pub fn check_line_count(lines: usize) -> Result<(), Rejection> {
     if (1..=MAX_LINES).contains(&lines) { Ok(()) } else { Err(Rejection::LineCount) }
+}
+
+/// Refuses an order of which a line brings its own price without a word why. What is asked for from now on has to
+/// keep this; orders that were placed before may be without a reason.
+pub fn check_override_reason(brings_prices: bool, reason: Option<&Reason>) -> Result<(), Rejection> {
+    if brings_prices && reason.is_none() { Err(Rejection::NoOverrideReason) } else { Ok(()) }
 }
 
 /// The sum of the lines' totals.

@@ -20,7 +20,7 @@ use crate::{
     words,
 };
 
-pub use lines::{check_line_count, pieces_by_sku, total};
+pub use lines::{check_line_count, check_override_reason, pieces_by_sku, total};
 pub use stock_moves::{Promised, promised, stock_moves};
 
 /// An order has 1 to this many lines.
@@ -193,6 +193,8 @@ pub enum Rejection {
     AlreadyExists,
     #[error("an order has 1 to {MAX_LINES} lines")]
     LineCount,
+    #[error("an order with a unit_price says in override_reason why it isn't the catalogue's")]
+    NoOverrideReason,
     #[error("all lines of an order have its currency")]
     MixedCurrencies,
     #[error("the total is larger than can be counted")]
@@ -231,6 +233,7 @@ rejection_codes! {
         NotFound => GeneralCode::NotFound,
         AlreadyExists => GeneralCode::AlreadyExists,
         LineCount => GeneralCode::ValidationFailed,
+        NoOverrideReason => GeneralCode::ValidationFailed,
         MixedCurrencies => OrderCode::CurrencyMismatch,
         TotalOutOfRange => OrderCode::TotalOutOfRange,
         NotConfirmable => OrderCode::NotConfirmable,

@@ -58,7 +58,7 @@ pub struct PlaceOrder {
     external_id: Option<ExternalId>,
     #[serde(default)]
     metadata: Metadata,
-    /// Why a `unit_price` is not the catalogue's.
+    /// Why a `unit_price` is not the catalogue's. It must be given if a line has a `unit_price`.
     override_reason: Option<Reason>,
 }
 

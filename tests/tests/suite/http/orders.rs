@@ -130,6 +130,18 @@ async fn support_orders_for_others_and_agrees_on_prices() {
     assert_eq!(shown["lines"][0]["list_price"]["amount"], 1999);
     assert_eq!(shown["override_reason"], "damaged box");
 
+    // Another price needs a word why, also where it is the catalogue's.
+    for price in [1500, 1999, 0] {
+        let mut silent = order(&[("TEA-1", 1), ("TEA-1", 1)]);
+        silent["lines"][1]["unit_price"] = json!({"amount": price, "currency": "EUR"});
+        let refused = app.by(Role::Support).post("/v1/orders", silent.clone()).await;
+        assert_eq!(refused.refusal(), "422 validation_failed /override_reason validation_failed");
+        silent["override_reason"] = json!(null);
+        let refused = app.by(Role::Support).post("/v1/orders", silent.clone()).await;
+        assert_eq!(refused.refusal(), "422 validation_failed /override_reason validation_failed");
+        assert_eq!(app.customer("alice").post("/v1/orders", silent).await.refusal(), "403 forbidden");
+    }
+
     // A guest's: only support may see it.
     let guest = place(&app.by(Role::Support), order(&[("TEA-1", 1)])).await;
     app.by(Role::Support).get(&format!("/v1/orders/{guest}")).await.expect(200);

@@ -36,6 +36,7 @@ async fn ask(app: &TestApp, client: &Client, action: Action, id: &str) -> Option
         Action::OverridePrice => {
             let mut body = order(&[("TEA-1", 1)]);
             body["lines"][0]["unit_price"] = price;
+            body["override_reason"] = json!("damaged");
             client.post("/v1/orders", body).await
         }
         Action::ConfirmOrder => client.post(&of_order("confirmation"), json!({})).await,
