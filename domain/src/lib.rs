@@ -8,6 +8,7 @@ pub mod contact;
 pub mod decider;
 pub mod external_id;
 pub mod ids;
+pub mod incoming;
 pub mod money;
 pub mod order;
 pub mod patch;

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::incoming::{Incoming, Unfit};
+
 pub use iso_currency::Currency;
 
 /// The largest amount that a price may have, in minor units.
@@ -74,6 +76,26 @@ impl Price {
 #[error("a price is 0 to {MAX_PRICE_MINOR} minor units")]
 pub struct PriceOutOfRange;
 
+/// Money is made in a currency: that is none of metals, funds, units of account or tests, and none that is no longer
+/// money anywhere.
+impl Incoming for Currency {
+    fn take(self) -> Result<Self, Unfit> {
+        // The bolívar of 2018 lost zeros and got a second code, but the first one is the one that is used.
+        let is_money = self.flags().is_empty() || self == Self::VES;
+        if is_money && self.exponent().is_some() {
+            Ok(self)
+        } else {
+            Err(Unfit("not a currency of ISO 4217 that money is made in, such as EUR"))
+        }
+    }
+}
+
+impl Incoming for Price {
+    fn take(self) -> Result<Self, Unfit> {
+        self.currency().take().map(|_| self)
+    }
+}
+
 impl TryFrom<Money> for Price {
     type Error = PriceOutOfRange;
 
@@ -99,6 +121,17 @@ mod tests {
         assert_eq!(Money::new(-1234, Currency::USD).to_string(), "-12.34 USD");
         assert_eq!(Money::new(1999, Currency::JPY).to_string(), "1999 JPY");
         assert_eq!(Money::new(1999, Currency::KWD).to_string(), "1.999 KWD");
+    }
+
+    #[test]
+    fn what_no_money_is_made_in_is_stored_but_not_taken() {
+        for code in ["XXX", "XTS", "XAU", "XDR", "XBA", "CLF", "USN", "HRK", "BGN"] {
+            let currency = Currency::from_code(code).expect("a code of the standard");
+            assert!(currency.take().is_err(), "{code}");
+        }
+        for code in ["EUR", "JPY", "KWD", "XAF", "XOF", "XPF", "XCD", "VES", "VED"] {
+            assert!(Currency::from_code(code).expect("a code of the standard").take().is_ok(), "{code}");
+        }
     }
 
     #[test]

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::incoming::{Incoming, Unfit};
+
 /// 1–64 of `A–Z a–z 0–9 . _ -`, case-sensitive.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -28,6 +30,17 @@ impl TryFrom<String> for Sku {
             Ok(Self(text))
         } else {
             Err(InvalidSku)
+        }
+    }
+}
+
+/// A SKU is a segment of a URL. Clients take `.` and `..` for steps in a path (RFC 3986, section 5.2.4), and never
+/// ask for what is called so.
+impl Incoming for Sku {
+    fn take(self) -> Result<Self, Unfit> {
+        match self.as_str() {
+            "." | ".." => Err(Unfit("a SKU is not . or .., which can't be a segment of a URL")),
+            _ => Ok(self),
         }
     }
 }
@@ -63,6 +76,16 @@ mod tests {
         }
         for bad in ["", "a b", "a/b", "é", "a\u{0}", &"x".repeat(65)] {
             assert!(bad.parse::<Sku>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_sku_that_no_url_can_name_is_stored_but_not_taken() {
+        for bad in [".", ".."] {
+            assert!(bad.parse::<Sku>().expect("a SKU of before").take().is_err(), "{bad}");
+        }
+        for good in ["...", ".a", "a..", "-"] {
+            assert!(good.parse::<Sku>().expect("a SKU").take().is_ok(), "{good}");
         }
     }
 }

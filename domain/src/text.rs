@@ -1,9 +1,15 @@
 //! Bounded text. Lengths are counted in Unicode scalar values; control characters, and with them
 //! line breaks that could reach a mail header, are refused except where a text may have lines.
 
+mod visible;
+
 use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};
+
+use crate::incoming::{Incoming, Unfit};
+
+pub use visible::{is_ignorable, is_visible};
 
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidText {
@@ -66,6 +72,41 @@ impl<const MAX: usize> TryFrom<String> for Paragraphs<MAX> {
         }
         Ok(Self(text))
     }
+}
+
+/// A line of text that comes in has something to be seen, and none of Unicode's own ends of lines.
+impl<const MIN: usize, const MAX: usize> Incoming for Line<MIN, MAX> {
+    fn take(self) -> Result<Self, Unfit> {
+        check_line(&self.0)?;
+        check_visible(&self.0)?;
+        Ok(self)
+    }
+}
+
+impl<const MAX: usize> Incoming for Paragraphs<MAX> {}
+
+/// Keys and values are lines of text. A value may be empty.
+impl Incoming for Metadata {
+    fn take(self) -> Result<Self, Unfit> {
+        for (key, value) in &self.0 {
+            check_line(key)?;
+            check_visible(key)?;
+            check_line(value)?;
+        }
+        Ok(self)
+    }
+}
+
+/// U+2028 and U+2029 end a line as a line break does, though they are no control characters.
+fn check_line(text: &str) -> Result<(), Unfit> {
+    if text.contains(|c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')) {
+        return Err(Unfit("has more than one line"));
+    }
+    Ok(())
+}
+
+fn check_visible(text: &str) -> Result<(), Unfit> {
+    if text.chars().any(is_visible) { Ok(()) } else { Err(Unfit("has nothing that can be seen")) }
 }
 
 impl<const MIN: usize, const MAX: usize> Line<MIN, MAX> {
@@ -176,6 +217,40 @@ mod tests {
         assert!(" Alice".parse::<ProductName>().is_err());
         assert!("".parse::<ProductName>().is_err());
         assert!("Ærø – 茶".parse::<ProductName>().is_ok());
+    }
+
+    #[test]
+    fn a_line_that_shows_nothing_is_stored_but_not_taken() {
+        let line = |text: &str| text.parse::<ProductName>().expect("a name of before").take();
+        for bad in [
+            "\u{200b}",
+            "\u{3164}",
+            "\u{2800}",
+            "\u{301}",
+            "\u{fe0f}",
+            "\u{fff9}",
+            "a\u{2028}b",
+            "a\u{2029}b",
+        ] {
+            assert!(line(bad).is_err(), "{}", bad.escape_unicode());
+        }
+        for good in ["Ærø – 茶", "Cafe\u{301}", "می\u{200c}خواهم", "👩\u{200d}👧", "❤\u{fe0f}", "-", "1"]
+        {
+            assert!(line(good).is_ok(), "{good}");
+        }
+    }
+
+    #[test]
+    fn metadata_that_comes_in_is_lines_of_text() {
+        let pair = |key: &str, value: &str| {
+            let pairs = BTreeMap::from([(key.to_owned(), value.to_owned())]);
+            Metadata::try_from(pairs).expect("metadata of before").take()
+        };
+        assert!(pair("k", "").is_ok());
+        assert!(pair("k", "\u{200b}").is_ok());
+        assert!(pair("\u{200b}", "v").is_err());
+        assert!(pair("k\u{2028}", "v").is_err());
+        assert!(pair("k", "v\u{2029}w").is_err());
     }
 
     #[test]

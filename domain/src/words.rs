@@ -57,6 +57,8 @@ macro_rules! words {
             }
         }
 
+        impl $crate::incoming::Incoming for $name {}
+
         impl std::fmt::Display for $name {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.pad(self.as_str())

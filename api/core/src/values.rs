@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use daybook_domain::{contact, ids, money, order, product, quantity, sku, text};
+use daybook_domain::{contact, ids, incoming::Incoming, money, order, product, quantity, sku, text};
 use daybook_projections::workers;
 use serde::{
     Deserialize, Deserializer, Serialize,
@@ -17,13 +17,21 @@ use utoipa::{
     },
 };
 
-/// `Name(domain's type) => its schema;` makes a type that is written as the domain's type is.
+/// `Name(domain's type) => its schema;` makes a type that is written as the domain's type is. What is read of it comes
+/// from outside, so it keeps the rules of [`Incoming`].
 macro_rules! values {
     ($($(#[$doc:meta])* $name:ident($inner:ty) => $schema:expr;)*) => {$(
         $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+        #[derive(Debug, Clone, PartialEq, Serialize)]
         #[serde(transparent)]
         pub struct $name(pub $inner);
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let value = <$inner>::deserialize(deserializer)?;
+                value.take().map(Self).map_err(D::Error::custom)
+            }
+        }
 
         impl From<$inner> for $name {
             fn from(value: $inner) -> Self {
@@ -39,11 +47,22 @@ macro_rules! values {
         }
 
         impl ToSchema for $name {}
-    )*};
+    )*
+
+        /// Whether a value of the type with this name may come in; `None` if there is no such type here.
+        pub fn check(name: &str, value: &serde_json::Value) -> Option<Result<(), serde_json::Error>> {
+            match name {
+                $(stringify!($name) => Some($name::deserialize(value).map(drop)),)*
+                "Price" => Some(Price::deserialize(value).map(drop)),
+                "Metadata" => Some(Metadata::deserialize(value).map(drop)),
+                _ => None,
+            }
+        }
+    };
 }
 
 values! {
-    Sku(sku::Sku) => text(1, 64).pattern(Some("^[A-Za-z0-9._-]{1,64}$")).examples(["TEA-earl_grey.1"]);
+    Sku(sku::Sku) => text(1, 64).pattern(Some(SKU)).examples(["TEA-earl_grey.1"]);
     OrderId(ids::OrderId) => text(36, 36).pattern(Some("^ord_[0-9a-f]{32}$"));
     ProductName(text::ProductName) => text(1, 200).examples(["Earl Grey, 100 g"]);
     #[derive(Default)]
@@ -58,8 +77,8 @@ values! {
     Line200(text::Line<1, 200>) => text(1, 200);
     Line100(text::Line<1, 100>) => text(1, 100);
     Postcode(text::Line<1, 20>) => text(1, 20);
-    Country(contact::Country) => text(2, 2).pattern(Some("^[A-Z]{2}$")).examples(["DE"]);
-    Currency(money::Currency) => text(3, 3).pattern(Some("^[A-Z]{3}$")).description(Some("ISO 4217")).examples(["EUR"]);
+    Country(contact::Country) => text(2, 2).pattern(Some("^[A-Z]{2}$")).description(Some("ISO 3166-1 alpha-2")).examples(["DE"]);
+    Currency(money::Currency) => text(3, 3).pattern(Some("^[A-Z]{3}$")).description(Some("A currency of ISO 4217 that money is made in")).examples(["EUR"]);
     Quantity(quantity::Quantity) => ObjectBuilder::new()
         .schema_type(Type::Integer)
         .minimum(Some(1.0))
@@ -68,6 +87,9 @@ values! {
     WorkerState(workers::WorkerState) => one_of(workers::WorkerState::WORDS);
     ProductStatus(product::Status) => one_of(product::Status::WORDS);
 }
+
+/// What [`sku::Sku`] takes of what comes in: its characters, but neither `.` nor `..`.
+const SKU: &str = r"^([A-Za-z0-9_-]|\.[A-Za-z0-9_-]|\.\.[A-Za-z0-9._-])[A-Za-z0-9._-]*$";
 
 fn text(min: usize, max: usize) -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::String).min_length(Some(min)).max_length(Some(max))
@@ -106,7 +128,7 @@ impl<'de> Visitor<'de> for UniquePairs {
             }
             pairs.insert(key, value);
         }
-        text::Metadata::try_from(pairs).map_err(A::Error::custom)
+        text::Metadata::try_from(pairs).map_err(A::Error::custom)?.take().map_err(A::Error::custom)
     }
 }
 
@@ -144,7 +166,8 @@ pub struct Money {
 pub struct Price(pub money::Price);
 
 /// As [`Price`] is written.
-#[derive(ToSchema)]
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 #[allow(dead_code, reason = "the schema of another type")]
 struct PriceForm {
     #[schema(minimum = 0)]

@@ -107,7 +107,8 @@ fn message(
     kind: EffectKind,
 ) -> Result<Message, EffectError> {
     let unusable = |_| EffectError::GiveUp("the contact's address can't be used in a mail".into());
-    let address: Address = contact.email.as_str().parse().map_err(unusable)?;
+    let email = contact.email.on_the_wire().unwrap_or_else(|| contact.email.to_string());
+    let address: Address = email.parse().map_err(unusable)?;
     let message_id = format!("<{}.{}@{}>", record.event_id, kind.as_str(), from.email.domain());
     Message::builder()
         .from(from.clone())

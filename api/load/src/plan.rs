@@ -249,14 +249,14 @@ fn invoice(rows: &[&Row], lines: Vec<Line>) -> Result<Invoice, Fault> {
     if lines.len() > MAX_LINES {
         return Err(about(format!("has {} lines, more than the {MAX_LINES} of an order", lines.len())));
     }
-    let number = first.invoice_no.trim().parse::<ExternalId>().map_err(|error| about(error.to_string()))?;
+    let number = line::taken::<ExternalId>(first.invoice_no.trim()).map_err(about)?;
     let is_other = |row: &&&Row| line::customer_number(row) != line::customer_number(first);
     if let Some(other) = rows.iter().find(is_other) {
         let problem = format!("is another customer than {:?} in line {}", first.customer_id, first.line);
         return Err(Fault::new(other, "CustomerID", &other.customer_id, problem));
     }
     let customer = line::customer(first)
-        .map_err(|error| Fault::new(first, "CustomerID", &first.customer_id, error.to_string()))?;
+        .map_err(|problem| Fault::new(first, "CustomerID", &first.customer_id, problem))?;
     let total_minor = total(&lines).ok_or_else(|| about("comes to more than an order can".into()))?;
     Ok(Invoice { number, customer, lines, total_minor })
 }

@@ -15,9 +15,9 @@ use utoipa::{
 /// 1 to 256 characters without NUL.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct Value(String);
+pub struct Mark(String);
 
-impl TryFrom<String> for Value {
+impl TryFrom<String> for Mark {
     type Error = &'static str;
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
@@ -26,16 +26,16 @@ impl TryFrom<String> for Value {
     }
 }
 
-impl PartialSchema for Value {
+impl PartialSchema for Mark {
     fn schema() -> RefOr<Schema> {
         ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(Some(256)).into()
     }
 }
 
-impl ToSchema for Value {}
+impl ToSchema for Mark {}
 
-impl From<Value> for String {
-    fn from(value: Value) -> Self {
+impl From<Mark> for String {
+    fn from(value: Mark) -> Self {
         value.0
     }
 }
@@ -54,17 +54,17 @@ words! {
 #[serde(rename_all = "snake_case")]
 pub enum Revoked {
     /// The token with this `jti`.
-    Token(Value),
+    Token(Mark),
     /// Every token of this `sub` that was issued up to now.
-    Subject(Value),
+    Subject(Mark),
     /// Every token that was signed with the key of this `kid`.
-    Key(Value),
+    Key(Mark),
 }
 
 impl Revoked {
     /// A revocation as it was stored.
     pub fn stored(kind: RevokedKind, value: String) -> Self {
-        let value = Value(value);
+        let value = Mark(value);
         match kind {
             RevokedKind::Token => Self::Token(value),
             RevokedKind::Subject => Self::Subject(value),

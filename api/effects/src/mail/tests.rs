@@ -6,6 +6,7 @@ use chrono::DateTime;
 use daybook_domain::{
     Event as _, Position,
     contact::Email,
+    incoming::Incoming,
     money::{Currency, Money, Price},
     order::{Event, Line, Parcel, Placement, total},
     sealed::Sealed,
@@ -143,6 +144,22 @@ fn a_kind_that_does_not_fit_the_event_is_refused() {
     assert!(letter::compose(&records, EffectKind::MailOrderShipped).is_err());
     assert!(letter::compose(&stream(&[Event::Confirmed {}]), EffectKind::MailOrderPlaced).is_err());
     assert!(letter::compose(&[], EffectKind::MailOrderPlaced).is_err());
+}
+
+/// Catches: an address that comes in at the door and that no mail can be written to.
+#[test]
+fn an_address_that_is_taken_is_one_for_the_mailer() {
+    let mut taken = 0;
+    let characters = (0..0x1_0000).filter_map(char::from_u32);
+    for text in characters
+        .flat_map(|c| [format!("a{c}b@example.com"), format!("a@x{c}y.example"), format!("{c}@b.example")])
+    {
+        let Some(email) = Email::try_from(text).ok().and_then(|email| email.take().ok()) else { continue };
+        taken += 1;
+        let wire = email.on_the_wire().expect("its domain is there");
+        assert!(wire.parse::<Address>().is_ok(), "{}", wire.escape_unicode());
+    }
+    assert!(taken > 50_000, "{taken}");
 }
 
 #[test]

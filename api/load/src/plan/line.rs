@@ -1,6 +1,9 @@
 //! One row as an order's line, or why it can't be one.
 
+use std::{fmt::Display, str::FromStr};
+
 use daybook_domain::{
+    incoming::Incoming,
     money::MAX_PRICE_MINOR,
     quantity::Quantity,
     sku::Sku,
@@ -69,7 +72,7 @@ impl Decimal {
     }
 }
 
-impl std::str::FromStr for Decimal {
+impl FromStr for Decimal {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
@@ -94,8 +97,7 @@ pub fn read_line(row: &Row, decimal: Decimal) -> Result<(Direction, Line), NoLin
             faults.push(Fault::new(row, column, value, problem));
         }
     };
-    let sku =
-        code.parse::<Sku>().map_err(|error| fault("StockCode", &row.stock_code, error.to_string())).ok();
+    let sku = taken::<Sku>(code).map_err(|problem| fault("StockCode", &row.stock_code, problem)).ok();
     let explained = |problem: &str, text| explain(problem, text, decimal);
     let quantity = row.quantity.trim();
     let quantity = pieces(quantity, decimal)
@@ -105,8 +107,8 @@ pub fn read_line(row: &Row, decimal: Decimal) -> Result<(Direction, Line), NoLin
     let price = price(price_text, decimal)
         .map_err(|problem| fault("UnitPrice", &row.unit_price, explained(problem, price_text)))
         .ok();
-    if let Err(error) = customer(row) {
-        fault("CustomerID", &row.customer_id, error.to_string());
+    if let Err(problem) = customer(row) {
+        fault("CustomerID", &row.customer_id, problem);
     }
     let (Some(sku), Some(quantity), Some(price), []) = (sku, quantity, price, faults.as_slice()) else {
         return Err(NoLine::Unreadable(faults));
@@ -171,9 +173,15 @@ pub fn customer_number(row: &Row) -> &str {
 }
 
 /// The customer of an invoice: `17850.0` becomes `c17850`.
-pub fn customer(row: &Row) -> Result<Option<CustomerId>, daybook_domain::text::InvalidText> {
+pub fn customer(row: &Row) -> Result<Option<CustomerId>, String> {
     let number = customer_number(row);
-    if number.is_empty() { Ok(None) } else { format!("c{number}").parse().map(Some) }
+    if number.is_empty() { Ok(None) } else { taken(&format!("c{number}")).map(Some) }
+}
+
+/// The text as a value that the server takes, or why it doesn't.
+pub fn taken<T: FromStr<Err: Display> + Incoming>(text: &str) -> Result<T, String> {
+    let value: T = text.parse().map_err(|error: T::Err| error.to_string())?;
+    value.take().map_err(|unfit| unfit.to_string())
 }
 
 fn is_not_goods(code: &str) -> bool {
@@ -183,7 +191,7 @@ fn is_not_goods(code: &str) -> bool {
 
 /// `None` if nothing is left.
 fn tidy(description: &str) -> Option<ProductName> {
-    one_line(description).parse().ok()
+    taken(&one_line(description)).ok()
 }
 
 /// Single spaces, nothing unprintable, at most [`NAME_MAX`] characters.

@@ -93,6 +93,17 @@ const CASES: &[Case] = &[
     ),
     case("c-in-numbers.csv", All([2, 2, 820])),
     case("ids-with-spaces.csv", All([3, 4, 820 + 100 + 100])),
+    case(
+        "unfit-ids.csv",
+        Part(
+            MUG,
+            &[
+                &["line 2", "StockCode", "\"..\"", "a segment of a URL", "FIT-1"],
+                &["line 3", "InvoiceNo", "nothing that can be seen"],
+                &["line 4", "CustomerID", "more than one line", "FIT-3"],
+            ],
+        ),
+    ),
     // What spreadsheets leave.
     case("short-rows.csv", All(USUAL)),
     case("trailing-commas.csv", All(USUAL)),

@@ -11,6 +11,7 @@ mod downstream;
 mod events;
 mod history;
 mod idempotency;
+mod incoming;
 mod limits;
 mod live;
 mod load_files;
