@@ -1,5 +1,6 @@
 //! What a route says of itself: the OpenAPI document is made of it.
 
+use actix_web::http::Method;
 use daybook_commands::UseCase;
 use daybook_core::reads::Access;
 use daybook_domain::{Code, code::GeneralCode, policy::PolicyCode};
@@ -15,6 +16,7 @@ use utoipa::{
 
 use super::{
     arrived::{Body, InPath},
+    body::media_types,
     codes::HttpCode,
     problem::catalogue::{CommandCode, DownstreamCode},
 };
@@ -160,10 +162,12 @@ impl About {
     }
 
     #[must_use]
-    pub fn body<B: Body>(mut self) -> Self {
-        let content = Content::new(Some(self.named::<B>()));
-        let body = RequestBodyBuilder::new().content("application/json", content).build();
-        self.operation.request_body = Some(body.into());
+    pub fn body<B: Body>(mut self, method: &Method) -> Self {
+        let schema = self.named::<B>();
+        let body = media_types(method).iter().fold(RequestBodyBuilder::new(), |body, media_type| {
+            body.content(*media_type, Content::new(Some(schema.clone())))
+        });
+        self.operation.request_body = Some(body.build().into());
         self
     }
 

@@ -86,7 +86,7 @@ impl Arrived {
             connection.body_was_read();
         }
         if !bytes.is_empty() {
-            body::check_media_type(headers)?;
+            body::check_media_type(headers, self.request.method())?;
         }
         Ok((body::parse(&bytes)?, bytes))
     }

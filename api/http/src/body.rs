@@ -1,16 +1,32 @@
 //! Bodies: JSON in, within bounds of size and time, and every mistake in it named by its place.
 
+mod json;
+mod mistakes;
+mod strict;
+
 use actix_web::{
     dev::Payload,
-    http::header::{self, HeaderMap},
+    http::{
+        Method,
+        header::{self, HeaderMap},
+    },
     web::{Bytes, BytesMut},
 };
 use daybook_core::config::Http;
 use futures::StreamExt;
+use json::Json;
+use mistakes::Mistakes;
 use serde::de::DeserializeOwned;
-use serde_json::error::Category;
+use strict::Strict;
+use utoipa::ToSchema;
 
-use super::problem::{FieldError, Problem};
+use super::{
+    brief::cut,
+    problem::{FieldError, Problem},
+};
+
+const JSON: &str = "application/json";
+const MERGE_PATCH: &str = "application/merge-patch+json";
 
 /// Reads the body, if it is not larger than `limits` say and comes in time.
 pub async fn read(headers: &HeaderMap, payload: &mut Payload, limits: &Http) -> Result<Bytes, Problem> {
@@ -36,8 +52,9 @@ pub async fn read(headers: &HeaderMap, payload: &mut Payload, limits: &Http) -> 
         .unwrap_or_else(|_| Err(Problem::request_timeout()))
 }
 
-/// Whether a body that isn't empty is JSON as we take it.
-pub fn check_media_type(headers: &HeaderMap) -> Result<(), Problem> {
+/// Whether a body that isn't empty is JSON as the method takes it.
+pub fn check_media_type(headers: &HeaderMap, method: &Method) -> Result<(), Problem> {
+    let taken = media_types(method);
     let text = |name| {
         let mut values = headers.get_all(name);
         let value: &header::HeaderValue = values.next()?;
@@ -46,72 +63,54 @@ pub fn check_media_type(headers: &HeaderMap) -> Result<(), Problem> {
     let encoded =
         text(header::CONTENT_ENCODING).is_some_and(|coding| !coding.eq_ignore_ascii_case("identity"));
     let mut parts = text(header::CONTENT_TYPE).unwrap_or_default().split(';').map(str::trim);
-    let is_json = parts.next().is_some_and(|essence| essence.eq_ignore_ascii_case("application/json"));
+    let is_json =
+        parts.next().is_some_and(|essence| taken.iter().any(|taken| essence.eq_ignore_ascii_case(taken)));
     let is_utf8 = parts.all(|parameter| match parameter.split_once('=') {
         Some((name, value)) if name.eq_ignore_ascii_case("charset") => {
             value.trim_matches('"').eq_ignore_ascii_case("utf-8")
         }
         _ => true,
     });
-    if is_json && is_utf8 && !encoded { Ok(()) } else { Err(Problem::unsupported_media_type()) }
+    if is_json && is_utf8 && !encoded { Ok(()) } else { Err(Problem::unsupported_media_type(taken)) }
+}
+
+/// The media types of bodies that a method takes. Merge patches (RFC 7396) are what PATCH means in plain JSON, too.
+pub fn media_types(method: &Method) -> &'static [&'static str] {
+    if method == Method::PATCH { &[MERGE_PATCH, JSON] } else { &[JSON] }
 }
 
 /// The body as a `T`; no body at all is `{}`.
-pub fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+pub fn parse<T: DeserializeOwned + ToSchema>(body: &[u8]) -> Result<T, Problem> {
     let body = if body.is_empty() { b"{}" } else { body };
-    // Read as a struct, an array would do as well: its members by their order.
-    if body.trim_ascii_start().first() == Some(&b'[') {
-        let error = FieldError {
-            pointer: String::new(),
-            code: "invalid_type",
-            detail: "the body is an object".into(),
-        };
-        return Err(Problem::invalid(vec![error]));
-    }
-    // The second reading, slower, finds out where the mistake is.
-    serde_json::from_slice(body).or_else(|_| locate(body))
+    // Only a body that is wrong is read again, slower, to find all that is wrong with it.
+    strict::from_slice(body).map_err(|_| explain::<T>(body))
 }
 
-fn locate<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+/// A mistake of syntax makes the request malformed, mistakes of content invalid.
+fn explain<T: DeserializeOwned + ToSchema>(body: &[u8]) -> Problem {
+    let json: Json = match serde_json::from_slice(body) {
+        Ok(json) => json,
+        Err(error) => return Problem::malformed(format!("the body is not JSON: {error}")),
+    };
+    let Mistakes { mut named, mut count } = mistakes::of::<T>(&json);
+    if count == 0 {
+        named.extend(first_refusal::<T>(body));
+        count = 1;
+    }
+    Problem::invalid(named, count)
+}
+
+/// What the type itself refuses first.
+fn first_refusal<T: DeserializeOwned>(body: &[u8]) -> Option<FieldError> {
     let mut deserializer = serde_json::Deserializer::from_slice(body);
-    let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
-        let at = pointer(error.path());
-        explain(error.inner(), at)
-    })?;
-    deserializer.end().map_err(|error| explain(&error, String::new()))?;
-    Ok(value)
-}
-
-/// A mistake of syntax makes the request malformed, a mistake of content invalid.
-fn explain(error: &serde_json::Error, at: String) -> Problem {
-    if error.classify() != Category::Data {
-        return Problem::malformed(format!("the body is not JSON: {error}"));
-    }
+    let mut track = serde_path_to_error::Track::new();
+    let tracked = serde_path_to_error::Deserializer::new(&mut deserializer, &mut track);
+    let error = T::deserialize(Strict(tracked)).err()?;
     let message = error.to_string();
-    let detail = match message.rfind(" at line ") {
-        Some(end) => message[..end].to_owned(),
-        None => message,
-    };
-    // These beginnings are those of serde's own errors; a value's own complaint is anything else.
-    let named = |prefix: &str| detail.strip_prefix(prefix)?.split('`').next().map(str::to_owned);
-    let (code, field) = if let Some(field) = named("unknown field `") {
-        ("unknown_field", Some(field))
-    } else if let Some(field) = named("missing field `") {
-        ("missing_field", Some(field))
-    } else if let Some(field) = named("duplicate field `") {
-        ("duplicate_field", Some(field))
-    } else if detail.starts_with("invalid type: ") {
-        ("invalid_type", None)
-    } else {
-        ("invalid_value", None)
-    };
-    let pointer = match field {
-        Some(field) if last_token(&at) != escape(&field) || code == "missing_field" => {
-            format!("{at}/{}", escape(&field))
-        }
-        _ => at,
-    };
-    Problem::invalid(vec![FieldError { pointer, code, detail }])
+    let complaint = message.rfind(" at line ").map_or(&*message, |end| &message[..end]);
+    let code = if complaint.starts_with("invalid type") { "invalid_type" } else { "invalid_value" };
+    let detail = mistakes::in_plain_words(complaint);
+    Some(FieldError { pointer: pointer(&track.path()), code, detail })
 }
 
 fn pointer(path: &serde_path_to_error::Path) -> String {
@@ -120,19 +119,11 @@ fn pointer(path: &serde_path_to_error::Path) -> String {
     for segment in path {
         match segment {
             Segment::Seq { index } => pointer.push_str(&format!("/{index}")),
-            Segment::Map { key } => pointer.push_str(&format!("/{}", escape(key))),
+            Segment::Map { key } => pointer.push_str(&format!("/{}", mistakes::escape(key))),
             Segment::Enum { .. } | Segment::Unknown => {}
         }
     }
-    pointer
-}
-
-fn last_token(pointer: &str) -> &str {
-    pointer.rsplit('/').next().unwrap_or_default()
-}
-
-fn escape(token: &str) -> String {
-    token.replace('~', "~0").replace('/', "~1")
+    cut(&pointer, mistakes::LONGEST_POINTER)
 }
 
 #[cfg(test)]
@@ -142,7 +133,7 @@ mod tests {
     use super::*;
     use daybook_core::values::{Metadata, Price, Quantity, Sku};
 
-    #[derive(Debug, Deserialize)]
+    #[derive(Debug, Deserialize, ToSchema)]
     #[serde(deny_unknown_fields)]
     #[allow(dead_code)]
     struct Body {
@@ -152,7 +143,7 @@ mod tests {
         price: Option<Price>,
     }
 
-    #[derive(Debug, Deserialize)]
+    #[derive(Debug, Deserialize, ToSchema)]
     #[serde(deny_unknown_fields)]
     #[allow(dead_code)]
     struct Line {
@@ -203,8 +194,11 @@ mod tests {
             (r#"{"lines":[]} x"#, "malformed_request"),
             (r#"{"lines":[{"sku":"\ud800","quantity":1}]}"#, "malformed_request"),
             (r#"[]"#, " invalid_type"),
-            (&"[".repeat(200), " invalid_type"),
-            (&format!(r#"{{"metadata":{}"#, "{\"a\":".repeat(200)), "/metadata/a invalid_type"),
+            (&"[".repeat(200), "malformed_request"),
+            (&format!(r#"{{"metadata":{}"#, "{\"a\":".repeat(200)), "malformed_request"),
+            (r#"{"lines":{"sku":"A","quantity":1}}"#, "/lines invalid_type"),
+            (r#"{"lines":[["A",1]]}"#, "/lines/0 invalid_type"),
+            (r#"{"lines":[],"price":[1,"EUR"]}"#, "/price invalid_type"),
         ] {
             assert_eq!(refusal(body), expected, "{body}");
         }
@@ -218,15 +212,18 @@ mod tests {
         for good in
             ["application/json", "application/json; charset=utf-8", "Application/JSON;charset=\"UTF-8\""]
         {
-            assert!(check_media_type(&headers(header::CONTENT_TYPE, good)).is_ok(), "{good}");
+            assert!(check_media_type(&headers(header::CONTENT_TYPE, good), &Method::POST).is_ok(), "{good}");
         }
         for bad in
             ["", "text/plain", "application/json; charset=latin1", "application/jsonx", "multipart/form-data"]
         {
-            assert!(check_media_type(&headers(header::CONTENT_TYPE, bad)).is_err(), "{bad}");
+            assert!(check_media_type(&headers(header::CONTENT_TYPE, bad), &Method::POST).is_err(), "{bad}");
         }
         let mut zipped = headers(header::CONTENT_TYPE, "application/json");
         zipped.insert(header::CONTENT_ENCODING, "gzip".parse().expect("a header's value"));
-        assert!(check_media_type(&zipped).is_err());
+        assert!(check_media_type(&zipped, &Method::POST).is_err());
+        let merge = headers(header::CONTENT_TYPE, MERGE_PATCH);
+        assert!(check_media_type(&merge, &Method::PATCH).is_ok());
+        assert!(check_media_type(&merge, &Method::POST).is_err());
     }
 }

@@ -4,6 +4,7 @@ pub mod about;
 pub mod answer;
 pub mod arrived;
 pub mod body;
+mod brief;
 pub mod caching;
 pub mod caller;
 pub mod codes;

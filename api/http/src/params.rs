@@ -12,7 +12,10 @@ use utoipa::{
     openapi::path::{Parameter, ParameterIn},
 };
 
-use super::problem::Problem;
+use super::{brief::cut, problem::Problem};
+
+/// The longest name of a parameter that is repeated in an answer, in characters.
+const LONGEST_NAME: usize = 64;
 
 /// A page of a history.
 #[derive(Deserialize, IntoParams)]
@@ -76,11 +79,14 @@ pub fn query<T: DeserializeOwned>(text: &str) -> Result<T, Problem> {
     let pairs = serde_urlencoded::Deserializer::new(form_urlencoded::parse(text.as_bytes()));
     serde_path_to_error::deserialize(pairs).map_err(|error| {
         let message = error.inner().to_string();
-        if message.starts_with("unknown field ") {
-            return Problem::unknown_parameter(message);
+        if let Some(unknown) = message.strip_prefix("unknown field `") {
+            return Problem::unknown_parameter(unknown_parameter(unknown));
+        }
+        if let Some(twice) = message.strip_prefix("duplicate field `") {
+            return Problem::malformed(format!("{} is given more than once", twice.trim_end_matches('`')));
         }
         match error.path().iter().next() {
-            Some(Segment::Map { key }) if !message.starts_with("duplicate field ") => {
+            Some(Segment::Map { key }) => {
                 // An enum's own complaint ends with its variants.
                 let may_be = message.rsplit_once(", expected ").map_or(&*message, |(_, variants)| variants);
                 Problem::malformed(format!("{key} is {may_be}"))
@@ -88,6 +94,18 @@ pub fn query<T: DeserializeOwned>(text: &str) -> Result<T, Problem> {
             _ => Problem::malformed(message),
         }
     })
+}
+
+/// `told` is the rest of the library's message: the parameter's name, a quotation mark, and what there is instead.
+fn unknown_parameter(told: &str) -> String {
+    let (name, known) = told.rsplit_once("`, expected ").unwrap_or((told, ""));
+    let known: Vec<&str> = known.split('`').skip(1).step_by(2).collect();
+    let name = cut(name.strip_suffix("`, there are no fields").unwrap_or(name), LONGEST_NAME);
+    match known.as_slice() {
+        [] => format!("there is no parameter {name} here, nor any other"),
+        [only] => format!("there is no parameter {name} here; there is {only}"),
+        known => format!("there is no parameter {name} here; there are {}", known.join(", ")),
+    }
 }
 
 /// How many rows a page has.
@@ -183,7 +201,16 @@ mod tests {
     fn a_parameter_that_nobody_knows_is_refused_with_its_own_code() {
         assert_eq!(query::<Page>("").expect("valid").limit.get(), 20);
         assert_eq!(query::<Page>("limit=100").expect("valid").limit.get(), 100);
-        assert_eq!(query::<Page>("page=2").expect_err("unknown").code().as_str(), "unknown_parameter");
+        for (bad, expected) in [
+            ("page=2", "there is no parameter page here; there are limit, after, all, colour"),
+            (
+                "%60%2C+expected+%60x=2",
+                "there is no parameter `, expected `x here; there are limit, after, all, colour",
+            ),
+        ] {
+            let problem = query::<Page>(bad).expect_err("unknown");
+            assert_eq!(problem.to_string(), format!("unknown_parameter: {expected}"));
+        }
         for bad in ["limit=0", "limit=101", "limit=x", "limit=1&limit=2", "limit=-1", "limit="] {
             assert_eq!(
                 query::<Page>(bad).expect_err("not valid").code().as_str(),
@@ -218,7 +245,7 @@ mod tests {
             ("colour=", colour),
             ("colour=x, expected y", colour),
             ("limit=7&all=1", flag),
-            ("limit=1&limit=2", "duplicate field `limit`"),
+            ("limit=1&limit=2", "limit is given more than once"),
         ] {
             let problem = query::<Page>(bad).expect_err("not valid");
             assert_eq!(problem.to_string(), format!("malformed_request: {expected}"), "{bad}");

@@ -18,11 +18,17 @@ use daybook_domain::{Code, code::GeneralCode, policy::PolicyCode};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{caching::NO_STORE, codes::HttpCode};
+use super::{brief::cut, caching::NO_STORE, codes::HttpCode};
 pub use catalogue::{catalogue, find, status};
 pub use page::page;
 
 pub const MEDIA_TYPE: &str = "application/problem+json";
+
+/// A problem has at most 8 KiB: this much for what is wrong with a body, in bytes, and a bounded rest. What a client
+/// sent is only in there as far as these bounds go.
+const MOST_BYTES_OF_ERRORS: usize = 5_000;
+const LONGEST_DETAIL: usize = 400;
+const LONGEST_INSTANCE: usize = 300;
 
 /// Why a request was not answered as asked.
 #[derive(Debug, Clone)]
@@ -143,18 +149,35 @@ impl Problem {
         Self { closes: true, ..Self::new(HttpCode::PayloadTooLarge, detail) }
     }
 
-    pub fn unsupported_media_type() -> Self {
-        Self::usual(HttpCode::UnsupportedMediaType)
-            .with(HeaderName::from_static("accept"), "application/json")
+    /// `taken` are the media types that would do. RFC 5789 has a header of its own for those of PATCH.
+    pub fn unsupported_media_type(taken: &[&str]) -> Self {
+        let name = if taken.len() > 1 { "accept-patch" } else { "accept" };
+        Self::usual(HttpCode::UnsupportedMediaType).with(HeaderName::from_static(name), taken.join(", "))
     }
 
     pub fn stale_version(detail: impl Into<Cow<'static, str>>) -> Self {
         Self::new(CommandCode::StaleVersion, detail)
     }
 
-    /// A body that can be read but says something that it may not.
-    pub fn invalid(errors: Vec<FieldError>) -> Self {
-        Self { errors, ..Self::usual(GeneralCode::ValidationFailed) }
+    /// A body that can be read but says something that it may not, `count` times. As many mistakes are named as an
+    /// answer has room for.
+    pub fn invalid(mut errors: Vec<FieldError>, count: usize) -> Self {
+        let mut room = MOST_BYTES_OF_ERRORS;
+        let fits = |error: &FieldError| {
+            let size = serde_json::to_vec(error).map_or(usize::MAX, |json| json.len());
+            let rest = room.checked_sub(size);
+            room = rest.unwrap_or_default();
+            rest.is_some()
+        };
+        let fitting = errors.iter().map(fits).take_while(|fits| *fits).count();
+        errors.truncate(fitting);
+        let problem = Self::usual(GeneralCode::ValidationFailed);
+        let detail = match count.saturating_sub(errors.len()) {
+            0 => problem.detail.clone(),
+            1 => format!("{} One more mistake is not named.", problem.detail).into(),
+            more => format!("{} {more} more mistakes are not named.", problem.detail).into(),
+        };
+        Self { errors, detail, ..problem }
     }
 
     pub fn rate_limited(retry_after_s: u64) -> Self {
@@ -233,8 +256,8 @@ impl Problem {
             r#type: format!("/problems/{}", self.code),
             title: self.code.title(),
             status: self.status().as_u16(),
-            detail: &self.detail,
-            instance,
+            detail: &cut(&self.detail, LONGEST_DETAIL),
+            instance: &cut(instance, LONGEST_INSTANCE),
             code: self.code,
             request_id,
             errors: &self.errors,
@@ -340,7 +363,7 @@ mod tests {
     #[test]
     fn a_validation_problem_names_the_field() {
         let error = FieldError { pointer: "/lines/0".into(), code: "unknown_field", detail: "no".into() };
-        let response = Problem::invalid(vec![error]).render("/v1/orders", "r1");
+        let response = Problem::invalid(vec![error], 1).render("/v1/orders", "r1");
         assert_eq!(response.status(), StatusCode::UNPROCESSABLE_ENTITY);
         assert_eq!(response.headers().get("content-type").expect("has a type"), MEDIA_TYPE);
     }

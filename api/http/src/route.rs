@@ -92,7 +92,7 @@ where
 {
     let about = About::new(R::UseCase::NAME, path, summary, Kind::of::<R::UseCase>())
         .path::<P>()
-        .body::<B>()
+        .body::<B>(&method)
         .answer::<<<R::UseCase as UseCase>::Outcome as Told>::Answer>(if R::UseCase::CREATES {
             201
         } else {
@@ -201,7 +201,7 @@ where
     V: Serialize + ToSchema + 'static,
     F: Future<Output = Result<Reply<V>, Problem>> + 'static,
 {
-    let about = About::new(name, path, summary, Kind::Deed).path::<P>().body::<B>().answer::<V>(200);
+    let about = About::new(name, path, summary, Kind::Deed).path::<P>().body::<B>(&method).answer::<V>(200);
     let run = move |mut arrived: Arrived| async move {
         let id = arrived.path::<P>()?;
         arrived.query::<NoQuery>()?;

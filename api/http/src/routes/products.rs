@@ -63,6 +63,7 @@ pub struct Create {
 #[schema(as = DescribeProduct)]
 pub struct Describe {
     #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = ProductName)]
     name: Option<ProductName>,
     #[serde(default)]
     #[schema(value_type = Option<Description>)]

@@ -3,6 +3,7 @@
 mod about;
 mod as_of;
 mod audits;
+mod bodies;
 mod by_keys;
 mod cache;
 mod conditions;
