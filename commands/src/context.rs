@@ -68,6 +68,6 @@ impl Context {
 fn refusal(denied: Denied, action: Action) -> Refusal {
     match denied {
         Denied::Forbidden => Refusal::forbidden(action.rule().name),
-        Denied::Hidden => Refusal::not_found("there is no such thing"),
+        Denied::Hidden => Refusal::not_found(),
     }
 }

@@ -1,6 +1,12 @@
 //! How a command fails: refused by a rule, or for want of working machinery.
 
-use daybook_domain::{Code, Rejection, code::GeneralCode, policy::PolicyCode};
+use std::fmt::Display;
+
+use daybook_domain::{
+    Code, Rejection,
+    code::{GeneralCode, Kind},
+    policy::{self, Actor, PolicyCode},
+};
 
 use crate::codes::CommandCode;
 
@@ -64,8 +70,9 @@ impl Refusal {
         Self::new(PolicyCode::Forbidden, format!("this needs the permission {rule}"))
     }
 
-    pub(crate) fn not_found(detail: impl Into<String>) -> Self {
-        Self::new(GeneralCode::NotFound, detail)
+    /// The same words for what isn't there and for what the caller is not shown.
+    pub(crate) fn not_found() -> Self {
+        Self::new(GeneralCode::NotFound, GeneralCode::NotFound.code().meaning())
     }
 
     pub(crate) fn stale(expected: &[i64], actual: i64) -> Self {
@@ -87,9 +94,26 @@ impl Refusal {
         Self::new(CommandCode::KeyInFlight, detail)
     }
 
-    /// What a rule of the domain has refused.
-    pub(crate) fn rejected(rejection: &impl Rejection) -> Self {
-        Self::new(rejection.code(), rejection.to_string())
+    /// What a rule of the domain has refused, as far as `actor` may be told: this is the only way from a rejection to
+    /// a refusal.
+    pub(crate) fn rejected(rejection: &impl Rejection, actor: &Actor) -> Self {
+        match rejection.guarded() {
+            Some(guarded) if policy::check(actor, &guarded.demand).is_err() => Self::told(&guarded.otherwise),
+            _ => Self::told(rejection),
+        }
+    }
+
+    fn told(rejection: &impl Rejection) -> Self {
+        match rejection.code() {
+            code if code.kind() == Kind::NotFound => Self::not_found(),
+            code => Self::new(code, rejection.to_string()),
+        }
+    }
+
+    /// Says first what it is about.
+    pub(crate) fn about(mut self, what: impl Display) -> Self {
+        self.detail = format!("{what}: {}", self.detail);
+        self
     }
 
     pub(crate) fn at(mut self, pointer: impl Into<String>) -> Self {

@@ -5,10 +5,11 @@
 
 use std::{any::Any, sync::Arc};
 
-use daybook_domain::{Decider, stored::encode};
+use daybook_domain::{Decider, Rejection, stored::encode};
 use uuid::Uuid;
 
 use crate::{
+    context::Context,
     error::Refusal,
     host,
     state::{StreamId, Unsaved, Wanted},
@@ -45,7 +46,7 @@ impl From<Refusal> for Halt {
 pub struct Work<'a> {
     set: &'a mut WorkingSet,
     expectations: &'a mut Expectations,
-    command_id: Uuid,
+    context: &'a Context,
     events: Vec<NewEvent>,
     /// Streams that are due for a snapshot.
     due: Vec<StreamId>,
@@ -64,11 +65,11 @@ struct Observed<D> {
 }
 
 impl<'a> Work<'a> {
-    pub fn new(set: &'a mut WorkingSet, expectations: &'a mut Expectations, command_id: Uuid) -> Self {
+    pub fn new(set: &'a mut WorkingSet, expectations: &'a mut Expectations, context: &'a Context) -> Self {
         Self {
             set,
             expectations,
-            command_id,
+            context,
             events: Vec::new(),
             due: vec![],
             begun: Vec::new(),
@@ -121,7 +122,12 @@ impl<'a> Work<'a> {
 
     /// Decides `command` on the stream and collects its events.
     pub fn execute<D: Decider>(&mut self, id: &str, command: D::Command) -> Result<(), Halt> {
-        self.try_execute::<D>(id, command)?.map_err(|rejection| Refusal::rejected(&rejection).into())
+        self.try_execute::<D>(id, command)?.map_err(|rejection| self.refused(&rejection).into())
+    }
+
+    /// What a rule has refused, as far as the caller may be told.
+    pub fn refused(&self, rejection: &impl Rejection) -> Refusal {
+        Refusal::rejected(rejection, &self.context.actor)
     }
 
     /// The same, for callers who have more to say about a rejection.
@@ -197,7 +203,7 @@ impl<'a> Work<'a> {
     /// the same id however often it is decided.
     fn next_event_id(&self) -> Uuid {
         let number = u16::try_from(self.events.len() + 1).expect("a command has fewer than 65,536 events");
-        let mut bytes = *self.command_id.as_bytes();
+        let mut bytes = *self.context.command_id.as_bytes();
         bytes[14..].copy_from_slice(&number.to_be_bytes());
         Uuid::from_bytes(bytes)
     }

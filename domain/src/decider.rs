@@ -4,7 +4,7 @@ use std::fmt::Debug;
 
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{code::Code, upcast::Step};
+use crate::{code::Code, policy::Demand, upcast::Step};
 
 /// One kind of stream: how its commands are decided and how its events change its state.
 ///
@@ -46,19 +46,34 @@ pub trait Event: Clone + Debug + PartialEq + Serialize + DeserializeOwned + Send
 }
 
 /// Refused by a rule, with a code that clients may match on. Implemented by [`rejection_codes!`](crate::rejection_codes).
-pub trait Rejection: std::error::Error + Send + Sync + 'static {
+pub trait Rejection: std::error::Error + Sized + Send + Sync + 'static {
     /// The codes of all its variants.
     const CODES: &'static [Code];
 
     /// Stable: part of the public contract.
     fn code(&self) -> Code;
+
+    /// Who is told all that it says, and what others are told. `None`: it says nothing that not everyone may read.
+    fn guarded(&self) -> Option<Guarded<Self>> {
+        None
+    }
+}
+
+/// A rejection that says something that not everyone may read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Guarded<R> {
+    /// Callers who may do this are told all.
+    pub demand: Demand,
+    /// What everyone else is told: its code and words are the same for all that they can't tell apart.
+    pub otherwise: R,
 }
 
 /// Says which code each variant of a rejection has. From the same list it makes
-/// [`CODES`](crate::decider::Rejection::CODES), so none can be left out there.
+/// [`CODES`](crate::decider::Rejection::CODES), so none can be left out there. `guarded by` names the function that is
+/// [`guarded`](crate::decider::Rejection::guarded), where a variant tells more than everyone may read.
 #[macro_export]
 macro_rules! rejection_codes {
-    ($rejection:ty { $( $variant:ident => $code:expr ),+ $(,)? }) => {
+    ($rejection:ty { $( $variant:ident => $code:expr ),+ $(,)? } $( guarded by $guard:path )?) => {
         impl $crate::decider::Rejection for $rejection {
             const CODES: &'static [$crate::code::Code] = &[$($code.code()),+];
 
@@ -67,6 +82,12 @@ macro_rules! rejection_codes {
                     $( Self::$variant { .. } => $code.code(), )+
                 }
             }
+
+            $(
+                fn guarded(&self) -> Option<$crate::decider::Guarded<Self>> {
+                    $guard(self)
+                }
+            )?
         }
     };
 }

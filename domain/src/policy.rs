@@ -143,6 +143,11 @@ pub fn authorize(actor: &Actor, action: Action, owner: Option<&str>) -> Result<(
     if owner == Some(actor.subject.as_str()) { Ok(()) } else { Err(Denied::Hidden) }
 }
 
+/// The same for what is demanded of `actor`.
+pub fn check(actor: &Actor, demand: &Demand) -> Result<(), Denied> {
+    authorize(actor, demand.action, demand.owner.as_deref())
+}
+
 /// May `actor` do this to anything at all? What is their own counts, whichever that is.
 pub fn may_ever(actor: &Actor, action: Action) -> Result<(), Denied> {
     authorize(actor, action, Some(&actor.subject))

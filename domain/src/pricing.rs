@@ -5,8 +5,10 @@ mod tests;
 
 use crate::{
     codes,
+    decider::Guarded,
     money::{Currency, Price},
     order::{Line, OrderCode},
+    policy::{Action, Demand},
     product::{Product, ProductCode, Status},
     quantity::Quantity,
     rejection_codes,
@@ -44,6 +46,18 @@ rejection_codes! {
         Archived => ProductCode::Archived,
         OtherCurrency => OrderCode::CurrencyMismatch,
         NoPrice => PricingCode::NoPrice,
+    }
+    guarded by guard
+}
+
+/// To callers who may not read products that are not published, such a product isn't there.
+fn guard(rejection: &Rejection) -> Option<Guarded<Rejection>> {
+    match rejection {
+        Rejection::NotPublished { sku } | Rejection::Archived { sku } => Some(Guarded {
+            demand: Demand { action: Action::ReadUnpublishedProduct, owner: None },
+            otherwise: Rejection::NotFound { sku: sku.clone() },
+        }),
+        Rejection::NotFound { .. } | Rejection::OtherCurrency { .. } | Rejection::NoPrice { .. } => None,
     }
 }
 

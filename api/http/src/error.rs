@@ -2,7 +2,6 @@
 
 use daybook_commands::{CommandError, Failure, Refusal};
 use daybook_core::{auth::revocation::RevokeError, reads::ReadError, vault::VaultError};
-use daybook_domain::code::Kind;
 use daybook_projections::{BadCursor, OperatorError, QueryError, codes::DownstreamCode};
 use tracing::{error, warn};
 
@@ -19,10 +18,6 @@ impl From<CommandError> for Problem {
 
 impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
-        // The same words for what isn't there and for what isn't the caller's.
-        if refusal.code.kind() == Kind::NotFound {
-            return Self::not_found();
-        }
         let problem = Self::new(refusal.code, refusal.detail);
         match refusal.pointer {
             Some(pointer) => problem.at(pointer),

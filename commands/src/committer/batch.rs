@@ -70,7 +70,7 @@ pub fn decide_into(
     set: &mut WorkingSet,
     submission: Submission,
 ) -> Result<(), (Submission, Halt)> {
-    let mut work = Work::new(set, &mut batch.expectations, submission.context.command_id);
+    let mut work = Work::new(set, &mut batch.expectations, &submission.context);
     let decided = catch_unwind(AssertUnwindSafe(|| submission.decide(&mut work)));
     let verdict = match decided {
         Ok(Ok(verdict)) => {

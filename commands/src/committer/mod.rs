@@ -257,7 +257,7 @@ impl Committer {
 
     fn decide_unless_broken(&mut self, submission: Submission, broken: &HashSet<StreamId>) {
         let mut expectations = Expectations::new();
-        let mut work = Work::new(&mut self.set, &mut expectations, submission.context.command_id);
+        let mut work = Work::new(&mut self.set, &mut expectations, &submission.context);
         let halt = submission.decide(&mut work);
         work.take_back();
         match halt {

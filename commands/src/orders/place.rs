@@ -25,7 +25,7 @@ use serde::{Deserialize, Serialize};
 use super::{OrderOutcome, outcome};
 use crate::{
     Context,
-    error::{Failure, Refusal},
+    error::Failure,
     state::Wanted,
     use_case::{Means, Request, UseCase},
     work::{Halt, Work},
@@ -64,9 +64,9 @@ pub struct PlaceLine {
 
 /// An order that has its id, and nothing personal in clear.
 ///
-/// Refused with `product_not_found`, `product_not_published`, `product_archived`, `price_not_available` (in
-/// that currency), `insufficient_stock`, `total_out_of_range`, `currency_mismatch`, or `already_exists` for a
-/// taken external id.
+/// Refused with `product_not_found`, `price_not_available` (in that currency), `insufficient_stock`,
+/// `total_out_of_range`, `currency_mismatch`, or `already_exists` for a taken external id. Who may read products that
+/// are not published is told `product_not_published` or `product_archived` of them.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct PlaceOrder {
     pub id: OrderId,
@@ -174,9 +174,9 @@ impl UseCase for PlaceOrder {
     }
 
     fn decide(&self, _: &Context, work: &mut Work<'_>) -> Result<OrderOutcome, Halt> {
-        check_line_count(self.lines.len()).map_err(|rejection| Refusal::rejected(&rejection).at("/lines"))?;
+        check_line_count(self.lines.len()).map_err(|rejection| work.refused(&rejection).at("/lines"))?;
         check_override_reason(brings_prices(&self.lines), self.override_reason.as_ref())
-            .map_err(|rejection| Refusal::rejected(&rejection).at("/override_reason"))?;
+            .map_err(|rejection| work.refused(&rejection).at("/override_reason"))?;
         let id = self.id.to_string();
         let pieces = pieces_by_sku(self.lines.iter().map(|line| (&line.sku, line.quantity.get())));
         let claim = self.external_id.as_ref().map(external_id::key::<Order>);
@@ -230,7 +230,7 @@ impl PlaceOrder {
                     }
                 };
                 price_line(&line.sku, &product, line.quantity, line.unit_price, self.currency)
-                    .map_err(|rejection| Refusal::rejected(&rejection).at(format!("/lines/{index}")).into())
+                    .map_err(|rejection| work.refused(&rejection).at(format!("/lines/{index}")).into())
             })
             .collect()
     }
@@ -241,9 +241,7 @@ impl PlaceOrder {
             let hold = stock::Command::Hold { order: self.id, quantity };
             if let Err(rejection) = work.try_execute::<Stock>(sku.as_str(), hold)? {
                 let line = self.lines.iter().position(|line| line.sku == *sku).unwrap_or(0);
-                let mut refusal = Refusal::rejected(&rejection).at(format!("/lines/{line}"));
-                refusal.detail = format!("{sku}: {}", refusal.detail);
-                return Err(refusal.into());
+                return Err(work.refused(&rejection).about(sku).at(format!("/lines/{line}")).into());
             }
         }
         Ok(())

@@ -49,7 +49,7 @@ fn change(context: &Context, work: &mut Work<'_>, sku: &Sku, command: Command) -
     let id = sku.as_str();
     work.need([Wanted::of::<Product>(id), Wanted::of::<Stock>(id)])?;
     if work.state::<Product>(id)?.details().is_none() {
-        return Err(Refusal::not_found(format!("there is no product {sku}")).into());
+        return Err(Refusal::not_found().into());
     }
     work.expect_version::<Stock>(id, context.if_match.as_deref())?;
     work.execute::<Stock>(id, command)?;

@@ -1,14 +1,16 @@
 //! The working set's accounting.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
+use chrono::DateTime;
 use daybook_domain::{
     Decider,
     external_id::{Event, ExternalIdUse},
+    policy::{Actor, Roles},
 };
 
 use super::*;
-use crate::work::Work;
+use crate::{context::Context, work::Work};
 
 fn stream(number: usize) -> StreamId {
     StreamId { kind: ExternalIdUse::KIND, id: number.to_string().into() }
@@ -18,6 +20,19 @@ fn stream(number: usize) -> StreamId {
 fn state(bytes: usize) -> StreamState {
     let state = ExternalIdUse::default().evolve(&Event::Taken { by: "x".repeat(bytes) });
     StreamState::new(Version::NONE, Arc::new(state), Epoch::NEVER, Unsaved::default())
+}
+
+fn context() -> Context {
+    Context {
+        actor: Actor { subject: "alice".into(), roles: Roles::default() },
+        command_id: Uuid::from_u128(1),
+        request_id: "of-a-test".into(),
+        traceparent: None,
+        deadline: Instant::now(),
+        now: DateTime::default(),
+        key: None,
+        if_match: None,
+    }
 }
 
 fn bounded(max_streams: usize, max_bytes: usize) -> WorkingSet {
@@ -33,6 +48,7 @@ fn counted(set: &WorkingSet) -> usize {
 fn what_the_set_weighs_is_the_sum_of_its_states() {
     let mut set = bounded(20, 20_000);
     let mut expectations = Expectations::new();
+    let context = context();
     // Numbers without a pattern, the same in each run.
     let mut chosen = 12_345_usize;
     for _ in 0..5_000 {
@@ -43,7 +59,7 @@ fn what_the_set_weighs_is_the_sum_of_its_states() {
             4 => set.forget([&stream(which)]),
             5 => set.trim(&Expectations::new()),
             6 => {
-                let mut work = Work::new(&mut set, &mut expectations, Uuid::from_u128(1));
+                let mut work = Work::new(&mut set, &mut expectations, &context);
                 work.begin::<ExternalIdUse>(&which.to_string());
                 let take = daybook_domain::external_id::Command::Take { by: "y".repeat(bytes) };
                 let _ = work.execute::<ExternalIdUse>(&which.to_string(), take);

@@ -94,3 +94,14 @@ fn a_line_has_the_currency_of_the_order() {
         Err(Rejection::OtherCurrency { sku: sku() })
     );
 }
+
+#[test]
+fn a_product_that_is_not_published_is_not_there_for_everyone() {
+    use crate::Rejection as R;
+    for rejection in [Rejection::NotPublished { sku: sku() }, Rejection::Archived { sku: sku() }] {
+        let guarded = rejection.guarded().expect("not for everyone");
+        assert_eq!(guarded.demand.action, Action::ReadUnpublishedProduct);
+        assert_eq!(guarded.otherwise, Rejection::NotFound { sku: sku() });
+    }
+    assert_eq!(Rejection::NotFound { sku: sku() }.guarded(), None);
+}

@@ -8,8 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     code::GeneralCode,
-    codes, decider,
+    codes,
+    decider::{self, Guarded},
     ids::OrderId,
+    policy::{Action, Demand},
     rejection_codes,
     text::{Reason, Reference},
 };
@@ -102,6 +104,9 @@ impl decider::Event for Event {
 pub enum Rejection {
     #[error("{available} available, {requested} asked for")]
     Insufficient { available: i64, requested: i64 },
+    /// The same, for callers who may not read how many there are.
+    #[error("fewer than {requested} are available")]
+    Fewer { requested: i64 },
     #[error("a quantity is positive")]
     NotPositive,
     #[error("stock of one SKU is at most {MAX_ON_HAND} pieces")]
@@ -111,6 +116,9 @@ pub enum Rejection {
     /// An order ends each hold and allocation once, so this shows a defect.
     #[error("{promised} pieces are promised, {requested} were to be ended")]
     NotPromised { promised: i64, requested: i64 },
+    /// The same, for callers who may not read how many are promised.
+    #[error("fewer than {requested} pieces are promised")]
+    FewerPromised { requested: i64 },
 }
 
 codes! {
@@ -127,11 +135,25 @@ codes! {
 rejection_codes! {
     Rejection {
         Insufficient => StockCode::Insufficient,
+        Fewer => StockCode::Insufficient,
         NotPositive => GeneralCode::ValidationFailed,
         TooMuch => StockCode::OutOfRange,
         NothingToAdjust => StockCode::NothingToAdjust,
         NotPromised => StockCode::NotPromised,
+        FewerPromised => StockCode::NotPromised,
     }
+    guarded by guard
+}
+
+/// How many pieces there are is told to those who may read stock.
+fn guard(rejection: &Rejection) -> Option<Guarded<Rejection>> {
+    let otherwise = match *rejection {
+        Rejection::Insufficient { requested, .. } => Rejection::Fewer { requested },
+        Rejection::NotPromised { requested, .. } => Rejection::FewerPromised { requested },
+        Rejection::Fewer { .. } | Rejection::FewerPromised { .. } => return None,
+        Rejection::NotPositive | Rejection::TooMuch | Rejection::NothingToAdjust => return None,
+    };
+    Some(Guarded { demand: Demand { action: Action::ReadStock, owner: None }, otherwise })
 }
 
 impl Stock {

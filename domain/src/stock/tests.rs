@@ -208,14 +208,32 @@ fn each_rejection_has_its_code() {
     use decider::Rejection as R;
     let codes = [
         (Rejection::Insufficient { available: 0, requested: 1 }, "insufficient_stock"),
+        (Rejection::Fewer { requested: 1 }, "insufficient_stock"),
         (Rejection::NotPositive, "validation_failed"),
         (Rejection::TooMuch, "stock_out_of_range"),
         (Rejection::NothingToAdjust, "nothing_to_adjust"),
         (Rejection::NotPromised { promised: 0, requested: 1 }, "stock_not_promised"),
+        (Rejection::FewerPromised { requested: 1 }, "stock_not_promised"),
     ];
     for (rejection, code) in codes {
         assert_eq!(rejection.code().as_str(), code);
         assert!(<Rejection as R>::CODES.contains(&rejection.code()));
+    }
+}
+
+#[test]
+fn no_figure_of_the_stock_is_told_to_everyone() {
+    use decider::Rejection as R;
+    for rejection in [
+        Rejection::Insufficient { available: 7431, requested: 9000 },
+        Rejection::NotPromised { promised: 7431, requested: 9000 },
+    ] {
+        assert!(rejection.to_string().contains("7431"));
+        let guarded = rejection.guarded().expect("not for everyone");
+        assert_eq!(guarded.demand.action, Action::ReadStock);
+        assert_eq!(guarded.otherwise.code(), rejection.code());
+        assert!(!guarded.otherwise.to_string().contains("7431"), "{}", guarded.otherwise);
+        assert_eq!(guarded.otherwise.guarded(), None);
     }
 }
 

@@ -202,7 +202,9 @@ async fn nobody_is_refused_because_of_a_state_that_is_old() {
     assert_eq!(refused(two.b.buy("TEAPOT", 1).await), "insufficient_stock");
 
     two.a.ask(by(Role::Merchandiser), UnpublishProduct { sku: sku("TEAPOT") }).await.unwrap();
-    assert_eq!(refused(two.b.buy("TEAPOT", 1).await), "product_not_published");
+    assert_eq!(refused(two.b.buy("TEAPOT", 1).await), "product_not_found");
+    let by_admin = two.b.place(by(Role::Admin), order(&[("TEAPOT", 1)])).await;
+    assert_eq!(refused(by_admin), "product_not_published");
     two.a.ask(by(Role::Merchandiser), PublishProduct { sku: sku("TEAPOT") }).await.unwrap();
     two.a.receive("TEAPOT", 1).await.unwrap();
     two.b.buy("TEAPOT", 1).await.unwrap();

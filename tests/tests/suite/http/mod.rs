@@ -33,6 +33,7 @@ mod products;
 mod published;
 pub mod rebuilds;
 mod receipts;
+mod refusals;
 mod sales;
 mod starts;
 mod statements;
