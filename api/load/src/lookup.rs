@@ -1,5 +1,8 @@
 //! Finds orders by the number of their invoice, which the API lists them without: first among those of
 //! their customer, else in one pass over all orders that is kept for every order that is looked for.
+//!
+//! Several orders may have the number: one that the shop placed, and one of each customer who chose the same. The one
+//! that is the invoice's comes first.
 
 use std::collections::{HashMap, HashSet};
 
@@ -8,7 +11,7 @@ use tokio::sync::OnceCell;
 
 use super::{
     client::{Answer, Client, ClientError, Refusal},
-    compare::{OrderThere, ProductThere},
+    compare::{OrderThere, ProductThere, order_differences},
     plan::{Order, Plan, Product},
 };
 
@@ -23,7 +26,7 @@ pub struct Lookup<'a> {
     client: &'a Client,
     /// The numbers of the plan's invoices: no other order is of interest.
     invoices: HashSet<&'a str>,
-    all: OnceCell<HashMap<String, OrderThere>>,
+    all: OnceCell<HashMap<String, Vec<OrderThere>>>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -56,32 +59,35 @@ impl<'a> Lookup<'a> {
     /// The order that has the invoice's number, whosever it is.
     pub async fn order(&self, order: &Order) -> Result<Option<OrderThere>, LookupError> {
         let invoice = order.invoice.as_str();
-        if let Some(found) = self.all.get().and_then(|all| all.get(invoice)) {
-            return Ok(Some(found.clone()));
+        let mut found: Vec<OrderThere> =
+            self.all.get().and_then(|all| all.get(invoice)).into_iter().flatten().cloned().collect();
+        if let Some(same) = same(order, &found) {
+            return Ok(Some(same));
         }
         let head = self.head(order).await?;
         if let Some(customer) = &order.customer {
-            let mut found = None;
             let of_customer = [("customer", customer.as_str())];
             self.pages(&of_customer, head.as_deref(), |there| {
-                found = found.take().or_else(|| is_of(&there, invoice).then_some(there));
-                found.is_none()
+                if is_of(&there, invoice) {
+                    found.push(there);
+                }
+                same(order, &found).is_none()
             })
             .await?;
-            if found.is_some() {
-                return Ok(found);
-            }
         }
-        let all = self.all.get_or_try_init(|| self.read_all(head.as_deref())).await?;
-        Ok(all.get(invoice).cloned())
+        if same(order, &found).is_none() {
+            let all = self.all.get_or_try_init(|| self.read_all(head.as_deref())).await?;
+            found.extend(all.get(invoice).into_iter().flatten().cloned());
+        }
+        Ok(same(order, &found).or_else(|| found.into_iter().next()))
     }
 
-    async fn read_all(&self, head: Option<&str>) -> Result<HashMap<String, OrderThere>, LookupError> {
-        let mut all = HashMap::new();
+    async fn read_all(&self, head: Option<&str>) -> Result<HashMap<String, Vec<OrderThere>>, LookupError> {
+        let mut all: HashMap<String, Vec<OrderThere>> = HashMap::new();
         self.pages(&[], head, |there| {
             if let Some(invoice) = there.external_id.clone().filter(|id| self.invoices.contains(id.as_str()))
             {
-                all.insert(invoice, there);
+                all.entry(invoice).or_default().push(there);
             }
             true
         })
@@ -142,6 +148,11 @@ impl<'a> Lookup<'a> {
             Answer::Refused(refusal) => Err(LookupError::Refused(refusal)),
         }
     }
+}
+
+/// The one that is the invoice's.
+fn same(order: &Order, found: &[OrderThere]) -> Option<OrderThere> {
+    found.iter().find(|there| order_differences(order, there).is_empty()).cloned()
 }
 
 fn is_of(there: &OrderThere, invoice: &str) -> bool {

@@ -1,6 +1,7 @@
 //! The use cases of an order: its own stream, the products that price it, the stock that it holds.
 
 mod cancel;
+mod claim;
 mod confirm;
 mod deliver;
 mod place;

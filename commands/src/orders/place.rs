@@ -7,7 +7,6 @@ use daybook_domain::{
 };
 use daybook_domain::{
     contact::{Address, Contact},
-    external_id::{self, ExternalIdUse},
     ids::OrderId,
     money::{Currency, Price},
     order::{Command, Line, Order, Place, check_line_count, check_override_reason, pieces_by_sku},
@@ -22,7 +21,7 @@ use daybook_domain::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{OrderOutcome, outcome};
+use super::{OrderOutcome, claim::Claim, outcome};
 use crate::{
     Context,
     error::Failure,
@@ -173,27 +172,23 @@ impl UseCase for PlaceOrder {
         demands(actor, self.customer.as_ref(), &self.lines)
     }
 
-    fn decide(&self, _: &Context, work: &mut Work<'_>) -> Result<OrderOutcome, Halt> {
+    fn decide(&self, context: &Context, work: &mut Work<'_>) -> Result<OrderOutcome, Halt> {
         check_line_count(self.lines.len()).map_err(|rejection| work.refused(&rejection).at("/lines"))?;
         check_override_reason(brings_prices(&self.lines), self.override_reason.as_ref())
             .map_err(|rejection| work.refused(&rejection).at("/override_reason"))?;
         let id = self.id.to_string();
         let pieces = pieces_by_sku(self.lines.iter().map(|line| (&line.sku, line.quantity.get())));
-        let claim = self.external_id.as_ref().map(external_id::key::<Order>);
+        let claim = self.external_id.as_ref().map(|id| Claim::of(self.customer.as_ref(), id, &context.actor));
         let skus = pieces.keys().map(Sku::as_str);
         work.need(
             skus.flat_map(|sku| [Wanted::of::<Product>(sku), Wanted::of::<Stock>(sku)])
-                .chain(claim.as_deref().map(Wanted::of::<ExternalIdUse>)),
+                .chain(claim.iter().flat_map(Claim::wanted)),
         )?;
         work.begin::<Order>(&id);
 
         // First: an order that is there already is refused as such, not for want of stock.
-        if let Some(claim) = &claim {
-            let take = external_id::Command::Take { by: id.clone() };
-            work.execute::<ExternalIdUse>(claim, take).map_err(|halt| match halt {
-                Halt::Refused(refusal) => Halt::Refused(refusal.at("/external_id")),
-                other => other,
-            })?;
+        if let Some(claim) = claim {
+            claim.take(&id, work)?;
         }
         let lines = self.price_lines(work)?;
         self.hold(work, &pieces)?;

@@ -2,9 +2,9 @@
 
 use daybook_domain::{Code, code::GeneralCode};
 use daybook_domain::{
-    external_id::{self, ExternalIdUse},
+    external_id::{self, ExternalIdUse, Scope},
     money::Price,
-    policy::Action,
+    policy::{Action, Demand},
     product::{Command, Product},
     sku::Sku,
     text::{Description, ExternalId, Metadata, ProductName},
@@ -44,13 +44,15 @@ impl UseCase for CreateProduct {
 
     fn decide(&self, _: &Context, work: &mut Work<'_>) -> Result<ProductOutcome, Halt> {
         let Self { sku, name, description, price, external_id, metadata } = self.clone();
-        let claim = external_id.as_ref().map(external_id::key::<Product>);
+        let claim = external_id.as_ref().map(|id| external_id::key::<Product>(Scope::Shop, id));
         let wanted = claim.as_deref().map(Wanted::of::<ExternalIdUse>);
         work.need([Wanted::of::<Product>(sku.as_str())].into_iter().chain(wanted))?;
         let create = Command::Create { name, description, price, external_id, metadata };
         work.execute::<Product>(sku.as_str(), create)?;
         if let Some(claim) = &claim {
-            work.execute::<ExternalIdUse>(claim, external_id::Command::Take { by: sku.to_string() })?;
+            let told_to = Demand { action: Action::ReadUnpublishedProduct, owner: None };
+            let take = external_id::Command::Take { by: sku.to_string(), told_to };
+            work.execute::<ExternalIdUse>(claim, take)?;
         }
         outcome(work, &sku)
     }

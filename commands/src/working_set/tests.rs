@@ -6,7 +6,7 @@ use chrono::DateTime;
 use daybook_domain::{
     Decider,
     external_id::{Event, ExternalIdUse},
-    policy::{Actor, Roles},
+    policy::{Action, Actor, Demand, Roles},
 };
 
 use super::*;
@@ -61,7 +61,8 @@ fn what_the_set_weighs_is_the_sum_of_its_states() {
             6 => {
                 let mut work = Work::new(&mut set, &mut expectations, &context);
                 work.begin::<ExternalIdUse>(&which.to_string());
-                let take = daybook_domain::external_id::Command::Take { by: "y".repeat(bytes) };
+                let told_to = Demand { action: Action::ReadOrder, owner: None };
+                let take = daybook_domain::external_id::Command::Take { by: "y".repeat(bytes), told_to };
                 let _ = work.execute::<ExternalIdUse>(&which.to_string(), take);
                 if which % 2 == 0 {
                     work.take_back();

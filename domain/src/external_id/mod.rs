@@ -1,4 +1,5 @@
-//! The shop's own id of a thing, taken once: `external_id/{kind}:{id}`.
+//! A caller's own id of a thing, taken once within its scope: `external_id/{kind}:{id}` among the shop's, and
+//! `external_id/{kind}/{length}:{customer}:{id}` among those of one customer.
 //!
 //! Its event is appended together with the event that creates the thing, so an id can't be taken twice,
 //! however many requests ask for it at once.
@@ -7,14 +8,28 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     code::GeneralCode,
-    decider::{self, Decider},
+    decider::{self, Decider, Guarded},
+    policy::Demand,
     rejection_codes,
-    text::ExternalId,
+    text::{CustomerId, ExternalId},
 };
 
+/// Among which things an id is taken once.
+#[derive(Debug, Clone, Copy)]
+pub enum Scope<'a> {
+    /// Products, and the orders that the shop places for others or imports. Release 0.1 knew no other scope.
+    Shop,
+    /// The orders that this customer places: customers don't meet each other, nor do they take the shop's ids.
+    Of(&'a CustomerId),
+}
+
 /// The id of the stream for a thing of kind `D`: ids of different kinds never meet.
-pub fn key<D: Decider>(id: &ExternalId) -> String {
-    format!("{}:{id}", D::KIND)
+pub fn key<D: Decider>(scope: Scope<'_>, id: &ExternalId) -> String {
+    match scope {
+        Scope::Shop => format!("{}:{id}", D::KIND),
+        // The length says where the customer ends, whatever colons there are.
+        Scope::Of(customer) => format!("{}/{}:{customer}:{id}", D::KIND, customer.as_str().len()),
+    }
 }
 
 /// Which thing has the id, if any.
@@ -29,8 +44,9 @@ pub enum ExternalIdUse {
 
 #[derive(Debug, Clone)]
 pub enum Command {
-    /// Takes it for the thing whose id is `by`.
-    Take { by: String },
+    /// Takes it for the thing whose id is `by`. If another thing has it, that one is named to callers who may do
+    /// `told_to`: those who may read it.
+    Take { by: String, told_to: Demand },
 }
 
 /// Stored for ever: add variants, never edit one.
@@ -51,12 +67,26 @@ impl decider::Event for Event {
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum Rejection {
     #[error("the external_id belongs to {by}")]
-    Taken { by: String },
+    Taken { by: String, told_to: Demand },
+    /// The same, for callers who may not read the thing that has it.
+    #[error("the external_id is taken")]
+    TakenByAnother,
 }
 
 rejection_codes! {
     Rejection {
         Taken => GeneralCode::AlreadyExists,
+        TakenByAnother => GeneralCode::AlreadyExists,
+    }
+    guarded by guard
+}
+
+fn guard(rejection: &Rejection) -> Option<Guarded<Rejection>> {
+    match rejection {
+        Rejection::Taken { told_to, .. } => {
+            Some(Guarded { demand: told_to.clone(), otherwise: Rejection::TakenByAnother })
+        }
+        Rejection::TakenByAnother => None,
     }
 }
 
@@ -69,9 +99,11 @@ impl Decider for ExternalIdUse {
 
     fn decide(&self, command: Command) -> Result<Vec<Event>, Rejection> {
         match (self, command) {
-            (Self::Free, Command::Take { by }) => Ok(vec![Event::Taken { by }]),
-            (Self::Taken { by: owner }, Command::Take { by }) if *owner == by => Ok(vec![]),
-            (Self::Taken { by }, Command::Take { .. }) => Err(Rejection::Taken { by: by.clone() }),
+            (Self::Free, Command::Take { by, .. }) => Ok(vec![Event::Taken { by }]),
+            (Self::Taken { by: owner }, Command::Take { by, .. }) if *owner == by => Ok(vec![]),
+            (Self::Taken { by }, Command::Take { told_to, .. }) => {
+                Err(Rejection::Taken { by: by.clone(), told_to })
+            }
         }
     }
 
@@ -93,33 +125,63 @@ impl Decider for ExternalIdUse {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::given;
+    use crate::{Rejection as _, order::Order, policy::Action, product::Product, testing::given};
 
     fn taken(by: &str) -> Event {
         Event::Taken { by: by.into() }
     }
 
+    fn told_to() -> Demand {
+        Demand { action: Action::ReadOrder, owner: Some("alice".into()) }
+    }
+
+    fn take(by: &str) -> Command {
+        Command::Take { by: by.into(), told_to: told_to() }
+    }
+
+    /// Stored for ever: claims of the shop are where release 0.1 looks for them.
     #[test]
-    fn ids_of_products_and_of_orders_are_apart() {
+    fn ids_of_products_of_orders_and_of_each_customer_are_apart() {
         let id: ExternalId = "536365".parse().expect("an id");
-        assert_eq!(key::<crate::order::Order>(&id), "order:536365");
-        assert_eq!(key::<crate::product::Product>(&id), "product:536365");
+        let alice: CustomerId = "alice".parse().expect("a customer");
+        assert_eq!(key::<Order>(Scope::Shop, &id), "order:536365");
+        assert_eq!(key::<Product>(Scope::Shop, &id), "product:536365");
+        assert_eq!(key::<Order>(Scope::Of(&alice), &id), "order/5:alice:536365");
+    }
+
+    #[test]
+    fn no_customer_can_name_the_id_of_another() {
+        let key = |customer: &str, id: &str| {
+            let customer: CustomerId = customer.parse().expect("a customer");
+            key::<Order>(Scope::Of(&customer), &id.parse().expect("an id"))
+        };
+        assert_ne!(key("a", "b:c"), key("a:b", "c"));
+        assert_ne!(key("5:alice", "1"), key("alice", "1"));
+        assert!(!key("a", "1").starts_with("order:"), "that is the shop's");
+    }
+
+    #[test]
+    fn the_thing_that_has_it_is_named_to_its_readers_only() {
+        let taken = Rejection::Taken { by: "ord_1".into(), told_to: told_to() };
+        let guarded = taken.guarded().expect("not for everyone");
+        assert_eq!((guarded.demand, guarded.otherwise.code()), (told_to(), taken.code()));
+        assert!(!guarded.otherwise.to_string().contains("ord_1"));
     }
 
     #[test]
     fn a_free_id_can_be_taken() {
-        given::<ExternalIdUse>([]).when(Command::Take { by: "ord_1".into() }).then([taken("ord_1")]);
+        given::<ExternalIdUse>([]).when(take("ord_1")).then([taken("ord_1")]);
     }
 
     #[test]
     fn a_taken_id_cannot_be_taken_by_another() {
         given::<ExternalIdUse>([taken("ord_1")])
-            .when(Command::Take { by: "ord_2".into() })
-            .rejected(Rejection::Taken { by: "ord_1".into() });
+            .when(take("ord_2"))
+            .rejected(Rejection::Taken { by: "ord_1".into(), told_to: told_to() });
     }
 
     #[test]
     fn taking_ones_own_id_again_changes_nothing() {
-        given::<ExternalIdUse>([taken("ord_1")]).when(Command::Take { by: "ord_1".into() }).then([]);
+        given::<ExternalIdUse>([taken("ord_1")]).when(take("ord_1")).then([]);
     }
 }

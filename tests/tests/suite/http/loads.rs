@@ -123,6 +123,24 @@ async fn somebody_elses_order_with_the_invoices_number_is_no_order_of_the_file()
     loaded.says(&["order 2", "customer", "c8", "nobody"]);
 }
 
+/// Catches: a customer who stops an import by taking the numbers of its invoices.
+#[tokio::test(flavor = "multi_thread")]
+async fn customers_cannot_take_the_numbers_of_invoices() {
+    let app = TestApp::start().await;
+    app.sell("TEA-1", 1999, 10).await;
+    for customer in ["c7", "eve"] {
+        let order = json!({
+            "lines": [{"sku": "TEA-1", "quantity": 1}], "currency": "EUR", "external_id": "1",
+            "contact": {"name": "Eve", "email": "eve@example.com"},
+        });
+        app.customer(customer).post("/v1/orders", order).await.expect(201);
+    }
+    assert_eq!(load(&app, &[MUG]).await.succeeded().figures(FIGURES), [1, 1, 310, 0]);
+    forget_keys(&app).await;
+    let again = load(&app, &[MUG]).await.succeeded();
+    assert_eq!((again.figures(FIGURES), again.err.as_str()), ([1, 1, 310, 0], ""));
+}
+
 /// The keys are forgotten, so everything is found and compared, orders of guests and cancelled ones too.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_load_that_is_repeated_after_its_keys_are_forgotten_counts_what_is_there() {

@@ -10,6 +10,7 @@ mod conditions;
 mod connections;
 mod downstream;
 mod events;
+mod external_ids;
 mod history;
 mod idempotency;
 mod incoming;

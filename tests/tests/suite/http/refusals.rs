@@ -170,6 +170,11 @@ async fn refusals(shop: &Shop) -> Vec<(String, Reply)> {
     let mut again = order(&[("TEA-1", 1)]);
     again["external_id"] = json!("number-of-my-own");
     note("own number again", alice.post("/v1/orders", again).await);
+    for number in ["number-of-bobs-order", "number-of-the-shop"] {
+        let mut theirs = order(&[("TEA-1", 1)]);
+        theirs["external_id"] = json!(number);
+        alice.post("/v1/orders", theirs).await.expect(201);
+    }
     for id in [bobs, guests, &nobodys_order()] {
         let path = format!("/v1/orders/{id}");
         note("order", alice.get(&path).await);
