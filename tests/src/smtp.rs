@@ -1,18 +1,28 @@
 //! A mail server that keeps what it is given, and can break off in the worst moment.
 
-use std::sync::{
-    Arc, Mutex,
-    atomic::{AtomicU32, Ordering},
+use std::{
+    fs,
+    path::Path,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU32, Ordering},
+    },
 };
 
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use tokio::{
-    io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
-    net::{TcpListener, TcpStream},
+    io::{self, AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader},
+    net::TcpListener,
     task::JoinSet,
+};
+use tokio_rustls::{
+    TlsAcceptor,
+    rustls::{ServerConfig, crypto::aws_lc_rs},
 };
 
 /// Listens until it is dropped.
 pub struct MailSink {
+    scheme: &'static str,
     port: u16,
     shared: Arc<Shared>,
     _task: JoinSet<()>,
@@ -29,6 +39,30 @@ struct Shared {
 
 impl MailSink {
     pub async fn start() -> Self {
+        Self::serve("smtp", None).await
+    }
+
+    /// Encrypted, with a certificate of an authority of its own, whose certificate is written to the file.
+    pub async fn start_encrypted(ca_file: &Path) -> Self {
+        let mut authority = CertificateParams::default();
+        authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let issuer_key = KeyPair::generate().expect("a key");
+        let certificate = authority.self_signed(&issuer_key).expect("a certificate");
+        fs::write(ca_file, certificate.pem()).expect("written");
+        let issuer = Issuer::new(authority, issuer_key);
+        let key = KeyPair::generate().expect("a key");
+        let ours = CertificateParams::new(["127.0.0.1".to_owned()]).expect("a name");
+        let ours = ours.signed_by(&key, &issuer).expect("a certificate");
+        let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+            .with_safe_default_protocol_versions()
+            .expect("the provider has them")
+            .with_no_client_auth()
+            .with_single_cert(vec![ours.der().clone()], key.into())
+            .expect("they belong together");
+        Self::serve("smtps", Some(TlsAcceptor::from(Arc::new(config)))).await
+    }
+
+    async fn serve(scheme: &'static str, tls: Option<TlsAcceptor>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let port = listener.local_addr().expect("a bound port").port();
         let shared = Arc::new(Shared::default());
@@ -37,16 +71,21 @@ impl MailSink {
         task.spawn(async move {
             let mut clients = JoinSet::new();
             while let Ok((client, _)) = listener.accept().await {
-                let shared = Arc::clone(&ours);
+                let (shared, tls) = (Arc::clone(&ours), tls.clone());
                 // A client that goes away in the middle is no concern of ours.
-                clients.spawn(async move { drop(talk(client, &shared).await) });
+                clients.spawn(async move {
+                    match tls {
+                        None => talk(client, &shared).await.ok(),
+                        Some(tls) => talk(tls.accept(client).await.ok()?, &shared).await.ok(),
+                    }
+                });
             }
         });
-        Self { port, shared, _task: task }
+        Self { scheme, port, shared, _task: task }
     }
 
     pub fn url(&self) -> String {
-        format!("smtp://127.0.0.1:{}", self.port)
+        format!("{}://127.0.0.1:{}", self.scheme, self.port)
     }
 
     pub fn mails(&self) -> Vec<String> {
@@ -68,8 +107,8 @@ fn take_one(left: &AtomicU32) -> bool {
     left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |times| times.checked_sub(1)).is_ok()
 }
 
-async fn talk(client: TcpStream, shared: &Shared) -> std::io::Result<()> {
-    let (from, mut to) = client.into_split();
+async fn talk(client: impl AsyncRead + AsyncWrite, shared: &Shared) -> io::Result<()> {
+    let (from, mut to) = io::split(client);
     let mut lines = BufReader::new(from).lines();
     to.write_all(b"220 sink ESMTP\r\n").await?;
     while let Some(line) = lines.next_line().await? {

@@ -53,7 +53,7 @@ impl Mailer {
     ) -> Result<Self, MailSettingsError> {
         let from = settings.from.parse().map_err(|_| MailSettingsError::From)?;
         let outlet = match &settings.smtp_url {
-            Some(url) => Outlet::smtp(url.expose())?,
+            Some(url) => Outlet::smtp(url.expose(), settings.ca_file.as_deref())?,
             None => Outlet::Folder(folder),
         };
         Ok(Self { log, vault, from, outlet })

@@ -23,6 +23,10 @@ daybook_domain::settings! {
         /// The mail server. Without it, mails become files in `folder`.
         #[serde(skip_serializing_if = "Option::is_none")]
         smtp_url: Option<SecretUrl> = None, any("smtps://user:password@host").optional();
+        /// A file with certificates (PEM) of authorities that the mail server may have its own from, beside those of
+        /// the public web.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        ca_file: Option<PathBuf> = None, any("a path").optional();
         /// The sender.
         from: String = "Daybook <orders@localhost>".into(), any("Name <address>");
         /// Where mails are written without a mail server. Without it: `mail` in `home`.

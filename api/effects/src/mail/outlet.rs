@@ -1,19 +1,27 @@
 //! Where mails are sent to: a mail server, or a folder.
 
 use std::{
-    io,
+    error::Error,
+    io, iter,
     path::{Path, PathBuf},
     time::Duration,
 };
 
 use daybook_core::entropy::new_id;
 use daybook_projections::EffectError;
-use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor, transport::smtp};
+use lettre::{
+    AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor,
+    transport::smtp::{
+        self,
+        client::{Certificate, Tls, TlsParameters},
+    },
+};
 use tokio::{
     fs::{self, DirBuilder, File, OpenOptions},
     io::AsyncWriteExt,
     time::timeout,
 };
+use url::Url;
 
 use super::settings::MailSettingsError;
 
@@ -30,12 +38,15 @@ pub enum Outlet {
 }
 
 impl Outlet {
-    pub fn smtp(url: &str) -> Result<Self, MailSettingsError> {
-        let transport = AsyncSmtpTransport::<Tokio1Executor>::from_url(url)
+    /// `ca_file` has certificates of authorities that are trusted beside those of the public web.
+    pub fn smtp(url: &str, ca_file: Option<&Path>) -> Result<Self, MailSettingsError> {
+        let mut transport = AsyncSmtpTransport::<Tokio1Executor>::from_url(url)
             .map_err(|_| MailSettingsError::SmtpUrl)?
-            .timeout(Some(Duration::from_secs(CONNECT_TIMEOUT_SECS)))
-            .build();
-        Ok(Self::Smtp(Box::new(transport)))
+            .timeout(Some(Duration::from_secs(CONNECT_TIMEOUT_SECS)));
+        if let Some(ca_file) = ca_file {
+            transport = transport.tls(trusting(url, ca_file)?);
+        }
+        Ok(Self::Smtp(Box::new(transport.build())))
     }
 
     /// Returns once the mail server has taken the mail over, or the file is safe on disk.
@@ -57,13 +68,34 @@ impl Outlet {
     }
 }
 
+/// How the URL wants connections to be encrypted, with the authorities of the file.
+fn trusting(url: &str, ca_file: &Path) -> Result<Tls, MailSettingsError> {
+    let url = Url::parse(url).map_err(|_| MailSettingsError::SmtpUrl)?;
+    let host = url.host_str().ok_or(MailSettingsError::SmtpUrl)?.to_owned();
+    let wanted = url.query_pairs().find(|(name, _)| name == "tls").map(|(_, value)| value);
+    let tls = match (url.scheme(), wanted.as_deref()) {
+        ("smtps", _) => Tls::Wrapper,
+        (_, Some("required")) => Tls::Required,
+        (_, Some("opportunistic")) => Tls::Opportunistic,
+        _ => return Err(MailSettingsError::CaFileWithoutTls),
+    };
+    let unusable = |what: String| MailSettingsError::CaFile { file: ca_file.to_owned(), what };
+    let text = std::fs::read_to_string(ca_file).map_err(|error| unusable(error.to_string()))?;
+    if !text.contains("-----BEGIN CERTIFICATE-----") {
+        return Err(unusable("there is no certificate in it (PEM)".into()));
+    }
+    let authorities = Certificate::from_pem(text.as_bytes()).map_err(|error| unusable(error.to_string()))?;
+    let parameters = TlsParameters::builder(host).add_root_certificate(authorities).build();
+    parameters.map(tls).map_err(|error| unusable(error.to_string()))
+}
+
 /// Only the code of a reply is kept: its text can quote the address.
 fn not_sent(error: &smtp::Error) -> EffectError {
     let Some(code) = error.status() else {
         let what = if error.is_timeout() {
             "the mail server doesn't answer in time"
-        } else if error.is_tls() {
-            "no encrypted connection to the mail server"
+        } else if error.is_tls() || is_of_the_handshake(error) {
+            "no encrypted connection to the mail server: is its certificate trusted?"
         } else if error.is_response() {
             "the mail server broke off or answered in no known way"
         } else {
@@ -75,6 +107,14 @@ fn not_sent(error: &smtp::Error) -> EffectError {
     // Refused credentials are about us, not about this mail: an operator mends them.
     let about_us = matches!(u16::from(code), 530 | 534 | 535 | 538);
     if error.is_permanent() && !about_us { EffectError::GiveUp(text) } else { EffectError::Retry(text) }
+}
+
+/// The TLS library tells the runtime of a certificate that isn't trusted, and such, as of data that can't be used.
+fn is_of_the_handshake(error: &smtp::Error) -> bool {
+    let mut causes = iter::successors(error.source(), |&cause| cause.source());
+    causes.any(|cause| {
+        cause.downcast_ref::<io::Error>().map(io::Error::kind) == Some(io::ErrorKind::InvalidData)
+    })
 }
 
 /// Writes a file beside it and renames that, so that no reader ever sees half of it.

@@ -233,7 +233,7 @@ impl Server {
     }
 
     async fn try_to_deliver(&self) -> Result<(), EffectError> {
-        let outlet = Outlet::smtp(&self.url).expect("a URL");
+        let outlet = Outlet::smtp(&self.url, None).expect("a URL");
         outlet.deliver(&mail("Ada"), "unused").await
     }
 }
@@ -314,14 +314,23 @@ async fn a_server_that_is_not_there_is_tried_again() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let url = format!("smtp://{}", listener.local_addr().expect("an address"));
     drop(listener);
-    let delivered = Outlet::smtp(&url).expect("a URL").deliver(&mail("Ada"), "unused").await;
+    let delivered = Outlet::smtp(&url, None).expect("a URL").deliver(&mail("Ada"), "unused").await;
     assert!(matches!(delivered, Err(EffectError::Retry(_))));
 }
 
 #[tokio::test]
 async fn a_url_that_is_none_is_refused_without_its_password() {
-    let error = Outlet::smtp("gopher://bob:hunter2@host").err().expect("refused").to_string();
+    let error = Outlet::smtp("gopher://bob:hunter2@host", None).err().expect("refused").to_string();
     assert!(!error.contains("hunter2"), "{error}");
+}
+
+#[tokio::test]
+async fn a_file_of_authorities_that_is_none_is_refused_by_its_name() {
+    let folder = std::env::temp_dir();
+    for (url, file) in [("smtp://host", "any.pem"), ("smtps://bob:hunter2@host", "not-there.pem")] {
+        let error = Outlet::smtp(url, Some(&folder.join(file))).err().expect("refused").to_string();
+        assert!(error.starts_with("mail.ca_file") && !error.contains("hunter2"), "{error}");
+    }
 }
 
 #[tokio::test]

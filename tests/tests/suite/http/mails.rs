@@ -1,7 +1,9 @@
 //! An effect happens at least once, and a repeat is recognisable.
 
+use std::{env, fs, path::PathBuf};
+
 use daybook_domain::policy::Role;
-use daybook_tests::{Client, TestApp, smtp::MailSink, until};
+use daybook_tests::{Client, TestApp, shop::new_id, smtp::MailSink, until};
 use serde_json::json;
 
 use super::orders::{order, place};
@@ -47,6 +49,31 @@ async fn a_customer_hears_of_each_step_once() {
         assert!(header(mail, "To:").contains("alice@example.com"));
         assert_eq!(header(mail, "Auto-Submitted:"), "auto-generated");
     }
+}
+
+/// Catches: only authorities of the public web.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mail_server_with_an_authority_of_its_own_is_trusted_if_that_is_said() {
+    let ca_file = env::temp_dir().join(format!("{}.pem", new_id()));
+    let sink = MailSink::start_encrypted(&ca_file).await;
+    let start = |ca_file: Option<PathBuf>| {
+        let url = sink.url();
+        TestApp::start_with(move |config| {
+            config.mail.smtp_url = Some(url.as_str().into());
+            config.mail.ca_file = ca_file;
+        })
+    };
+    let app = start(None).await;
+    app.sell("TEA-1", 1999, 100).await;
+    order_with_mail(&app.customer("alice")).await;
+    let tried = "SELECT count(*) FROM effects WHERE last_error LIKE 'no encrypted connection%'";
+    until("it is not trusted", async || app.database.count(tried).await == 1).await;
+    let app = start(Some(ca_file.clone())).await;
+    app.sell("TEA-1", 1999, 100).await;
+    order_with_mail(&app.customer("alice")).await;
+    app.settle().await;
+    assert_eq!(sink.mails().len(), 1);
+    fs::remove_file(ca_file).expect("it is there");
 }
 
 /// Catches: an id of its own for each try.
