@@ -63,7 +63,7 @@ pub async fn may_change_the_log(pool: &PgPool) -> Result<bool, sqlx::Error> {
 fn grants(role: &str) -> String {
     format!(
         "REVOKE ALL ON FUNCTION append_batch FROM PUBLIC;
-         REVOKE ALL ON FUNCTION forget_idempotency_keys, write_snapshots FROM PUBLIC;
+         REVOKE ALL ON FUNCTION forget_idempotency_keys, unlock_log, write_snapshots FROM PUBLIC;
          GRANT USAGE ON SCHEMA public TO {role};
          GRANT EXECUTE ON FUNCTION append_batch, forget_idempotency_keys, log_lock, write_snapshots TO {role};
          GRANT SELECT ON _sqlx_migrations, events, idempotency_keys, snapshots TO {role};

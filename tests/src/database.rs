@@ -100,6 +100,11 @@ impl TestDatabase {
         ran.unwrap_or_else(|error| panic!("{sql}: {error}"));
     }
 
+    /// Runs SQL that changes what the log holds.
+    pub async fn change_log(&self, sql: &str) {
+        self.execute(&format!("BEGIN; SELECT unlock_log('a test damages it'); {sql}; COMMIT")).await;
+    }
+
     pub async fn count(&self, sql: &str) -> i64 {
         let counted = sqlx::query_scalar(sql).fetch_one(&self.superuser).await;
         counted.unwrap_or_else(|error| panic!("{sql}: {error}"))

@@ -286,7 +286,7 @@ async fn a_stream_that_cannot_be_read_stops_its_own_commands_only() {
     a.sell("CUP", 450).await;
     a.receive("CUP", 10).await.unwrap();
     database
-        .execute("UPDATE events SET event_type = 'StockTeleported' WHERE aggregate_id = 'CUP' AND sequence = 1 AND aggregate_type = 'stock'")
+        .change_log("UPDATE events SET event_type = 'StockTeleported' WHERE aggregate_id = 'CUP' AND sequence = 1 AND aggregate_type = 'stock'")
         .await;
     let b = Shop::open(&database.app_url(), "b");
     let mut buyers = JoinSet::new();

@@ -45,10 +45,53 @@ async fn the_running_server_cannot_change_the_log() {
         "CREATE OR REPLACE FUNCTION log_lock() RETURNS bigint LANGUAGE sql AS 'SELECT 1'",
         "SET session_replication_role = replica",
         "SET ROLE daybook_owner",
+        "SELECT unlock_log('to try')",
     ] {
         refused_with(&mut app, sql, NO_RIGHT).await;
     }
     assert_eq!(database.count("SELECT count(*) FROM events").await, 2);
+}
+
+/// Catches: a change by hand that leaves no trace.
+#[tokio::test]
+async fn the_owner_changes_the_log_only_after_saying_why() {
+    const APPEND_ONLY: &str = "23001";
+    let database = TestDatabase::new().await;
+    let shop = Shop::open(&database.app_url(), "shop");
+    shop.sell("TEAPOT", 1999).await;
+    shop.close().await;
+    let mut owner = PgConnection::connect(database.owner_url().as_str()).await.unwrap();
+    owner
+        .execute(
+            "INSERT INTO audit (actor, action, target, outcome, request_id) VALUES ('a', 'b', 'c', 'd', 'e')",
+        )
+        .await
+        .unwrap();
+    let changes = [
+        "UPDATE events SET payload = '{}'",
+        "DELETE FROM events WHERE false",
+        "TRUNCATE events",
+        "UPDATE audit SET actor = ''",
+        "DELETE FROM audit",
+        "TRUNCATE audit",
+    ];
+    for sql in changes {
+        refused_with(&mut owner, sql, APPEND_ONLY).await;
+    }
+    refused_with(&mut owner, "SELECT unlock_log(' ')", "22023").await;
+    owner
+        .execute(
+            "BEGIN; SELECT unlock_log('the postcode of case 7'); UPDATE events SET payload = '{}'; COMMIT",
+        )
+        .await
+        .unwrap();
+    assert_eq!(database.count("SELECT count(*) FROM events WHERE payload::text = '{}'").await, 2);
+    let said = "SELECT count(*) FROM audit WHERE action = 'unlock_log' AND reason = 'the postcode of case 7'
+                AND actor = 'daybook_owner'";
+    assert_eq!(database.count(said).await, 1);
+    for sql in changes {
+        refused_with(&mut owner, sql, APPEND_ONLY).await;
+    }
 }
 
 /// Whatever wrote it, and with all rights. Catches: unique_constraint_dropped.

@@ -212,10 +212,7 @@ async fn a_log_that_has_lost_its_end_is_not_followed_further() {
     let analyst = app.by(Role::Analyst);
     let mut live = Live::open(&analyst, "", None).await;
     live.events(3).await;
-    sqlx::raw_sql("DELETE FROM events WHERE position = 3; NOTIFY daybook_log, '2'")
-        .execute(&app.database.superuser)
-        .await
-        .unwrap();
+    app.database.change_log("DELETE FROM events WHERE position = 3; NOTIFY daybook_log, '2'").await;
     let broke_off = async {
         loop {
             match live.frame().await {

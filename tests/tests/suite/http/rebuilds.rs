@@ -184,7 +184,7 @@ async fn a_verification_finds_whatever_is_wrong_with_a_row() {
     // The log itself has lost an event of one stream, and the first one of another.
     for (sequence, of) in [(1, &middle), (1, &first)] {
         app.database
-            .execute(&format!("DELETE FROM events WHERE aggregate_id = {of} AND sequence = {sequence}"))
+            .change_log(&format!("DELETE FROM events WHERE aggregate_id = {of} AND sequence = {sequence}"))
             .await;
     }
     let found = verification(&app).await;
