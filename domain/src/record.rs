@@ -67,6 +67,11 @@ impl Record {
         decode(&self.aggregate_type, &self.event_type, &self.event_version, &self.payload)
     }
 
+    /// The subject of the person or program that caused it.
+    pub fn actor(&self) -> Option<&str> {
+        self.metadata.get("actor").map(String::as_str)
+    }
+
     pub fn request_id(&self) -> &str {
         self.metadata.get("request_id").map_or("", String::as_str)
     }

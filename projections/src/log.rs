@@ -73,6 +73,24 @@ impl Log {
         Self { pool }
     }
 
+    /// Who caused events of these names in streams of one kind: stream, name and actor of each.
+    pub async fn actors(
+        &self,
+        kind: &str,
+        ids: &[&str],
+        names: &[&str],
+    ) -> Result<Vec<(String, String, Option<String>)>, sqlx::Error> {
+        sqlx::query_as(
+            "SELECT aggregate_id, event_type, metadata->>'actor' FROM events
+              WHERE aggregate_type = $1 AND aggregate_id = ANY($2) AND event_type = ANY($3)",
+        )
+        .bind(kind)
+        .bind(ids)
+        .bind(names)
+        .fetch_all(&self.pool)
+        .await
+    }
+
     /// The last position, 0 of an empty log.
     pub async fn head(&self) -> Result<Position, sqlx::Error> {
         head(&self.pool).await

@@ -43,7 +43,8 @@ pub struct Change {
     pub at: DateTime<Utc>,
     /// The type of the event.
     pub what: String,
-    /// The subject of the person or program that did it.
+    /// The subject of the person or program that did it. Of what others did, customers are told neither who, nor why,
+    /// nor by which request.
     pub who: Option<String>,
     pub request_id: Option<String>,
     /// The reason that was given, if there was one.
@@ -103,6 +104,17 @@ impl Part {
 }
 
 impl Change {
+    /// Takes out what is internal, if it was not this customer who did it.
+    pub(super) fn keep_to_customer(&mut self, subject: &str) {
+        if self.who.as_deref() == Some(subject) {
+            return;
+        }
+        (self.who, self.request_id, self.why) = (None, None, None);
+        if let Some(members) = self.details.as_object_mut() {
+            members.remove("metadata");
+        }
+    }
+
     fn of(record: &Record) -> Result<Self, ReadError> {
         // Whatever its version was, clients see one shape.
         let event = publish(record);

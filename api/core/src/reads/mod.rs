@@ -31,7 +31,7 @@ pub use orders::{OrderPage, Orders};
 pub use product::{Product, ProductBySku};
 pub use product_history::ProductHistory;
 pub use products::{ProductPage, Products};
-pub use read::{Conditions, Item, Read, Reads, Scope};
+pub use read::{Conditions, Item, Making, Read, Reads, Scope};
 pub use sales::{CancelledSales, Sales, SalesGroup, SalesPage};
 pub use stock::{Stock, StockBySku};
 pub use stock_history::StockHistory;

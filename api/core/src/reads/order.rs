@@ -1,9 +1,9 @@
 //! One order, its personal data opened.
 
 use chrono::{DateTime, Utc};
-use daybook_domain::{contact, ids, policy::Action, sealed::Sealed};
+use daybook_domain::{Decider, contact, ids, order, policy::Action, sealed::Sealed, text};
 use daybook_projections::{
-    Moment,
+    Audience, Log, Moment,
     read_models::orders::{Line, Orders, Row},
 };
 use serde::{Serialize, de::DeserializeOwned};
@@ -13,7 +13,7 @@ use super::{
     access::{Access, Owner},
     error::ReadError,
     found::Found,
-    read::{Item, Read, Scope},
+    read::{Item, Making, Read, Scope},
 };
 use crate::{
     values::{
@@ -45,9 +45,12 @@ pub struct Order {
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub erased: bool,
     pub external_id: Option<ExternalId>,
+    /// What the shop has noted is not shown to the customer, who is shown what they noted themselves.
     pub metadata: Metadata,
+    /// Not shown to the customer.
     pub override_reason: Option<Reason>,
     pub tracking: Vec<Reference>,
+    /// Shown to the customer if they gave it.
     pub cancel_reason: Option<Reason>,
     pub placed_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
@@ -91,9 +94,12 @@ impl Item for OrderById {
         row.version
     }
 
-    async fn views(rows: Vec<Row>, vault: &Vault) -> Result<Vec<Order>, ReadError> {
-        let contacts = open(vault, rows.iter().map(|row| row.contact.as_ref())).await?;
-        let addresses = open(vault, rows.iter().map(|row| row.ship_to.as_ref())).await?;
+    async fn views(mut rows: Vec<Row>, making: Making<'_>) -> Result<Vec<Order>, ReadError> {
+        if making.audience == Audience::Owner {
+            keep_to_customers(&mut rows, making.log).await?;
+        }
+        let contacts = open(making.vault, rows.iter().map(|row| row.contact.as_ref())).await?;
+        let addresses = open(making.vault, rows.iter().map(|row| row.ship_to.as_ref())).await?;
         let opened = contacts.into_iter().zip(addresses);
         Ok(rows
             .into_iter()
@@ -101,6 +107,38 @@ impl Item for OrderById {
             .map(|(row, (contact, ship_to))| view(row, contact, ship_to))
             .collect())
     }
+}
+
+/// Takes out what is internal: why prices were changed, and what the shop has noted or given as a reason. What
+/// customers have said themselves of their orders stays.
+async fn keep_to_customers(rows: &mut [Row], log: &Log) -> Result<(), ReadError> {
+    for row in &mut *rows {
+        row.override_reason = None;
+    }
+    let says_more = |row: &&Row| !row.metadata.is_empty() || row.cancel_reason.is_some();
+    let ids: Vec<&str> = rows.iter().filter(says_more).map(|row| row.id.as_str()).collect();
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let (placed, cancelled) = ("OrderPlaced", "OrderCancelled");
+    let actors = log.actors(order::Order::KIND, &ids, &[placed, cancelled]).await?;
+    for row in rows {
+        let customer = row.customer.as_ref().map(text::CustomerId::as_str);
+        let by_customer = |what: &str| {
+            let is_it = |(id, name, actor): &(String, String, Option<String>)| {
+                *id == row.id && name == what && actor.as_deref() == customer
+            };
+            customer.is_some() && actors.iter().any(is_it)
+        };
+        let (placed_it, cancelled_it) = (by_customer(placed), by_customer(cancelled));
+        if !placed_it {
+            row.metadata = text::Metadata::default();
+        }
+        if !cancelled_it {
+            row.cancel_reason = None;
+        }
+    }
+    Ok(())
 }
 
 /// An answer for each question; `None` where there was nothing, or it is erased. All are opened together.

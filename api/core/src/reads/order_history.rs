@@ -3,10 +3,10 @@
 use daybook_domain::{ids::OrderId, order::Order, policy::Action};
 
 use super::{
-    access::Access,
+    access::{Access, Visible},
     error::ReadError,
     found::Found,
-    history::{History, Part},
+    history::{Change, History, Part},
     order::OrderById,
     read::{Read, Scope},
 };
@@ -24,6 +24,12 @@ impl Read for OrderHistory {
     type View = History;
 
     async fn find(&self, scope: Scope<'_>) -> Result<Found<History>, ReadError> {
-        scope.history::<OrderById, Order>(&self.id.to_string(), &self.part, |_| {}).await
+        let visible = scope.visible();
+        let adapt = |change: &mut Change| {
+            if let Visible::Own(subject) = visible {
+                change.keep_to_customer(subject);
+            }
+        };
+        scope.history::<OrderById, Order>(&self.id.to_string(), &self.part, adapt).await
     }
 }

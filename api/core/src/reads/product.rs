@@ -13,12 +13,9 @@ use super::{
     access::{Access, Owner},
     error::ReadError,
     found::Found,
-    read::{Item, Read, Scope},
+    read::{Item, Making, Read, Scope},
 };
-use crate::{
-    values::{Description, ExternalId, Metadata, Price, ProductName, ProductStatus},
-    vault::Vault,
-};
+use crate::values::{Description, ExternalId, Metadata, Price, ProductName, ProductStatus};
 
 /// One product, today or as it was.
 #[derive(Debug)]
@@ -68,7 +65,7 @@ impl Item for ProductBySku {
         row.version
     }
 
-    async fn views(rows: Vec<Row>, _: &Vault) -> Result<Vec<Product>, ReadError> {
+    async fn views(rows: Vec<Row>, _: Making<'_>) -> Result<Vec<Product>, ReadError> {
         Ok(rows.into_iter().map(Into::into).collect())
     }
 }

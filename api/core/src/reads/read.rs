@@ -9,7 +9,7 @@ use daybook_domain::{
     policy::{Action, Actor, authorize},
 };
 use daybook_projections::{
-    Answer, Asked, Cursor, Log, Moment, Queries,
+    Answer, Asked, Audience, Cursor, Log, Moment, Queries,
     read_models::{Groups, List, ReadModel},
 };
 use serde::Serialize;
@@ -47,7 +47,7 @@ pub trait Item: Read {
     /// A view for each row, in their order.
     fn views(
         rows: Vec<RowOf<Self>>,
-        vault: &Vault,
+        making: Making<'_>,
     ) -> impl Future<Output = Result<Vec<Self::View>, ReadError>> + Send;
 }
 
@@ -61,6 +61,14 @@ pub struct Conditions {
     pub deadline: Instant,
     /// The time of the request, for reads that begin today.
     pub now: DateTime<Utc>,
+}
+
+/// What views are made with. It knows the audience and no caller, because views are kept for an audience.
+#[derive(Clone, Copy)]
+pub struct Making<'a> {
+    pub audience: Audience,
+    pub vault: &'a Vault,
+    pub log: &'a Log,
 }
 
 /// Answers reads. A cheap handle.
@@ -185,7 +193,7 @@ impl<'a> Scope<'a> {
     {
         let asked = self.asked();
         let answer = self.reads.queries.list(list, &asked, |page| async move {
-            let data = I::views(page.rows, &self.reads.vault).await?;
+            let data = I::views(page.rows, self.making()).await?;
             let next = page.next.as_ref().map(Cursor::encode);
             let view = Page { data, has_more: next.is_some(), next };
             Ok::<_, ReadError>(Kept::new(view, self.visible.owner(), None))
@@ -219,6 +227,11 @@ impl<'a> Scope<'a> {
         Found { kept, position, is_for_caches: false }
     }
 
+    fn making(&self) -> Making<'a> {
+        let Reads { vault, log, .. } = self.reads;
+        Making { audience: self.visible.audience(), vault, log }
+    }
+
     fn asked(&self) -> Asked {
         let Conditions { min_position, deadline, now: _ } = self.conditions;
         Asked { min_position, deadline, read: self.name, audience: self.visible.audience() }
@@ -238,7 +251,7 @@ impl<'a> Scope<'a> {
 
     async fn keep<I: Item>(&self, rows: Vec<RowOf<I>>) -> Result<Vec<Kept<I::View>>, ReadError> {
         let about: Vec<_> = rows.iter().map(|row| (I::owner(row), I::version(row).to_string())).collect();
-        let views = I::views(rows, &self.reads.vault).await?;
+        let views = I::views(rows, self.making()).await?;
         let kept = views.into_iter().zip(about);
         Ok(kept.map(|(view, (owner, version))| Kept::new(view, owner, Some(version))).collect())
     }

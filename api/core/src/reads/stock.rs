@@ -12,9 +12,8 @@ use super::{
     access::{Access, Owner},
     error::ReadError,
     found::Found,
-    read::{Item, Read, Scope},
+    read::{Item, Making, Read, Scope},
 };
-use crate::vault::Vault;
 
 /// How much there is of a SKU, or was.
 #[derive(Debug)]
@@ -58,7 +57,7 @@ impl Item for StockBySku {
         row.version
     }
 
-    async fn views(rows: Vec<Row>, _: &Vault) -> Result<Vec<Stock>, ReadError> {
+    async fn views(rows: Vec<Row>, _: Making<'_>) -> Result<Vec<Stock>, ReadError> {
         Ok(rows.into_iter().map(Into::into).collect())
     }
 }

@@ -44,10 +44,13 @@ pub fn compose(records: &[Record], kind: EffectKind) -> Result<Letter, String> {
         (EffectKind::MailOrderShipped, Event::Shipped { parcels, tracking, complete }) => {
             (format!("Order shipped: {id}"), shipped(&placement, &parcels, tracking.as_ref(), complete))
         }
-        (EffectKind::MailOrderCancelled, Event::Cancelled { reason }) => (
-            format!("Order cancelled: {id}"),
-            cancelled(&placement, reason.as_ref().map(|reason| reason.as_str())),
-        ),
+        (EffectKind::MailOrderCancelled, Event::Cancelled { reason }) => {
+            // The shop's own reason is internal.
+            let customer = placement.customer.as_ref().map(|customer| customer.as_str());
+            let is_theirs = customer.is_some() && last.actor() == customer;
+            let reason = reason.as_ref().filter(|_| is_theirs).map(|reason| reason.as_str());
+            (format!("Order cancelled: {id}"), cancelled(&placement, reason))
+        }
         _ => return Err(format!("the event is not one for {}", kind.as_str())),
     };
     let reference = match &placement.external_id {

@@ -35,7 +35,7 @@ fn line(sku: &str, name: &str, quantity: i64, unit_price: i64) -> Line {
 
 fn placed(lines: Vec<Line>) -> Event {
     Event::Placed(Box::new(Placement {
-        customer: None,
+        customer: Some("ada".parse().expect("a customer")),
         total: total(&lines, Currency::EUR).expect("a total"),
         lines,
         currency: Currency::EUR,
@@ -130,12 +130,21 @@ fn a_mail_about_a_shipment_names_the_pieces_of_that_shipment_only() {
 }
 
 #[test]
-fn a_mail_about_a_cancellation_gives_the_reason_if_there_is_one() {
-    let cancelled =
-        |reason: Option<&str>| Event::Cancelled { reason: reason.map(|r| r.parse().expect("a reason")) };
-    let with = text(&[tea(), cancelled(Some("out of tea"))], EffectKind::MailOrderCancelled);
+fn a_mail_about_a_cancellation_gives_the_reason_that_the_customer_gave() {
+    let mail = |reason: Option<&str>, actor: Option<&str>| {
+        let cancelled = Event::Cancelled { reason: reason.map(|r| r.parse().expect("a reason")) };
+        let mut records = stream(&[tea(), cancelled]);
+        records[1].metadata.extend(actor.map(|actor| ("actor".to_owned(), actor.to_owned())));
+        letter::compose(&records, EffectKind::MailOrderCancelled).expect("a letter").text("Ada Løvelace")
+    };
+    let with = mail(Some("out of tea"), Some("ada"));
     assert!(with.contains("was cancelled") && with.contains("Reason: out of tea\n"), "{with}");
-    assert!(!text(&[tea(), cancelled(None)], EffectKind::MailOrderCancelled).contains("Reason"));
+    assert!(!mail(None, Some("ada")).contains("Reason"));
+    // What the shop says among itself stays there.
+    for actor in [Some("sam"), None] {
+        let internal = mail(Some("looks like fraud"), actor);
+        assert!(internal.contains("was cancelled") && !internal.contains("fraud"), "{internal}");
+    }
 }
 
 #[test]

@@ -43,4 +43,5 @@ mod stock;
 mod tokens;
 mod upgrades;
 mod validation;
+mod views;
 mod workers;
