@@ -41,6 +41,8 @@ pub enum Kind {
     /// It has changed since the client looked.
     Stale,
     TooLarge,
+    /// What comes before its body is too large.
+    HeadTooLarge,
     /// The request is written in a form that isn't read here.
     UnreadableForm,
     /// Understood, and against a rule of the business.

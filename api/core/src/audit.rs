@@ -1,6 +1,6 @@
 //! The audit: who did what to the running system, when and why, and who was refused.
 
-use std::time::Duration;
+use std::{net::IpAddr, time::Duration};
 
 use async_trait::async_trait;
 use daybook_migrations::with_timeout_of;
@@ -27,6 +27,8 @@ pub struct Entry {
     pub outcome: &'static str,
     pub reason: Option<String>,
     pub request_id: String,
+    /// Where the request came from.
+    pub address: IpAddr,
 }
 
 /// Where entries are left. A cheap handle.
@@ -96,7 +98,8 @@ impl Worker for AuditWriter {
 async fn write(pool: &PgPool, entry: &Entry) -> Result<(), sqlx::Error> {
     let target: String = entry.target.chars().take(MAX_TARGET_CHARS).collect();
     let writing = sqlx::query(
-        "INSERT INTO audit (actor, action, target, outcome, reason, request_id) VALUES ($1, $2, $3, $4, $5, $6)",
+        "INSERT INTO audit (actor, action, target, outcome, reason, request_id, address)
+             VALUES ($1, $2, $3, $4, $5, $6, $7::inet)",
     )
     .bind(&entry.actor)
     .bind(&entry.action)
@@ -104,6 +107,7 @@ async fn write(pool: &PgPool, entry: &Entry) -> Result<(), sqlx::Error> {
     .bind(entry.outcome)
     .bind(&entry.reason)
     .bind(&entry.request_id)
+    .bind(entry.address.to_string())
     .execute(pool);
     with_timeout_of(WRITE_TIMEOUT, writing).await.map(drop)
 }

@@ -1,5 +1,5 @@
-//! Rate limits of this process: by the subject of a valid token, else by address. What a client says of
-//! its address (`X-Forwarded-For`) changes nothing.
+//! Rate limits of this process: by the subject of a valid token, else by address. Which address that is, behind
+//! proxies, is the interface's to say.
 
 use std::{
     hash::Hash,
@@ -14,21 +14,16 @@ use governor::{
     clock::{Clock, DefaultClock},
     middleware::StateInformationMiddleware,
 };
-use moka::sync::Cache;
 
 use crate::config::Rates;
 
 /// How often budgets that were not used for a while are forgotten.
 pub const SWEEP_EVERY: Duration = Duration::from_secs(10);
-/// How long an address that sent too many bad tokens is not even listened to.
-const BLOCKED_FOR: Duration = Duration::from_secs(1);
-const MAX_BLOCKED: u64 = 100_000;
 
 pub struct RateLimits {
     subjects: Limit<String>,
     addresses: Limit<IpAddr>,
     invalid_tokens: Limit<IpAddr>,
-    blocked: Cache<IpAddr, ()>,
 }
 
 struct Limit<K: Hash + Eq + Clone> {
@@ -51,8 +46,7 @@ pub struct Budget {
 pub struct Exceeded {
     /// When there will be something again, at least 1.
     pub retry_after_s: u64,
-    /// `None` where the caller is not told which limit it was.
-    pub budget: Option<Budget>,
+    pub budget: Budget,
 }
 
 impl RateLimits {
@@ -65,7 +59,6 @@ impl RateLimits {
                 rates.invalid_token_per_second,
                 rates.invalid_token_burst,
             ),
-            blocked: Cache::builder().max_capacity(MAX_BLOCKED).time_to_live(BLOCKED_FOR).build(),
         }
     }
 
@@ -77,17 +70,10 @@ impl RateLimits {
         self.addresses.take(&network(address))
     }
 
-    /// Whether tokens from there are worth a look: checking a signature is what an attacker would
-    /// make us do. Tokens that are known to be valid are not asked for this.
-    pub fn may_present(&self, address: IpAddr) -> Result<(), Exceeded> {
-        let is_blocked = self.blocked.contains_key(&network(address));
-        if is_blocked { Err(Exceeded { retry_after_s: 1, budget: None }) } else { Ok(()) }
-    }
-
-    /// Another bad token came from there.
+    /// Another bad token came from there. It is found bad before it is counted, and counted for nothing else: who sends
+    /// bad tokens takes nothing from those who send good ones, or none, from the same address.
     pub fn invalid_token(&self, address: IpAddr) -> Result<(), Exceeded> {
-        let network = network(address);
-        self.invalid_tokens.take(&network).map(drop).inspect_err(|_| self.blocked.insert(network, ()))
+        self.invalid_tokens.take(&network(address)).map(drop)
     }
 
     pub fn sweep(&self) {
@@ -113,7 +99,7 @@ impl<K: Hash + Eq + Clone> Limit<K> {
             |not_until| {
                 let wait = not_until.wait_time_from(DefaultClock::default().now());
                 let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-                Exceeded { retry_after_s: seconds.max(1), budget: Some(budget(0)) }
+                Exceeded { retry_after_s: seconds.max(1), budget: budget(0) }
             },
         )
     }
@@ -161,10 +147,13 @@ mod tests {
     }
 
     #[test]
-    fn too_many_bad_tokens_close_the_door_for_a_while() {
+    fn bad_tokens_take_nothing_from_others() {
         let limits = limits();
         let here = "192.0.2.1".parse().expect("an address");
-        assert!(limits.invalid_token(here).is_ok() && limits.may_present(here).is_ok());
-        assert!(limits.invalid_token(here).is_err() && limits.may_present(here).is_err());
+        assert!(limits.invalid_token(here).is_ok());
+        let exceeded = limits.invalid_token(here).expect_err("the second");
+        assert_eq!((exceeded.budget.name, exceeded.budget.remaining), ("invalid-token", 0));
+        assert_eq!(limits.address(here).expect("the first").remaining, 1);
+        assert!(limits.subject(&"alice".to_owned()).is_ok());
     }
 }

@@ -6,7 +6,7 @@ use actix_web::{FromRequest, HttpRequest, dev::Payload, web, web::Data};
 use bytes::Bytes;
 use daybook_commands::{Context, IdempotencyKey, UseCase};
 use daybook_core::{app::App, entropy, reads::Conditions, values};
-use daybook_domain::{ids, policy::Actor, sku};
+use daybook_domain::{Position, ids, policy::Actor, sku};
 use serde::{Deserialize, de::DeserializeOwned};
 use sha2::{Digest, Sha256};
 use utoipa::{
@@ -30,6 +30,8 @@ pub struct Arrived {
     pub context: Rc<RequestContext>,
     /// The media type that the client likes best, of those that the route offers.
     pub form: &'static str,
+    /// The position that the answer must have seen.
+    pub min_position: Option<Position>,
 }
 
 /// What a path names.
@@ -81,8 +83,13 @@ impl Arrived {
     /// The body, and its bytes as they came.
     pub async fn body<B: Body>(&mut self) -> Result<(B, Bytes), Problem> {
         let headers = self.request.headers();
-        let bytes = body::read(headers, &mut self.payload, &self.app.limits).await?;
-        if let Some(connection) = self.request.conn_data::<Connection>() {
+        body::check_length(headers, &self.app.limits)?;
+        let connection = self.request.conn_data::<Connection>();
+        if let Some(connection) = connection {
+            connection.body_is_wanted();
+        }
+        let bytes = body::read(&mut self.payload, &self.app.limits).await?;
+        if let Some(connection) = connection {
             connection.body_was_read();
         }
         if !bytes.is_empty() {
@@ -91,9 +98,9 @@ impl Arrived {
         Ok((body::parse(&bytes)?, bytes))
     }
 
-    pub fn read_conditions(&self) -> Result<Conditions, Problem> {
-        let min_position = context::min_position(self.request.headers())?;
-        Ok(Conditions { min_position, deadline: self.context.deadline, now: self.app.clock.now() })
+    pub fn read_conditions(&self) -> Conditions {
+        let (min_position, deadline) = (self.min_position, self.context.deadline);
+        Conditions { min_position, deadline, now: self.app.clock.now() }
     }
 
     pub fn command_conditions<U: UseCase>(&self) -> Result<CommandConditions, Problem> {

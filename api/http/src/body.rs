@@ -28,20 +28,24 @@ use super::{
 const JSON: &str = "application/json";
 const MERGE_PATCH: &str = "application/merge-patch+json";
 
-/// Reads the body, if it is not larger than `limits` say and comes in time.
-pub async fn read(headers: &HeaderMap, payload: &mut Payload, limits: &Http) -> Result<Bytes, Problem> {
+/// Refuses a body that is announced to be larger than `limits` say, before it is sent.
+pub fn check_length(headers: &HeaderMap, limits: &Http) -> Result<(), Problem> {
     let max_bytes = limits.max_body.in_memory();
-    let too_large = || Problem::payload_too_large(max_bytes);
     let announced = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
-    if announced.and_then(|text| text.parse::<u64>().ok()).is_some_and(|length| length > max_bytes as u64) {
-        return Err(too_large());
-    }
+    let length = announced.and_then(|text| text.parse::<u64>().ok());
+    let is_too_large = length.is_some_and(|length| length > max_bytes as u64);
+    if is_too_large { Err(Problem::payload_too_large(max_bytes)) } else { Ok(()) }
+}
+
+/// Reads the body, if it is not larger than `limits` say and comes in time.
+pub async fn read(payload: &mut Payload, limits: &Http) -> Result<Bytes, Problem> {
+    let max_bytes = limits.max_body.in_memory();
     let all = async {
         let mut body = BytesMut::new();
         while let Some(chunk) = payload.next().await {
             let chunk = chunk.map_err(|_| Problem::malformed("the body ended early or can't be read"))?;
             if body.len() + chunk.len() > max_bytes {
-                return Err(too_large());
+                return Err(Problem::payload_too_large(max_bytes));
             }
             body.extend_from_slice(&chunk);
         }

@@ -13,6 +13,7 @@ codes! {
         NotAcceptable = NoSuchForm, "not_acceptable", "Not acceptable";
         RequestTimeout = TooSlow, "request_timeout", "Request timeout";
         PayloadTooLarge = TooLarge, "payload_too_large", "Payload too large";
+        HeadTooLarge = HeadTooLarge, "head_too_large", "Head too large";
         UnsupportedMediaType = UnreadableForm, "unsupported_media_type", "Unsupported media type";
         LastSigningKey = Conflict, "last_signing_key", "Last signing key";
         RateLimited = TooOften, "rate_limited", "Rate limited";

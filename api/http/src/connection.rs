@@ -7,7 +7,10 @@
 //!   whose clients don't read, then those that have been without a request for longest.
 //!
 //! The bytes of a connection pass through [`Guarded`], which ends it by an error. What goes on in it is told to its
-//! [`Connection`] by [`observe`](super::observe), which sees requests begin and end.
+//! [`Connection`] by [`observe`](super::observe), which sees requests begin and end. What the web server writes by
+//! itself is held back or replaced there, too ([`unasked`]).
+
+mod unasked;
 
 use std::{
     cell::{Cell, RefCell},
@@ -74,6 +77,7 @@ struct State {
     has_unread_body: Cell<bool>,
     /// Since when there is something that the client doesn't take.
     stuck_since: Cell<Option<Instant>>,
+    go_on: Cell<GoOn>,
     waker: RefCell<Option<Waker>>,
 }
 
@@ -91,11 +95,30 @@ enum Stage {
     Leaving,
 }
 
+/// Whether the client of the request in work waits for a sign to send its body (RFC 9110, section 10.1.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum GoOn {
+    /// It doesn't.
+    NotAsked,
+    /// It does, and the sign is in what the web server has to write.
+    Written { wanted: bool },
+    /// The sign was taken out of that. Everything before it was sent.
+    Held { wanted: bool },
+}
+
 /// The bytes of a connection.
 pub struct Guarded {
     stream: TcpStream,
     connection: Connection,
+    /// What is being written instead of something else.
+    instead: Option<Instead>,
     alarm: Pin<Box<Sleep>>,
+}
+
+/// Bytes that are written instead of others, and how many of them were.
+struct Instead {
+    bytes: Vec<u8>,
+    sent: usize,
 }
 
 /// An answer that is a stream. Its request is in work until its last piece, or until it is given up.
@@ -140,12 +163,13 @@ impl Crowd {
             since: Cell::new(now),
             has_unread_body: Cell::new(false),
             stuck_since: Cell::default(),
+            go_on: Cell::new(GoOn::NotAsked),
             waker: RefCell::default(),
         }));
         self.present.borrow_mut().insert(place, connection.clone());
         self.reconsider(place);
         let alarm = Box::pin(sleep_until(now + self.times.head + LINGER));
-        Guarded { stream, connection, alarm }
+        Guarded { stream, connection, instead: None, alarm }
     }
 
     /// Chooses the one that has to make room if there are too many, and has it look when its time is over.
@@ -189,6 +213,23 @@ impl Connection {
     pub fn begin(&self, has_body: bool) {
         self.enter(Stage::InWork);
         self.0.has_unread_body.set(has_body);
+    }
+
+    /// The client of the request that comes now waits for a sign to send its body.
+    pub fn waits_to_go_on(&self) {
+        self.0.go_on.set(GoOn::Written { wanted: false });
+    }
+
+    /// The body of the request in work is going to be read.
+    pub fn body_is_wanted(&self) {
+        match self.0.go_on.get() {
+            GoOn::NotAsked => return,
+            GoOn::Written { .. } => self.0.go_on.set(GoOn::Written { wanted: true }),
+            GoOn::Held { .. } => self.0.go_on.set(GoOn::Held { wanted: true }),
+        }
+        if let Some(waker) = self.0.waker.take() {
+            waker.wake();
+        }
     }
 
     /// The body of the request in work was read to its end.
@@ -286,11 +327,25 @@ impl Guarded {
         }
         Ok(())
     }
+
+    /// Sends these bytes, or finds out that the client doesn't take them.
+    fn poll_send(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        if written.is_pending() {
+            self.connection.is_stuck();
+            self.check(cx)?;
+        } else {
+            // A stream may have no end, so each piece of it has the whole time.
+            self.connection.is_taken(self.connection.0.stage.get() == Stage::Streaming);
+        }
+        written
+    }
 }
 
 impl AsyncRead for Guarded {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        ready!(this.poll_go_on(cx))?;
         let before = buf.filled().len();
         let read = Pin::new(&mut this.stream).poll_read(cx, buf);
         if read.is_pending() {
@@ -307,16 +362,7 @@ impl AsyncRead for Guarded {
 
 impl AsyncWrite for Guarded {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let this = self.get_mut();
-        let written = Pin::new(&mut this.stream).poll_write(cx, bytes);
-        if written.is_pending() {
-            this.connection.is_stuck();
-            this.check(cx)?;
-        } else {
-            // A stream may have no end, so each piece of it has the whole time.
-            this.connection.is_taken(this.connection.0.stage.get() == Stage::Streaming);
-        }
-        written
+        self.get_mut().poll_pass(cx, bytes)
     }
 
     /// The web server calls this when all that there was has been written.

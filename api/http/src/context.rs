@@ -2,6 +2,7 @@
 //! which conditions.
 
 use std::{
+    net::IpAddr,
     rc::Rc,
     sync::Arc,
     time::{Duration, Instant},
@@ -34,6 +35,8 @@ const MAX_KEY: usize = 255;
 pub struct RequestContext {
     pub request_id: String,
     pub traceparent: String,
+    /// Where it comes from.
+    pub address: IpAddr,
     pub deadline: Instant,
     /// `None`: there is no token.
     pub actor: Option<Arc<Actor>>,
@@ -58,7 +61,11 @@ pub fn request_id(headers: &HeaderMap) -> String {
             && id.bytes().all(|c| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'_' | b'.' | b':'))
     };
     let given = headers.get(&X_REQUEST_ID).and_then(|value| value.to_str().ok()).filter(safe);
-    given.map_or_else(|| entropy::new_id().simple().to_string(), str::to_owned)
+    given.map_or_else(new_request_id, str::to_owned)
+}
+
+pub fn new_request_id() -> String {
+    entropy::new_id().simple().to_string()
 }
 
 /// The W3C trace context of the caller, or the beginning of a new trace.

@@ -63,9 +63,7 @@ impl From<QueryError> for Problem {
             QueryError::Beyond { head } => {
                 Self::malformed(format!("as_of_position is beyond the head of the log, which is {head}"))
             }
-            QueryError::Ahead { head } => Self::malformed(format!(
-                "Daybook-Min-Position is beyond the head of the log, which is {head}"
-            )),
+            QueryError::Ahead { head } => Self::ahead(head),
             QueryError::DeadlineExceeded => Self::deadline_exceeded(),
             QueryError::BadCursor(error) => error.into(),
             QueryError::Unavailable(error) => error.into(),

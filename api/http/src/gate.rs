@@ -12,7 +12,7 @@ use daybook_core::{
 };
 use daybook_domain::{code::Kind, policy::Actor};
 
-use super::{caller::presented_token, problem::Problem};
+use super::{caller::presented_token, problem::Problem, stray_token};
 
 /// What is known of a request that was let in.
 pub struct Admitted {
@@ -21,9 +21,24 @@ pub struct Admitted {
     pub budget: Option<Budget>,
 }
 
-/// Lets a request in, as the `in_flight`-th. A token that is not valid is refused even where none is
+/// A token in the query string is refused, whatever else is to be said of the request: also at a probe, at a path that
+/// isn't there, and beside a good one in its header.
+pub fn refuse_stray_token(app: &App, request: &ServiceRequest, address: IpAddr) -> Result<(), Problem> {
+    if !stray_token::is_in(request.query_string()) {
+        return Ok(());
+    }
+    app.rates.invalid_token(address).inspect_err(|_| TurnedAway::RateLimited.count())?;
+    Err(Problem::invalid_token())
+}
+
+/// Lets a request from `address` in, as the `in_flight`-th. A token that is not valid is refused even where none is
 /// needed, because its sender believes that it says who they are.
-pub fn admit(app: &App, request: &ServiceRequest, in_flight: usize) -> Result<Admitted, Problem> {
+pub fn admit(
+    app: &App,
+    request: &ServiceRequest,
+    address: IpAddr,
+    in_flight: usize,
+) -> Result<Admitted, Problem> {
     if app.traffic.is_draining() {
         TurnedAway::Draining.count();
         return Err(Problem::unavailable());
@@ -32,42 +47,28 @@ pub fn admit(app: &App, request: &ServiceRequest, in_flight: usize) -> Result<Ad
         TurnedAway::Overloaded.count();
         return Err(Problem::overloaded());
     }
-    identify(app, request).inspect_err(|problem| {
+    identify(app, request, address).inspect_err(|problem| {
         if problem.code().kind() == Kind::TooOften {
             TurnedAway::RateLimited.count();
         }
     })
 }
 
-fn identify(app: &App, request: &ServiceRequest) -> Result<Admitted, Problem> {
-    let address = request.peer_addr().map_or(IpAddr::from([0, 0, 0, 0]), |peer| peer.ip());
-    if has_token_in_query(request.query_string()) {
-        app.rates.invalid_token(address)?;
-        return Err(Problem::invalid_token());
-    }
+fn identify(app: &App, request: &ServiceRequest, address: IpAddr) -> Result<Admitted, Problem> {
     let Some(token) = presented_token(request.headers())? else {
         return Ok(Admitted { actor: None, budget: Some(app.rates.address(address)?) });
     };
     let presented = Presented::new(token);
     let actor = match app.verifier.remembered(&presented) {
         Some(actor) => actor,
-        None => {
-            app.rates.may_present(address)?;
-            match app.verifier.verify(&presented) {
-                Ok(actor) => actor,
-                Err(refused) => {
-                    metrics::TOKENS_REFUSED.with_label_values(&[&refused.to_string()]).inc();
-                    app.rates.invalid_token(address)?;
-                    return Err(refused.into());
-                }
-            }
-        }
+        // A bad token costs its check, which is about as much as any answer; if it were not looked at, a good one that
+        // comes from the same address could not be told from it.
+        None => app.verifier.verify(&presented).or_else(|refused| {
+            metrics::TOKENS_REFUSED.with_label_values(&[&refused.to_string()]).inc();
+            app.rates.invalid_token(address)?;
+            Err(Problem::from(refused))
+        })?,
     };
     let budget = Some(app.rates.subject(&actor.subject)?);
     Ok(Admitted { actor: Some(actor), budget })
-}
-
-/// RFC 6750 knows it, and it ends up in logs and histories: never.
-fn has_token_in_query(query: &str) -> bool {
-    query.split('&').any(|pair| pair.split('=').next() == Some("access_token"))
 }

@@ -18,7 +18,7 @@ pub fn tell(budget: Budget, headers: &mut HeaderMap) {
 impl From<Exceeded> for Problem {
     fn from(exceeded: Exceeded) -> Self {
         let problem = Self::rate_limited(exceeded.retry_after_s);
-        let told = exceeded.budget.into_iter().flat_map(fields);
+        let told = fields(exceeded.budget).into_iter();
         told.fold(problem, |problem, (name, value)| problem.with(name, value))
     }
 }

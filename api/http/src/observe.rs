@@ -1,16 +1,13 @@
 //! What every request goes through, whatever becomes of it: a name for it, a count and a line in the
 //! log, and the headers that every answer has.
 
-use std::{panic::AssertUnwindSafe, time::Instant};
+use std::{net::IpAddr, panic::AssertUnwindSafe, time::Instant};
 
 use actix_web::{
     Error, HttpResponse, ResponseError,
     body::BoxBody,
     dev::{Payload, ServiceRequest, ServiceResponse},
-    http::{
-        ConnectionType, Method, StatusCode,
-        header::{self, HeaderMap, HeaderName, HeaderValue},
-    },
+    http::{ConnectionType, Method, StatusCode},
     middleware::Next,
     web,
 };
@@ -21,17 +18,11 @@ use tracing::{Instrument, error, info, info_span, warn};
 
 use super::{
     connection::Connection,
-    context::{self, RequestContext, X_REQUEST_ID},
-    gate, limits, metrics,
+    context::{self, RequestContext},
+    gate, limits, metrics, origin,
     problem::Problem,
+    security,
 };
-
-/// The policy for an answer that is not a page.
-const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
-const NOSNIFF: (HeaderName, HeaderValue) =
-    (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-const NO_REFERRER: (HeaderName, HeaderValue) =
-    (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
 
 /// What is noted of a request before it is handed on.
 struct Noted {
@@ -40,6 +31,8 @@ struct Noted {
     traceparent: String,
     method: Method,
     path: String,
+    /// Where it comes from.
+    address: IpAddr,
     is_probe: bool,
 }
 
@@ -59,6 +52,7 @@ pub async fn observe(
         request_id: context::request_id(request.headers()),
         traceparent: context::traceparent(request.headers()),
         method: request.method().clone(),
+        address: origin::of(&request, &app.limits.trusted_proxies),
         is_probe: probes.0.contains(&request.path()),
         path: request.path().to_owned(),
     };
@@ -79,7 +73,7 @@ pub async fn observe(
         Ok(Ok(mut response)) => {
             let route = response.request().match_pattern();
             noted.finish(route.as_deref(), response.status());
-            noted.add_headers(response.headers_mut());
+            security::add_headers(response.headers_mut(), &noted.request_id);
             return Ok(send(&app, connection, response));
         }
         Ok(Err(error)) => noted.fail(&Problem::of(&error)),
@@ -144,10 +138,11 @@ fn enter(
     request: &ServiceRequest,
     in_flight: usize,
 ) -> Result<(Option<Budget>, Option<String>), Problem> {
+    gate::refuse_stray_token(app, request, noted.address)?;
     let admitted = if noted.is_probe {
         gate::Admitted { actor: None, budget: None }
     } else {
-        gate::admit(app, request, in_flight)?
+        gate::admit(app, request, noted.address, in_flight)?
     };
     let limits = &app.limits;
     let deadline = context::deadline(
@@ -162,6 +157,7 @@ fn enter(
         RequestContext {
             request_id: noted.request_id.clone(),
             traceparent: noted.traceparent.clone(),
+            address: noted.address,
             deadline,
             actor: admitted.actor,
         },
@@ -177,6 +173,7 @@ fn note_refusal(app: &App, noted: &Noted, subject: Option<String>, route: &str) 
         outcome: "forbidden",
         reason: None,
         request_id: noted.request_id.clone(),
+        address: noted.address,
     });
 }
 
@@ -188,6 +185,8 @@ impl Noted {
     /// Counts the request and writes its line in the log.
     fn finish(&self, route: Option<&str>, status: StatusCode) {
         let elapsed = self.started.elapsed();
+        // A method that the route doesn't have is the client's choice, so it is counted as no route.
+        let route = route.filter(|_| status != StatusCode::METHOD_NOT_ALLOWED);
         let (route, method) = (route.unwrap_or("none"), method_label(&self.method));
         metrics::REQUEST_SECONDS
             .with_label_values(&[route, method, status.as_str()])
@@ -196,26 +195,11 @@ impl Noted {
         if self.is_probe {
             return;
         }
+        let address = self.address;
         if status >= 500 {
-            warn!(method, route, status, duration_ms, "answered");
+            warn!(method, route, status, duration_ms, %address, "answered");
         } else {
-            info!(method, route, status, duration_ms, "answered");
-        }
-    }
-
-    /// The headers that every answer has.
-    fn add_headers(&self, headers: &mut HeaderMap) {
-        headers.insert(NOSNIFF.0, NOSNIFF.1);
-        headers.insert(NO_REFERRER.0, NO_REFERRER.1);
-        if !headers.contains_key(header::CONTENT_SECURITY_POLICY) {
-            let policy = HeaderValue::from_static(CONTENT_SECURITY_POLICY);
-            headers.insert(header::CONTENT_SECURITY_POLICY, policy);
-        }
-        if !headers.contains_key(header::CACHE_CONTROL) {
-            headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        }
-        if let Ok(id) = HeaderValue::from_str(&self.request_id) {
-            headers.insert(X_REQUEST_ID, id);
+            info!(method, route, status, duration_ms, %address, "answered");
         }
     }
 
@@ -223,7 +207,7 @@ impl Noted {
     fn fail(&self, problem: &Problem) -> Error {
         self.finish(None, problem.status_code());
         let mut response = self.render(problem);
-        self.add_headers(response.headers_mut());
+        security::add_headers(response.headers_mut(), &self.request_id);
         actix_web::error::InternalError::from_response(problem.to_string(), response).into()
     }
 }

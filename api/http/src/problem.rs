@@ -14,7 +14,7 @@ use actix_web::{
 };
 use catalogue::{CommandCode, DownstreamCode};
 use daybook_core::auth::Refused;
-use daybook_domain::{Code, code::GeneralCode, policy::PolicyCode};
+use daybook_domain::{Code, Position, code::GeneralCode, policy::PolicyCode};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -104,6 +104,11 @@ impl Problem {
 
     pub fn malformed(detail: impl Into<Cow<'static, str>>) -> Self {
         Self::new(HttpCode::MalformedRequest, detail)
+    }
+
+    /// A position to wait for that no client was told of.
+    pub fn ahead(head: Position) -> Self {
+        Self::malformed(format!("Daybook-Min-Position is beyond the head of the log, which is {head}"))
     }
 
     pub fn unknown_parameter(detail: impl Into<Cow<'static, str>>) -> Self {
@@ -244,6 +249,7 @@ impl Problem {
             StatusCode::NOT_FOUND => Self::not_found(),
             StatusCode::METHOD_NOT_ALLOWED => Self::usual(HttpCode::MethodNotAllowed),
             StatusCode::REQUEST_TIMEOUT => Self::request_timeout(),
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => Self::usual(HttpCode::HeadTooLarge),
             StatusCode::PAYLOAD_TOO_LARGE => Self::usual(HttpCode::PayloadTooLarge),
             status if status.is_client_error() => Self::usual(HttpCode::MalformedRequest),
             _ => Self::internal(),
@@ -342,6 +348,7 @@ mod tests {
             (412, &["stale_version"]),
             (413, &["payload_too_large"]),
             (415, &["unsupported_media_type"]),
+            (431, &["head_too_large"]),
             (422, &["validation_failed", "idempotency_key_reused", "insufficient_stock"]),
             (422, &["product_not_found", "product_not_published", "product_archived", "price_not_available"]),
             (422, &["order_not_confirmable", "order_not_cancellable", "order_not_shippable"]),

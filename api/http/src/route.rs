@@ -4,7 +4,7 @@
 //! Every request passes the same steps, in this order:
 //! 1. who calls, and whether there is room for it ([`observe`](super::observe), also where there is no route);
 //! 2. the door: may this caller do such a thing to anything at all ([`Door`])? A refusal is audited;
-//! 3. syntax: `Accept`, the path, the query, headers, and the body last;
+//! 3. syntax: `Accept` and `Daybook-Min-Position`, the path, the query, other headers, and the body last;
 //! 4. what this very request demands, its preconditions, and the use case or read itself, which are not
 //!    HTTP's business;
 //! 5. the answer: its position, its headers.
@@ -34,7 +34,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::{
     about::{About, Kind},
-    answer::{self, Answer, Told},
+    answer::{self, Answer, DAYBOOK_POSITION, Told},
     arrived::{Arrived, Body, InPath, NoQuery},
     context, negotiation,
     problem::Problem,
@@ -124,8 +124,7 @@ where
         .answer::<R::View>(200);
     let run = move |arrived: Arrived| async move {
         let read = find(arrived.path::<P>()?, arrived.query::<Q>()?);
-        let conditions = arrived.read_conditions()?;
-        let found = arrived.app.reads.find(&read, arrived.actor(), conditions).await?;
+        let found = arrived.app.reads.find(&read, arrived.actor(), arrived.read_conditions()).await?;
         Ok(answer::to_read(&arrived.request, &found, R::ACCESS))
     };
     Route::new(Method::GET, path, Door::Access(R::ACCESS), JSON, about, run)
@@ -151,6 +150,15 @@ where
         Ok(answer::json(&view))
     };
     Route::new(Method::GET, path, Door::Action(Action::Operate), JSON, about, run)
+}
+
+/// What the answers of a route see of the log.
+enum Seen {
+    /// All that is there.
+    Now,
+    /// What a read model has come to, which waits for a position that is asked for.
+    Later,
+    Nothing,
 }
 
 /// What an operator sends with a deed.
@@ -217,6 +225,7 @@ where
             outcome: "allowed",
             reason: body.reason().map(Reason::to_string),
             request_id: arrived.context.request_id.clone(),
+            address: arrived.context.address,
         };
         arrived.app.audit.record(&entry).await?;
         let Reply { view, goes_on_at } = act(arrived.app.clone(), id, body).await?;
@@ -271,8 +280,30 @@ impl Route {
         let context = context::of(&request);
         self.door.admit(context.actor.as_deref())?;
         let form = negotiation::preferred(&request, self.offers)?;
+        let min_position = context::min_position(request.headers())?;
         let app = request.app_data::<Data<App>>().expect("every route has the app").clone();
-        (self.run)(Arrived { app, request, payload, context, form }).await
+        if let (Some(position), Seen::Now) = (min_position, self.sees()) {
+            let head = context::in_time(context.deadline, app.log.head()).await?;
+            if position > head {
+                return Err(Problem::ahead(head));
+            }
+        }
+        // Before it looks at anything. Commands and reads know better what they have seen.
+        let seen = app.live.head();
+        let mut response = (self.run)(Arrived { app, request, payload, context, form, min_position }).await?;
+        if !response.headers().contains_key(DAYBOOK_POSITION) {
+            answer::tell_position(&mut response, seen);
+        }
+        Ok(response)
+    }
+
+    /// What its answers see of the log.
+    fn sees(&self) -> Seen {
+        match self.about.kind {
+            Kind::Read(_) => Seen::Later,
+            Kind::Command { .. } | Kind::Look | Kind::Deed | Kind::Guarded => Seen::Now,
+            Kind::Document => Seen::Nothing,
+        }
     }
 }
 

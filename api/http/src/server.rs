@@ -1,12 +1,13 @@
 //! The listeners: the API, the operators' and the one for telemetry.
 
 use std::{
+    future::ready,
     io,
     net::{SocketAddr, TcpListener},
     sync::Arc,
 };
 
-use actix_http::{HttpService, error::DispatchError};
+use actix_http::{HttpService, Request, error::DispatchError};
 use actix_service::{ServiceFactoryExt, fn_service, map_config};
 use actix_web::{
     App as Routes,
@@ -23,7 +24,7 @@ use daybook_projections::workers::Crew;
 use tracing::error;
 
 use super::{
-    connection::{Crowd, Guarded, LINGER, Times},
+    connection::{Connection, Crowd, Guarded, LINGER, Times},
     docs::Documents,
     observe::{Probes, observe},
     openapi,
@@ -105,7 +106,15 @@ impl Listener {
                 .configure(|service| route::serve((self.routes)(), service))
                 .default_service(web::to(route::nothing_here))
                 .wrap(from_fn(observe));
+            // Whether its body is wanted is found out by its route.
+            let expect = fn_service(|request: Request| {
+                if let Some(connection) = request.conn_data::<Connection>() {
+                    connection.waits_to_go_on();
+                }
+                ready(Ok::<_, actix_http::Error>(request))
+            });
             let http = HttpService::build()
+                .expect(expect)
                 .keep_alive(keep_alive)
                 .client_request_timeout(client_timeout)
                 .client_disconnect_timeout(LINGER)

@@ -9,7 +9,11 @@ use super::{
     answer::Queries,
     question::{Answer, Asked, Moment, QueryError},
 };
-use crate::{dead_letters, log::Log, read_models::ReadModel};
+use crate::{
+    dead_letters,
+    log::{self, Log},
+    read_models::ReadModel,
+};
 
 /// How many events of a stream are in memory at a time.
 const PAGE: usize = 1_000;
@@ -34,11 +38,19 @@ impl Queries {
             return Ok(None);
         }
         let answer = async {
+            self.refuse_ahead(asked.min_position).await?;
             let Some((row, position)) = self.row_at::<M>(id, moment).await? else { return Ok(None) };
             let value = Arc::new(make(row).await?);
             Ok(Some(Answer { value, position }))
         };
         self.in_time(M::NAME, asked, answer).await
+    }
+
+    /// What isn't in the log now was never told to any client.
+    async fn refuse_ahead(&self, min_position: Option<Position>) -> Result<(), QueryError> {
+        let Some(position) = min_position else { return Ok(()) };
+        let head = log::head(&self.pool).await?;
+        if position > head { Err(QueryError::Ahead { head }) } else { Ok(()) }
     }
 
     async fn row_at<M: ReadModel>(

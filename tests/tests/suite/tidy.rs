@@ -38,11 +38,8 @@ const OTHER_MEANINGS: &[states::Exception] = &[
     states::Exception { path: "domain/src/code.rs", word: "unavailable", reason: "a code" },
     states::Exception { path: "routes/probes.rs", word: "ready", reason: "the name of a route" },
     states::Exception { path: "http/src/docs.rs", word: "none", reason: "a browser's policy" },
-    states::Exception {
-        path: "http/src/observe.rs",
-        word: "none",
-        reason: "a browser's policy, and a request without a route",
-    },
+    states::Exception { path: "http/src/observe.rs", word: "none", reason: "a request without a route" },
+    states::Exception { path: "http/src/security.rs", word: "none", reason: "a browser's policy" },
     states::Exception { path: "load/src/compare.rs", word: "none", reason: "a price that is not there" },
 ];
 

@@ -1,6 +1,8 @@
 //! What can be set of the listeners: limits of requests, of callers and of those that follow the log.
 
-use daybook_domain::settings::{Size, Span, between};
+use daybook_domain::settings::{Size, Span, any, between};
+
+use super::networks::Networks;
 
 daybook_domain::settings! {
     /// Requests: how large they may be, how many at a time, and how long they may take.
@@ -23,6 +25,9 @@ daybook_domain::settings! {
         request_timeout: Span = Span::seconds(10), between(Span::millis(100), Span::minutes(5));
         /// The longest deadline that a request may name.
         max_request_timeout: Span = Span::seconds(30), between(Span::millis(100), Span::minutes(5));
+        /// Networks of proxies that say truly for whom they ask, in `Forwarded` or `X-Forwarded-For`. From anywhere else
+        /// these headers change nothing.
+        trusted_proxies: Networks = Networks::default(), any("networks such as 10.0.0.0/8, as a list or as text with commas");
         /// How long requests in work may take to finish after SIGTERM.
         shutdown_grace: Span = Span::seconds(20), between(Span::seconds(0), Span::minutes(10));
     }

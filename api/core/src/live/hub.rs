@@ -20,6 +20,11 @@ pub struct Live {
 }
 
 impl Live {
+    /// The newest head of the log that this process heard of. The log is not shorter.
+    pub fn head(&self) -> Position {
+        *self.head.borrow()
+    }
+
     pub fn new(settings: &config::Live, head: watch::Receiver<Position>) -> Self {
         Self {
             head,

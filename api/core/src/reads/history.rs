@@ -67,6 +67,9 @@ impl Scope<'_> {
         let reading = async {
             // First, so that the pages have seen it.
             let head = log.head().await?;
+            if self.min_position().is_some_and(|position| position > head) {
+                return Err(QueryError::Ahead { head }.into());
+            }
             if !self.shows_stream_of::<I, D>(key).await? {
                 return Err(ReadError::NotFound);
             }

@@ -137,6 +137,11 @@ impl<'a> Scope<'a> {
         self.conditions.deadline
     }
 
+    /// The position that the answer must have seen.
+    pub fn min_position(&self) -> Option<Position> {
+        self.conditions.min_position
+    }
+
     pub fn now(&self) -> DateTime<Utc> {
         self.conditions.now
     }

@@ -6,7 +6,7 @@ use daybook_domain::{
     policy::Role,
     settings::{Size, Span},
 };
-use daybook_tests::TestApp;
+use daybook_tests::{TestApp, until};
 use reqwest::Method;
 use serde_json::json;
 use tokio::{
@@ -212,4 +212,38 @@ async fn nothing_is_done_by_a_request_that_was_refused() {
     alice.send(request.header("if-match", "\"x").json(&order(&[("TEA-1", 1)]))).await.expect(400);
     alice.post("/v1/orders", json!({"lines": "all"})).await.expect(422);
     assert_eq!(daybook_tests::Log::read(&app.database.superuser).await.head(), before);
+}
+
+/// Catches: one limit for all who come through a proxy, and a limit that its client can choose.
+#[tokio::test(flavor = "multi_thread")]
+async fn behind_a_trusted_proxy_each_client_has_a_limit_of_its_own() {
+    let app = TestApp::start_with(|config| {
+        (config.rates.address_per_second, config.rates.address_burst) = (1, 5);
+        config.http.trusted_proxies = "127.0.0.0/8, 10.0.0.0/8".parse().unwrap();
+    })
+    .await;
+    let ask = async |name: &str, value: String| {
+        app.anonymous
+            .send(app.anonymous.request(Method::GET, "/v1/permissions").header(name, value))
+            .await
+            .status
+    };
+    let mut statuses = Vec::new();
+    for number in 0..20 {
+        // What stands before its own address is what the client wrote.
+        statuses.push(ask("x-forwarded-for", format!("203.0.113.{number}, 192.0.2.1, 10.0.0.7")).await);
+    }
+    assert_eq!((statuses[0], statuses.contains(&429)), (200, true), "{statuses:?}");
+    for number in 2..20 {
+        assert_eq!(ask("x-forwarded-for", format!("192.0.2.{number}")).await, 200);
+        assert_eq!(ask("forwarded", format!("for=192.0.2.1, for=\"198.51.100.{number}:80\"")).await, 200);
+    }
+    let refused = app.by(Role::Analyst).request(Method::POST, "/v1/stock/TEA-1/receipts");
+    let refused = refused.header("x-forwarded-for", "192.0.2.77").header("x-request-id", "proxied-1");
+    app.anonymous.send(refused.json(&json!({"quantity": 1}))).await.expect(403);
+    until("it is noted where it came from", async || {
+        let noted = "SELECT count(*) FROM audit WHERE request_id = 'proxied-1' AND address = '192.0.2.77'";
+        app.database.count(noted).await == 1
+    })
+    .await;
 }

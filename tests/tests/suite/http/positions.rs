@@ -10,7 +10,9 @@ use serde_json::json;
 async fn a_position_that_the_log_has_not_reached_is_refused_at_once() {
     let app = TestApp::start().await;
     app.sell("TEA-1", 1999, 10).await;
-    for path in ["/v1/products", "/v1/products/TEA-1", "/v1/products/NOTHING"] {
+    for path in
+        ["/v1/products", "/v1/products/TEA-1", "/v1/products/TEA-1?as_of_position=1", "/v1/products/NOTHING"]
+    {
         for position in ["1000", "4611686018427387904"] {
             let request = app.anonymous.request(Method::GET, path).header("daybook-min-position", position);
             let reply = app.anonymous.send(request).await;
