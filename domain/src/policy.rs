@@ -59,6 +59,8 @@ pub enum Action {
     DeliverOrder,
     ReadOrder,
     ListAllOrders,
+    /// Orders that are confirmed or further.
+    ReadOrderToShip,
     ReadSales,
     ReadEvents,
     Operate,
@@ -100,6 +102,7 @@ pub const RULES: &[Rule] = &[
     rule(Action::DeliverOrder, "order.deliver", &[Role::Warehouse], false),
     rule(Action::ReadOrder, "order.read", &[Role::Support], true),
     rule(Action::ListAllOrders, "order.list_all", &[Role::Support], false),
+    rule(Action::ReadOrderToShip, "order.read_to_ship", &[Role::Warehouse], false),
     rule(Action::ReadSales, "sales.read", &[Role::Analyst, Role::Merchandiser], false),
     rule(Action::ReadEvents, "events.read", &[Role::Analyst], false),
     rule(Action::Operate, "operate", &[Role::Operator], false),

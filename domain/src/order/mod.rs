@@ -66,6 +66,12 @@ words! {
     }
 }
 
+impl Status {
+    /// Confirmed or further: what is to be shipped, and what was.
+    pub const TO_SHIP: &'static [Self] =
+        &[Self::Confirmed, Self::PartlyShipped, Self::Shipped, Self::Delivered];
+}
+
 /// A line as it was ordered: a snapshot that later changes of the catalogue don't touch.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Line {

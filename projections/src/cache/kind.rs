@@ -7,6 +7,8 @@ pub enum Audience {
     Public,
     /// The customer whose thing it is.
     Owner,
+    /// Those who may read a part of the things of that kind, whosever they are.
+    Part,
     /// Those who may read all things of that kind.
     Staff,
 }

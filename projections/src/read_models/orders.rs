@@ -68,6 +68,8 @@ pub struct Line {
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
     pub status: Option<Status>,
+    /// Only orders in one of these.
+    pub among: Option<&'static [Status]>,
     pub customer: Option<String>,
     /// 1–100.
     pub limit: u16,
@@ -124,6 +126,10 @@ impl List for Filter {
     fn conditions(&self, query: &mut QueryBuilder<'_, Postgres>) {
         if let Some(status) = self.status {
             query.push(" AND status = ").push_bind(status.as_str());
+        }
+        if let Some(among) = self.among {
+            let words: Vec<String> = among.iter().map(|status| status.as_str().to_owned()).collect();
+            query.push(" AND status = ANY(").push_bind(words).push(")");
         }
         if let Some(customer) = &self.customer {
             query.push(" AND customer = ").push_bind(customer.clone());

@@ -10,8 +10,9 @@ use super::error::ReadError;
 pub enum Access {
     /// Everyone reads what is public, with or without a token; callers who may do this action read the rest, too.
     Public(Action),
-    /// Callers who may do `all` read everything; a customer who may do `own` reads what is their own.
-    Rule { all: Action, own: Action },
+    /// Callers who may do `all` read everything; those who may do `part` read what is in that part, whosever it is; a
+    /// customer who may do `own` reads what is their own.
+    Rule { all: Action, part: Option<Action>, own: Action },
 }
 
 /// Which things a caller is shown.
@@ -20,6 +21,8 @@ pub enum Visible<'a> {
     All,
     /// What is public.
     Public,
+    /// What is in the part of the rule.
+    Part,
     /// What belongs to this subject.
     Own(&'a str),
     Nothing,
@@ -34,12 +37,22 @@ pub enum Owner {
     Customer(String),
     /// The shop's own, which it doesn't show to others.
     Shop,
+    /// It is in the part of the rule, beside what it is otherwise.
+    Part(Box<Owner>),
 }
 
 impl Access {
     /// The rule of one action, for all things and for one's own.
     pub const fn rule(action: Action) -> Self {
-        Self::Rule { all: action, own: action }
+        Self::Rule { all: action, part: None, own: action }
+    }
+
+    /// The same, with a part that callers who may do `part` read.
+    pub const fn with_part(self, part: Action) -> Self {
+        match self {
+            Self::Rule { all, own, .. } => Self::Rule { all, part: Some(part), own },
+            Self::Public(_) => self,
+        }
     }
 
     pub fn visible(self, actor: Option<&Actor>) -> Visible<'_> {
@@ -48,10 +61,18 @@ impl Access {
             (Self::Public(all), Some(actor)) if may(actor, all) => Visible::All,
             (Self::Public(_), _) => Visible::Public,
             (Self::Rule { all, .. }, Some(actor)) if may(actor, all) => Visible::All,
+            (Self::Rule { part: Some(part), .. }, Some(actor)) if may(actor, part) => Visible::Part,
+            (Self::Rule { .. }, _) => self.own(actor).unwrap_or(Visible::Nothing),
+        }
+    }
+
+    /// What is the caller's own, whatever else they are shown.
+    pub fn own(self, actor: Option<&Actor>) -> Option<Visible<'_>> {
+        match (self, actor) {
             (Self::Rule { own, .. }, Some(actor)) if authorize(actor, own, Some(&actor.subject)).is_ok() => {
-                Visible::Own(&actor.subject)
+                Some(Visible::Own(&actor.subject))
             }
-            (Self::Rule { .. }, _) => Visible::Nothing,
+            _ => None,
         }
     }
 
@@ -72,10 +93,13 @@ impl Visible<'_> {
     /// Whether a thing of `owner` is among what is shown.
     pub fn shows(self, owner: &Owner) -> bool {
         match (self, owner) {
-            (Self::All, _) | (Self::Public | Self::Own(_), Owner::Everyone) => true,
-            (Self::Own(subject), Owner::Customer(owner)) => owner == subject,
-            (Self::Public, Owner::Customer(_)) | (Self::Public | Self::Own(_), Owner::Shop) => false,
+            (Self::All, _) | (Self::Part, Owner::Part(_)) => true,
             (Self::Nothing, _) => false,
+            (_, Owner::Part(otherwise)) => self.shows(otherwise),
+            (Self::Public | Self::Part | Self::Own(_), Owner::Everyone) => true,
+            (Self::Own(subject), Owner::Customer(owner)) => owner == subject,
+            (Self::Public | Self::Part, Owner::Customer(_)) => false,
+            (Self::Public | Self::Part | Self::Own(_), Owner::Shop) => false,
         }
     }
 
@@ -83,6 +107,7 @@ impl Visible<'_> {
     pub fn audience(self) -> Audience {
         match self {
             Self::All => Audience::Staff,
+            Self::Part => Audience::Part,
             Self::Own(_) => Audience::Owner,
             Self::Public | Self::Nothing => Audience::Public,
         }
@@ -93,6 +118,7 @@ impl Visible<'_> {
         match self {
             Self::All | Self::Nothing => Owner::Shop,
             Self::Public => Owner::Everyone,
+            Self::Part => Owner::Part(Box::new(Owner::Shop)),
             Self::Own(subject) => Owner::Customer(subject.to_owned()),
         }
     }
@@ -120,6 +146,29 @@ mod tests {
         assert!(!own.shows(&Owner::Customer("bob".into())) && !own.shows(&Owner::Shop));
         assert_eq!(ORDER.admit(Some(&support)).expect("let in"), Visible::All);
         assert!(Visible::All.shows(&Owner::Shop) && Visible::All.shows(&Owner::Customer("bob".into())));
+    }
+
+    #[test]
+    fn the_warehouse_is_shown_a_part_whosever_it_is_and_nothing_else() {
+        let rule = ORDER.with_part(Action::ReadOrderToShip);
+        let (warehouse, alice) = (actor(Role::Warehouse), actor(Role::Customer));
+        let part = |owner| Owner::Part(Box::new(owner));
+        let (alices, bobs) = (Owner::Customer("alice".into()), Owner::Customer("bob".into()));
+        let visible = rule.admit(Some(&warehouse)).expect("let in");
+        assert_eq!(visible, Visible::Part);
+        for owner in [&alices, &bobs, &Owner::Shop] {
+            assert!(visible.shows(&part(owner.clone())) && !visible.shows(owner), "{owner:?}");
+        }
+        let own = rule.admit(Some(&alice)).expect("let in");
+        assert!(own.shows(&part(alices)) && !own.shows(&part(bobs)) && !own.shows(&part(Owner::Shop)));
+        assert!(!Visible::Nothing.shows(&part(Owner::Everyone)));
+        assert!(Visible::Part.shows(&Visible::Part.owner()));
+        // Both at once: the part first, then what is one's own.
+        let both = Actor { roles: [Role::Warehouse, Role::Customer].into_iter().collect(), ..alice };
+        assert_eq!(
+            (rule.visible(Some(&both)), rule.own(Some(&both))),
+            (Visible::Part, Some(Visible::Own("alice")))
+        );
     }
 
     #[test]

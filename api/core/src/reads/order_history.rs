@@ -20,7 +20,7 @@ pub struct OrderHistory {
 
 impl Read for OrderHistory {
     const NAME: &'static str = "order.history";
-    const ACCESS: Access = Access::rule(Action::ReadOrder);
+    const ACCESS: Access = Access::rule(Action::ReadOrder).with_part(Action::ReadOrderToShip);
     type View = History;
 
     async fn find(&self, scope: Scope<'_>) -> Result<Found<History>, ReadError> {

@@ -1,4 +1,4 @@
-//! Orders, the newest first: all of them, or a customer's own.
+//! Orders, the newest first: all of them, those that the warehouse ships, or a customer's own.
 
 use daybook_domain::{Position, order::Status, policy::Action};
 use daybook_projections::{Cursor, read_models::orders::Filter};
@@ -27,25 +27,39 @@ pub type OrderPage = Page<Order>;
 
 impl Read for Orders {
     const NAME: &'static str = "order.page";
-    const ACCESS: Access = Access::Rule { all: Action::ListAllOrders, own: Action::ReadOrder };
+    const ACCESS: Access = Access::Rule {
+        all: Action::ListAllOrders,
+        part: Some(Action::ReadOrderToShip),
+        own: Action::ReadOrder,
+    };
     type View = OrderPage;
 
     async fn find(&self, scope: Scope<'_>) -> Result<Found<OrderPage>, ReadError> {
+        let scope = self.own(scope).unwrap_or(scope);
         let customer = self.whose(scope.visible())?;
+        let among = (scope.visible() == Visible::Part).then_some(Status::TO_SHIP);
         let after = self.after.as_deref().map(|after| Cursor::decode(after)?.number()).transpose()?;
-        let filter = Filter { status: self.status, customer, limit: self.limit, after: after.map(Position) };
+        let after = after.map(Position);
+        let filter = Filter { status: self.status, among, customer, limit: self.limit, after };
         scope.page::<OrderById, _>(&filter).await
     }
 }
 
 impl Orders {
+    /// A customer who works in the warehouse, and names themselves, is shown all of their own.
+    fn own<'a>(&self, scope: Scope<'a>) -> Option<Scope<'a>> {
+        let own = scope.own_instead::<Self>()?;
+        let is_named = |subject| self.customer.as_deref() == Some(subject);
+        matches!(own.visible(), Visible::Own(subject) if is_named(subject)).then_some(own)
+    }
+
     fn whose(&self, visible: Visible<'_>) -> Result<Option<String>, ReadError> {
         let named = self.customer.as_deref();
         match visible {
-            Visible::All if named.is_some_and(|named| named.contains('\0')) => {
+            Visible::All | Visible::Part if named.is_some_and(|named| named.contains('\0')) => {
                 Err(ReadError::Invalid("customer has no control characters"))
             }
-            Visible::All => Ok(self.customer.clone()),
+            Visible::All | Visible::Part => Ok(self.customer.clone()),
             Visible::Own(subject) if named.is_none_or(|named| named == subject) => {
                 Ok(Some(subject.to_owned()))
             }

@@ -94,14 +94,19 @@ impl Reads {
         Self { queries, log, vault }
     }
 
-    /// What `read` finds for `actor`, who has no token if `None`.
+    /// What `read` finds for `actor`, who has no token if `None`. What is not in a part that they are shown may still be
+    /// their own.
     pub async fn find<R: Read>(
         &self,
         read: &R,
         actor: Option<&Actor>,
         conditions: Conditions,
     ) -> Result<Found<R::View>, ReadError> {
-        read.find(self.scope::<R>(actor, conditions)?).await
+        let scope = self.scope::<R>(actor, conditions)?;
+        match (read.find(scope).await, scope.own_instead::<R>()) {
+            (Err(ReadError::NotFound), Some(own)) => read.find(own).await,
+            (found, _) => found,
+        }
     }
 
     /// Several things of one kind by their ids, in the order of `ids`; `None` where there is nothing that
@@ -131,6 +136,12 @@ impl Reads {
 impl<'a> Scope<'a> {
     pub fn visible(&self) -> Visible<'a> {
         self.visible
+    }
+
+    /// The scope of what is the caller's own, if they are shown a part of all things.
+    pub fn own_instead<R: Read>(self) -> Option<Self> {
+        let visible = R::ACCESS.own(self.actor).filter(|_| self.visible == Visible::Part)?;
+        Some(Self { visible, ..self })
     }
 
     pub fn deadline(&self) -> Instant {
@@ -178,14 +189,24 @@ impl<'a> Scope<'a> {
     }
 
     async fn then<I: Item>(&self, key: String, moment: Moment) -> Result<Found<I::View>, ReadError> {
-        if I::RIGHT_CHANGES && self.visible != Visible::All {
+        let needs_todays_right = match self.visible {
+            Visible::All => false,
+            Visible::Part => true,
+            Visible::Public | Visible::Own(_) | Visible::Nothing => I::RIGHT_CHANGES,
+        };
+        if needs_todays_right {
             self.today::<I>(key.clone()).await?;
         }
         let (queries, asked) = (&self.reads.queries, self.asked());
         let answer = queries
             .item_as_of::<I::Model, _, _, _>(&key, moment, &asked, |row| self.keep_one::<I>(row))
             .await?;
-        let found = self.shown(answer).ok_or(ReadError::NotFound)?;
+        // A thing that is in the part today is shown as it was before it came there, too.
+        let found = match self.visible {
+            Visible::Part => answer.map(|answer| self.found(answer)),
+            _ => self.shown(answer),
+        };
+        let found = found.ok_or(ReadError::NotFound)?;
         // The past is not kept: there is too much of it, and the same question is rarely asked twice.
         Ok(Found { is_for_caches: false, ..found })
     }
@@ -244,9 +265,12 @@ impl<'a> Scope<'a> {
 
     /// The answer, if its owner is among those whose things the caller is shown.
     fn shown<V>(&self, answer: Option<Answer<Kept<V>>>) -> Option<Found<V>> {
-        let Answer { value: kept, position } =
-            answer.filter(|answer| self.visible.shows(&answer.value.owner))?;
-        Some(Found { kept, position, is_for_caches: self.visible == Visible::Public })
+        let answer = answer.filter(|answer| self.visible.shows(&answer.value.owner))?;
+        Some(self.found(answer))
+    }
+
+    fn found<V>(&self, Answer { value: kept, position }: Answer<Kept<V>>) -> Found<V> {
+        Found { kept, position, is_for_caches: self.visible == Visible::Public }
     }
 
     async fn keep_one<I: Item>(&self, row: RowOf<I>) -> Result<Kept<I::View>, ReadError> {

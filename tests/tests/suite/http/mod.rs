@@ -46,4 +46,5 @@ mod tokens;
 mod upgrades;
 mod validation;
 mod views;
+mod warehouse;
 mod workers;

@@ -21,7 +21,7 @@ async fn ask(app: &TestApp, client: &Client, action: Action, id: &str) -> Option
         Action::PriceProduct => client.put("/v1/products/TEA-1/price", price).await,
         Action::PublishProduct => client.post("/v1/products/TEA-1/publication", json!({})).await,
         Action::ArchiveProduct => client.post("/v1/products/OLD/archival", json!({})).await,
-        Action::ReadUnpublishedProduct => return None,
+        Action::ReadUnpublishedProduct | Action::ReadOrderToShip => return None,
         Action::ReceiveStock => client.post("/v1/stock/TEA-1/receipts", json!({"quantity": 1})).await,
         Action::AdjustStock => {
             client.post("/v1/stock/TEA-1/adjustments", json!({"delta": 1, "reason": "counted"})).await
@@ -87,6 +87,14 @@ async fn every_role_may_do_what_the_table_says_and_nothing_else() {
                 // What is another customer's isn't there; an order that one places is one's own.
                 (false, true, Role::Customer) if rule.action == Action::PlaceOrder => drop(reply.expect(201)),
                 (false, true, Role::Customer) => assert_eq!(reply.refusal(), "404 not_found", "{name}"),
+                // It reads what it ships, and this one is not confirmed.
+                (false, true, Role::Warehouse) if rule.action == Action::ReadOrder => {
+                    assert_eq!(reply.refusal(), "404 not_found", "{name}");
+                }
+                (false, false, Role::Warehouse) if rule.action == Action::ListAllOrders => {
+                    let shown = reply.expect(200).json()["data"].as_array().unwrap().clone();
+                    assert!(shown.iter().all(|order| order["status"] != "placed"), "{shown:?}");
+                }
                 (false, ..) => assert_eq!(reply.refusal(), "403 forbidden", "{role:?} {name}"),
             }
             if !allowed(rule, role) && rule.action != Action::PlaceOrder {
