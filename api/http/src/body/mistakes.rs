@@ -1,7 +1,10 @@
 //! All that is wrong with a body, told by place, in words of our own. The schema that the OpenAPI document shows
 //! says what a body looks like; what a value may be is known by its type.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    rc::Rc,
+};
 
 use daybook_core::values;
 use utoipa::{
@@ -35,25 +38,26 @@ pub fn of<T: ToSchema>(body: &Json) -> Mistakes {
     T::schemas(&mut schemas);
     let name = T::name().into_owned();
     schemas.push((name.clone(), T::schema()));
-    let mut look =
-        Look { schemas: schemas.into_iter().collect(), at: String::new(), found: Mistakes::default() };
+    let schemas = schemas.into_iter().map(|(name, schema)| (name, Rc::new(schema))).collect();
+    let mut look = Look { schemas, at: String::new(), found: Mistakes::default() };
     look.at_named(&name, body);
     look.found
 }
 
 struct Look {
-    schemas: BTreeMap<String, RefOr<Schema>>,
+    schemas: BTreeMap<String, Rc<RefOr<Schema>>>,
     /// A JSON Pointer (RFC 6901).
     at: String,
     found: Mistakes,
 }
 
 impl Look {
-    fn mistake(&mut self, code: &'static str, detail: impl Into<String>) {
+    /// A large body can have very many mistakes, so nothing is said of those that are only counted.
+    fn mistake<D: Into<String>>(&mut self, code: &'static str, detail: impl FnOnce() -> D) {
         self.found.count += 1;
         if self.found.named.len() < MOST_NAMED {
             let pointer = cut(&self.at, LONGEST_POINTER);
-            self.found.named.push(FieldError { pointer, code, detail: detail.into() });
+            self.found.named.push(FieldError { pointer, code, detail: detail().into() });
         }
     }
 
@@ -69,8 +73,8 @@ impl Look {
     fn look(&mut self, schema: &RefOr<Schema>, json: &Json) {
         match schema {
             RefOr::Ref(reference) => {
-                let name = reference.ref_location.rsplit('/').next().unwrap_or_default().to_owned();
-                self.at_named(&name, json);
+                let name = reference.ref_location.rsplit('/').next().unwrap_or_default();
+                self.at_named(name, json);
             }
             RefOr::T(Schema::Object(object)) => self.at_object(object, json),
             RefOr::T(Schema::Array(array)) => {
@@ -91,13 +95,13 @@ impl Look {
     /// A value that looks right is asked of its type.
     fn at_named(&mut self, name: &str, json: &Json) {
         let before = self.found.count;
-        if let Some(schema) = self.schemas.get(name).cloned() {
+        if let Some(schema) = self.schemas.get(name).map(Rc::clone) {
             self.look(&schema, json);
         }
         if self.found.count == before
             && let Some(Err(error)) = values::check(name, &json.value())
         {
-            self.mistake("invalid_value", in_plain_words(&error.to_string()));
+            self.mistake("invalid_value", || in_plain_words(&error.to_string()));
         }
     }
 
@@ -111,13 +115,13 @@ impl Look {
         for (name, value) in members {
             let is_first = seen.insert(name.as_str());
             self.within(name, |look| match (object.properties.get(name), &object.additional_properties) {
-                _ if !is_first => look.mistake("duplicate_field", "is given more than once"),
+                _ if !is_first => look.mistake("duplicate_field", || "is given more than once"),
                 (Some(schema), _) => look.look(schema, value),
                 (None, Some(others)) => match &**others {
                     AdditionalProperties::RefOr(schema) => look.look(schema, value),
                     AdditionalProperties::FreeForm(true) => {}
                     AdditionalProperties::FreeForm(false) => {
-                        look.mistake("unknown_field", "there is no such member here");
+                        look.mistake("unknown_field", || "there is no such member here");
                     }
                 },
                 (None, None) => {}
@@ -125,7 +129,7 @@ impl Look {
         }
         for name in &object.required {
             if !seen.contains(name.as_str()) {
-                self.within(name, |look| look.mistake("missing_field", "has to be given"));
+                self.within(name, |look| look.mistake("missing_field", || "has to be given"));
             }
         }
     }
@@ -146,20 +150,20 @@ impl Look {
         };
         let names = forms.iter().flat_map(|form| members(form)).collect::<Vec<_>>().join(", ");
         let Json::Object(given) = json else {
-            let detail = format!("is {} and has to be an object with one of {names}", json.kind());
+            let detail = || format!("is {} and has to be an object with one of {names}", json.kind());
             return self.mistake("invalid_type", detail);
         };
         let is_meant =
             |form: &&RefOr<Schema>| members(form).iter().any(|name| given.iter().any(|it| it.0 == *name));
         match forms.into_iter().find(is_meant) {
             Some(form) => self.look(form, json),
-            None => self.mistake("invalid_value", format!("has to be an object with one of {names}")),
+            None => self.mistake("invalid_value", || format!("has to be an object with one of {names}")),
         }
     }
 
     fn check_type(&mut self, allowed: &SchemaType, json: &Json) {
         if matches!(json, Json::Huge) && allows(allowed, &Type::Integer) {
-            return self.mistake("invalid_value", "is larger than can be counted");
+            return self.mistake("invalid_value", || "is larger than can be counted");
         }
         let is_allowed = match json {
             Json::Null => allows(allowed, &Type::Null),
@@ -171,8 +175,9 @@ impl Look {
             Json::Object(_) => allows(allowed, &Type::Object),
         };
         if !is_allowed {
-            let detail = format!("is {} and has to be {}", json.kind(), in_words(allowed));
-            self.mistake("invalid_type", detail);
+            self.mistake("invalid_type", || {
+                format!("is {} and has to be {}", json.kind(), in_words(allowed))
+            });
         }
     }
 }
