@@ -1,6 +1,7 @@
 //! Bounded text. Lengths are counted in Unicode scalar values; control characters, and with them
 //! line breaks that could reach a mail header, are refused except where a text may have lines.
 
+mod folding;
 mod visible;
 
 use std::{collections::BTreeMap, fmt};
@@ -9,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::incoming::{Incoming, Unfit};
 
+pub use folding::folded;
 pub use visible::{is_ignorable, is_visible};
 
 #[derive(Debug, thiserror::Error)]

@@ -6,6 +6,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use daybook_domain::text::folded;
 use serde::{Deserialize, de::DeserializeOwned};
 use tokio::sync::OnceCell;
 
@@ -25,7 +26,7 @@ const NOW: (&str, &str) = ("as_of", "9999-12-31T23:59:59Z");
 pub struct Lookup<'a> {
     client: &'a Client,
     /// The numbers of the plan's invoices: no other order is of interest.
-    invoices: HashSet<&'a str>,
+    invoices: HashSet<String>,
     all: OnceCell<HashMap<String, Vec<OrderThere>>>,
 }
 
@@ -46,7 +47,7 @@ struct Page {
 
 impl<'a> Lookup<'a> {
     pub fn new(client: &'a Client, plan: &'a Plan) -> Self {
-        let invoices = plan.orders.iter().map(|order| order.invoice.as_str()).collect();
+        let invoices = plan.orders.iter().map(|order| folded(order.invoice.as_str())).collect();
         Self { client, invoices, all: OnceCell::new() }
     }
 
@@ -58,7 +59,7 @@ impl<'a> Lookup<'a> {
 
     /// The order that has the invoice's number, whosever it is.
     pub async fn order(&self, order: &Order) -> Result<Option<OrderThere>, LookupError> {
-        let invoice = order.invoice.as_str();
+        let invoice = &folded(order.invoice.as_str());
         let mut found: Vec<OrderThere> =
             self.all.get().and_then(|all| all.get(invoice)).into_iter().flatten().cloned().collect();
         if let Some(same) = same(order, &found) {
@@ -85,7 +86,8 @@ impl<'a> Lookup<'a> {
     async fn read_all(&self, head: Option<&str>) -> Result<HashMap<String, Vec<OrderThere>>, LookupError> {
         let mut all: HashMap<String, Vec<OrderThere>> = HashMap::new();
         self.pages(&[], head, |there| {
-            if let Some(invoice) = there.external_id.clone().filter(|id| self.invoices.contains(id.as_str()))
+            if let Some(invoice) =
+                there.external_id.as_deref().map(folded).filter(|id| self.invoices.contains(id))
             {
                 all.entry(invoice).or_default().push(there);
             }
@@ -155,6 +157,7 @@ fn same(order: &Order, found: &[OrderThere]) -> Option<OrderThere> {
     found.iter().find(|there| order_differences(order, there).is_empty()).cloned()
 }
 
+/// `invoice` is folded: the server compares ids in that form, too.
 fn is_of(there: &OrderThere, invoice: &str) -> bool {
-    there.external_id.as_deref() == Some(invoice)
+    there.external_id.as_deref().map(folded).as_deref() == Some(invoice)
 }

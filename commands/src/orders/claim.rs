@@ -16,9 +16,9 @@ use crate::{
 
 pub(super) struct Claim<'a> {
     /// Where the id is noted from now on.
-    key: String,
+    keys: Vec<String>,
     /// Where it would be noted for the shop. Release 0.1 noted there what customers took, too.
-    shops: String,
+    shops: Vec<String>,
     /// The customer, if they place the order themselves.
     customer: Option<&'a CustomerId>,
 }
@@ -28,29 +28,33 @@ impl<'a> Claim<'a> {
     pub fn of(owner: Option<&'a CustomerId>, id: &ExternalId, actor: &Actor) -> Self {
         let customer = owner.filter(|owner| owner.as_str() == actor.subject);
         let scope = customer.map_or(Scope::Shop, Scope::Of);
-        let [key, shops] = [scope, Scope::Shop].map(|scope| external_id::key::<Order>(scope, id));
-        Self { key, shops, customer }
+        let [keys, shops] = [scope, Scope::Shop].map(|scope| external_id::keys::<Order>(scope, id));
+        Self { keys, shops, customer }
     }
 
-    pub fn wanted(&self) -> [Wanted; 2] {
-        [&self.key, &self.shops].map(|key| Wanted::of::<ExternalIdUse>(key))
+    pub fn wanted(&self) -> impl Iterator<Item = Wanted> {
+        self.keys.iter().chain(&self.shops).map(|key| Wanted::of::<ExternalIdUse>(key))
     }
 
     /// Takes it for the order with this id.
     pub fn take(self, order: &str, work: &mut Work<'_>) -> Result<(), Halt> {
-        self.check_former(work)?;
-        let take = external_id::Command::Take { by: order.to_owned(), told_to: self.told_to() };
-        match work.try_execute::<ExternalIdUse>(&self.key, take)? {
-            Ok(()) => Ok(()),
-            Err(rejection) => Err(at_its_place(work.refused(&rejection))),
+        for shops in &self.shops {
+            self.check_former(shops, work)?;
         }
+        for key in &self.keys {
+            let take = external_id::Command::Take { by: order.to_owned(), told_to: self.told_to() };
+            if let Err(rejection) = work.try_execute::<ExternalIdUse>(key, take)? {
+                return Err(at_its_place(work.refused(&rejection)));
+            }
+        }
+        Ok(())
     }
 
     /// An id that the shop's list has for another customer's order is free. The customer's own order may stand there,
     /// too, since release 0.1 took it, or since the shop placed it for them.
-    fn check_former(&self, work: &mut Work<'_>) -> Result<(), Halt> {
+    fn check_former(&self, shops: &str, work: &mut Work<'_>) -> Result<(), Halt> {
         let Some(customer) = self.customer else { return Ok(()) };
-        let taken = work.state::<ExternalIdUse>(&self.shops)?;
+        let taken = work.state::<ExternalIdUse>(shops)?;
         let ExternalIdUse::Taken { by } = &*taken else { return Ok(()) };
         let order = work.state::<Order>(by)?;
         let owner = order.details().and_then(|order| order.customer.as_ref());

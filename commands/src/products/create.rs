@@ -44,12 +44,13 @@ impl UseCase for CreateProduct {
 
     fn decide(&self, _: &Context, work: &mut Work<'_>) -> Result<ProductOutcome, Halt> {
         let Self { sku, name, description, price, external_id, metadata } = self.clone();
-        let claim = external_id.as_ref().map(|id| external_id::key::<Product>(Scope::Shop, id));
-        let wanted = claim.as_deref().map(Wanted::of::<ExternalIdUse>);
+        let claims =
+            external_id.as_ref().map(|id| external_id::keys::<Product>(Scope::Shop, id)).unwrap_or_default();
+        let wanted = claims.iter().map(|claim| Wanted::of::<ExternalIdUse>(claim));
         work.need([Wanted::of::<Product>(sku.as_str())].into_iter().chain(wanted))?;
         let create = Command::Create { name, description, price, external_id, metadata };
         work.execute::<Product>(sku.as_str(), create)?;
-        if let Some(claim) = &claim {
+        for claim in &claims {
             let told_to = Demand { action: Action::ReadUnpublishedProduct, owner: None };
             let take = external_id::Command::Take { by: sku.to_string(), told_to };
             work.execute::<ExternalIdUse>(claim, take)?;

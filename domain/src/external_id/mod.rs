@@ -11,7 +11,7 @@ use crate::{
     decider::{self, Decider, Guarded},
     policy::Demand,
     rejection_codes,
-    text::{CustomerId, ExternalId},
+    text::{CustomerId, ExternalId, folded},
 };
 
 /// Among which things an id is taken once.
@@ -23,12 +23,23 @@ pub enum Scope<'a> {
     Of(&'a CustomerId),
 }
 
-/// The id of the stream for a thing of kind `D`: ids of different kinds never meet.
-pub fn key<D: Decider>(scope: Scope<'_>, id: &ExternalId) -> String {
+/// The ids of the streams for a thing of kind `D`: ids of different kinds never meet. All of them are taken together.
+///
+/// The first is that of the text as ids are compared, in which every spelling of an id meets every other. If the
+/// text is given otherwise, the shop's second one is that of the text as given, which is all that release 0.1 takes
+/// and asks.
+pub fn keys<D: Decider>(scope: Scope<'_>, id: &ExternalId) -> Vec<String> {
+    let compared = folded(id.as_str());
     match scope {
-        Scope::Shop => format!("{}:{id}", D::KIND),
+        Scope::Shop => {
+            let key = |text: &str| format!("{}:{text}", D::KIND);
+            let as_given = (compared != id.as_str()).then(|| key(id.as_str()));
+            [key(&compared)].into_iter().chain(as_given).collect()
+        }
         // The length says where the customer ends, whatever colons there are.
-        Scope::Of(customer) => format!("{}/{}:{customer}:{id}", D::KIND, customer.as_str().len()),
+        Scope::Of(customer) => {
+            vec![format!("{}/{}:{customer}:{compared}", D::KIND, customer.as_str().len())]
+        }
     }
 }
 
@@ -144,16 +155,16 @@ mod tests {
     fn ids_of_products_of_orders_and_of_each_customer_are_apart() {
         let id: ExternalId = "536365".parse().expect("an id");
         let alice: CustomerId = "alice".parse().expect("a customer");
-        assert_eq!(key::<Order>(Scope::Shop, &id), "order:536365");
-        assert_eq!(key::<Product>(Scope::Shop, &id), "product:536365");
-        assert_eq!(key::<Order>(Scope::Of(&alice), &id), "order/5:alice:536365");
+        assert_eq!(keys::<Order>(Scope::Shop, &id), ["order:536365"]);
+        assert_eq!(keys::<Product>(Scope::Shop, &id), ["product:536365"]);
+        assert_eq!(keys::<Order>(Scope::Of(&alice), &id), ["order/5:alice:536365"]);
     }
 
     #[test]
     fn no_customer_can_name_the_id_of_another() {
         let key = |customer: &str, id: &str| {
             let customer: CustomerId = customer.parse().expect("a customer");
-            key::<Order>(Scope::Of(&customer), &id.parse().expect("an id"))
+            keys::<Order>(Scope::Of(&customer), &id.parse().expect("an id")).remove(0)
         };
         assert_ne!(key("a", "b:c"), key("a:b", "c"));
         assert_ne!(key("5:alice", "1"), key("alice", "1"));
@@ -166,6 +177,14 @@ mod tests {
         let guarded = taken.guarded().expect("not for everyone");
         assert_eq!((guarded.demand, guarded.otherwise.code()), (told_to(), taken.code()));
         assert!(!guarded.otherwise.to_string().contains("ord_1"));
+    }
+
+    #[test]
+    fn an_id_is_taken_as_it_is_compared_and_as_it_was_given() {
+        let keys = |id: &str| keys::<Order>(Scope::Shop, &id.parse().expect("an id"));
+        assert_eq!(keys("Straße"), ["order:strasse", "order:Straße"]);
+        assert_eq!(keys("STRASSE"), ["order:strasse", "order:STRASSE"]);
+        assert_eq!(keys("strasse"), ["order:strasse"]);
     }
 
     #[test]

@@ -2,7 +2,10 @@
 
 use sqlx::PgConnection;
 
-use crate::{checkpoint::FENCE, read_models::Definition};
+use crate::{
+    checkpoint::FENCE,
+    read_models::{Definition, TRIGRAMS},
+};
 
 /// Names come from [`Definition`]s, never from outside.
 pub(crate) fn name(model: &str, generation: i32) -> String {
@@ -65,7 +68,12 @@ impl Definition {
         connection: &mut PgConnection,
         generation: i32,
     ) -> Result<(), sqlx::Error> {
-        for (number, index) in self.indexes.iter().enumerate() {
+        let has_trigrams =
+            "SELECT EXISTS (SELECT FROM pg_opclass WHERE opcname = $1 AND pg_opclass_is_visible(oid))";
+        let has_trigrams: bool =
+            sqlx::query_scalar(has_trigrams).bind(TRIGRAMS).fetch_one(&mut *connection).await?;
+        let possible = |index: &&str| has_trigrams || !index.contains(TRIGRAMS);
+        for (number, index) in self.indexes.iter().enumerate().filter(|(_, index)| possible(index)) {
             let sql = format!(
                 "CREATE INDEX IF NOT EXISTS {}_g{generation}_i{number} ON {} {index}",
                 self.name,

@@ -10,7 +10,7 @@ use tokio::time::{sleep, timeout_at};
 use super::{
     flights::Flights,
     question::{Answer, Asked, Page, QueryError},
-    table::{Read, ReadAt, Stored, Table},
+    table::{Plan, Read, ReadAt, Stored, Table},
 };
 use crate::{
     cache::{Cache, Key, Kind, Of},
@@ -116,7 +116,8 @@ impl Queries {
             query.push(format!(" ORDER BY {} LIMIT ", L::ORDER)).push_bind(i64::from(limit) + 1);
             query.push(format!(") r ON true ORDER BY r.{}", L::ORDER));
         };
-        self.page::<L::Model, _, T, E, F>(key, asked, limit, select, L::key, make).await
+        let plan = if list.depends_on_values() { Plan::EachTime } else { Plan::Kept };
+        self.page::<L::Model, _, T, E, F>(key, asked, (limit, plan), select, L::key, make).await
     }
 
     /// What `make` makes of the sums of a tally, in `groups`. Always there, though it may be empty.
@@ -141,7 +142,7 @@ impl Queries {
             query.push(") r ON true ORDER BY r.number");
         };
         let place = |group: &G::Group| groups.key(group);
-        self.page::<G::Model, _, T, E, F>(key, asked, limit, select, place, make).await
+        self.page::<G::Model, _, T, E, F>(key, asked, (limit, Plan::Kept), select, place, make).await
     }
 
     /// `select` adds to `FROM c` what is joined as `r`: one row more than `limit`, which tells whether there
@@ -150,7 +151,7 @@ impl Queries {
         &self,
         key: Key,
         asked: &Asked,
-        limit: u16,
+        (limit, plan): (u16, Plan),
         select: impl Fn(&mut QueryBuilder<'_, Postgres>, i32),
         place: impl Fn(&R) -> String,
         make: impl FnOnce(Page<R>) -> F,
@@ -170,10 +171,11 @@ impl Queries {
                 return Ok(answer);
             }
             let read = async {
-                let read = self.table::<M>().read::<R>(asked.min_position, |query, generation| {
-                    query.push(", r.doc::text AS doc FROM c");
-                    select(query, generation);
-                });
+                let read =
+                    self.table::<M>().planned(plan).read::<R>(asked.min_position, |query, generation| {
+                        query.push(", r.doc::text AS doc FROM c");
+                        select(query, generation);
+                    });
                 let Read { at, rows } = read.await?;
                 let more = rows.len() > usize::from(limit);
                 let stored = rows.into_iter().flatten().take(limit.into());

@@ -17,7 +17,17 @@ const POLL: Duration = Duration::from_millis(100);
 pub(super) struct Table<'a, M> {
     pool: &'a PgPool,
     cache: &'a Cache,
+    plan: Plan,
     model: PhantomData<M>,
+}
+
+/// When the database plans how it finds the rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Plan {
+    /// Once for all values, where that is as good.
+    Kept,
+    /// Each time, for the values that are asked for.
+    EachTime,
 }
 
 /// What one statement saw.
@@ -43,7 +53,11 @@ pub(super) struct Stored<R> {
 
 impl<'a, M: ReadModel> Table<'a, M> {
     pub fn new(pool: &'a PgPool, cache: &'a Cache) -> Self {
-        Self { pool, cache, model: PhantomData }
+        Self { pool, cache, plan: Plan::Kept, model: PhantomData }
+    }
+
+    pub fn planned(self, plan: Plan) -> Self {
+        Self { plan, ..self }
     }
 
     /// `select` adds what is read beside the checkpoint's position, given the number of the generation: the
@@ -68,7 +82,8 @@ impl<'a, M: ReadModel> Table<'a, M> {
             // No row at all, if it is gone.
             query.push(" HAVING count(*) > 0) SELECT c.position");
             select(&mut query, generation);
-            let rows = match query.build().fetch_all(self.pool).await {
+            let query = query.build().persistent(self.plan == Plan::Kept);
+            let rows = match query.fetch_all(self.pool).await {
                 // That generation was dropped since we heard of it.
                 Err(error) if is_undefined_table(&error) && known.is_some() => vec![],
                 rows => rows?,

@@ -8,6 +8,9 @@ use serde::{Serialize, de::DeserializeOwned};
 use super::tally::{Contribution, Key, Shape, Sums};
 use crate::tasks::panic_text;
 
+/// How an index finds parts of texts. It is that of an extension, which not every database has.
+pub(crate) const TRIGRAMS: &str = "gin_trgm_ops";
+
 /// One read model.
 pub trait ReadModel: Send + Sync + 'static {
     /// Name of the projection and, with the generation, of its table.
@@ -16,7 +19,8 @@ pub trait ReadModel: Send + Sync + 'static {
     const KIND: &'static str;
     /// What the row is found or ordered by, beside its key.
     const COLUMNS: &'static [Column];
-    /// Each one is the end of a statement `CREATE INDEX … ON table`.
+    /// Each one is the end of a statement `CREATE INDEX … ON table`. One with [`TRIGRAMS`] is made where the
+    /// database has them.
     const INDEXES: &'static [&'static str];
     type Row: Serialize + DeserializeOwned + Clone + Send + 'static;
 

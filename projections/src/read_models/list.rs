@@ -22,6 +22,12 @@ pub trait List: Debug + Send + Sync {
 
     /// What the next page finds on by.
     fn key(row: &<Self::Model as ReadModel>::Row) -> String;
+
+    /// Whether it depends on the values in its conditions how rows are found soonest. Then the database plans it each
+    /// time; a plan that is made once for all values would be a bad one for most.
+    fn depends_on_values(&self) -> bool {
+        false
+    }
 }
 
 /// Sums of a tally, added up by some of its keys. Its `Debug` form names it in the cache, as that of a

@@ -15,7 +15,7 @@ mod tally;
 pub(crate) mod testing;
 
 pub use definition::{Column, ReadModel, Tally};
-pub(crate) use definition::{Definition, Fold, Written};
+pub(crate) use definition::{Definition, Fold, TRIGRAMS, Written};
 pub use list::{Groups, List};
 pub(crate) use tally::{Contribution, Shape};
 pub use tally::{Key, Sums};

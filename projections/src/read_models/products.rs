@@ -8,12 +8,12 @@ use daybook_domain::{
     money::Price,
     product::{Event, Product, Status},
     stored::Unreadable,
-    text::{Description, ExternalId, Metadata, ProductName},
+    text::{Description, ExternalId, Metadata, ProductName, folded},
 };
 use serde::{Deserialize, Serialize};
 use sqlx::{Postgres, QueryBuilder};
 
-use super::{Column, List, ReadModel};
+use super::{Column, List, ReadModel, TRIGRAMS};
 use crate::{cursor::Cursor, sql::sql};
 
 pub struct Products;
@@ -40,10 +40,14 @@ pub struct Row {
 /// The condition of the published ones' index, which the planner has to see.
 const PUBLISHED: &str = sql!("status = '", Status::Published.as_str(), "'");
 
+/// What a search compares, as [`folded`] makes it of what is searched for. The column itself is in lower case, as
+/// release 0.1 writes it, too. The function is that of the migrations.
+const SEARCH_FORM: &str = "search_form(search)";
+
 /// A page of the catalogue, by SKU.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
-    /// Part of a SKU or a name, in whatever case.
+    /// Part of a SKU or a name, however it is written: in NFKC with case folding.
     pub q: Option<String>,
     pub only_published: bool,
     /// 1–100.
@@ -56,7 +60,8 @@ impl ReadModel for Products {
     const KIND: &'static str = Product::KIND;
     const COLUMNS: &'static [Column] =
         &[Column { name: "status", sql_type: "text" }, Column { name: "search", sql_type: "text" }];
-    const INDEXES: &'static [&'static str] = &[sql!("(id) WHERE ", PUBLISHED)];
+    const INDEXES: &'static [&'static str] =
+        &[sql!("(id) WHERE ", PUBLISHED), sql!("USING gin (", SEARCH_FORM, " ", TRIGRAMS, ")")];
     type Row = Row;
 
     fn fold(row: Option<Row>, record: &Record) -> Result<Option<Row>, Unreadable> {
@@ -102,7 +107,7 @@ impl List for Filter {
             query.push(sql!(" AND ", PUBLISHED));
         }
         if let Some(q) = &self.q {
-            query.push(" AND search LIKE ").push_bind(pattern(q));
+            query.push(sql!(" AND ", SEARCH_FORM, " LIKE ")).push_bind(pattern(q));
         }
         if let Some(after) = &self.after {
             query.push(" AND id > ").push_bind(after.key().to_owned());
@@ -111,6 +116,11 @@ impl List for Filter {
 
     fn key(row: &Row) -> String {
         row.sku.clone()
+    }
+
+    /// What is found often is found soon in the order of SKUs, and what is found rarely by its index.
+    fn depends_on_values(&self) -> bool {
+        self.q.is_some()
     }
 }
 
@@ -136,7 +146,7 @@ impl Row {
     }
 }
 
-/// What a search looks through. A line break, which neither part has, keeps them apart.
+/// What a search looks through, before it is folded. A line break, which neither part has, keeps them apart.
 fn searchable(sku: &str, name: &str) -> String {
     format!("{}\n{}", sku.to_lowercase(), name.to_lowercase())
 }
@@ -145,7 +155,7 @@ fn searchable(sku: &str, name: &str) -> String {
 fn pattern(q: &str) -> String {
     let mut pattern = String::from("%");
     // The database takes no NUL, and no name has one.
-    for c in q.to_lowercase().chars().filter(|c| *c != '\0') {
+    for c in folded(q).chars().filter(|c| *c != '\0') {
         if matches!(c, '%' | '_' | '\\') {
             pattern.push('\\');
         }
@@ -201,5 +211,6 @@ mod tests {
     #[test]
     fn a_search_takes_wildcards_as_themselves() {
         assert_eq!(pattern(r"50%_A\"), r"%50\%\_a\\%");
+        assert_eq!(pattern("STRAßE"), "%strasse%");
     }
 }

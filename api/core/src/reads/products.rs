@@ -16,7 +16,7 @@ const MAX_SEARCH_CHARS: usize = 100;
 /// A page of the catalogue.
 #[derive(Debug)]
 pub struct Products {
-    /// Part of a SKU or a name, in whatever case.
+    /// Part of a SKU or a name, however it is written: in NFKC with case folding.
     pub q: Option<String>,
     /// 1–100.
     pub limit: u16,

@@ -82,7 +82,7 @@ fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<ProductNam
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct Page {
-    /// Part of a SKU or a name, in whatever case.
+    /// Part of a SKU or a name. Case makes no difference, nor do composed and compatibility forms of letters.
     q: Option<String>,
     #[serde(default)]
     #[param(value_type = Option<u16>, minimum = 1, maximum = 100, default = 20)]

@@ -38,6 +38,7 @@ pub mod rebuilds;
 mod receipts;
 mod refusals;
 mod sales;
+mod search;
 mod starts;
 mod statements;
 mod statuses;

@@ -113,3 +113,107 @@ async fn the_catalogue_can_be_searched() {
     assert_eq!(found("y_c").await, ["X_1"]);
     assert_eq!(found("nothing%20like%20it").await, Vec::<String>::new());
 }
+
+/// Compatibility forms and case make no difference (NFKC with case folding), and what is given is shown.
+#[tokio::test(flavor = "multi_thread")]
+async fn names_are_found_however_they_are_written() {
+    let app = TestApp::start().await;
+    let merchandiser = app.by(Role::Merchandiser);
+    let names = [
+        ("CAFE-1", "Cafe\u{301} cre\u{300}me"),
+        ("CAFE-2", "CAF\u{c9} noir"),
+        ("STR", "Gro\u{df}e Tasse"),
+        ("SIGMA", "ΟΔΟΣ"),
+        ("WIDE", "\u{ff34}\u{ff25}\u{ff21} \u{fb01}ne"),
+        ("DOT", "İstanbul"),
+        ("SOFT", "Tee\u{ad}kanne"),
+    ];
+    for (sku, name) in names {
+        let product = json!({"sku": sku, "name": name, "price": {"amount": 1, "currency": "EUR"}});
+        merchandiser.post("/v1/products", product).await.expect(201);
+        merchandiser.post(&format!("/v1/products/{sku}/publication"), json!({})).await.expect(200);
+        assert_eq!(merchandiser.get(&format!("/v1/products/{sku}")).await.json()["name"], name);
+    }
+    let mut differences = Vec::new();
+    for (q, expected) in [
+        ("CAF\u{c9}", vec!["CAFE-1", "CAFE-2"]),
+        ("cafe\u{301}", vec!["CAFE-1", "CAFE-2"]),
+        ("cr\u{c8}ME", vec!["CAFE-1"]),
+        ("grosse", vec!["STR"]),
+        ("GROSSE", vec!["STR"]),
+        ("gro\u{1e9e}e", vec!["STR"]),
+        ("οδος", vec!["SIGMA"]),
+        ("οδοσ", vec!["SIGMA"]),
+        ("tea fine", vec!["WIDE"]),
+        ("TEA \u{fb01}", vec!["WIDE"]),
+        ("teekanne", vec!["SOFT"]),
+        ("i\u{307}stanbul", vec!["DOT"]),
+        ("cafe-", vec!["CAFE-1", "CAFE-2"]),
+    ] {
+        let encoded: String = q.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        let page = merchandiser.get(&format!("/v1/products?q={encoded}")).await.expect(200).json();
+        let found: Vec<String> = page["data"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|it| it["sku"].as_str().unwrap().to_owned())
+            .collect();
+        if found != expected {
+            differences.push(format!("{q}: {found:?}"));
+        }
+    }
+    assert!(differences.is_empty(), "{differences:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_external_id_is_taken_in_every_spelling() {
+    let app = TestApp::start().await;
+    app.sell("TEA-1", 1999, 100).await;
+    let (merchandiser, support) = (app.by(Role::Merchandiser), app.by(Role::Support));
+    let product = |sku: &str, id: &str| json!({"sku": sku, "name": "A", "external_id": id, "price": {"amount": 1, "currency": "EUR"}});
+    merchandiser.post("/v1/products", product("A", "Stra\u{df}e-É")).await.expect(201);
+    for (sku, same) in
+        [("B", "STRASSE-É"), ("C", "strasse-e\u{301}"), ("D", "\u{ff33}traße-é"), ("E", "Stra\u{df}e-É")]
+    {
+        let reply = merchandiser.post("/v1/products", product(sku, same)).await;
+        assert!(reply.refusal().starts_with("409 already_exists"), "{same}: {}", reply.text());
+    }
+    assert_eq!(merchandiser.get("/v1/products/A").await.expect(200).json()["external_id"], "Stra\u{df}e-É");
+    let order =
+        |id: &str| json!({"lines": [{"sku": "TEA-1", "quantity": 1}], "currency": "EUR", "external_id": id});
+    support.post("/v1/orders", order("Inv-1")).await.expect(201);
+    for same in ["INV-1", "inv-1", "Inv-\u{ff11}", "Inv-1"] {
+        let reply = support.post("/v1/orders", order(same)).await;
+        assert_eq!(reply.refusal(), "409 already_exists /external_id already_exists", "{same}");
+    }
+    support.post("/v1/orders", order("Inv-2")).await.expect(201);
+}
+
+/// Catches: an id that release 0.1 gave, under the text as it came, and that can be given once more.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_external_id_that_was_taken_before_stays_taken() {
+    let app = TestApp::start().await;
+    let merchandiser = app.by(Role::Merchandiser);
+    let product = |sku: &str, id: &str| json!({"sku": sku, "name": "A", "external_id": id, "price": {"amount": 1, "currency": "EUR"}});
+    merchandiser.post("/v1/products", product("A", "first")).await.expect(201);
+    // As release 0.1 takes it: `ABC-É` alone.
+    app.database
+        .execute(
+            "INSERT INTO events SELECT (jsonb_populate_record(e, jsonb_build_object('position', e.position + 1,
+                    'event_id', gen_random_uuid(), 'aggregate_id', 'product:ABC-É'))).*
+               FROM events e WHERE aggregate_id = 'product:first'",
+        )
+        .await;
+    for sku in ["B", "C"] {
+        let again = merchandiser.post("/v1/products", product(sku, "ABC-É")).await;
+        assert!(again.refusal().starts_with("409 already_exists"), "{}", again.text());
+    }
+    // And what this release takes is taken for release 0.1, which asks for the text as it came.
+    merchandiser.post("/v1/products", product("D", "DEF")).await.expect(201);
+    for key in ["product:def", "product:DEF"] {
+        let sql = format!(
+            "SELECT count(*) FROM events WHERE aggregate_type = 'external_id' AND aggregate_id = '{key}'"
+        );
+        assert_eq!(app.database.count(&sql).await, 1, "{key}");
+    }
+}

@@ -17,7 +17,7 @@ use super::{
 };
 
 /// What no caller may see.
-const SECRET: &str = "Zwetschgenkuchen";
+const SECRET: &str = "zwetschgenkuchen";
 
 /// A log in which some things are not public, and some are unknown to this release.
 async fn shop() -> TestApp {

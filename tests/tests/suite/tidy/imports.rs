@@ -35,8 +35,17 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
 ];
 
 /// What the domain may use of others: values and words, nothing that reads a clock, waits or talks.
-const DOMAIN_MAY_USE: &[&str] =
-    &["chrono", "idna", "iso_currency", "serde", "serde_json", "thiserror", "unicode-normalization", "uuid"];
+const DOMAIN_MAY_USE: &[&str] = &[
+    "caseless",
+    "chrono",
+    "idna",
+    "iso_currency",
+    "serde",
+    "serde_json",
+    "thiserror",
+    "unicode-normalization",
+    "uuid",
+];
 
 /// The name of the package in a folder.
 fn package(folder: &str) -> String {
