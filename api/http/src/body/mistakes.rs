@@ -150,14 +150,17 @@ impl Look {
         };
         let names = forms.iter().flat_map(|form| members(form)).collect::<Vec<_>>().join(", ");
         let Json::Object(given) = json else {
-            let detail = || format!("is {} and has to be an object with one of {names}", json.kind());
+            let detail =
+                || format!("is {} and has to be an object with one of {names} and nothing else", json.kind());
             return self.mistake("invalid_type", detail);
         };
         let is_meant =
             |form: &&RefOr<Schema>| members(form).iter().any(|name| given.iter().any(|it| it.0 == *name));
         match forms.into_iter().find(is_meant) {
-            Some(form) => self.look(form, json),
-            None => self.mistake("invalid_value", || format!("has to be an object with one of {names}")),
+            Some(form) if members(form).len() > 1 || given.len() == 1 => self.look(form, json),
+            _ => self.mistake("invalid_value", || {
+                format!("has to be an object with one of {names} and nothing else")
+            }),
         }
     }
 

@@ -203,6 +203,14 @@ async fn all_mistakes_of_a_body_are_named_at_once() {
     found.sort();
     assert_eq!(found, ["/revoked invalid_value", "/why unknown_field"]);
     is_in_plain_words(&revoked);
+    for not_one in [json!({"token": "x", "subject": "y"}), json!({"token": "x", "more": 1}), json!({})] {
+        let revoked = post(&operator, "/admin/revocations", &json!({"revoked": not_one})).await;
+        assert_eq!(mistakes(&revoked), ["/revoked invalid_value"]);
+        assert_eq!(
+            revoked.json()["errors"][0]["detail"],
+            "has to be an object with one of token, subject, key and nothing else"
+        );
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
