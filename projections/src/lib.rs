@@ -46,7 +46,7 @@ use tokio::sync::watch;
 pub use checkpoint::CheckpointState;
 pub use cursor::{BadCursor, Cursor};
 pub use dead_letters::{DeadLetter, Resolution};
-pub use log::{Log, Look, Selection, StreamPage, Types};
+pub use log::{Log, Look, Selected, Selection, StreamPage, Types};
 pub use operators::{LogState, OperatorError, Operators, Rebuild};
 pub use queries::{Answer, Asked, Audience, Moment, Page, Queries, QueryError};
 pub use reactor::{ClaimedEffect, EffectError, Performer, state::EffectState};

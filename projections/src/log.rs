@@ -20,6 +20,8 @@ const EXPORT_PAGE: i64 = 200;
 const LOOK_ROWS: i64 = 1_000;
 /// A page of one look ends when its payloads come to this much, because a slow reader keeps one in memory.
 const LOOK_BYTES: usize = 256 << 10;
+/// What is selected at once ends when its payloads come to this much.
+const SELECTED_BYTES: usize = 512 << 10;
 /// A page ends when its payloads come to this much: a thousand large orders would not fit anywhere.
 pub(crate) const PAGE_BYTES: usize = 16 << 20;
 
@@ -58,6 +60,14 @@ pub struct Look {
     pub records: Vec<Record>,
     /// No other events than `records` match up to and including this place.
     pub through: Position,
+}
+
+/// Records that match, by position.
+#[derive(Debug)]
+pub struct Selected {
+    pub records: Vec<Record>,
+    /// Others follow.
+    pub more: bool,
 }
 
 /// A part of one stream.
@@ -194,19 +204,26 @@ impl Log {
         .map(Position)
     }
 
-    /// The first `selection.limit` records that match, by position.
-    pub async fn select(&self, selection: &Selection) -> Result<Vec<Record>, sqlx::Error> {
+    /// The first records that match, by position: at most `selection.limit`, and fewer if they are large.
+    pub async fn select(&self, selection: &Selection) -> Result<Selected, sqlx::Error> {
         let head = self.head().await?;
         let end = selection.until.map_or(head, |until| until.min(head));
         let mut rest = selection.clone();
-        let mut found = Vec::new();
-        while rest.limit > 0 && rest.after < end {
-            let look = self.look(&rest, end).await?;
+        let (mut records, mut bytes) = (Vec::new(), 0);
+        while rest.after < end {
+            let is_full = rest.limit <= 0 || bytes >= SELECTED_BYTES;
+            // One more tells whether there are others.
+            let wanted = if is_full { 1 } else { rest.limit };
+            let look = self.look(&Selection { limit: wanted, ..rest.clone() }, end).await?;
             rest.after = look.through;
+            if is_full && !look.records.is_empty() {
+                return Ok(Selected { records, more: true });
+            }
             rest.limit -= i64::try_from(look.records.len()).unwrap_or(i64::MAX);
-            found.extend(look.records);
+            bytes += look.records.iter().map(|record| record.payload.get().len()).sum::<usize>();
+            records.extend(look.records);
         }
-        Ok(found)
+        Ok(Selected { records, more: false })
     }
 
     /// What the next places of the log have that matches: at most `selection.limit` records, and fewer
@@ -251,17 +268,21 @@ impl Log {
         Ok(Look { records, through: window })
     }
 
-    /// All records that match, page after page: no transaction stays open meanwhile. `limit` bounds
-    /// the whole.
+    /// All records that match, page after page: no transaction stays open meanwhile, and a reader that waits keeps no
+    /// more than one look in memory. `limit` bounds the whole.
     pub fn export(
         &self,
         selection: Selection,
     ) -> impl Stream<Item = Result<Record, sqlx::Error>> + Send + use<> {
         let pages = stream::try_unfold((self.clone(), selection), |(log, mut selection)| async move {
+            let head = log.head().await?;
+            let end = selection.until.map_or(head, |until| until.min(head));
+            if selection.limit <= 0 || selection.after >= end {
+                return Ok::<_, sqlx::Error>(None);
+            }
             let page = Selection { limit: selection.limit.min(EXPORT_PAGE), ..selection.clone() };
-            let records = log.select(&page).await?;
-            let Some(last) = records.last() else { return Ok::<_, sqlx::Error>(None) };
-            selection.after = last.position;
+            let Look { records, through } = log.look(&page, end).await?;
+            selection.after = through;
             selection.limit -= i64::try_from(records.len()).unwrap_or(i64::MAX);
             Ok(Some((stream::iter(records).map(Ok), (log, selection))))
         });

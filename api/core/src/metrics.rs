@@ -20,7 +20,7 @@ impl TurnedAway {
 
 metrics! {
     IN_FLIGHT: IntGauge("daybook_http_requests_in_flight", "Requests in work");
-    LIVE_STREAMS: IntGauge("daybook_live_streams", "Clients that follow the log");
+    LIVE_STREAMS: IntGauge("daybook_live_streams", "Clients that the log is streamed to, live or as lines");
     LIVE_UNREAD: IntCounter(
         "daybook_live_unread_total",
         "Times that the log could not be read for a client that follows it",

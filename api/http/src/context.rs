@@ -188,7 +188,10 @@ pub fn min_position(headers: &HeaderMap) -> Result<Option<Position>, Problem> {
 
 /// Where a client that followed the log was when its connection ended (WHATWG HTML, section 9.2).
 pub fn last_event_id(headers: &HeaderMap) -> Result<Option<Position>, Problem> {
-    let Some(text) = single(headers, &LAST_EVENT_ID)? else { return Ok(None) };
+    // A client that has received no id may send an empty one.
+    let Some(text) = single(headers, &LAST_EVENT_ID)?.filter(|text| !text.is_empty()) else {
+        return Ok(None);
+    };
     match text.parse::<i64>() {
         Ok(position) if position >= 0 => Ok(Some(Position(position))),
         _ => Err(Problem::malformed("Last-Event-ID is the id of an event as it was received")),

@@ -34,9 +34,9 @@ daybook_domain::settings! {
 }
 
 daybook_domain::settings! {
-    /// Clients that follow the log live.
+    /// Clients that the log is streamed to: live, or as lines.
     pub struct Live {
-        /// Streams that are open at the same time; more are turned away.
+        /// Streams that are open at the same time, of either kind; more are turned away.
         max_streams: usize = 256, between(1, 100_000);
         /// The same for one subject.
         max_streams_per_subject: usize = 16, between(1, 100_000);

@@ -2,11 +2,14 @@
 
 use std::io;
 
-use actix_web::{HttpResponse, http::header};
+use actix_web::{
+    HttpResponse,
+    http::{Method, header},
+};
 use bytes::Bytes;
 use daybook_core::{event_line, reads::Events};
 use daybook_domain::published::{Published, publish};
-use daybook_projections::{Selection, Types};
+use daybook_projections::{Selected, Selection, Types};
 use futures::StreamExt;
 use serde::{Deserialize, Serialize};
 use tracing::warn;
@@ -31,8 +34,8 @@ const ABOUT_EVENTS: &str = "Events by position: a page as JSON, all of them as `
     `text/event-stream` begins behind `after` and then follows the log (Server-Sent Events): `id` is the \
     position, `event` the type, `data` the line of NDJSON. A client that comes back with `Last-Event-ID` goes \
     on there, without loss or repetition. Comments are signs of life; an `id` alone says that nothing up to \
-    there was chosen. It ends with the token, and when the server goes down. A caller who follows too often at \
-    the same time gets `rate_limited`, and `overloaded` when too many do.";
+    there was chosen. It ends with the token, and when the server goes down. A caller who has too many streams open, \
+    live ones or of lines, gets `rate_limited`, and `overloaded` when too many do.";
 
 pub fn routes() -> Vec<Route> {
     let events = About::new("events.list", "/v1/events", ABOUT_EVENTS, Kind::Guarded)
@@ -64,7 +67,7 @@ pub struct Page {
     #[serde(default)]
     #[param(value_type = i64, minimum = 0)]
     after: Place,
-    /// How many events a JSON page has at most. A stream has no limit unless one is named.
+    /// How many events a JSON page has at most; it has fewer if they are large. A stream has no limit unless one is named.
     #[param(value_type = Option<u16>, minimum = 1, maximum = 100, default = 20)]
     limit: Option<Limit>,
     /// Types of events, with commas between them; `GET /v1/event-types` lists them.
@@ -121,15 +124,12 @@ async fn list(arrived: Arrived, page: Page) -> Answer {
 
 async fn show_page(arrived: &Arrived, selection: Selection, limit: u16) -> Answer {
     let log = &arrived.app.log;
-    // One more tells whether there are more.
-    let selection = Selection { limit: i64::from(limit) + 1, ..selection };
+    let selection = Selection { limit: limit.into(), ..selection };
     let reading = async { Ok::<_, sqlx::Error>((log.head().await?, log.select(&selection).await?)) };
-    let (head, mut data) = context::in_time(arrived.context.deadline, reading).await?;
+    let (head, Selected { records, more }) = context::in_time(arrived.context.deadline, reading).await?;
     live::reached(selection.after, head)?;
-    let has_more = data.len() > usize::from(limit);
-    data.truncate(limit.into());
-    let next = data.last().filter(|_| has_more).map(|last| last.position.to_string());
-    let view = View { data: data.iter().map(publish).collect(), has_more, next };
+    let next = records.last().filter(|_| more).map(|last| last.position.to_string());
+    let view = View { data: records.iter().map(publish).collect(), has_more: more, next };
     let mut response = answer::json(&view);
     answer::tell_position(&mut response, head);
     Ok(response)
@@ -140,10 +140,16 @@ async fn stream(arrived: &Arrived, selection: Selection) -> Answer {
     let app = &arrived.app;
     let head = context::in_time(arrived.context.deadline, app.log.head()).await?;
     live::reached(selection.after, head)?;
+    let mut response = HttpResponse::Ok();
+    response.insert_header((header::CONTENT_TYPE, NDJSON)).insert_header((answer::DAYBOOK_POSITION, head.0));
+    if arrived.request.method() == Method::HEAD {
+        return Ok(response.finish());
+    }
+    let place = app.live.places.take(&arrived.actor().ok_or_else(Problem::unauthenticated)?.subject)?;
     let (in_flight, _) = app.traffic.enter();
     let lines = app.log.export(Selection { until: Some(head), ..selection }).map(move |record| {
-        // The request counts as in work until its last line.
-        let _until_the_end = &in_flight;
+        // The request counts as in work, and has its place, until its last line.
+        let _until_the_end = (&in_flight, &place);
         match record {
             Ok(record) => Ok(Bytes::from(event_line::public(&record))),
             Err(error) => {
@@ -153,10 +159,7 @@ async fn stream(arrived: &Arrived, selection: Selection) -> Answer {
             }
         }
     });
-    let mut response =
-        HttpResponse::Ok().insert_header((header::CONTENT_TYPE, NDJSON)).streaming(Box::pin(lines));
-    answer::tell_position(&mut response, head);
-    Ok(response)
+    Ok(response.streaming(Box::pin(lines)))
 }
 
 impl Page {

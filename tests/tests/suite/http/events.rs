@@ -99,3 +99,32 @@ async fn a_history_is_for_those_who_may_see_the_order() {
     app.by(Role::Analyst).get(&path).await.expect(403);
     app.anonymous.get(&path).await.expect(401);
 }
+
+/// Catches: a page that is bounded in rows only.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_of_large_events_has_fewer_of_them() {
+    let app = TestApp::start().await;
+    let merchandiser = app.by(Role::Merchandiser);
+    for number in 0..60 {
+        let product = json!({
+            "sku": format!("P{number:02}"), "name": "Large", "description": "\u{2603}".repeat(10_000),
+            "price": {"amount": 1, "currency": "EUR"},
+        });
+        merchandiser.post("/v1/products", product).await.expect(201);
+    }
+    let analyst = app.by(Role::Analyst);
+    let (mut after, mut positions) = (0, Vec::new());
+    loop {
+        let page = analyst.get(&format!("/v1/events?limit=100&after={after}")).await.expect(200);
+        assert!(page.body.len() < 1_500_000, "{}", page.body.len());
+        let page = page.json();
+        let found = page["data"].as_array().unwrap().iter().map(|event| event["position"].as_i64().unwrap());
+        positions.extend(found);
+        let Some(next) = page["next"].as_str() else {
+            assert_eq!(page["has_more"], false);
+            break;
+        };
+        after = next.parse().unwrap();
+    }
+    assert_eq!(positions, (1..=60).collect::<Vec<_>>());
+}

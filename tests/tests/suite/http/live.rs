@@ -133,6 +133,15 @@ async fn who_reads_far_without_a_hit_is_told_where_they_are() {
     assert_eq!(live.frame().await.unwrap().unwrap().id, Some(head(&app).await));
 }
 
+/// Catches: a browser that never received an id, and says so.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_empty_last_event_id_is_none() {
+    let app = shop().await;
+    let request = app.by(Role::Analyst).request(Method::GET, "/v1/events");
+    let request = request.header("accept", "text/event-stream").header("last-event-id", "");
+    assert_eq!(request.send().await.unwrap().status(), 200);
+}
+
 /// Catches: limits that are not looked at, and places that are never free again.
 #[tokio::test(flavor = "multi_thread")]
 async fn only_so_many_follow_at_a_time() {
@@ -158,6 +167,38 @@ async fn only_so_many_follow_at_a_time() {
     ann.get("/v1/events").await.expect(200);
     drop(first);
     until("the place is free again", async || ask(&cy, "", None).await.status() == 200).await;
+}
+
+/// Catches: streams of lines that aren't counted, so that any number of them may be open and unread.
+#[tokio::test(flavor = "multi_thread")]
+async fn streams_of_lines_are_counted_with_those_that_follow() {
+    let app = TestApp::start_with(|config| {
+        (config.live.max_streams, config.live.max_streams_per_subject) = (3, 2);
+    })
+    .await;
+    app.sell("TEA-1", 1999, 10).await;
+    app.database.lengthen("TEA-1", 50_000).await;
+    let named = |name: &str| app.anonymous.with_token(app.token(name, &[Role::Analyst]));
+    let (ann, bob, cy) = (named("ann"), named("bob"), named("cy"));
+    let lines = async |client: &daybook_tests::Client, method: Method| {
+        let request = client.request(method, "/v1/events").header("accept", "application/x-ndjson");
+        request.send().await.expect("the server answers")
+    };
+    let first = lines(&ann, Method::GET).await;
+    let _second = Live::open(&ann, "", None).await;
+    let third = lines(&ann, Method::GET).await;
+    assert_eq!(third.status(), 429);
+    assert_eq!(third.headers()["retry-after"], "15");
+    assert!(third.headers().contains_key("ratelimit-policy"));
+    let _bobs = lines(&bob, Method::GET).await;
+    assert_eq!(lines(&cy, Method::GET).await.status(), 503);
+    // What has no body takes no place.
+    assert_eq!(lines(&cy, Method::HEAD).await.status(), 200);
+    drop(first);
+    until("the place is free again", async || lines(&cy, Method::GET).await.status() == 200).await;
+    assert!(lines(&cy, Method::GET).await.text().await.is_ok_and(|text| text.lines().count() > 50_000));
+    until("a stream that was read to its end has no place", async || counted("daybook_live_streams") <= 2.0)
+        .await;
 }
 
 /// Catches: a token that is looked at only at the beginning.
@@ -234,7 +275,7 @@ async fn what_can_not_be_followed_is_refused() {
         let refused = ask(&analyst, bad, None).await;
         assert_eq!(refused.json::<Value>().await.unwrap()["code"], "malformed_request", "{bad}");
     }
-    for last in ["x", "-1", "1.0", "", "4"] {
+    for last in ["x", "-1", "1.0", "4"] {
         let request = analyst.request(Method::GET, "/v1/events").header("last-event-id", last);
         let reply = analyst.send(request.header("accept", "text/event-stream")).await;
         assert_eq!(reply.refusal(), "400 malformed_request", "{last}");
