@@ -1,17 +1,18 @@
-//! Where a page ended, in a form that clients pass back unread: base64url of a version byte and the
+//! Where a page ended, in a form that clients pass back unread: base64url of a version byte, the list's name and the
 //! last row's key.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 
-const VERSION: u8 = 1;
-/// A key is a SKU or a position; longer ones were never given out.
-const MAX_LENGTH: usize = 256;
+/// The first version didn't name its list, so none of its cursors is taken any more.
+const VERSION: u8 = 2;
+/// A key is a SKU or a position, and a name may have one in it; longer cursors were never given out.
+const MAX_LENGTH: usize = 512;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cursor(String);
 
 #[derive(Debug, thiserror::Error)]
-#[error("not a cursor that was given out here")]
+#[error("not a cursor that this list gave out")]
 pub struct BadCursor;
 
 impl Cursor {
@@ -19,19 +20,23 @@ impl Cursor {
         Self(key.into())
     }
 
-    /// The cursor as clients see it.
-    pub fn encode(&self) -> String {
+    /// The cursor as clients of `list` see it. The name of a list has no NUL.
+    pub fn encode(&self, list: &str) -> String {
         let mut bytes = vec![VERSION];
+        bytes.extend(list.as_bytes());
+        bytes.push(0);
         bytes.extend(self.0.as_bytes());
         URL_SAFE_NO_PAD.encode(bytes)
     }
 
-    pub fn decode(text: &str) -> Result<Self, BadCursor> {
+    /// A cursor that `list` gave out.
+    pub fn decode(list: &str, text: &str) -> Result<Self, BadCursor> {
         if text.len() > MAX_LENGTH {
             return Err(BadCursor);
         }
         let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| BadCursor)?;
-        let key = bytes.strip_prefix(&[VERSION]).ok_or(BadCursor)?;
+        let rest = bytes.strip_prefix(&[VERSION]).and_then(|rest| rest.strip_prefix(list.as_bytes()));
+        let key = rest.and_then(|rest| rest.strip_prefix(&[0])).ok_or(BadCursor)?;
         let key = std::str::from_utf8(key).map_err(|_| BadCursor)?;
         if key.is_empty() || key.contains('\0') { Err(BadCursor) } else { Ok(Self(key.to_owned())) }
     }
@@ -53,13 +58,18 @@ mod tests {
     #[test]
     fn a_cursor_comes_back_as_it_was_given() {
         let cursor = Cursor::behind("TEA.earl_grey-1");
-        assert_eq!(Cursor::decode(&cursor.encode()).expect("its own form"), cursor);
+        let text = cursor.encode("teas");
+        assert_eq!(Cursor::decode("teas", &text).expect("its own form"), cursor);
+        for other in ["tea", "teas2", "", "coffees"] {
+            assert!(Cursor::decode(other, &text).is_err(), "{other}");
+        }
     }
 
     #[test]
     fn what_was_never_given_out_is_refused() {
-        for bad in ["", "!", "AA", "AQ", "AQA", &"A".repeat(1_000)] {
-            assert!(Cursor::decode(bad).is_err(), "{bad}");
+        // The last but one is "TEA" in the first version.
+        for bad in ["", "!", "AA", "AQ", "AQA", "AVRFQQ", &"A".repeat(1_000)] {
+            assert!(Cursor::decode("", bad).is_err(), "{bad}");
         }
         assert!(Cursor::behind("TEA").number().is_err());
     }

@@ -14,6 +14,8 @@ mod faults;
 mod http;
 #[path = "suite/tidy.rs"]
 mod tidy;
+#[path = "suite/verbs.rs"]
+mod verbs;
 #[path = "suite/vocabularies.rs"]
 mod vocabularies;
 #[path = "suite/walkthrough.rs"]

@@ -14,6 +14,7 @@ pub mod limits;
 pub mod live;
 pub mod metrics;
 pub mod reads;
+pub mod terminal;
 pub mod traffic;
 pub mod values;
 pub mod vault;

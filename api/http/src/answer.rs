@@ -8,7 +8,7 @@ use actix_web::{
     },
 };
 use daybook_commands::{Done, Outcome, UseCase};
-use daybook_core::reads::{Access, Form, Found, Kept};
+use daybook_core::reads::{Form, Found, Kept};
 use daybook_domain::Position;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -22,9 +22,6 @@ pub const DAYBOOK_POSITION: HeaderName = HeaderName::from_static("daybook-positi
 pub const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
 const JSON: (HeaderName, HeaderValue) = (header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-
-/// What everyone sees of a thing differs from what its keepers see.
-const VARY: (HeaderName, HeaderValue) = (header::VARY, HeaderValue::from_static("authorization"));
 
 /// Most answers about one thing fit, so their buffer never grows.
 const USUAL_BYTES: usize = 512;
@@ -61,7 +58,7 @@ where
 }
 
 /// The answer to a read, or 304 if the client has it already.
-pub fn to_read<V: Serialize>(request: &HttpRequest, found: &Found<V>, access: Access) -> HttpResponse {
+pub fn to_read<V: Serialize>(request: &HttpRequest, found: &Found<V>) -> HttpResponse {
     let form = found.kept.form(form);
     let known = has_it_already(request, &form.tag);
     let mut response = HttpResponse::build(if known { StatusCode::NOT_MODIFIED } else { StatusCode::OK });
@@ -69,9 +66,6 @@ pub fn to_read<V: Serialize>(request: &HttpRequest, found: &Found<V>, access: Ac
         .insert_header((header::ETAG, form.tag.as_str()))
         .insert_header((DAYBOOK_POSITION, found.position.0))
         .insert_header(if found.is_for_caches { PUBLIC } else { NO_STORE });
-    if matches!(access, Access::Public(_)) {
-        response.insert_header(VARY);
-    }
     if known {
         return response.finish();
     }

@@ -1,6 +1,6 @@
 //! Query strings.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use daybook_core::reads::Part;
 use daybook_domain::Position;
 use daybook_projections::Moment;
@@ -44,7 +44,8 @@ pub struct AsOf(pub Option<Moment>);
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct AsOfParameters {
-    /// Show it as it was at this time (RFC 3339): what was recorded then or before. For a time in the future it is
+    /// Show it as it was at this time (RFC 3339): what was recorded then or before. A time with no more than three
+    /// digits behind its seconds is the end of its millisecond. A plus sign is written `%2B`. For a time in the future it is
     /// shown as it is now. The answer is 404 if there was nothing yet.
     #[param(value_type = Option<DateTime<Utc>>)]
     as_of: Option<Time>,
@@ -156,8 +157,20 @@ impl TryFrom<String> for Time {
     type Error = &'static str;
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
-        let time = DateTime::parse_from_rfc3339(&text);
-        time.map(|time| Self(time.to_utc())).map_err(|_| "a time of RFC 3339, such as 2030-01-31T12:00:00Z")
+        let Ok(time) = DateTime::parse_from_rfc3339(&text) else {
+            // In a query string, a plus sign is a space.
+            let was_meant = DateTime::parse_from_rfc3339(&text.replace(' ', "+")).is_ok();
+            return Err(if text.contains(' ') && was_meant {
+                "a time of RFC 3339, such as 2030-01-31T12:00:00%2B02:00: the plus sign is written %2B"
+            } else {
+                "a time of RFC 3339, such as 2030-01-31T12:00:00Z"
+            });
+        };
+        // Many programs cut times to milliseconds, and events are recorded in microseconds.
+        let fraction = text.split_once('.').map_or("", |(_, rest)| rest);
+        let digits = fraction.bytes().take_while(u8::is_ascii_digit).count();
+        let rest = if digits <= 3 { TimeDelta::microseconds(999) } else { TimeDelta::zero() };
+        Ok(Self(time.to_utc().checked_add_signed(rest).unwrap_or(DateTime::<Utc>::MAX_UTC)))
     }
 }
 
@@ -264,8 +277,10 @@ mod tests {
             |text: &str| query::<AsOf>(text).map(|as_of| as_of.0).map_err(|problem| problem.code().as_str());
         assert_eq!(moment(""), Ok(None));
         assert_eq!(moment("as_of_position=0"), Ok(Some(Moment::Position(Position(0)))));
-        let noon = Moment::Time(DateTime::from_timestamp(1_769_860_800, 250_000_000).expect("a time"));
-        for same in ["2026-01-31T12:00:00.25Z", "2026-01-31T14:00:00.25%2B02:00"] {
+        let noon = Moment::Time(DateTime::from_timestamp(1_769_860_800, 250_999_000).expect("a time"));
+        for same in
+            ["2026-01-31T12:00:00.25Z", "2026-01-31T14:00:00.25%2B02:00", "2026-01-31T12:00:00.250999Z"]
+        {
             assert_eq!(moment(&format!("as_of={same}")), Ok(Some(noon)), "{same}");
         }
         for bad in [

@@ -15,7 +15,10 @@ use actix_web::{
     HttpRequest, HttpResponse,
     dev::Payload,
     guard,
-    http::{Method, StatusCode, header},
+    http::{
+        Method, StatusCode,
+        header::{self, HeaderValue},
+    },
     web::{self, Data, ServiceConfig},
 };
 use daybook_commands::{Request, UseCase};
@@ -125,7 +128,7 @@ where
     let run = move |arrived: Arrived| async move {
         let read = find(arrived.path::<P>()?, arrived.query::<Q>()?);
         let found = arrived.app.reads.find(&read, arrived.actor(), arrived.read_conditions()).await?;
-        Ok(answer::to_read(&arrived.request, &found, R::ACCESS))
+        Ok(answer::to_read(&arrived.request, &found))
     };
     Route::new(Method::GET, path, Door::Access(R::ACCESS), JSON, about, run)
 }
@@ -294,7 +297,22 @@ impl Route {
         if !response.headers().contains_key(DAYBOOK_POSITION) {
             answer::tell_position(&mut response, seen);
         }
+        if let Some(vary) = self.varies_with() {
+            response.headers_mut().insert(header::VARY, HeaderValue::from_static(vary));
+        }
         Ok(response)
+    }
+
+    /// Headers of a request that its answer depends on (RFC 9110, section 12.5.5). What everyone sees of a thing differs
+    /// from what its keepers see.
+    fn varies_with(&self) -> Option<&'static str> {
+        let by_caller = !matches!(self.door, Door::Probe | Door::Open);
+        match (by_caller, self.offers.len() > 1) {
+            (true, true) => Some("authorization, accept"),
+            (true, false) => Some("authorization"),
+            (false, true) => Some("accept"),
+            (false, false) => None,
+        }
     }
 
     /// What its answers see of the log.

@@ -11,6 +11,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
 use super::{
+    beside::say_beside,
     client::{Answer, Client, ClientError, Refusal, fingerprint},
     compare::{CURRENCY, order_differences, product_differences},
     lookup::{Lookup, LookupError},
@@ -231,7 +232,7 @@ impl Sender<'_> {
 
     /// A line on stderr, beside the progress bar.
     fn tell(&self, text: &str) {
-        self.bar.suspend(|| eprintln!("{text}"));
+        self.bar.suspend(|| say_beside(text));
     }
 
     fn count(&self, replayed: bool) {

@@ -6,6 +6,7 @@
 //! is not is named and counts as rejected. Goods are received only up to the pieces that the file needs, if
 //! fewer are on hand. (So after keys have expired *and* goods were shipped, a repeat tops the stock up again.)
 
+mod beside;
 mod client;
 mod compare;
 mod delimiter;
@@ -16,10 +17,15 @@ mod plan;
 mod rows;
 mod tally;
 
-use std::path::PathBuf;
+use std::{
+    fmt::Display,
+    io::{self, Write},
+    path::PathBuf,
+};
 
 use tokio::time::Instant;
 
+use self::beside::say_beside;
 pub use client::ClientError;
 
 #[derive(Debug, clap::Args)]
@@ -77,7 +83,8 @@ pub async fn run(args: &Args, token: String, configured_url: &str) -> Result<(),
     let client = client::Client::new(url, token)?;
     let started = Instant::now();
     let tally = drive::drive(&plan, &client, args.concurrency.into()).await?;
-    print!("{}", tally::report(&plan, &tally, started.elapsed()));
+    // It is lost if its reader has gone, and the exit code is the same.
+    let _ = write!(io::stdout().lock(), "{}", tally::report(&plan, &tally, started.elapsed()));
     match (plan.unreadable_invoices, tally.rejected()) {
         (0, 0) if plan.orders.is_empty() => Err(LoadError::Nothing),
         (0, 0) => Ok(()),
@@ -85,9 +92,9 @@ pub async fn run(args: &Args, token: String, configured_url: &str) -> Result<(),
     }
 }
 
-fn tell(findings: &[impl std::fmt::Display], what: &str) {
-    findings.iter().take(SHOWN).for_each(|finding| eprintln!("{finding}"));
+fn tell(findings: &[impl Display], what: &str) {
+    findings.iter().take(SHOWN).for_each(say_beside);
     if findings.len() > SHOWN {
-        eprintln!("... and {} more {what}", findings.len() - SHOWN);
+        say_beside(format_args!("... and {} more {what}", findings.len() - SHOWN));
     }
 }

@@ -19,7 +19,7 @@ use super::{
 use crate::{
     codes::CommandCode,
     context::Context,
-    error::{CommandError, Failure},
+    error::{CommandError, Failure, Refusal},
     metrics,
     receipt::Key,
     settings::Settings,
@@ -114,6 +114,10 @@ impl Commands {
     async fn decide<U: UseCase>(&self, context: Context, key: Option<Key>, use_case: U) -> Answer<U> {
         let size = BASE_SIZE + size::in_memory(&use_case);
         let decide = move |context: &Context, work: &mut Work<'_>| {
+            // What is made now has no version that a client could have seen.
+            if let (true, Some(seen)) = (U::CREATES, &context.if_match) {
+                return Err(Refusal::stale(seen, 0).into());
+            }
             let outcome = use_case.decide(context, work)?;
             Ok(Verdict::of::<U>(outcome))
         };

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     background::Background,
-    checkpoint::Reached,
+    checkpoint::{CheckpointState, Reached},
     log,
     notices::{self, Notice, READ},
     projection::projector::Projector,
@@ -40,6 +40,19 @@ pub(super) async fn swap(
         positions.push(bring_up_to(projector, &mut transaction, reached.most()).await?);
     }
 
+    // What an operator has stopped stays stopped.
+    sqlx::query(
+        "UPDATE checkpoints SET state = $4, updated_at = clock_timestamp()
+          WHERE name = $1 AND generation = $2 AND state = $5
+            AND EXISTS (SELECT FROM checkpoints WHERE name = $1 AND generation = $3 AND state = $4)",
+    )
+    .bind(name)
+    .bind(job.generation)
+    .bind(live)
+    .bind(CheckpointState::Paused)
+    .bind(CheckpointState::Running)
+    .execute(&mut *transaction)
+    .await?;
     sqlx::query(
         "UPDATE read_models SET live_generation = $2, previous_generation = $3,
                 swapped_at = clock_timestamp() WHERE name = $1",

@@ -88,6 +88,15 @@ pub struct Grant<'a> {
     pub ttl: Duration,
 }
 
+/// Why a token can't say that, in the words of who asks for one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Unfit {
+    #[error("a subject has 1 to 128 characters, no control characters, and no space at its ends")]
+    Subject,
+    #[error("a token is good for 1s to 366d")]
+    Lifetime,
+}
+
 /// Why a token is no good: for our metrics and logs, never for the caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
@@ -140,6 +149,26 @@ impl<'a> Presented<'a> {
     pub fn new(token: &'a str) -> Self {
         Self { token, hash: Sha256::digest(token).into() }
     }
+}
+
+impl Grant<'_> {
+    /// Whether a server would take a token that says this: the same rules.
+    pub fn check(&self) -> Result<(), Unfit> {
+        let ttl_s = i64::try_from(self.ttl.as_secs()).unwrap_or(i64::MAX);
+        if !is_subject(self.subject) {
+            Err(Unfit::Subject)
+        } else if !(1..=MAX_LIFETIME_S).contains(&ttl_s) {
+            Err(Unfit::Lifetime)
+        } else {
+            Ok(())
+        }
+    }
+}
+
+fn is_subject(text: &str) -> bool {
+    (1..=MAX_SUBJECT_CHARS).contains(&text.chars().count())
+        && text.trim().len() == text.len()
+        && !text.chars().any(char::is_control)
 }
 
 impl SigningKey {
@@ -289,11 +318,8 @@ impl Verifier {
         {
             return Err(Refused::Time);
         }
-        let subject_fits = (1..=MAX_SUBJECT_CHARS).contains(&claims.sub.chars().count())
-            && claims.sub.trim().len() == claims.sub.len()
-            && !claims.sub.chars().any(char::is_control);
         let is_too_long = claims.exp.saturating_sub(claims.iat) > MAX_LIFETIME_S;
-        if !subject_fits || claims.jti.is_empty() || is_too_long {
+        if !is_subject(&claims.sub) || claims.jti.is_empty() || is_too_long {
             return Err(Refused::Claims);
         }
         // A role that isn't known here gives nothing: another system may have more of them.

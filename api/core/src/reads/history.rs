@@ -62,7 +62,8 @@ impl Scope<'_> {
         part: &Part,
         adapt: impl Fn(&mut Change),
     ) -> Result<Found<History>, ReadError> {
-        let behind = part.behind()?;
+        let list = format!("{}/{key}", self.name());
+        let behind = part.behind(&list)?;
         let (log, end) = (self.log(), Position(i64::MAX));
         let reading = async {
             // First, so that the pages have seen it.
@@ -80,7 +81,7 @@ impl Scope<'_> {
         let mut data = page.records.iter().map(Change::of).collect::<Result<Vec<_>, _>>()?;
         data.iter_mut().for_each(adapt);
         let last = page.records.last().map_or(behind, |last| last.sequence);
-        let next = page.more.then(|| Cursor::behind(last.to_string()).encode());
+        let next = page.more.then(|| Cursor::behind(last.to_string()).encode(&list));
         // The tag of the last page is the thing's version; a page that is followed by another never changes.
         let tag = format!("{last}{}", if page.more { "+" } else { "" });
         Ok(self.fresh(History { data, has_more: page.more, next }, tag, head))
@@ -99,9 +100,9 @@ impl Scope<'_> {
 
 impl Part {
     /// The sequence behind which it begins.
-    fn behind(&self) -> Result<i64, BadCursor> {
+    fn behind(&self, list: &str) -> Result<i64, BadCursor> {
         let Some(cursor) = &self.after else { return Ok(0) };
-        let sequence = Cursor::decode(cursor)?.number()?;
+        let sequence = Cursor::decode(list, cursor)?.number()?;
         if sequence > 0 { Ok(sequence) } else { Err(BadCursor) }
     }
 }

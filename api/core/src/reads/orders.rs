@@ -38,8 +38,8 @@ impl Read for Orders {
         let scope = self.own(scope).unwrap_or(scope);
         let customer = self.whose(scope.visible())?;
         let among = (scope.visible() == Visible::Part).then_some(Status::TO_SHIP);
-        let after = self.after.as_deref().map(|after| Cursor::decode(after)?.number()).transpose()?;
-        let after = after.map(Position);
+        let place = |after| Cursor::decode(Self::NAME, after)?.number();
+        let after = self.after.as_deref().map(place).transpose()?.map(Position);
         let filter = Filter { status: self.status, among, customer, limit: self.limit, after };
         scope.page::<OrderById, _>(&filter).await
     }

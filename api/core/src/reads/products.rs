@@ -39,7 +39,7 @@ impl Read for Products {
             q: self.q.clone().filter(|q| !q.is_empty()),
             only_published: scope.visible() != Visible::All,
             limit: self.limit,
-            after: self.after.as_deref().map(Cursor::decode).transpose()?,
+            after: self.after.as_deref().map(|after| Cursor::decode(Self::NAME, after)).transpose()?,
         };
         scope.page::<ProductBySku, _>(&filter).await
     }

@@ -9,7 +9,7 @@ use daybook_domain::{
     policy::{Action, Actor, authorize},
 };
 use daybook_projections::{
-    Answer, Asked, Audience, Cursor, Log, Moment, Queries,
+    Answer, Asked, Audience, Log, Moment, Queries,
     read_models::{Groups, List, ReadModel},
 };
 use serde::Serialize;
@@ -148,6 +148,11 @@ impl<'a> Scope<'a> {
         self.conditions.deadline
     }
 
+    /// The name of the read.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
     /// The position that the answer must have seen.
     pub fn min_position(&self) -> Option<Position> {
         self.conditions.min_position
@@ -220,7 +225,7 @@ impl<'a> Scope<'a> {
         let asked = self.asked();
         let answer = self.reads.queries.list(list, &asked, |page| async move {
             let data = I::views(page.rows, self.making()).await?;
-            let next = page.next.as_ref().map(Cursor::encode);
+            let next = page.next.as_ref().map(|next| next.encode(self.name));
             let view = Page { data, has_more: next.is_some(), next };
             Ok::<_, ReadError>(Kept::new(view, self.visible.owner(), None))
         });
@@ -239,7 +244,7 @@ impl<'a> Scope<'a> {
     {
         let asked = self.asked();
         let answer = self.reads.queries.groups(groups, &asked, |page| async move {
-            let next = page.next.as_ref().map(Cursor::encode);
+            let next = page.next.as_ref().map(|next| next.encode(self.name));
             let data = page.rows.into_iter().map(view).collect();
             let view = Page { data, has_more: next.is_some(), next };
             Ok::<_, ReadError>(Kept::new(view, self.visible.owner(), None))

@@ -82,7 +82,7 @@ impl Read for Sales {
     type View = SalesPage;
 
     async fn find(&self, scope: Scope<'_>) -> Result<Found<SalesPage>, ReadError> {
-        let after = self.after.as_deref().map(Cursor::decode).transpose()?;
+        let after = self.after.as_deref().map(|after| Cursor::decode(Self::NAME, after)).transpose()?;
         let filter = Filter::new(self.days(scope.now().date_naive())?, &self.by, self.limit, after.as_ref())?;
         scope.groups(&filter, SalesGroup::from).await
     }

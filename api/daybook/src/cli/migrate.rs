@@ -2,7 +2,7 @@
 
 use std::{str::FromStr, time::Duration};
 
-use daybook_core::config::Config;
+use daybook_core::{config::Config, terminal::say};
 use sqlx::postgres::PgConnectOptions;
 
 use super::failure::Failure;
@@ -16,6 +16,6 @@ pub async fn run(config: &Config) -> Result<(), Failure> {
         .map_err(|_| "setting database_url is not a PostgreSQL URL")?;
     let pool = daybook_migrations::pool(owner, 1, Duration::from_secs(10));
     daybook_migrations::migrate(&pool, server.get_username()).await?;
-    println!("the schema is up to date; {} may run the server", server.get_username());
+    say(format_args!("the schema is up to date; {} may run the server", server.get_username()));
     Ok(())
 }

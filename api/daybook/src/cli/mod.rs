@@ -15,7 +15,7 @@ use clap::{Parser, Subcommand};
 use daybook_core::{
     auth::Grant,
     config::{Config, ConfigError},
-    keys::KeyError,
+    terminal::{say, say_beside},
 };
 use daybook_domain::policy::Role;
 use serde::Serialize;
@@ -63,7 +63,7 @@ impl Cli {
         match self.dispatch().await {
             Ok(code) => code,
             Err(failure) => {
-                eprintln!("daybook: {failure}");
+                say_beside(format_args!("daybook: {failure}"));
                 ExitCode::FAILURE
             }
         }
@@ -72,7 +72,7 @@ impl Cli {
     async fn dispatch(self) -> Result<ExitCode, Failure> {
         // The reference is printed even if the configuration is wrong.
         if let Verb::Config(config::Args { docs: true }) = self.verb {
-            print!("{}", daybook_core::config::reference());
+            say(daybook_core::config::reference().trim_end_matches('\n'));
             return Ok(ExitCode::SUCCESS);
         }
         let config = match &self.verb {
@@ -82,7 +82,7 @@ impl Cli {
         match self.verb {
             Verb::Serve(_) => serve::run(&config).await?,
             Verb::Migrate => migrate::run(&config).await?,
-            Verb::Token(args) => println!("{}", token::run(&config, &args)?),
+            Verb::Token(args) => say(token::run(&config, &args)?),
             #[cfg(feature = "load")]
             Verb::Load(args) => {
                 let roles = [Role::Support, Role::Merchandiser, Role::Warehouse];
@@ -91,14 +91,14 @@ impl Cli {
             }
             Verb::Export(args) => {
                 let count = export::run(&args, config.database_url.expose()).await?;
-                eprintln!("events={count}");
+                say_beside(format_args!("events={count}"));
             }
             Verb::Rebuild(args) => {
                 let token = token_for(&config, args.token.as_ref(), "daybook-rebuild", &[Role::Operator])?;
                 rebuild::run(&args, &token, &config).await?;
             }
             Verb::Verify(args) => return verify::run(&config, &args).await,
-            Verb::Config(_) => print!("{}", daybook_core::config::show(&config)?),
+            Verb::Config(_) => say(daybook_core::config::show(&config)?.trim_end_matches('\n')),
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -117,7 +117,7 @@ fn token_for(
     given: Option<&String>,
     subject: &str,
     roles: &[Role],
-) -> Result<String, KeyError> {
+) -> Result<String, Failure> {
     match given {
         Some(token) => Ok(token.clone()),
         None => token::mint(config, &Grant { subject, roles, ttl: VERB_TTL }),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use daybook_core::config::Config;
+use daybook_core::{config::Config, terminal::say};
 use daybook_projections::RebuildState;
 use indicatif::{ProgressBar, ProgressStyle};
 use reqwest::{Client, RequestBuilder, StatusCode};
@@ -50,7 +50,7 @@ pub async fn run(args: &Args, token: &str, config: &Config) -> Result<(), Failur
     let client = Client::builder().timeout(REQUEST_TIMEOUT).build()?;
     let begin = client.post(format!("{base}/admin/projections/{}/rebuilds", args.name));
     let begun: Rebuild = send(begin, token).await?;
-    println!("rebuild {} of {} has begun", begun.id, args.name);
+    say(format_args!("rebuild {} of {} has begun", begun.id, args.name));
     if !args.wait {
         return Ok(());
     }
@@ -59,7 +59,10 @@ pub async fn run(args: &Args, token: &str, config: &Config) -> Result<(), Failur
     let verification = done.verification.unwrap_or_default();
     match done.state {
         RebuildState::Done => {
-            println!("done: {} events, {:.0}/s; {verification}", done.done_events, done.events_per_second);
+            say(format_args!(
+                "done: {} events, {:.0}/s; {verification}",
+                done.done_events, done.events_per_second
+            ));
             Ok(())
         }
         state => Err(format!("the rebuild is {state}: {verification}").into()),

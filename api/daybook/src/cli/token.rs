@@ -8,6 +8,8 @@ use daybook_core::{
 };
 use daybook_domain::{policy::Role, settings::Span};
 
+use super::failure::Failure;
+
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The person or program that the token is for: the token's `sub`.
@@ -21,12 +23,13 @@ pub struct Args {
     ttl: Span,
 }
 
-pub fn run(config: &Config, args: &Args) -> Result<String, KeyError> {
+pub fn run(config: &Config, args: &Args) -> Result<String, Failure> {
     mint(config, &Grant { subject: &args.subject, roles: &args.roles, ttl: args.ttl.get() })
 }
 
 /// A token signed with the configured key; in development one is made if there is none.
-pub fn mint(config: &Config, grant: &Grant) -> Result<String, KeyError> {
+pub fn mint(config: &Config, grant: &Grant) -> Result<String, Failure> {
+    grant.check()?;
     let key = SigningKey::load(config)?
         .ok_or(KeyError::Unusable("there is no signing key: tokens come from tokens.jwks_url"))?;
     Ok(key.mint(&config.tokens.issuer, &config.tokens.audience, Clock::System.now(), grant))

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use daybook_core::config::Config;
+use daybook_core::{config::Config, terminal::say};
 use daybook_projections::{LogVerification, Operators, Verification};
 
 use super::failure::Failure;
@@ -35,30 +35,33 @@ pub async fn run(config: &Config, args: &Args) -> Result<ExitCode, Failure> {
     let rows: i64 = read_models.iter().map(|found| found.rows).sum();
     let events =
         log.as_ref().map_or_else(|| read_models.iter().map(|found| found.events).sum(), |log| log.events);
-    println!("read_models={} rows={rows} events={events} differences={differences}", read_models.len());
+    say(format_args!(
+        "read_models={} rows={rows} events={events} differences={differences}",
+        read_models.len()
+    ));
     Ok(if differences == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn print_log(log: &LogVerification) {
-    println!(
+    say(format_args!(
         "log: head {}, {} events, {} gaps, {} times that go back, {} broken streams, {} broken promises",
         log.head, log.events, log.gaps, log.backwards, log.broken_streams, log.broken_promises
-    );
+    ));
     print_difference(log.first_difference.as_deref());
 }
 
 fn print_read_model(found: &Verification) {
     let verdict = if found.differences == 0 { "equal to the log" } else { "DIFFERS from the log" };
     let sums = found.sums.map(|sums| format!("{sums} sums, ")).unwrap_or_default();
-    println!(
+    say(format_args!(
         "{} (generation {}): {verdict} at position {}, {} rows, {sums}{} differences",
         found.read_model, found.generation, found.position, found.rows, found.differences
-    );
+    ));
     print_difference(found.first_difference.as_deref());
 }
 
 fn print_difference(first: Option<&str>) {
     if let Some(first) = first {
-        println!("  first difference: {first}");
+        say(format_args!("  first difference: {first}"));
     }
 }

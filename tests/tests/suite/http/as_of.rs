@@ -235,3 +235,24 @@ async fn the_past_has_a_deadline_too() {
     }
     sqlx::raw_sql("ROLLBACK").execute(&mut foreign).await.unwrap();
 }
+
+/// Catches: a program whose times have milliseconds, and which can't ask for what it was told.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_time_in_milliseconds_is_the_whole_of_its_last_one() {
+    let app = TestApp::start().await;
+    app.sell("TEA-1", 1999, 10).await;
+    let admin = app.by(Role::Admin);
+    for path in ["/v1/products/TEA-1", "/v1/stock/TEA-1"] {
+        let history = admin.get(&format!("{path}/history")).await.expect(200).json();
+        for change in history["data"].as_array().unwrap() {
+            let (at, version) = (time(&change["at"]), change["version"].as_i64());
+            let cut = at.to_rfc3339_opts(chrono::SecondsFormat::Millis, true);
+            let shown = admin.get(&format!("{path}?as_of={cut}")).await.expect(200).json();
+            assert!(shown["version"].as_i64() >= version, "{path} {at}: {shown}");
+        }
+    }
+    let reply = admin.get("/v1/products/TEA-1?as_of=2026-01-31T14:00:00+02:00").await;
+    assert_eq!(reply.refusal(), "400 malformed_request");
+    let detail = reply.json()["detail"].as_str().unwrap().to_owned();
+    assert!(detail.contains("%2B"), "{detail}");
+}

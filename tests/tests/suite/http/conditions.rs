@@ -107,3 +107,52 @@ async fn what_is_not_visible_yet_is_said_to_be_behind() {
     assert_eq!(ask("-1").await.refusal(), "400 malformed_request");
     ask("0").await.expect(200);
 }
+
+/// Catches: a condition that can't hold, and is not looked at.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_made_has_had_no_version() {
+    let app = TestApp::start().await;
+    app.sell("TEA-1", 1999, 10).await;
+    let product = json!({"sku": "NEW", "name": "New", "price": {"amount": 1, "currency": "EUR"}});
+    for (client, path, body) in [
+        (app.by(Role::Merchandiser), "/v1/products", product),
+        (app.customer("alice"), "/v1/orders", order(&[("TEA-1", 1)])),
+    ] {
+        let ask = async |tag: &str| {
+            let request = client.request(Method::POST, path).header("if-match", tag);
+            client
+                .send(request.header("idempotency-key", format!("k{tag}").replace('"', "-")).json(&body))
+                .await
+        };
+        for tag in ["\"1\"", "\"01\"", "W/\"1\"", "\"0\"", "\"a\",\"2\""] {
+            assert_eq!(ask(tag).await.refusal(), "412 stale_version", "{path} {tag}");
+        }
+        ask("*").await.expect(201);
+    }
+}
+
+/// Catches: a cache that gives one caller's form of an answer to another.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_says_what_it_depends_on() {
+    let app = TestApp::start().await;
+    app.sell("TEA-1", 1999, 10).await;
+    let admin = app.by(Role::Admin);
+    for (path, names) in [
+        ("/v1/products", &["authorization"][..]),
+        ("/v1/products/TEA-1", &["authorization"]),
+        ("/v1/orders", &["authorization"]),
+        ("/v1/events", &["authorization", "accept"]),
+        ("/v1/permissions", &[]),
+    ] {
+        let reply = admin.get(path).await.expect(200);
+        let vary = reply.header("vary").unwrap_or_default().to_ascii_lowercase();
+        let given: Vec<&str> = vary.split(',').map(str::trim).filter(|name| !name.is_empty()).collect();
+        for name in names {
+            assert!(given.contains(name), "{path}: {vary}");
+        }
+        assert!(
+            names.len() == given.iter().filter(|name| **name != "accept-encoding").count(),
+            "{path}: {vary}"
+        );
+    }
+}

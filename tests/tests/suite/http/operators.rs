@@ -209,3 +209,23 @@ async fn a_rebuild_runs_once_at_a_time_and_can_be_given_up() {
     assert_eq!(app.by(Role::Warehouse).get("/v1/stock/TEA-1").await.expect(200).json()["on_hand"], 100);
     drop(worker);
 }
+
+/// Catches: a new generation that begins to run where an operator has stopped its read model.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rebuild_leaves_a_pause_as_it_is() {
+    let app = TestApp::start().await;
+    app.sell("TEA-1", 1999, 100).await;
+    app.settle().await;
+    let operator = app.operator();
+    operator.post("/admin/projections/orders/pause", json!({})).await.expect(200);
+    place(&app.customer("alice"), order(&[("TEA-1", 1)])).await;
+    let begun = operator.post("/admin/projections/orders/rebuilds", json!({})).await.expect(202);
+    assert_eq!(rebuilt(&app, begun.header("location").unwrap()).await["state"], "done");
+    let status =
+        async || operator.get("/admin/projections/orders").await.expect(200).json()["status"].clone();
+    assert_eq!(status().await, "paused");
+    operator.post("/admin/projections/orders/resume", json!({})).await.expect(200);
+    place(&app.customer("alice"), order(&[("TEA-1", 1)])).await;
+    app.settle().await;
+    verified(&app).await;
+}

@@ -92,3 +92,58 @@ async fn parameters_are_checked() {
     let cursor = products["next"].as_str().unwrap();
     assert_eq!(support.get(&format!("/v1/orders?after={cursor}")).await.refusal(), "400 malformed_request");
 }
+
+/// Catches: a cursor that says where a page ended, and not of what.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cursor_is_good_for_the_list_that_gave_it() {
+    let app = TestApp::start().await;
+    for code in ["A", "B"] {
+        app.sell(code, 100, 10).await;
+    }
+    let admin = app.by(Role::Admin);
+    let ids = [place(&admin, order(&[("A", 1)])).await, place(&admin, order(&[("B", 1)])).await];
+    for id in &ids {
+        admin.post(&format!("/v1/orders/{id}/confirmation"), json!({})).await.expect(200);
+    }
+    app.settle().await;
+    let today = &app.by(Role::Admin).get("/v1/orders").await.json()["data"][0]["placed_at"];
+    let today = today.as_str().unwrap().split('T').next().unwrap().to_owned();
+    let joint = |list: &str| if list.contains('?') { '&' } else { '?' };
+    let lists = [
+        "/v1/products".to_owned(),
+        "/v1/orders".to_owned(),
+        format!("/v1/sales?from={today}&to={today}"),
+        "/v1/products/A/history".to_owned(),
+        "/v1/products/B/history".to_owned(),
+        "/v1/stock/A/history".to_owned(),
+        format!("/v1/orders/{}/history", ids[0]),
+        format!("/v1/orders/{}/history", ids[1]),
+    ];
+    let mut cursors = Vec::new();
+    for list in &lists {
+        let page = admin.get(&format!("{list}{}limit=1", joint(list))).await.expect(200).json();
+        cursors.push(page["next"].as_str().unwrap_or_else(|| panic!("{list}: {page}")).to_owned());
+    }
+    for (given, cursor) in cursors.iter().enumerate() {
+        for (asked, list) in lists.iter().enumerate() {
+            let reply = admin.get(&format!("{list}{}limit=1&after={cursor}", joint(list))).await;
+            if asked == given {
+                reply.expect(200);
+            } else {
+                assert_eq!(
+                    reply.refusal(),
+                    "400 malformed_request",
+                    "{list} with a cursor of {}",
+                    lists[given]
+                );
+            }
+        }
+    }
+    // As release 0.1.0 gave them out: a byte for the form, and the key. They come from pages of before.
+    for (list, former) in [("/v1/products", "AUE"), ("/v1/products", "AXg")] {
+        let reply = admin.get(&format!("{list}?limit=1&after={former}")).await;
+        assert_eq!(reply.refusal(), "400 malformed_request", "{former}");
+        let detail = reply.json()["detail"].as_str().unwrap().to_owned();
+        assert!(detail.contains("this list"), "{detail}");
+    }
+}
