@@ -94,6 +94,10 @@ impl Refusal {
         Self::new(CommandCode::KeyInFlight, detail)
     }
 
+    pub(crate) fn turned_off(place: &str) -> Self {
+        Self::new(GeneralCode::ValidationFailed, "this is turned off here, by a setting").at(place)
+    }
+
     /// What a rule of the domain has refused, as far as `actor` may be told: this is the only way from a rejection to
     /// a refusal.
     pub(crate) fn rejected(rejection: &impl Rejection, actor: &Actor) -> Self {

@@ -1,6 +1,6 @@
 //! What can be set of the write side.
 
-use daybook_domain::settings::{Size, Span, between};
+use daybook_domain::settings::{Size, Span, any, between};
 
 daybook_domain::settings! {
     /// The write side: what waits, what is appended together, what is kept in memory. The defaults were
@@ -23,6 +23,9 @@ daybook_domain::settings! {
         append_timeout: Span = Span::seconds(15), between(Span::millis(100), Span::minutes(5));
         /// How long the outcome of an append is looked for after its connection was lost.
         resolve_timeout: Span = Span::seconds(10), between(Span::millis(100), Span::minutes(5));
+        /// Whether lines of an order can be cancelled apart from the rest. Release 0.1 can't read the event of that,
+        /// so this is for when no process of that release will use the database any more.
+        cancel_lines: bool = false, any("true or false");
         /// Connections to the database that read streams. One more appends.
         connections: u32 = 4, between(1, 1_000);
     }

@@ -20,6 +20,7 @@ use uuid::Uuid;
 use crate::{
     context::Context,
     error::{CommandError, Failure},
+    settings::Settings,
     work::{Halt, Work},
 };
 
@@ -42,6 +43,12 @@ pub trait UseCase: Serialize + DeserializeOwned + Clone + Debug + Send + Sync + 
     fn demands(&self, actor: &Actor) -> Vec<Demand> {
         let _ = actor;
         vec![]
+    }
+
+    /// The part of it that a setting has turned off, as a JSON Pointer; `None` if nothing is.
+    fn is_off(&self, settings: &Settings) -> Option<&'static str> {
+        let _ = settings;
+        None
     }
 
     /// Decides, on the states that `work` shows. Called again when it has to be decided again, so it

@@ -157,7 +157,7 @@ impl Shop {
     }
 
     pub async fn cancel(&self, id: OrderId) -> Answer {
-        self.ask(by(Role::Support), CancelOrder { id, reason: None }).await
+        self.ask(by(Role::Support), CancelOrder { id, reason: None, lines: None }).await
     }
 
     pub async fn ship(&self, id: OrderId, pieces: Option<&[(&str, i64)]>) -> Answer {

@@ -51,6 +51,7 @@ struct Queue {
     sender: mpsc::UnboundedSender<Message>,
     places: Arc<Semaphore>,
     bytes: Arc<Semaphore>,
+    settings: Settings,
 }
 
 /// The committer while it runs.
@@ -67,6 +68,7 @@ impl Commands {
             sender,
             places: Arc::new(Semaphore::new(settings.max_queued_commands)),
             bytes: Arc::new(Semaphore::new(settings.max_queued_size.in_memory().min(Semaphore::MAX_PERMITS))),
+            settings: settings.clone(),
         };
         let writer = Writer::new(options, &settings);
         let committer = Committer::new(settings, receiver, pool, writer);
@@ -112,6 +114,9 @@ impl Commands {
     }
 
     async fn decide<U: UseCase>(&self, context: Context, key: Option<Key>, use_case: U) -> Answer<U> {
+        if let Some(place) = use_case.is_off(&self.queue.settings) {
+            return Err(Refusal::turned_off(place).into());
+        }
         let size = BASE_SIZE + size::in_memory(&use_case);
         let decide = move |context: &Context, work: &mut Work<'_>| {
             // What is made now has no version that a client could have seen.

@@ -1,9 +1,9 @@
-//! Cancelling an order gives back what it holds. A customer may cancel their own.
+//! Cancelling an order, or some of its lines, gives back what they hold. A customer may cancel their own.
 
 use daybook_domain::{Code, code::GeneralCode, order::OrderCode};
 use daybook_domain::{
     ids::OrderId,
-    order::{Command, Order},
+    order::{Command, Order, Portion},
     policy::Action,
     text::{CustomerId, Reason},
 };
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{OrderOutcome, change};
 use crate::{
-    Context,
+    Context, Settings,
     use_case::{AsAsked, UseCase},
     work::{Halt, Work},
 };
@@ -21,6 +21,9 @@ pub struct CancelOrder {
     pub id: OrderId,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Reason>,
+    /// What is cancelled; all of it, if `None`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lines: Option<Vec<Portion>>,
 }
 
 impl AsAsked for CancelOrder {}
@@ -32,10 +35,19 @@ impl UseCase for CancelOrder {
     const REFUSALS: &'static [Code] = &[GeneralCode::NotFound.code(), OrderCode::NotCancellable.code()];
     type Outcome = OrderOutcome;
 
+    fn is_off(&self, settings: &Settings) -> Option<&'static str> {
+        (self.lines.is_some() && !settings.cancel_lines).then_some("/lines")
+    }
+
     fn decide(&self, context: &Context, work: &mut Work<'_>) -> Result<OrderOutcome, Halt> {
         let order = work.state::<Order>(&self.id.to_string())?;
         let customer = order.details().and_then(|order| order.customer.as_ref());
         context.check(Self::ACTION, customer.map(CustomerId::as_str))?;
-        change(context, work, self.id, Command::Cancel { reason: self.reason.clone() })
+        let reason = self.reason.clone();
+        let command = match self.lines.clone() {
+            None => Command::Cancel { reason },
+            Some(portions) => Command::CancelLines { portions, reason },
+        };
+        change(context, work, self.id, command)
     }
 }

@@ -89,7 +89,7 @@ fn outcome(work: &mut Work<'_>, id: OrderId, key: &str) -> Result<OrderOutcome, 
     let order = order.details().ok_or_else(|| Halt::Broken("an order that changed exists".into()))?;
     let line = |line: &OpenLine| {
         let total = line.total().ok_or_else(|| Halt::Broken("the total of a placed line fits".into()))?;
-        let OpenLine { sku, name, unit_price, ordered, shipped: _ } = line.clone();
+        let OpenLine { sku, name, unit_price, ordered, .. } = line.clone();
         Ok(OutcomeLine { sku, name, quantity: ordered, unit_price, total })
     };
     let lines = order.lines.iter().map(line).collect::<Result<_, Halt>>()?;

@@ -1,8 +1,10 @@
+use std::collections::BTreeMap;
+
 use super::{
-    Command, Details, Event, OpenLine, Order, Parcel, Pieces, Place, Placement, Rejection, Status,
-    check_line_count, pieces_by_sku, total,
+    Command, Details, Event, OpenLine, Order, Parcel, Pieces, Place, Placement, Portion, PortionOf,
+    Rejection, Status, check_line_count, pieces_by_sku, total,
 };
-use crate::decider::Decider;
+use crate::{decider::Decider, sku::Sku};
 
 impl Decider for Order {
     const KIND: &'static str = "order";
@@ -29,11 +31,21 @@ impl Decider for Order {
             (Details { status: Status::Cancelled, .. }, Command::Cancel { .. }) => Ok(vec![]),
             (order, Command::Cancel { .. }) => Err(Rejection::NotCancellable { status: order.status }),
 
+            (order, Command::CancelLines { portions, reason }) => {
+                let parcels = order.cut(&portions)?;
+                let pieces: i64 = parcels.iter().map(|parcel| parcel.quantity).sum();
+                let is_whole = pieces == order.left() && order.lines.iter().all(|line| line.shipped == 0);
+                Ok(vec![if is_whole {
+                    Event::Cancelled { reason }
+                } else {
+                    Event::LinesCancelled { parcels, reason }
+                }])
+            }
+
             (order, Command::Ship { pieces, tracking }) => {
                 let parcels = order.pack(pieces)?;
                 let shipped: i64 = parcels.iter().map(|parcel| parcel.quantity).sum();
-                let left: i64 = order.lines.iter().map(OpenLine::left).sum();
-                Ok(vec![Event::Shipped { parcels, tracking, complete: shipped == left }])
+                Ok(vec![Event::Shipped { parcels, tracking, complete: shipped == order.left() }])
             }
 
             (Details { status: Status::Shipped, .. }, Command::MarkDelivered) => {
@@ -59,6 +71,7 @@ impl Decider for Order {
                         unit_price: line.unit_price,
                         ordered: line.quantity,
                         shipped: 0,
+                        cancelled: 0,
                     })
                     .collect(),
                 total: placement.total,
@@ -112,6 +125,59 @@ impl Details {
                 self.status = if *complete { Status::Shipped } else { Status::PartlyShipped };
             }
             Event::Delivered {} => self.status = Status::Delivered,
+            Event::LinesCancelled { parcels, .. } => {
+                for parcel in parcels {
+                    if let Some(line) = self.lines.get_mut(parcel.line) {
+                        line.cancelled += parcel.quantity;
+                    }
+                }
+                self.status = self.status.after_lines_were_cancelled(self.left());
+            }
+        }
+    }
+
+    /// Pieces that are neither shipped nor cancelled.
+    fn left(&self) -> i64 {
+        self.lines.iter().map(OpenLine::left).sum()
+    }
+
+    /// The pieces that are named, line by line.
+    fn cut(&self, portions: &[Portion]) -> Result<Vec<Parcel>, Rejection> {
+        if !matches!(self.status, Status::Placed | Status::Confirmed | Status::PartlyShipped) {
+            return Err(Rejection::NotCancellable { status: self.status });
+        }
+        let mut wanted: BTreeMap<usize, i64> = BTreeMap::new();
+        for portion in portions {
+            let line = match &portion.of {
+                PortionOf::Line(line) => *line,
+                PortionOf::Sku(sku) => self.only_line_of(sku)?,
+            };
+            *wanted.entry(line).or_default() += portion.quantity.get();
+        }
+        let parcel = |(line, quantity): (usize, i64)| {
+            let open = self.lines.get(line).ok_or(Rejection::NoSuchLine { line })?;
+            let left = open.left();
+            if quantity > left {
+                return Err(Rejection::MoreThanLeft { line, left, requested: quantity });
+            }
+            Ok(Parcel { line, sku: open.sku.clone(), quantity })
+        };
+        let parcels: Vec<Parcel> = wanted.into_iter().map(parcel).collect::<Result<_, _>>()?;
+        if parcels.is_empty() { Err(Rejection::NothingNamed) } else { Ok(parcels) }
+    }
+
+    /// Lines of one SKU may have other prices, so it doesn't say which of them is meant.
+    fn only_line_of(&self, sku: &Sku) -> Result<usize, Rejection> {
+        let lines: Vec<usize> = self
+            .lines
+            .iter()
+            .enumerate()
+            .filter(|(_, line)| line.sku == *sku)
+            .map(|(index, _)| index)
+            .collect();
+        match lines.as_slice() {
+            [line] => Ok(*line),
+            lines => Err(Rejection::NotOneLine { sku: sku.clone(), lines: lines.len() }),
         }
     }
 

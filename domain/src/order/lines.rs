@@ -53,7 +53,7 @@ pub fn pieces_by_sku<'a>(lines: impl IntoIterator<Item = (&'a Sku, i64)>) -> BTr
 
 impl OpenLine {
     pub fn left(&self) -> i64 {
-        self.ordered.get() - self.shipped
+        self.ordered.get() - self.shipped - self.cancelled
     }
 
     /// Quantity × unit price; it was checked to fit when the order was placed.

@@ -50,6 +50,14 @@ pub struct OpenLine {
     pub unit_price: Price,
     pub ordered: Quantity,
     pub shipped: i64,
+    /// Pieces that were cancelled apart from the rest of the order.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub cancelled: i64,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(pieces: &i64) -> bool {
+    *pieces == 0
 }
 
 words! {
@@ -70,6 +78,12 @@ impl Status {
     /// Confirmed or further: what is to be shipped, and what was.
     pub const TO_SHIP: &'static [Self] =
         &[Self::Confirmed, Self::PartlyShipped, Self::Shipped, Self::Delivered];
+
+    /// With nothing left to be shipped, an order of which a part was shipped is shipped.
+    #[must_use]
+    pub fn after_lines_were_cancelled(self, left: i64) -> Self {
+        if self == Self::PartlyShipped && left == 0 { Self::Shipped } else { self }
+    }
 }
 
 /// A line as it was ordered: a snapshot that later changes of the catalogue don't touch.
@@ -91,11 +105,32 @@ pub struct Pieces {
     pub quantity: Quantity,
 }
 
+/// So many pieces of one line, or of a SKU that stands on one line only.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Portion {
+    #[serde(flatten)]
+    pub of: PortionOf,
+    pub quantity: Quantity,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PortionOf {
+    /// Index of the line, from 0.
+    Line(usize),
+    Sku(Sku),
+}
+
 #[derive(Debug, Clone)]
 pub enum Command {
     Place(Box<Place>),
     Confirm,
     Cancel {
+        reason: Option<Reason>,
+    },
+    /// Cancels pieces that are not shipped yet, and leaves the rest.
+    CancelLines {
+        portions: Vec<Portion>,
         reason: Option<Reason>,
     },
     /// `None`: all that is left.
@@ -168,6 +203,14 @@ pub enum Event {
     },
     #[serde(rename = "OrderDelivered")]
     Delivered {},
+    /// Release 0.1 can't read it, so it is written only where a setting says that no such release is left.
+    #[serde(rename = "OrderLinesCancelled")]
+    LinesCancelled {
+        /// What was cancelled, by line.
+        parcels: Vec<Parcel>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<Reason>,
+    },
 }
 
 /// So many pieces of one line.
@@ -187,6 +230,7 @@ impl decider::Event for Event {
             Self::Cancelled { .. } => "OrderCancelled",
             Self::Shipped { .. } => "OrderShipped",
             Self::Delivered {} => "OrderDelivered",
+            Self::LinesCancelled { .. } => "OrderLinesCancelled",
         }
     }
 }
@@ -209,6 +253,14 @@ pub enum Rejection {
     NotConfirmable { status: Status },
     #[error("an order that is {status} can't be cancelled")]
     NotCancellable { status: Status },
+    #[error("{left} pieces of line {line} are left to be cancelled, {requested} were named")]
+    MoreThanLeft { line: usize, left: i64, requested: i64 },
+    #[error("a cancellation of lines names at least one")]
+    NothingNamed,
+    #[error("the order has no line {line}; the first one is 0")]
+    NoSuchLine { line: usize },
+    #[error("{sku} is on {lines} lines of the order; name one by its number, the first one is 0")]
+    NotOneLine { sku: Sku, lines: usize },
     #[error("an order that is {status} can't be shipped")]
     NotShippable { status: Status },
     #[error("an order that is {status} can't be delivered")]
@@ -244,6 +296,10 @@ rejection_codes! {
         TotalOutOfRange => OrderCode::TotalOutOfRange,
         NotConfirmable => OrderCode::NotConfirmable,
         NotCancellable => OrderCode::NotCancellable,
+        MoreThanLeft => OrderCode::NotCancellable,
+        NothingNamed => GeneralCode::ValidationFailed,
+        NoSuchLine => GeneralCode::ValidationFailed,
+        NotOneLine => GeneralCode::ValidationFailed,
         NotShippable => OrderCode::NotShippable,
         NotDeliverable => OrderCode::NotDeliverable,
         MoreThanOrdered => OrderCode::ShipmentExceedsOrder,

@@ -17,15 +17,13 @@ const LINES: Field = Field::new(
     "What was ordered, as it was then: later changes of the catalogue don't touch it.",
 );
 
-const PARCELS: Field = Field::new(
-    "parcels",
-    Shape::Objects(&[
-        integer("line", "Index of the order's line, from 0."),
-        text("sku", "The product."),
-        integer("quantity", "Pieces."),
-    ]),
-    "What left the house, by line.",
-);
+const PARCEL: Shape = Shape::Objects(&[
+    integer("line", "Index of the order's line, from 0."),
+    text("sku", "The product."),
+    integer("quantity", "Pieces."),
+]);
+
+const PARCELS: Field = Field::new("parcels", PARCEL, "What left the house, by line.");
 
 pub(super) const TYPES: &[PublicType] = &[
     as_stored(
@@ -64,6 +62,16 @@ pub(super) const TYPES: &[PublicType] = &[
             PARCELS,
             text("tracking", "The carrier's number, if there is one.").optional(),
             Field::new("complete", Shape::Boolean, "Whether nothing is left to be shipped."),
+        ],
+    ),
+    as_stored(
+        "OrderLinesCancelled",
+        "order.lines_cancelled",
+        "Pieces that were not shipped were cancelled, and their stock is free again. The rest of the order stays. If \
+         nothing is left of an order that was shipped in part, it is shipped.",
+        &[
+            Field::new("parcels", PARCEL, "What was cancelled, by line."),
+            text("reason", "Why, if that was said.").optional(),
         ],
     ),
     as_stored("OrderDelivered", "order.delivered", "The order has arrived.", &[]),

@@ -62,6 +62,14 @@ pub struct Line {
     pub total: Money,
     /// Pieces that have been shipped.
     pub shipped: i64,
+    /// Pieces that were cancelled apart from the rest of the order.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub cancelled: i64,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(pieces: &i64) -> bool {
+    *pieces == 0
 }
 
 /// A page of orders, the newest first.
@@ -157,6 +165,7 @@ fn placed(placement: Placement, record: &Record) -> Row {
             unit_price: line.unit_price,
             list_price: line.list_price,
             shipped: 0,
+            cancelled: 0,
         })
         .collect();
     Row {
@@ -199,6 +208,15 @@ impl Row {
                 self.status = if complete { Status::Shipped } else { Status::PartlyShipped };
             }
             Event::Delivered {} => self.status = Status::Delivered,
+            Event::LinesCancelled { parcels, .. } => {
+                for parcel in parcels {
+                    if let Some(line) = self.lines.get_mut(parcel.line) {
+                        line.cancelled += parcel.quantity;
+                    }
+                }
+                let left = self.lines.iter().map(|line| line.quantity - line.shipped - line.cancelled).sum();
+                self.status = self.status.after_lines_were_cancelled(left);
+            }
         }
     }
 }
@@ -258,6 +276,18 @@ mod tests {
                 .row();
         assert_eq!((wholly.status, wholly.lines[0].shipped), (Status::Shipped, 2));
         assert_eq!((wholly.tracking.len(), wholly.version), (2, 4));
+    }
+
+    #[test]
+    fn an_order_whose_rest_is_cancelled_is_shipped() {
+        let rest = Event::LinesCancelled {
+            parcels: vec![Parcel { line: 0, sku: "CUP".parse().expect("a SKU"), quantity: 1 }],
+            reason: None,
+        };
+        let row = given::<Orders, _>("ord_1", [two_cups(), Event::Confirmed {}, rest.clone()]).row();
+        assert_eq!((row.status, row.lines[0].cancelled), (Status::Confirmed, 1));
+        let row = given::<Orders, _>("ord_1", [two_cups(), Event::Confirmed {}, one_cup(false), rest]).row();
+        assert_eq!((row.status, row.lines[0].shipped, row.lines[0].cancelled), (Status::Shipped, 1, 1));
     }
 
     #[test]

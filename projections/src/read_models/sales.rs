@@ -12,7 +12,7 @@ use chrono::NaiveDate;
 use daybook_domain::{
     Decider, Record,
     money::Currency,
-    order::{Event, Order, Placement},
+    order::{Event, Line, Order, Parcel, Placement},
     sku::Sku,
     stored::Unreadable,
     words,
@@ -35,6 +35,12 @@ pub struct Row {
     pub products: BTreeMap<Sku, Sold>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub cancelled: bool,
+    /// What was cancelled of each product, apart from the rest of the order.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub cancelled_products: BTreeMap<Sku, Sold>,
+    /// The price of a piece on each line, in minor units; left out where the products tell them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unit_prices: Vec<i64>,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -99,6 +105,7 @@ impl ReadModel for Sales {
         Ok(match event {
             Event::Placed(placement) => Some(placed(&placement, record)),
             Event::Cancelled { .. } => row.map(|row| Row { cancelled: true, ..row }),
+            Event::LinesCancelled { parcels, .. } => row.map(|row| row.without(&parcels)),
             Event::Confirmed {} | Event::Shipped { .. } | Event::Delivered {} => row,
         })
     }
@@ -115,17 +122,22 @@ impl Tally for Sales {
 
     fn contribute(row: &Row) -> Vec<(Key, Sums)> {
         let key = |product: &str| vec![day(row.day), product.to_owned(), row.currency.code().to_owned()];
-        let sums = |pieces: i128, amount: i128| {
-            let sold = [1, pieces, amount];
-            let cancelled = if row.cancelled { sold } else { [0; 3] };
+        let sums = |sold: Sold, cancelled: Sold| {
+            let sold = [1, sold.pieces.into(), sold.amount];
+            // An order counts as cancelled if all of it is.
+            let cancelled = if row.cancelled { sold } else { [0, cancelled.pieces.into(), cancelled.amount] };
             [sold, cancelled].concat()
         };
-        let sold = row.products.values();
-        let pieces = sold.clone().map(|sold| i128::from(sold.pieces)).sum();
-        let whole = (key(""), sums(pieces, sold.map(|sold| sold.amount).sum()));
+        let all = |sold: &BTreeMap<Sku, Sold>| {
+            sold.values().fold(Sold::default(), |sum, sold| Sold {
+                pieces: sum.pieces + sold.pieces,
+                amount: sum.amount + sold.amount,
+            })
+        };
+        let whole = (key(""), sums(all(&row.products), all(&row.cancelled_products)));
         let of_products = row.products.iter().map(|(sku, sold)| {
-            let sums = sums(sold.pieces.into(), sold.amount);
-            (key(sku.as_str()), sums)
+            let cancelled = row.cancelled_products.get(sku).copied().unwrap_or_default();
+            (key(sku.as_str()), sums(*sold, cancelled))
         });
         std::iter::once(whole).chain(of_products).collect()
     }
@@ -138,8 +150,40 @@ fn placed(placement: &Placement, record: &Record) -> Row {
         sold.pieces += line.quantity.get();
         sold.amount += i128::from(line.unit_price.amount()) * i128::from(line.quantity.get());
     }
-    let day = record.recorded_at.date_naive();
-    Row { day, currency: placement.currency, products, cancelled: false }
+    let unit_prices: Vec<i64> = placement.lines.iter().map(|line| line.unit_price.amount()).collect();
+    // Only where a product stands on lines with other prices, its pieces and its amount don't tell what one costs.
+    let is_told = |(line, price): (&Line, &i64)| products[&line.sku].unit_price() == Some(i128::from(*price));
+    let all_are_told = placement.lines.iter().zip(&unit_prices).all(is_told);
+    Row {
+        day: record.recorded_at.date_naive(),
+        currency: placement.currency,
+        products,
+        cancelled: false,
+        cancelled_products: BTreeMap::new(),
+        unit_prices: if all_are_told { vec![] } else { unit_prices },
+    }
+}
+
+impl Sold {
+    /// What a piece costs, if all cost the same.
+    fn unit_price(self) -> Option<i128> {
+        let pieces = i128::from(self.pieces);
+        (pieces > 0 && self.amount % pieces == 0).then(|| self.amount / pieces)
+    }
+}
+
+impl Row {
+    fn without(mut self, parcels: &[Parcel]) -> Self {
+        for parcel in parcels {
+            let by_line = self.unit_prices.get(parcel.line).map(|price| i128::from(*price));
+            let by_product = || self.products.get(&parcel.sku).and_then(|sold| sold.unit_price());
+            let price = by_line.or_else(by_product).unwrap_or_default();
+            let cancelled = self.cancelled_products.entry(parcel.sku.clone()).or_default();
+            cancelled.pieces += parcel.quantity;
+            cancelled.amount += price * i128::from(parcel.quantity);
+        }
+        self
+    }
 }
 
 /// The day as it is a part of a key: days sort as their texts do.
@@ -316,5 +360,23 @@ mod tests {
         let of = |by: &[Dimension]| Filter::new(days, by, 1, Some(&Cursor::behind("1970-01-01/TEA")));
         assert!(of(&[Dimension::Product, Dimension::Day]).is_ok());
         assert!(of(&[Dimension::Day]).is_err() && of(&Dimension::ALL).is_err() && of(&[]).is_err());
+    }
+
+    /// Catches: an average price, where a product is on two lines with two prices.
+    #[test]
+    fn pieces_that_are_cancelled_show_at_the_price_of_their_line() {
+        let cut = |line, sku: &str, quantity| Event::LinesCancelled {
+            parcels: vec![Parcel { line, sku: sku.parse().expect("a SKU"), quantity }],
+            reason: None,
+        };
+        let of = |lines: Vec<order::Line>, cut: Event| {
+            Sales::contribute(&given::<Sales, _>("ord_1", [order_of(lines), cut]).row())
+        };
+        let one_price = of(vec![line("CUP", 4, 450), line("TEA", 1, 999)], cut(0, "CUP", 3));
+        let sums: Vec<&Sums> = one_price.iter().map(|(_, sums)| sums).collect();
+        assert_eq!(*sums[0], [1, 5, 4 * 450 + 999, 0, 3, 3 * 450]);
+        assert_eq!((sums[1], sums[2]), (&vec![1, 4, 1800, 0, 3, 1350], &vec![1, 1, 999, 0, 0, 0]));
+        let two_prices = of(vec![line("CUP", 2, 450), line("CUP", 2, 400)], cut(1, "CUP", 2));
+        assert_eq!(two_prices[1].1, [1, 4, 1700, 0, 2, 800]);
     }
 }

@@ -44,6 +44,7 @@ fn another(known: &Known) -> String {
                 (_, Ok(size)) => Size::bytes(size.get() - 1).to_string(),
                 _ => format!("{text}x"),
             },
+            Value::Bool(is_on) => (!is_on).to_string(),
             _ => "given".into(),
         },
     }

@@ -71,6 +71,8 @@ pub struct OrderLine {
     pub total: Money,
     /// Pieces that have been shipped.
     pub shipped: i64,
+    /// Pieces that were cancelled apart from the rest of the order. A cancelled order has none for that reason.
+    pub cancelled: i64,
 }
 
 impl Read for OrderById {
@@ -189,6 +191,7 @@ impl From<Line> for OrderLine {
             list_price: line.list_price.map(Into::into),
             total: line.total.into(),
             shipped: line.shipped,
+            cancelled: line.cancelled,
         }
     }
 }

@@ -12,9 +12,15 @@ use daybook_core::{
         ProductName, Quantity, Reason, Reference, Sku,
     },
 };
-use daybook_domain::{Position, order::Pieces};
+use daybook_domain::{
+    Position,
+    order::{Pieces, Portion, PortionOf},
+};
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::{
+    IntoParams, PartialSchema, ToSchema,
+    openapi::{RefOr, schema::Schema},
+};
 
 use crate::{
     answer::Told,
@@ -36,8 +42,8 @@ pub fn routes() -> Vec<Route> {
             |id, page: PageOfHistory| OrderHistory { id, part: page.into() }),
         command(Method::POST, "/v1/orders/{id}/confirmation", "Confirms an order: what it holds becomes allocated.",
             |id, Nothing {}| ConfirmOrder { id }),
-        command(Method::POST, "/v1/orders/{id}/cancellation", "Cancels an order and gives its stock back.",
-            |id, body: Cancel| CancelOrder { id, reason: body.reason.map(|reason| reason.0) }),
+        command(Method::POST, "/v1/orders/{id}/cancellation", "Cancels an order, or the pieces that are named of it, and gives the stock back. What is shipped can't be cancelled.",
+            |id, body: Cancel| body.of(id)),
         command(Method::POST, "/v1/orders/{id}/shipments", "Notes that pieces of a confirmed order have left the house.",
             |id, body: Ship| body.of(id)),
         command(Method::POST, "/v1/orders/{id}/delivery", "Notes that an order has arrived.",
@@ -78,6 +84,50 @@ pub struct Line {
 #[schema(as = CancelOrder)]
 pub struct Cancel {
     reason: Option<Reason>,
+    /// What is cancelled. If it is not given, the whole order is. It is refused while the setting
+    /// `commands.cancel_lines` is off.
+    #[schema(min_items = 1, max_items = 2000)]
+    lines: Option<Vec<CancelLine>>,
+}
+
+/// Pieces of a line, or of a SKU that is on one line only.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = CancelLine)]
+pub struct CancelLineForm {
+    /// Index of the line, from 0.
+    line: Option<usize>,
+    sku: Option<Sku>,
+    quantity: Quantity,
+}
+
+#[derive(Deserialize)]
+#[serde(try_from = "CancelLineForm")]
+pub struct CancelLine(Portion);
+
+impl TryFrom<CancelLineForm> for CancelLine {
+    type Error = &'static str;
+
+    fn try_from(form: CancelLineForm) -> Result<Self, Self::Error> {
+        let of = match (form.line, form.sku) {
+            (Some(line), None) => PortionOf::Line(line),
+            (None, Some(sku)) => PortionOf::Sku(sku.0),
+            _ => return Err("either line or sku is named"),
+        };
+        Ok(Self(Portion { of, quantity: form.quantity.0 }))
+    }
+}
+
+impl PartialSchema for CancelLine {
+    fn schema() -> RefOr<Schema> {
+        CancelLineForm::schema()
+    }
+}
+
+impl ToSchema for CancelLine {
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        CancelLineForm::schemas(schemas);
+    }
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -148,6 +198,16 @@ impl From<PlaceOrder> for PlaceOrderRequest {
             external_id: body.external_id.map(|id| id.0),
             metadata: body.metadata.0,
             override_reason: body.override_reason.map(|reason| reason.0),
+        }
+    }
+}
+
+impl Cancel {
+    fn of(self, id: daybook_domain::ids::OrderId) -> CancelOrder {
+        CancelOrder {
+            id,
+            reason: self.reason.map(|reason| reason.0),
+            lines: self.lines.map(|lines| lines.into_iter().map(|line| line.0).collect()),
         }
     }
 }

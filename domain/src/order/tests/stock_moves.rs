@@ -57,6 +57,17 @@ fn only_what_is_in_the_parcels_is_shipped() {
 }
 
 #[test]
+fn lines_that_are_cancelled_give_back_what_they_were_promised() {
+    let one_cup = lines_cancelled(vec![parcel(1, "CUP", 1)]);
+    assert_eq!(moves(&[placed(), one_cup.clone()]), ["release 1 held CUP"]);
+    assert_eq!(moves(&[placed(), confirmed(), one_cup]), ["release 1 allocated CUP"]);
+    let first = shipped(vec![parcel(0, "TEAPOT", 5), parcel(1, "CUP", 1)]);
+    let rest = lines_cancelled(vec![parcel(1, "CUP", 1), parcel(2, "CUP", 3)]);
+    assert_eq!(moves(&[placed(), confirmed(), first.clone(), rest.clone()]), ["release 4 allocated CUP"]);
+    assert_eq!(moves(&[placed(), confirmed(), first, rest, delivered()]), [""; 0]);
+}
+
+#[test]
 fn an_order_that_stays_as_it_is_moves_nothing() {
     let all = vec![parcel(0, "TEAPOT", 5), parcel(1, "CUP", 2), parcel(2, "CUP", 3)];
     assert_eq!(moves(&[placed(), confirmed(), confirmed()]), [""; 0]);

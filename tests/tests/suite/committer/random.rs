@@ -81,11 +81,13 @@ impl Client {
     async fn change(&mut self, id: OrderId, chosen: i32) -> Answer {
         match chosen {
             56..70 => ask(&self.commands, by(Role::Support), ConfirmOrder { id }).await,
-            70..78 => ask(&self.commands, by(Role::Support), CancelOrder { id, reason: None }).await,
+            70..78 => {
+                ask(&self.commands, by(Role::Support), CancelOrder { id, reason: None, lines: None }).await
+            }
             78..82 => {
                 let stranger = Actor { subject: "eve".into(), ..by(Role::Customer).actor };
                 let hers = Context { actor: stranger, ..by(Role::Customer) };
-                let answer = ask(&self.commands, hers, CancelOrder { id, reason: None }).await;
+                let answer = ask(&self.commands, hers, CancelOrder { id, reason: None, lines: None }).await;
                 assert!(answer.is_err(), "it is not hers");
                 answer
             }

@@ -221,7 +221,9 @@ async fn act(commands: &Commands, random: &mut StdRng, codes: &[&str]) {
             chosen => {
                 let Some(id) = placed.choose(random).copied() else { continue };
                 match chosen {
-                    7 => ask(commands, by(Role::Support), CancelOrder { id, reason: None }).await,
+                    7 => {
+                        ask(commands, by(Role::Support), CancelOrder { id, reason: None, lines: None }).await
+                    }
                     8 => ask(commands, by(Role::Support), ConfirmOrder { id }).await,
                     _ => {
                         ask(commands, by(Role::Warehouse), ShipOrder { id, pieces: None, tracking: None })

@@ -6,6 +6,7 @@ mod audits;
 mod bodies;
 mod by_keys;
 mod cache;
+mod cancelled_lines;
 mod conditions;
 mod connections;
 mod downstream;
