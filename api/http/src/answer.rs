@@ -66,10 +66,31 @@ pub fn to_read<V: Serialize>(request: &HttpRequest, found: &Found<V>) -> HttpRes
         .insert_header((header::ETAG, form.tag.as_str()))
         .insert_header((DAYBOOK_POSITION, found.position.0))
         .insert_header(if found.is_for_caches { PUBLIC } else { NO_STORE });
+    if let Some(next) = &found.kept.next {
+        response.insert_header((header::LINK, links(request, next.as_deref())));
+    }
     if known {
         return response.finish();
     }
     response.insert_header(JSON).body(form.body.clone())
+}
+
+/// Where the first page of a list is, and the next one if there is one (RFC 8288): the request's own address with
+/// another cursor.
+pub fn links(request: &HttpRequest, next: Option<&str>) -> String {
+    let pairs = request.query_string().split('&').filter(|pair| !pair.is_empty());
+    let others: Vec<&str> = pairs.filter(|pair| pair.split('=').next() != Some("after")).collect();
+    let path = request.uri().path();
+    let address = |query: &str| if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") };
+    let first = format!("<{}>; rel=\"first\"", address(&others.join("&")));
+    match next {
+        None => first,
+        Some(next) => {
+            let cursor = format!("after={next}");
+            let query = others.iter().copied().chain([cursor.as_str()]).collect::<Vec<_>>().join("&");
+            format!("<{}>; rel=\"next\", {first}", address(&query))
+        }
+    }
 }
 
 /// A view as JSON, and its ETag, which is made of its bytes if it has no tag of its own.

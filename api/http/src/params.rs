@@ -48,7 +48,7 @@ pub struct AsOfParameters {
     /// digits behind its seconds is the end of its millisecond. A plus sign is written `%2B`. For a time in the future it is
     /// shown as it is now. The answer is 404 if there was nothing yet.
     #[param(value_type = Option<DateTime<Utc>>)]
-    as_of: Option<Time>,
+    as_of: Option<UpTo>,
     /// Show it as it was when the log had come to this position, such as a `Daybook-Position`. The answer is 400 if
     /// the log has not come to it yet.
     #[param(value_type = Option<i64>, minimum = 0)]
@@ -61,7 +61,7 @@ impl TryFrom<AsOfParameters> for AsOf {
     fn try_from(given: AsOfParameters) -> Result<Self, Self::Error> {
         match (given.as_of, given.as_of_position) {
             (None, None) => Ok(Self(None)),
-            (Some(Time(time)), None) => Ok(Self(Some(Moment::Time(time)))),
+            (Some(UpTo(time)), None) => Ok(Self(Some(Moment::Time(time)))),
             (None, Some(Place(position))) => Ok(Self(Some(Moment::Position(position)))),
             (Some(_), Some(_)) => Err("as_of and as_of_position exclude each other"),
         }
@@ -149,9 +149,10 @@ impl TryFrom<String> for Place {
     }
 }
 
+/// A time.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(try_from = "String")]
-struct Time(DateTime<Utc>);
+pub struct Time(pub DateTime<Utc>);
 
 impl TryFrom<String> for Time {
     type Error = &'static str;
@@ -166,11 +167,25 @@ impl TryFrom<String> for Time {
                 "a time of RFC 3339, such as 2030-01-31T12:00:00Z"
             });
         };
-        // Many programs cut times to milliseconds, and events are recorded in microseconds.
+        Ok(Self(time.to_utc()))
+    }
+}
+
+/// A time that stands for all that was recorded up to it. Many programs cut times to milliseconds, and events are
+/// recorded in microseconds.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(try_from = "String")]
+struct UpTo(DateTime<Utc>);
+
+impl TryFrom<String> for UpTo {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
         let fraction = text.split_once('.').map_or("", |(_, rest)| rest);
         let digits = fraction.bytes().take_while(u8::is_ascii_digit).count();
         let rest = if digits <= 3 { TimeDelta::microseconds(999) } else { TimeDelta::zero() };
-        Ok(Self(time.to_utc().checked_add_signed(rest).unwrap_or(DateTime::<Utc>::MAX_UTC)))
+        let Time(time) = text.try_into()?;
+        Ok(Self(time.checked_add_signed(rest).unwrap_or(DateTime::<Utc>::MAX_UTC)))
     }
 }
 

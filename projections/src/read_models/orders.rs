@@ -83,6 +83,10 @@ pub struct Filter {
     pub limit: u16,
     /// Orders that were placed before this one.
     pub after: Option<Position>,
+    /// Orders that were placed behind this position.
+    pub placed_behind: Option<Position>,
+    /// Orders that were placed up to this position.
+    pub placed_up_to: Option<Position>,
 }
 
 impl ReadModel for Orders {
@@ -144,6 +148,12 @@ impl List for Filter {
         }
         if let Some(after) = self.after {
             query.push(" AND placed_position < ").push_bind(after.0);
+        }
+        if let Some(behind) = self.placed_behind {
+            query.push(" AND placed_position > ").push_bind(behind.0);
+        }
+        if let Some(up_to) = self.placed_up_to {
+            query.push(" AND placed_position <= ").push_bind(up_to.0);
         }
     }
 

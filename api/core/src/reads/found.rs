@@ -26,6 +26,8 @@ pub struct Kept<V> {
     pub owner: Owner,
     /// What changes whenever the view does; `None` if only the view itself can tell.
     pub tag: Option<String>,
+    /// The cursor of the next page, if it is a page of a list; `None` inside for the last one.
+    pub next: Option<Option<String>>,
     form: OnceLock<Form>,
 }
 
@@ -48,7 +50,13 @@ pub struct Found<V> {
 
 impl<V> Kept<V> {
     pub fn new(view: V, owner: Owner, tag: Option<String>) -> Self {
-        Self { view, owner, tag, form: OnceLock::new() }
+        Self { view, owner, tag, next: None, form: OnceLock::new() }
+    }
+
+    /// The same, as a page of a list.
+    #[must_use]
+    pub fn followed_by(self, next: Option<String>) -> Self {
+        Self { next: Some(next), ..self }
     }
 
     /// The view as it is sent; `write` is called once, by the first caller that needs it.

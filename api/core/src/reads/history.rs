@@ -84,7 +84,8 @@ impl Scope<'_> {
         let next = page.more.then(|| Cursor::behind(last.to_string()).encode(&list));
         // The tag of the last page is the thing's version; a page that is followed by another never changes.
         let tag = format!("{last}{}", if page.more { "+" } else { "" });
-        Ok(self.fresh(History { data, has_more: page.more, next }, tag, head))
+        let history = History { data, has_more: page.more, next: next.clone() };
+        Ok(self.fresh(history, next, tag, head))
     }
 
     /// Whether anything ever happened there, and the caller is shown it.

@@ -1,7 +1,9 @@
 //! Orders, the newest first: all of them, those that the warehouse ships, or a customer's own.
 
+use chrono::{DateTime, TimeDelta, Utc};
 use daybook_domain::{Position, order::Status, policy::Action};
-use daybook_projections::{Cursor, read_models::orders::Filter};
+use daybook_projections::{Cursor, QueryError, read_models::orders::Filter};
+use tokio::time::timeout_at;
 
 use super::{
     access::{Access, Visible},
@@ -17,6 +19,10 @@ pub struct Orders {
     pub status: Option<Status>,
     /// Only orders of this customer. A customer is shown only their own in any case.
     pub customer: Option<String>,
+    /// Only orders that were placed then or later.
+    pub placed_from: Option<DateTime<Utc>>,
+    /// Only orders that were placed before.
+    pub placed_before: Option<DateTime<Utc>>,
     /// 1–100.
     pub limit: u16,
     /// `next` of the page before.
@@ -39,10 +45,27 @@ impl Read for Orders {
         let customer = self.whose(scope.visible())?;
         let among = (scope.visible() == Visible::Part).then_some(Status::TO_SHIP);
         let place = |after| Cursor::decode(Self::NAME, after)?.number();
-        let after = self.after.as_deref().map(place).transpose()?.map(Position);
-        let filter = Filter { status: self.status, among, customer, limit: self.limit, after };
+        let after = self.after.as_deref().map(place).transpose()?;
+        let filter = Filter {
+            status: self.status,
+            among,
+            customer,
+            limit: self.limit,
+            after: after.map(Position),
+            placed_behind: just_before(&scope, self.placed_from).await?,
+            placed_up_to: just_before(&scope, self.placed_before).await?,
+        };
         scope.page::<OrderById, _>(&filter).await
     }
+}
+
+/// The last position of before that time. Times never go back from one position to the next, so what is placed is in
+/// the order of its time, too.
+async fn just_before(scope: &Scope<'_>, time: Option<DateTime<Utc>>) -> Result<Option<Position>, ReadError> {
+    let Some(time) = time else { return Ok(None) };
+    let before = time.checked_sub_signed(TimeDelta::microseconds(1)).unwrap_or(DateTime::<Utc>::MIN_UTC);
+    let asked = timeout_at(scope.deadline().into(), scope.log().position_at(before)).await;
+    Ok(Some(asked.map_err(|_| QueryError::DeadlineExceeded)??))
 }
 
 impl Orders {

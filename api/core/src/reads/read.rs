@@ -226,8 +226,8 @@ impl<'a> Scope<'a> {
         let answer = self.reads.queries.list(list, &asked, |page| async move {
             let data = I::views(page.rows, self.making()).await?;
             let next = page.next.as_ref().map(|next| next.encode(self.name));
-            let view = Page { data, has_more: next.is_some(), next };
-            Ok::<_, ReadError>(Kept::new(view, self.visible.owner(), None))
+            let view = Page { data, has_more: next.is_some(), next: next.clone() };
+            Ok::<_, ReadError>(Kept::new(view, self.visible.owner(), None).followed_by(next))
         });
         self.shown(Some(answer.await?)).ok_or(ReadError::NotFound)
     }
@@ -246,16 +246,16 @@ impl<'a> Scope<'a> {
         let answer = self.reads.queries.groups(groups, &asked, |page| async move {
             let next = page.next.as_ref().map(|next| next.encode(self.name));
             let data = page.rows.into_iter().map(view).collect();
-            let view = Page { data, has_more: next.is_some(), next };
-            Ok::<_, ReadError>(Kept::new(view, self.visible.owner(), None))
+            let view = Page { data, has_more: next.is_some(), next: next.clone() };
+            Ok::<_, ReadError>(Kept::new(view, self.visible.owner(), None).followed_by(next))
         });
         self.shown(Some(answer.await?)).ok_or(ReadError::NotFound)
     }
 
-    /// A view that is made for this caller and not kept.
-    pub fn fresh<V>(&self, view: V, tag: String, position: Position) -> Found<V> {
-        let kept = Arc::new(Kept::new(view, self.visible.owner(), Some(tag)));
-        Found { kept, position, is_for_caches: false }
+    /// A page that is made for this caller and not kept.
+    pub fn fresh<V>(&self, page: V, next: Option<String>, tag: String, position: Position) -> Found<V> {
+        let kept = Kept::new(page, self.visible.owner(), Some(tag)).followed_by(next);
+        Found { kept: Arc::new(kept), position, is_for_caches: false }
     }
 
     fn making(&self) -> Making<'a> {

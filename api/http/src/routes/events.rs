@@ -129,8 +129,10 @@ async fn show_page(arrived: &Arrived, selection: Selection, limit: u16) -> Answe
     let (head, Selected { records, more }) = context::in_time(arrived.context.deadline, reading).await?;
     live::reached(selection.after, head)?;
     let next = records.last().filter(|_| more).map(|last| last.position.to_string());
+    let links = answer::links(&arrived.request, next.as_deref());
     let view = View { data: records.iter().map(publish).collect(), has_more: more, next };
     let mut response = answer::json(&view);
+    response.headers_mut().insert(header::LINK, links.try_into().map_err(|_| Problem::internal())?);
     answer::tell_position(&mut response, head);
     Ok(response)
 }

@@ -25,7 +25,7 @@ use utoipa::{
 use crate::{
     answer::Told,
     arrived::Nothing,
-    params::{AsOf, Limit, PageOfHistory},
+    params::{AsOf, Limit, PageOfHistory, Time},
     route::{Route, command, read},
 };
 
@@ -153,6 +153,14 @@ pub struct Page {
     status: Option<OrderStatus>,
     /// Only orders of this customer. A customer is shown only their own in any case.
     customer: Option<String>,
+    /// Only orders that were placed at this time or later (RFC 3339). A plus sign is written `%2B`.
+    #[serde(rename = "placed_at[gte]")]
+    #[param(value_type = Option<DateTime<Utc>>)]
+    placed_from: Option<Time>,
+    /// Only orders that were placed before this time.
+    #[serde(rename = "placed_at[lt]")]
+    #[param(value_type = Option<DateTime<Utc>>)]
+    placed_before: Option<Time>,
     #[serde(default)]
     #[param(value_type = Option<u16>, minimum = 1, maximum = 100, default = 20)]
     limit: Limit,
@@ -225,8 +233,15 @@ impl Ship {
 
 impl From<Page> for Orders {
     fn from(page: Page) -> Self {
-        let Page { status, customer, limit, after } = page;
-        Self { status: status.map(|status| status.0), customer, limit: limit.get(), after }
+        let Page { status, customer, placed_from, placed_before, limit, after } = page;
+        Self {
+            status: status.map(|status| status.0),
+            customer,
+            placed_from: placed_from.map(|time| time.0),
+            placed_before: placed_before.map(|time| time.0),
+            limit: limit.get(),
+            after,
+        }
     }
 }
 

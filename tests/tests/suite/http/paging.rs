@@ -147,3 +147,60 @@ async fn a_cursor_is_good_for_the_list_that_gave_it() {
         assert!(detail.contains("this list"), "{detail}");
     }
 }
+
+/// Follows `Link` from page to page.
+#[tokio::test(flavor = "multi_thread")]
+async fn links_lead_from_page_to_page_and_back_to_the_first() {
+    let app = TestApp::start().await;
+    for code in ["A", "B", "C"] {
+        app.sell(code, 100, 10).await;
+    }
+    let admin = app.by(Role::Admin);
+    for code in ["A", "B", "C"] {
+        place(&admin, order(&[(code, 1)])).await;
+    }
+    app.settle().await;
+    let linked = |link: &str, rel: &str| {
+        let of_rel = link.split(", ").find_map(|one| one.strip_suffix(&format!(">; rel=\"{rel}\"")));
+        of_rel.map(|address| address.trim_start_matches('<').to_owned())
+    };
+    for list in ["/v1/products", "/v1/orders", "/v1/events", "/v1/products/A/history", "/v1/stock/A/history"]
+    {
+        let (begin, mut seen) = (format!("{list}?limit=1"), Vec::new());
+        let mut next = Some(begin.clone());
+        while let Some(address) = next {
+            let page = admin.get(&address).await.expect(200);
+            let link = page.header("link").unwrap_or_else(|| panic!("{address} has no link")).to_owned();
+            assert_eq!(linked(&link, "first").as_deref(), Some(begin.as_str()), "{link}");
+            seen.push(page.json()["data"][0].clone());
+            next = linked(&link, "next");
+            assert_eq!(next.is_some(), page.json()["has_more"], "{link}");
+        }
+        let all = admin.get(&format!("{list}?limit=100")).await.expect(200).json();
+        assert_eq!(all["data"].as_array().unwrap(), &seen, "{list}");
+    }
+}
+
+/// Catches: a time that is taken for the one before or after it.
+#[tokio::test(flavor = "multi_thread")]
+async fn orders_are_listed_by_when_they_were_placed() {
+    let app = TestApp::start().await;
+    app.sell("A", 100, 10).await;
+    let alice = app.customer("alice");
+    for _ in 0..4 {
+        place(&alice, order(&[("A", 1)])).await;
+    }
+    let all = alice.get("/v1/orders").await.expect(200).json();
+    let all = [all];
+    let (ids, times) = (names(&all, "id"), names(&all, "placed_at"));
+    let listed = async |query: String| {
+        names(&[alice.get(&format!("/v1/orders?{query}")).await.expect(200).json()], "id")
+    };
+    assert_eq!(listed(format!("placed_at[gte]={}", times[1])).await, ids[..2]);
+    assert_eq!(listed(format!("placed_at[lt]={}", times[1])).await, ids[2..]);
+    let between = format!("placed_at%5Bgte%5D={}&placed_at%5Blt%5D={}", times[2], times[0]);
+    assert_eq!(listed(between).await, ids[1..3]);
+    assert_eq!(listed("placed_at[gte]=2999-01-01T00:00:00Z".into()).await, Vec::<String>::new());
+    assert_eq!(listed("placed_at[lt]=1970-01-01T00:00:00Z".into()).await, Vec::<String>::new());
+    assert_eq!(alice.get("/v1/orders?placed_at[gte]=soon").await.refusal(), "400 malformed_request");
+}
