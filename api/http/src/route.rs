@@ -285,7 +285,9 @@ impl Route {
         let form = negotiation::preferred(&request, self.offers)?;
         let min_position = context::min_position(request.headers())?;
         let app = request.app_data::<Data<App>>().expect("every route has the app").clone();
-        if let (Some(position), Seen::Now) = (min_position, self.sees()) {
+        // What this process has seen of the log needs no database to be known.
+        let beyond = min_position.filter(|position| *position > app.live.head());
+        if let (Some(position), Seen::Now) = (beyond, self.sees()) {
             let head = context::in_time(context.deadline, app.log.head()).await?;
             if position > head {
                 return Err(Problem::ahead(head));

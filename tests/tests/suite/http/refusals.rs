@@ -35,6 +35,7 @@ const SECRETS: &[&str] = &[
 
 /// Codes that no customer is refused with, whatever they send, and why.
 const NOT_A_CUSTOMERS: &[(&str, &str)] = &[
+    ("head_too_large", "requests of which nobody knows whose they are"),
     ("product_archived", "changes of the catalogue, and orders of those who may read such products"),
     ("product_not_published", "orders of those who may read such products"),
     ("too_many_currencies", "changes of the catalogue"),
