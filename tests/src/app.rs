@@ -107,11 +107,15 @@ impl TestApp {
 
     /// A client whose token has this role, and the role's name as its subject.
     pub fn by(&self, role: Role) -> Client {
-        self.anonymous.with_token(self.token(role.as_str(), &[role]))
+        self.named(role.as_str(), role)
+    }
+
+    pub fn named(&self, subject: &str, role: Role) -> Client {
+        self.anonymous.with_token(self.token(subject, &[role]))
     }
 
     pub fn customer(&self, subject: &str) -> Client {
-        self.anonymous.with_token(self.token(subject, &[Role::Customer]))
+        self.named(subject, Role::Customer)
     }
 
     /// What interfaces read through, without one of them between.

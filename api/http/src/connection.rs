@@ -261,14 +261,14 @@ impl Connection {
         matches!(self.0.stage.get(), Stage::InWork | Stage::Streaming)
     }
 
-    fn is_stuck(&self) {
+    fn note_stuck(&self) {
         if self.0.stuck_since.get().is_none() {
             self.0.stuck_since.set(Some(Instant::now()));
         }
     }
 
     /// The client takes what is sent to it. `all` of that, for now?
-    fn is_taken(&self, all: bool) {
+    fn note_taken(&self, all: bool) {
         if self.0.stuck_since.get().is_none() {
             return;
         }
@@ -332,11 +332,11 @@ impl Guarded {
     fn poll_send(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
         if written.is_pending() {
-            self.connection.is_stuck();
+            self.connection.note_stuck();
             self.check(cx)?;
         } else {
             // A stream may have no end, so each piece of it has the whole time.
-            self.connection.is_taken(self.connection.0.stage.get() == Stage::Streaming);
+            self.connection.note_taken(self.connection.0.stage.get() == Stage::Streaming);
         }
         written
     }
@@ -368,7 +368,7 @@ impl AsyncWrite for Guarded {
     /// The web server calls this when all that there was has been written.
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        this.connection.is_taken(true);
+        this.connection.note_taken(true);
         this.check(cx)?;
         Pin::new(&mut this.stream).poll_flush(cx)
     }

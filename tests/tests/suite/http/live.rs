@@ -150,8 +150,7 @@ async fn only_so_many_follow_at_a_time() {
         (config.live.max_streams, config.live.max_streams_per_subject) = (3, 2);
     })
     .await;
-    let named = |name: &str| app.anonymous.with_token(app.token(name, &[Role::Analyst]));
-    let (ann, bob, cy) = (named("ann"), named("bob"), named("cy"));
+    let [ann, bob, cy] = ["ann", "bob", "cy"].map(|name| app.named(name, Role::Analyst));
     let first = Live::open(&ann, "", None).await;
     let _second = Live::open(&ann, "", None).await;
     let third = ask(&ann, "", None).await;
@@ -178,8 +177,7 @@ async fn streams_of_lines_are_counted_with_those_that_follow() {
     .await;
     app.sell("TEA-1", 1999, 10).await;
     app.database.lengthen("TEA-1", 50_000).await;
-    let named = |name: &str| app.anonymous.with_token(app.token(name, &[Role::Analyst]));
-    let (ann, bob, cy) = (named("ann"), named("bob"), named("cy"));
+    let [ann, bob, cy] = ["ann", "bob", "cy"].map(|name| app.named(name, Role::Analyst));
     let lines = async |client: &daybook_tests::Client, method: Method| {
         let request = client.request(method, "/v1/events").header("accept", "application/x-ndjson");
         request.send().await.expect("the server answers")
@@ -206,11 +204,10 @@ async fn streams_of_lines_are_counted_with_those_that_follow() {
 async fn a_stream_ends_with_its_token() {
     let app = shop().await;
     let twin = app.twin(|_| {}).await;
-    let named = |app: &TestApp, name: &str| app.anonymous.with_token(app.token(name, &[Role::Analyst]));
-    let mut anns = vec![Live::open(&named(&app, "ann"), "", None).await];
+    let mut anns = vec![Live::open(&app.named("ann", Role::Analyst), "", None).await];
     // In another process, which learns of it from the database.
-    anns.push(Live::open(&named(&twin, "ann"), "", None).await);
-    let mut bobs = Live::open(&named(&app, "bob"), "", None).await;
+    anns.push(Live::open(&twin.named("ann", Role::Analyst), "", None).await);
+    let mut bobs = Live::open(&app.named("bob", Role::Analyst), "", None).await;
     for live in anns.iter_mut().chain([&mut bobs]) {
         live.events(3).await;
     }

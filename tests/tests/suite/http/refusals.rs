@@ -80,9 +80,9 @@ struct Shop {
 impl Shop {
     async fn open() -> Self {
         let app = TestApp::start().await;
-        let by = |subject: &str, role: Role| app.anonymous.with_token(app.token(subject, &[role]));
-        let (sam, mia) = (by("sam.kumquat", Role::Support), by("mia.kumquat", Role::Merchandiser));
-        let wim = by("wim.kumquat", Role::Warehouse);
+        let (sam, mia) =
+            (app.named("sam.kumquat", Role::Support), app.named("mia.kumquat", Role::Merchandiser));
+        let wim = app.named("wim.kumquat", Role::Warehouse);
         app.sell("TEA-1", 1999, 0).await;
         let found = |delta: i64| json!({"delta": delta, "reason": "found"});
         wim.post("/v1/stock/TEA-1/adjustments", found(7_431_977)).await.expect(200);

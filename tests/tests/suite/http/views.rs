@@ -25,8 +25,7 @@ struct Shop {
 impl Shop {
     async fn open() -> Self {
         let app = TestApp::start().await;
-        let by = |subject: &str, role: Role| app.anonymous.with_token(app.token(subject, &[role]));
-        let (sam, wim) = (by("sam.kumquat", Role::Support), by("wim.kumquat", Role::Warehouse));
+        let (sam, wim) = (app.named("sam.kumquat", Role::Support), app.named("wim.kumquat", Role::Warehouse));
         let alice = app.customer("alice");
         app.sell("TEA-1", 1999, 100).await;
         let mut body = order(&[("TEA-1", 1)]);
