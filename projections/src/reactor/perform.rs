@@ -72,7 +72,6 @@ words! {
     }
 }
 
-/// Does what is written down.
 /// Claims an effect that is due: $1 is for how many seconds, $2 which kinds. Rows are named by ctid, because for a join
 /// the planner may read the whole ledger. The index is for pending ones, and is used up to a time only if that is the
 /// same for the whole statement, which `clock_timestamp()` isn't.
@@ -87,6 +86,7 @@ pub const CLAIM: &str = sql!(
   RETURNING event_id, kind, target, position, attempts",
 );
 
+/// Does what is written down.
 pub(crate) struct Performing {
     pub background: Background,
     pub performer: Arc<dyn Performer>,
