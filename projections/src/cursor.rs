@@ -1,5 +1,5 @@
-//! Where a page ended, in a form that clients pass back unread: base64url of a version byte, the list's name and the
-//! last row's key.
+//! The row that a page is beside, in a form that clients pass back unread: base64url of a version byte, the list's name and
+//! the row's key.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 
@@ -16,7 +16,7 @@ pub struct Cursor(String);
 pub struct BadCursor;
 
 impl Cursor {
-    pub fn behind(key: impl Into<String>) -> Self {
+    pub fn beside(key: impl Into<String>) -> Self {
         Self(key.into())
     }
 
@@ -57,7 +57,7 @@ mod tests {
 
     #[test]
     fn a_cursor_comes_back_as_it_was_given() {
-        let cursor = Cursor::behind("TEA.earl_grey-1");
+        let cursor = Cursor::beside("TEA.earl_grey-1");
         let text = cursor.encode("teas");
         assert_eq!(Cursor::decode("teas", &text).expect("its own form"), cursor);
         for other in ["tea", "teas2", "", "coffees"] {
@@ -71,6 +71,6 @@ mod tests {
         for bad in ["", "!", "AA", "AQ", "AQA", "AVRFQQ", &"A".repeat(1_000)] {
             assert!(Cursor::decode("", bad).is_err(), "{bad}");
         }
-        assert!(Cursor::behind("TEA").number().is_err());
+        assert!(Cursor::beside("TEA").number().is_err());
     }
 }

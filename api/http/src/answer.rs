@@ -8,7 +8,7 @@ use actix_web::{
     },
 };
 use daybook_commands::{Done, Outcome, UseCase};
-use daybook_core::reads::{Form, Found, Kept};
+use daybook_core::reads::{Beside, Form, Found, Kept};
 use daybook_domain::Position;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -66,8 +66,8 @@ pub fn to_read<V: Serialize>(request: &HttpRequest, found: &Found<V>) -> HttpRes
         .insert_header((header::ETAG, form.tag.as_str()))
         .insert_header((DAYBOOK_POSITION, found.position.0))
         .insert_header(if found.is_for_caches { PUBLIC } else { NO_STORE });
-    if let Some(next) = &found.kept.next {
-        response.insert_header((header::LINK, links(request, next.as_deref())));
+    if let Some(beside) = &found.kept.beside {
+        response.insert_header((header::LINK, links(request, beside)));
     }
     if known {
         return response.finish();
@@ -75,22 +75,22 @@ pub fn to_read<V: Serialize>(request: &HttpRequest, found: &Found<V>) -> HttpRes
     response.insert_header(JSON).body(form.body.clone())
 }
 
-/// Where the first page of a list is, and the next one if there is one (RFC 8288): the request's own address with
-/// another cursor.
-pub fn links(request: &HttpRequest, next: Option<&str>) -> String {
+/// Where the first page of a list is, and those beside this one if there are any (RFC 8288): the request's own
+/// address with another cursor.
+pub fn links(request: &HttpRequest, beside: &Beside) -> String {
     let pairs = request.query_string().split('&').filter(|pair| !pair.is_empty());
-    let others: Vec<&str> = pairs.filter(|pair| pair.split('=').next() != Some("after")).collect();
+    let is_cursor = |pair: &str| matches!(pair.split('=').next(), Some("after" | "before"));
+    let others: Vec<&str> = pairs.filter(|pair| !is_cursor(pair)).collect();
     let path = request.uri().path();
-    let address = |query: &str| if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") };
-    let first = format!("<{}>; rel=\"first\"", address(&others.join("&")));
-    match next {
-        None => first,
-        Some(next) => {
-            let cursor = format!("after={next}");
-            let query = others.iter().copied().chain([cursor.as_str()]).collect::<Vec<_>>().join("&");
-            format!("<{}>; rel=\"next\", {first}", address(&query))
-        }
-    }
+    let link = |relation: &str, cursor: Option<String>| {
+        let query = others.iter().copied().chain(cursor.as_deref()).collect::<Vec<_>>().join("&");
+        let joint = if query.is_empty() { "" } else { "?" };
+        format!("<{path}{joint}{query}>; rel=\"{relation}\"")
+    };
+    let next = beside.next.as_ref().map(|next| link("next", Some(format!("after={next}"))));
+    let prev = beside.prev.as_ref().map(|prev| link("prev", Some(format!("before={prev}"))));
+    let links: Vec<String> = next.into_iter().chain(prev).chain([link("first", None)]).collect();
+    links.join(", ")
 }
 
 /// A view as JSON, and its ETag, which is made of its bytes if it has no tag of its own.

@@ -1,7 +1,7 @@
 //! Query strings.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use daybook_core::reads::Part;
+use daybook_core::reads::{Part, Turn};
 use daybook_domain::Position;
 use daybook_projections::Moment;
 use serde::{Deserialize, de::DeserializeOwned};
@@ -27,11 +27,14 @@ pub struct PageOfHistory {
     limit: Limit,
     /// `next` of the page before.
     after: Option<String>,
+    /// `prev` of the page behind. It excludes `after`.
+    before: Option<String>,
 }
 
 impl From<PageOfHistory> for Part {
     fn from(page: PageOfHistory) -> Self {
-        Self { limit: page.limit.get(), after: page.after }
+        let turn = Turn { after: page.after, before: page.before };
+        Self { limit: page.limit.get(), turn }
     }
 }
 

@@ -14,10 +14,9 @@ use super::{
 };
 use crate::{
     cache::{Cache, Key, Kind, Of},
-    cursor::Cursor,
     log,
     projection::{sums, table},
-    read_models::{Groups, List, ReadModel},
+    read_models::{Groups, List, Place, ReadModel},
 };
 
 /// How often the checkpoint is looked at while no notification tells of it.
@@ -109,15 +108,18 @@ impl Queries {
     {
         let limit = list.limit().clamp(1, MAX_PAGE);
         let key = Key { kind: kind::<L::Model>(asked), of: Of::List(format!("{list:?}")) };
+        let place = list.place();
+        let nearest_first = if place == Place::Before(()) { L::BACKWARDS } else { L::ORDER };
         let select = |query: &mut QueryBuilder<'_, Postgres>, generation| {
             let table = table::name(L::Model::NAME, generation);
             query.push(format!(" LEFT JOIN LATERAL (SELECT * FROM {table} WHERE true"));
             list.conditions(query);
-            query.push(format!(" ORDER BY {} LIMIT ", L::ORDER)).push_bind(i64::from(limit) + 1);
+            query.push(format!(" ORDER BY {nearest_first} LIMIT ")).push_bind(i64::from(limit) + 1);
             query.push(format!(") r ON true ORDER BY r.{}", L::ORDER));
         };
         let plan = if list.depends_on_values() { Plan::EachTime } else { Plan::Kept };
-        self.page::<L::Model, _, T, E, F>(key, asked, (limit, plan), select, L::key, make).await
+        let page = |rows| Page::at(place, limit.into(), rows, L::key);
+        self.page::<L::Model, _, T, E, F>(key, asked, plan, select, page, make).await
     }
 
     /// What `make` makes of the sums of a tally, in `groups`. Always there, though it may be empty.
@@ -141,19 +143,20 @@ impl Queries {
             query.push(") g ORDER BY number LIMIT ").push_bind(i64::from(limit) + 1);
             query.push(") r ON true ORDER BY r.number");
         };
-        let place = |group: &G::Group| groups.key(group);
-        self.page::<G::Model, _, T, E, F>(key, asked, (limit, Plan::Kept), select, place, make).await
+        // Sums are paged forwards only.
+        let page = |rows| Page::at(Place::First, limit.into(), rows, |group| groups.key(group));
+        self.page::<G::Model, _, T, E, F>(key, asked, Plan::Kept, select, page, make).await
     }
 
-    /// `select` adds to `FROM c` what is joined as `r`: one row more than `limit`, which tells whether there
-    /// are more.
+    /// `select` adds to `FROM c` what is joined as `r`: one row more than the page has, which tells whether there
+    /// are more. `page` makes the page of them.
     async fn page<M, R, T, E, F>(
         &self,
         key: Key,
         asked: &Asked,
-        (limit, plan): (u16, Plan),
+        plan: Plan,
         select: impl Fn(&mut QueryBuilder<'_, Postgres>, i32),
-        place: impl Fn(&R) -> String,
+        page: impl FnOnce(Vec<R>) -> Page<R>,
         make: impl FnOnce(Page<R>) -> F,
     ) -> Result<Answer<T>, E>
     where
@@ -177,11 +180,9 @@ impl Queries {
                         select(query, generation);
                     });
                 let Read { at, rows } = read.await?;
-                let more = rows.len() > usize::from(limit);
-                let stored = rows.into_iter().flatten().take(limit.into());
+                let stored = rows.into_iter().flatten();
                 let (sizes, rows): (Vec<_>, Vec<_>) = stored.map(|stored| (stored.bytes, stored.row)).unzip();
-                let next = rows.last().filter(|_| more).map(|row| Cursor::behind(place(row)));
-                let value = make(Page { rows, next }).await?;
+                let value = make(page(rows)).await?;
                 Ok(Some(self.keep(key.clone(), at, sizes.iter().sum(), value)))
             };
             let shared = self.flights.share::<T, E>(&key, |answer| asked.accepts(answer), read);

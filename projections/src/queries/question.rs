@@ -8,6 +8,7 @@ use daybook_domain::{Position, stored::Unreadable};
 use crate::{
     cache::Audience,
     cursor::{BadCursor, Cursor},
+    read_models::Place,
 };
 
 /// How a question is asked.
@@ -39,10 +40,13 @@ pub struct Answer<T> {
     pub position: Position,
 }
 
-/// Rows in their order, and where the next page begins, if there is one.
+/// Rows in their order, and where the pages beside them are, if there are any.
 #[derive(Debug)]
 pub struct Page<R> {
     pub rows: Vec<R>,
+    /// What the page before is in front of.
+    pub prev: Option<Cursor>,
+    /// What the next page is behind.
     pub next: Option<Cursor>,
 }
 
@@ -75,6 +79,27 @@ impl Asked {
     /// Whether an answer that was read for another caller will do.
     pub(super) fn accepts<T>(&self, answer: Option<&Answer<T>>) -> bool {
         self.min_position.is_none_or(|least| answer.is_some_and(|answer| answer.position >= least))
+    }
+}
+
+impl<R> Page<R> {
+    /// A page of `rows`, of which there is one more than `limit` where the list goes on beyond them. There was a row on
+    /// the side that the reader comes from.
+    pub(super) fn at(place: Place<()>, limit: usize, mut rows: Vec<R>, key: impl Fn(&R) -> String) -> Self {
+        let beyond = rows.len() > limit;
+        let (has_prev, has_next) = match place {
+            Place::First => (false, beyond),
+            Place::After(()) => (true, beyond),
+            Place::Before(()) => (beyond, true),
+        };
+        if place == Place::Before(()) && beyond {
+            rows.remove(0);
+        }
+        rows.truncate(limit);
+        let beside = |row: Option<&R>| row.map(|row| Cursor::beside(key(row)));
+        let prev = beside(rows.first().filter(|_| has_prev));
+        let next = beside(rows.last().filter(|_| has_next));
+        Self { rows, prev, next }
     }
 }
 

@@ -7,20 +7,52 @@ use sqlx::{Postgres, QueryBuilder};
 
 use super::definition::{ReadModel, Tally};
 
+/// Which page of a list: the first one, or the one beside a row, whose key is known.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Place<K> {
+    #[default]
+    First,
+    After(K),
+    Before(K),
+}
+
+impl<K> Place<K> {
+    pub fn try_map<L, E>(self, change: impl FnOnce(K) -> Result<L, E>) -> Result<Place<L>, E> {
+        Ok(match self {
+            Self::First => Place::First,
+            Self::After(key) => Place::After(change(key)?),
+            Self::Before(key) => Place::Before(change(key)?),
+        })
+    }
+
+    /// The place without the row.
+    pub fn side(&self) -> Place<()> {
+        match self {
+            Self::First => Place::First,
+            Self::After(_) => Place::After(()),
+            Self::Before(_) => Place::Before(()),
+        }
+    }
+}
+
 /// Rows of a read model in an order. Its `Debug` form names it in the cache, so it tells one list from
 /// every other.
 pub trait List: Debug + Send + Sync {
     type Model: ReadModel;
     /// The columns that the rows are ordered by. No two rows have the same values in all of them.
     const ORDER: &'static str;
+    /// The same from the last to the first.
+    const BACKWARDS: &'static str;
 
     /// 1–100.
     fn limit(&self) -> u16;
 
-    /// Adds ` AND …` for each condition.
+    fn place(&self) -> Place<()>;
+
+    /// Adds ` AND …` for each condition, the place among them.
     fn conditions(&self, query: &mut QueryBuilder<'_, Postgres>);
 
-    /// What the next page finds on by.
+    /// What the pages beside it find on by.
     fn key(row: &<Self::Model as ReadModel>::Row) -> String;
 
     /// Whether it depends on the values in its conditions how rows are found soonest. Then the database plans it each

@@ -16,7 +16,7 @@ pub(crate) mod testing;
 
 pub use definition::{Column, ReadModel, Tally};
 pub(crate) use definition::{Definition, Fold, TRIGRAMS, Written};
-pub use list::{Groups, List};
+pub use list::{Groups, List, Place};
 pub(crate) use tally::{Contribution, Shape};
 pub use tally::{Key, Sums};
 

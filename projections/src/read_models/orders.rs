@@ -13,7 +13,7 @@ use daybook_domain::{
 use serde::{Deserialize, Serialize};
 use sqlx::{Postgres, QueryBuilder};
 
-use super::{Column, List, ReadModel};
+use super::{Column, List, Place, ReadModel};
 
 pub struct Orders;
 
@@ -79,10 +79,12 @@ pub struct Filter {
     /// Only orders in one of these.
     pub among: Option<&'static [Status]>,
     pub customer: Option<String>,
+    /// Only orders with one of these ids.
+    pub ids: Option<Vec<String>>,
     /// 1–100.
     pub limit: u16,
-    /// Orders that were placed before this one.
-    pub after: Option<Position>,
+    /// Beside the order that was placed at that position.
+    pub place: Place<Position>,
     /// Orders that were placed behind this position.
     pub placed_behind: Option<Position>,
     /// Orders that were placed up to this position.
@@ -130,9 +132,14 @@ impl ReadModel for Orders {
 impl List for Filter {
     type Model = Orders;
     const ORDER: &'static str = "placed_position DESC";
+    const BACKWARDS: &'static str = "placed_position";
 
     fn limit(&self) -> u16 {
         self.limit
+    }
+
+    fn place(&self) -> Place<()> {
+        self.place.side()
     }
 
     fn conditions(&self, query: &mut QueryBuilder<'_, Postgres>) {
@@ -146,8 +153,17 @@ impl List for Filter {
         if let Some(customer) = &self.customer {
             query.push(" AND customer = ").push_bind(customer.clone());
         }
-        if let Some(after) = self.after {
-            query.push(" AND placed_position < ").push_bind(after.0);
+        if let Some(ids) = &self.ids {
+            query.push(" AND id = ANY(").push_bind(ids.clone()).push(")");
+        }
+        match self.place {
+            Place::First => {}
+            Place::After(newer) => {
+                query.push(" AND placed_position < ").push_bind(newer.0);
+            }
+            Place::Before(older) => {
+                query.push(" AND placed_position > ").push_bind(older.0);
+            }
         }
         if let Some(behind) = self.placed_behind {
             query.push(" AND placed_position > ").push_bind(behind.0);

@@ -13,7 +13,7 @@ use daybook_domain::{
 use serde::{Deserialize, Serialize};
 use sqlx::{Postgres, QueryBuilder};
 
-use super::{Column, List, ReadModel, TRIGRAMS};
+use super::{Column, List, Place, ReadModel, TRIGRAMS};
 use crate::{cursor::Cursor, sql::sql};
 
 pub struct Products;
@@ -52,7 +52,7 @@ pub struct Filter {
     pub only_published: bool,
     /// 1–100.
     pub limit: u16,
-    pub after: Option<Cursor>,
+    pub place: Place<Cursor>,
 }
 
 impl ReadModel for Products {
@@ -97,9 +97,14 @@ impl ReadModel for Products {
 impl List for Filter {
     type Model = Products;
     const ORDER: &'static str = "id";
+    const BACKWARDS: &'static str = "id DESC";
 
     fn limit(&self) -> u16 {
         self.limit
+    }
+
+    fn place(&self) -> Place<()> {
+        self.place.side()
     }
 
     fn conditions(&self, query: &mut QueryBuilder<'_, Postgres>) {
@@ -109,8 +114,14 @@ impl List for Filter {
         if let Some(q) = &self.q {
             query.push(sql!(" AND ", SEARCH_FORM, " LIKE ")).push_bind(pattern(q));
         }
-        if let Some(after) = &self.after {
-            query.push(" AND id > ").push_bind(after.key().to_owned());
+        match &self.place {
+            Place::First => {}
+            Place::After(sku) => {
+                query.push(" AND id > ").push_bind(sku.key().to_owned());
+            }
+            Place::Before(sku) => {
+                query.push(" AND id < ").push_bind(sku.key().to_owned());
+            }
         }
     }
 

@@ -357,7 +357,7 @@ mod tests {
     #[test]
     fn a_cursor_of_another_grouping_is_refused() {
         let days = (NaiveDate::default(), NaiveDate::default());
-        let of = |by: &[Dimension]| Filter::new(days, by, 1, Some(&Cursor::behind("1970-01-01/TEA")));
+        let of = |by: &[Dimension]| Filter::new(days, by, 1, Some(&Cursor::beside("1970-01-01/TEA")));
         assert!(of(&[Dimension::Product, Dimension::Day]).is_ok());
         assert!(of(&[Dimension::Day]).is_err() && of(&Dimension::ALL).is_err() && of(&[]).is_err());
     }

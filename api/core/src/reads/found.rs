@@ -26,9 +26,18 @@ pub struct Kept<V> {
     pub owner: Owner,
     /// What changes whenever the view does; `None` if only the view itself can tell.
     pub tag: Option<String>,
-    /// The cursor of the next page, if it is a page of a list; `None` inside for the last one.
-    pub next: Option<Option<String>>,
+    /// The pages beside it, if it is a page of a list.
+    pub beside: Option<Beside>,
     form: OnceLock<Form>,
+}
+
+/// The cursors of the pages beside a page, where there are such pages.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Beside {
+    /// To be sent as `before`.
+    pub prev: Option<String>,
+    /// To be sent as `after`.
+    pub next: Option<String>,
 }
 
 /// A view as an interface sends it.
@@ -50,13 +59,13 @@ pub struct Found<V> {
 
 impl<V> Kept<V> {
     pub fn new(view: V, owner: Owner, tag: Option<String>) -> Self {
-        Self { view, owner, tag, next: None, form: OnceLock::new() }
+        Self { view, owner, tag, beside: None, form: OnceLock::new() }
     }
 
     /// The same, as a page of a list.
     #[must_use]
-    pub fn followed_by(self, next: Option<String>) -> Self {
-        Self { next: Some(next), ..self }
+    pub fn among(self, beside: Beside) -> Self {
+        Self { beside: Some(beside), ..self }
     }
 
     /// The view as it is sent; `write` is called once, by the first caller that needs it.
@@ -72,6 +81,16 @@ pub struct Page<V> {
     pub has_more: bool,
     /// Send this as `after` to get the next page.
     pub next: Option<String>,
+    /// Send this as `before` to get the page before. The first page has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prev: Option<String>,
+}
+
+impl<V> Page<V> {
+    pub fn new(data: Vec<V>, beside: Beside) -> Self {
+        let Beside { prev, next } = beside;
+        Self { data, has_more: next.is_some(), next, prev }
+    }
 }
 
 impl<V: ToSchema> PartialSchema for Page<V> {
@@ -79,11 +98,15 @@ impl<V: ToSchema> PartialSchema for Page<V> {
         let next = ObjectBuilder::new()
             .schema_type(SchemaType::from_iter([Type::String, Type::Null]))
             .description(Some("To be sent as `after`."));
+        let prev = ObjectBuilder::new().schema_type(Type::String).description(Some(
+            "To be sent as `before`. The first page has none, nor have lists that are read forwards only.",
+        ));
         ObjectBuilder::new()
             .description(Some("A page of a list."))
             .property("data", ArrayBuilder::new().items(Ref::from_schema_name(V::name())))
             .property("has_more", Object::with_type(Type::Boolean))
             .property("next", next)
+            .property("prev", prev)
             .required("data")
             .required("has_more")
             .into()

@@ -3,7 +3,7 @@
 
 use chrono::{DateTime, Utc};
 use daybook_domain::{Decider, Position, Record, published::publish};
-use daybook_projections::{BadCursor, Cursor, QueryError};
+use daybook_projections::{BadCursor, Cursor, QueryError, read_models::Place};
 use serde::Serialize;
 use serde_json::Value;
 use tokio::time::timeout_at;
@@ -12,8 +12,9 @@ use utoipa::ToSchema;
 use super::{
     access::Visible,
     error::ReadError,
-    found::Found,
+    found::{Beside, Found},
     read::{Item, Scope},
+    turn::Turn,
 };
 
 /// Which part of a history.
@@ -21,8 +22,15 @@ use super::{
 pub struct Part {
     /// 1–100.
     pub limit: u16,
-    /// `next` of the page before.
-    pub after: Option<String>,
+    pub turn: Turn,
+}
+
+/// A part of a stream, by sequences, which have no gaps.
+struct Stretch {
+    behind: i64,
+    limit: usize,
+    /// It ends there, if it must not end before.
+    until: Option<i64>,
 }
 
 /// What happened, the oldest first.
@@ -32,6 +40,9 @@ pub struct History {
     pub has_more: bool,
     /// Send this as `after` to get the next page.
     pub next: Option<String>,
+    /// Send this as `before` to get the page before. The first page has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prev: Option<String>,
 }
 
 /// Something that happened.
@@ -63,7 +74,7 @@ impl Scope<'_> {
         adapt: impl Fn(&mut Change),
     ) -> Result<Found<History>, ReadError> {
         let list = format!("{}/{key}", self.name());
-        let behind = part.behind(&list)?;
+        let Stretch { behind, limit, until } = part.stretch(&list)?;
         let (log, end) = (self.log(), Position(i64::MAX));
         let reading = async {
             // First, so that the pages have seen it.
@@ -74,18 +85,34 @@ impl Scope<'_> {
             if !self.shows_stream_of::<I, D>(key).await? {
                 return Err(ReadError::NotFound);
             }
-            Ok((head, log.stream_page(D::KIND, key, behind, end, part.limit.into()).await?))
+            let (mut behind, mut limit) = (behind, limit);
+            loop {
+                let page = log.stream_page(D::KIND, key, behind, end, limit).await?;
+                let Some(last) = page.records.last().map(|last| last.sequence) else {
+                    return Ok((head, page));
+                };
+                // A page before another ends where that one begins, also where events are large.
+                match until {
+                    Some(wanted) if last < wanted && page.more => {
+                        limit = usize::try_from(wanted - last).unwrap_or(0);
+                        behind = last;
+                    }
+                    _ => return Ok((head, page)),
+                }
+            }
         };
         let late = timeout_at(self.deadline().into(), reading).await;
         let (head, page) = late.unwrap_or_else(|_| Err(QueryError::DeadlineExceeded.into()))?;
         let mut data = page.records.iter().map(Change::of).collect::<Result<Vec<_>, _>>()?;
         data.iter_mut().for_each(adapt);
-        let last = page.records.last().map_or(behind, |last| last.sequence);
-        let next = page.more.then(|| Cursor::behind(last.to_string()).encode(&list));
+        let last = page.records.last().map(|last| last.sequence);
+        let beside = |sequence: i64| Cursor::beside(sequence.to_string()).encode(&list);
+        let next = last.filter(|_| page.more).map(beside);
+        let prev = page.records.first().map(|first| first.sequence).filter(|first| *first > 1).map(beside);
         // The tag of the last page is the thing's version; a page that is followed by another never changes.
-        let tag = format!("{last}{}", if page.more { "+" } else { "" });
-        let history = History { data, has_more: page.more, next: next.clone() };
-        Ok(self.fresh(history, next, tag, head))
+        let tag = format!("{}{}", last.unwrap_or(behind), if page.more { "+" } else { "" });
+        let history = History { data, has_more: next.is_some(), next: next.clone(), prev: prev.clone() };
+        Ok(self.fresh(history, Beside { prev, next }, tag, head))
     }
 
     /// Whether anything ever happened there, and the caller is shown it.
@@ -100,11 +127,21 @@ impl Scope<'_> {
 }
 
 impl Part {
-    /// The sequence behind which it begins.
-    fn behind(&self, list: &str) -> Result<i64, BadCursor> {
-        let Some(cursor) = &self.after else { return Ok(0) };
-        let sequence = Cursor::decode(list, cursor)?.number()?;
-        if sequence > 0 { Ok(sequence) } else { Err(BadCursor) }
+    fn stretch(&self, list: &str) -> Result<Stretch, ReadError> {
+        let place = self.turn.place(list)?.try_map(|cursor| match cursor.number()? {
+            sequence if sequence > 0 => Ok(sequence),
+            _ => Err(BadCursor),
+        })?;
+        let limit = self.limit.into();
+        Ok(match place {
+            Place::First => Stretch { behind: 0, limit, until: None },
+            Place::After(sequence) => Stretch { behind: sequence, limit, until: None },
+            Place::Before(sequence) => {
+                let until = sequence - 1;
+                let behind = (until - i64::from(self.limit)).max(0);
+                Stretch { behind, limit: usize::try_from(until - behind).unwrap_or(0), until: Some(until) }
+            }
+        })
     }
 }
 

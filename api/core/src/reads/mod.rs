@@ -19,11 +19,12 @@ mod read;
 mod sales;
 mod stock;
 mod stock_history;
+mod turn;
 
 pub use access::{Access, Owner, Visible};
 pub use error::ReadError;
 pub use events::Events;
-pub use found::{Form, Found, Kept, Page};
+pub use found::{Beside, Form, Found, Kept, Page};
 pub use history::{Change, History, Part};
 pub use order::{Order, OrderById, OrderLine};
 pub use order_history::OrderHistory;
@@ -35,6 +36,7 @@ pub use read::{Conditions, Item, Making, Read, Reads, Scope};
 pub use sales::{CancelledSales, Sales, SalesGroup, SalesPage};
 pub use stock::{Stock, StockBySku};
 pub use stock_history::StockHistory;
+pub use turn::Turn;
 
 /// A read without its types: its name and its rule.
 pub type Description = (&'static str, Access);

@@ -1,7 +1,7 @@
 //! The catalogue, by SKU.
 
 use daybook_domain::policy::Action;
-use daybook_projections::{Cursor, read_models::products::Filter};
+use daybook_projections::read_models::products::Filter;
 
 use super::{
     access::{Access, Visible},
@@ -9,6 +9,7 @@ use super::{
     found::{Found, Page},
     product::{Product, ProductBySku},
     read::{Read, Scope},
+    turn::Turn,
 };
 
 const MAX_SEARCH_CHARS: usize = 100;
@@ -20,8 +21,7 @@ pub struct Products {
     pub q: Option<String>,
     /// 1–100.
     pub limit: u16,
-    /// `next` of the page before.
-    pub after: Option<String>,
+    pub turn: Turn,
 }
 
 pub type ProductPage = Page<Product>;
@@ -39,7 +39,7 @@ impl Read for Products {
             q: self.q.clone().filter(|q| !q.is_empty()),
             only_published: scope.visible() != Visible::All,
             limit: self.limit,
-            after: self.after.as_deref().map(|after| Cursor::decode(Self::NAME, after)).transpose()?,
+            place: self.turn.place(Self::NAME)?,
         };
         scope.page::<ProductBySku, _>(&filter).await
     }

@@ -9,7 +9,7 @@ use daybook_domain::{
     policy::{Action, Actor, authorize},
 };
 use daybook_projections::{
-    Answer, Asked, Audience, Log, Moment, Queries,
+    Answer, Asked, Audience, Cursor, Log, Moment, Queries,
     read_models::{Groups, List, ReadModel},
 };
 use serde::Serialize;
@@ -18,7 +18,7 @@ use utoipa::ToSchema;
 use super::{
     access::{Access, Owner, Visible},
     error::ReadError,
-    found::{Found, Kept, Page},
+    found::{Beside, Found, Kept, Page},
 };
 use crate::vault::Vault;
 
@@ -224,10 +224,9 @@ impl<'a> Scope<'a> {
     {
         let asked = self.asked();
         let answer = self.reads.queries.list(list, &asked, |page| async move {
-            let data = I::views(page.rows, self.making()).await?;
-            let next = page.next.as_ref().map(|next| next.encode(self.name));
-            let view = Page { data, has_more: next.is_some(), next: next.clone() };
-            Ok::<_, ReadError>(Kept::new(view, self.visible.owner(), None).followed_by(next))
+            let beside = self.beside(page.prev.as_ref(), page.next.as_ref());
+            let view = Page::new(I::views(page.rows, self.making()).await?, beside.clone());
+            Ok::<_, ReadError>(Kept::new(view, self.visible.owner(), None).among(beside))
         });
         self.shown(Some(answer.await?)).ok_or(ReadError::NotFound)
     }
@@ -244,18 +243,23 @@ impl<'a> Scope<'a> {
     {
         let asked = self.asked();
         let answer = self.reads.queries.groups(groups, &asked, |page| async move {
-            let next = page.next.as_ref().map(|next| next.encode(self.name));
-            let data = page.rows.into_iter().map(view).collect();
-            let view = Page { data, has_more: next.is_some(), next: next.clone() };
-            Ok::<_, ReadError>(Kept::new(view, self.visible.owner(), None).followed_by(next))
+            let beside = self.beside(page.prev.as_ref(), page.next.as_ref());
+            let view = Page::new(page.rows.into_iter().map(view).collect(), beside.clone());
+            Ok::<_, ReadError>(Kept::new(view, self.visible.owner(), None).among(beside))
         });
         self.shown(Some(answer.await?)).ok_or(ReadError::NotFound)
     }
 
     /// A page that is made for this caller and not kept.
-    pub fn fresh<V>(&self, page: V, next: Option<String>, tag: String, position: Position) -> Found<V> {
-        let kept = Kept::new(page, self.visible.owner(), Some(tag)).followed_by(next);
+    pub fn fresh<V>(&self, page: V, beside: Beside, tag: String, position: Position) -> Found<V> {
+        let kept = Kept::new(page, self.visible.owner(), Some(tag)).among(beside);
         Found { kept: Arc::new(kept), position, is_for_caches: false }
+    }
+
+    /// As clients of this list are told.
+    fn beside(&self, prev: Option<&Cursor>, next: Option<&Cursor>) -> Beside {
+        let told = |cursor: Option<&Cursor>| cursor.map(|cursor| cursor.encode(self.name));
+        Beside { prev: told(prev), next: told(next) }
     }
 
     fn making(&self) -> Making<'a> {

@@ -7,7 +7,10 @@ use actix_web::{
     http::{Method, header},
 };
 use bytes::Bytes;
-use daybook_core::{event_line, reads::Events};
+use daybook_core::{
+    event_line,
+    reads::{Beside, Events},
+};
 use daybook_domain::published::{Published, publish};
 use daybook_projections::{Selected, Selection, Types};
 use futures::StreamExt;
@@ -129,7 +132,7 @@ async fn show_page(arrived: &Arrived, selection: Selection, limit: u16) -> Answe
     let (head, Selected { records, more }) = context::in_time(arrived.context.deadline, reading).await?;
     live::reached(selection.after, head)?;
     let next = records.last().filter(|_| more).map(|last| last.position.to_string());
-    let links = answer::links(&arrived.request, next.as_deref());
+    let links = answer::links(&arrived.request, &Beside { prev: None, next: next.clone() });
     let view = View { data: records.iter().map(publish).collect(), has_more: more, next };
     let mut response = answer::json(&view);
     response.headers_mut().insert(header::LINK, links.try_into().map_err(|_| Problem::internal())?);

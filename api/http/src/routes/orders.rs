@@ -6,7 +6,7 @@ use daybook_commands::orders::{
     ShipOrder,
 };
 use daybook_core::{
-    reads::{OrderById, OrderHistory, Orders},
+    reads::{OrderById, OrderHistory, Orders, Turn},
     values::{
         Address, Contact, Currency, CustomerId, ExternalId, Metadata, Money, OrderId, OrderStatus, Price,
         ProductName, Quantity, Reason, Reference, Sku,
@@ -153,6 +153,10 @@ pub struct Page {
     status: Option<OrderStatus>,
     /// Only orders of this customer. A customer is shown only their own in any case.
     customer: Option<String>,
+    /// Only the orders with this `external_id`, compared without regard to case and form: that of the customer who is
+    /// named or asks, if the customer gave it, and that of the shop.
+    #[param(value_type = Option<ExternalId>)]
+    external_id: Option<ExternalId>,
     /// Only orders that were placed at this time or later (RFC 3339). A plus sign is written `%2B`.
     #[serde(rename = "placed_at[gte]")]
     #[param(value_type = Option<DateTime<Utc>>)]
@@ -166,6 +170,8 @@ pub struct Page {
     limit: Limit,
     /// `next` of the page before.
     after: Option<String>,
+    /// `prev` of the page behind. It excludes `after`.
+    before: Option<String>,
 }
 
 /// The order after the command.
@@ -233,14 +239,15 @@ impl Ship {
 
 impl From<Page> for Orders {
     fn from(page: Page) -> Self {
-        let Page { status, customer, placed_from, placed_before, limit, after } = page;
+        let Page { status, customer, external_id, placed_from, placed_before, limit, after, before } = page;
         Self {
             status: status.map(|status| status.0),
             customer,
+            external_id: external_id.map(|id| id.0),
             placed_from: placed_from.map(|time| time.0),
             placed_before: placed_before.map(|time| time.0),
             limit: limit.get(),
-            after,
+            turn: Turn { after, before },
         }
     }
 }

@@ -6,7 +6,7 @@ use daybook_commands::products::{
     UnpublishProduct,
 };
 use daybook_core::{
-    reads::{ProductBySku, ProductHistory, Products},
+    reads::{ProductBySku, ProductHistory, Products, Turn},
     values::{Description, ExternalId, Metadata, Price, ProductName, Sku},
 };
 use daybook_domain::{Position, patch::Patch, sku};
@@ -89,6 +89,8 @@ pub struct Page {
     limit: Limit,
     /// `next` of the page before.
     after: Option<String>,
+    /// `prev` of the page behind. It excludes `after`.
+    before: Option<String>,
 }
 
 /// The product after the command.
@@ -127,8 +129,8 @@ impl Describe {
 }
 
 impl From<Page> for Products {
-    fn from(Page { q, limit, after }: Page) -> Self {
-        Self { q, limit: limit.get(), after }
+    fn from(Page { q, limit, after, before }: Page) -> Self {
+        Self { q, limit: limit.get(), turn: Turn { after, before } }
     }
 }
 

@@ -269,12 +269,12 @@ async fn a_wrong_parameter_is_told_in_plain_words() {
         (
             "/v1/products?page=2",
             "unknown_parameter",
-            "there is no parameter page here; there are q, limit, after",
+            "there is no parameter page here; there are q, limit, after, before",
         ),
         (
             "/v1/products/TEA-1/history?page=2",
             "unknown_parameter",
-            "there is no parameter page here; there are limit, after",
+            "there is no parameter page here; there are limit, after, before",
         ),
         ("/v1/permissions?page=2", "unknown_parameter", "there is no parameter page here, nor any other"),
         ("/v1/products?limit=1&limit=2", "malformed_request", "limit is given more than once"),

@@ -67,3 +67,43 @@ async fn a_number_that_was_taken_before_stays_taken_by_its_customer() {
     belongs_to(&again(&support, numbered_for("bob", "7")).await, &former);
     place(&bob, numbered("7")).await;
 }
+
+/// Catches: a number of one customer that shows an order of another.
+#[tokio::test(flavor = "multi_thread")]
+async fn orders_are_found_by_their_numbers() {
+    let app = shop().await;
+    let (alice, bob, support) = (app.customer("alice"), app.customer("bob"), app.by(Role::Support));
+    let alices = place(&alice, numbered("Straße-7")).await;
+    let bobs = place(&bob, numbered("strasse-7")).await;
+    let guests = place(&support, numbered("STRASSE-7")).await;
+    let for_alice = place(&support, numbered_for("alice", "8")).await;
+    app.settle().await;
+    let found = async |client: &Client, query: &str| {
+        let page = client.get(&format!("/v1/orders?{query}")).await.expect(200).json();
+        let orders = page["data"].as_array().unwrap().iter();
+        orders.map(|order| order["id"].as_str().unwrap()).collect::<Vec<_>>().join(" ")
+    };
+    for spelled in ["STRASSE-7", "strasse-7", "Stra%C3%9Fe-7"] {
+        let query = format!("external_id={spelled}");
+        assert_eq!(found(&alice, &query).await, alices, "{spelled}");
+        assert_eq!(found(&bob, &query).await, bobs, "{spelled}");
+        assert_eq!(found(&support, &query).await, guests, "{spelled}");
+        assert_eq!(found(&support, &format!("{query}&customer=bob")).await, bobs, "{spelled}");
+    }
+    // An order that the shop placed for a customer is found by both, and by no other customer.
+    assert_eq!(found(&alice, "external_id=8").await, for_alice);
+    assert_eq!(found(&support, "external_id=8").await, for_alice);
+    assert_eq!(found(&support, "external_id=8&status=placed&customer=alice").await, for_alice);
+    for nothing in ["external_id=9", "external_id=8&status=shipped"] {
+        assert_eq!(found(&support, nothing).await, "", "{nothing}");
+    }
+    assert_eq!(found(&bob, "external_id=8").await, "");
+    assert_eq!(found(&app.by(Role::Warehouse), "external_id=8").await, "", "not confirmed");
+    for bad in ["external_id=", "external_id=%00"] {
+        assert_eq!(
+            support.get(&format!("/v1/orders?{bad}")).await.refusal(),
+            "400 malformed_request",
+            "{bad}"
+        );
+    }
+}

@@ -160,10 +160,6 @@ async fn links_lead_from_page_to_page_and_back_to_the_first() {
         place(&admin, order(&[(code, 1)])).await;
     }
     app.settle().await;
-    let linked = |link: &str, rel: &str| {
-        let of_rel = link.split(", ").find_map(|one| one.strip_suffix(&format!(">; rel=\"{rel}\"")));
-        of_rel.map(|address| address.trim_start_matches('<').to_owned())
-    };
     for list in ["/v1/products", "/v1/orders", "/v1/events", "/v1/products/A/history", "/v1/stock/A/history"]
     {
         let (begin, mut seen) = (format!("{list}?limit=1"), Vec::new());
@@ -179,6 +175,87 @@ async fn links_lead_from_page_to_page_and_back_to_the_first() {
         let all = admin.get(&format!("{list}?limit=100")).await.expect(200).json();
         assert_eq!(all["data"].as_array().unwrap(), &seen, "{list}");
     }
+}
+
+fn linked(link: &str, relation: &str) -> Option<String> {
+    let of_relation = link.split(", ").find_map(|one| one.strip_suffix(&format!(">; rel=\"{relation}\"")));
+    of_relation.map(|address| address.trim_start_matches('<').to_owned())
+}
+
+/// Catches: a page before another that has other rows, or has them in another order, than on the way there.
+#[tokio::test(flavor = "multi_thread")]
+async fn lists_are_walked_forth_and_back() {
+    let app = TestApp::start().await;
+    let admin = app.by(Role::Admin);
+    for code in ["A", "B", "C", "D", "E"] {
+        app.sell(code, 100, 10).await;
+        place(&admin, order(&[(code, 1)])).await;
+    }
+    for quantity in 1..4 {
+        admin.post("/v1/stock/A/receipts", json!({"quantity": quantity})).await.expect(200);
+    }
+    app.settle().await;
+    for list in ["/v1/products", "/v1/orders", "/v1/orders?status=placed", "/v1/stock/A/history"] {
+        let joint = if list.contains('?') { '&' } else { '?' };
+        let all = admin.get(list).await.expect(200).json();
+        assert!(all["data"].as_array().unwrap().len() >= 5 && all.get("prev").is_none(), "{list}");
+        for limit in 1..=3 {
+            let (mut forth, mut next) = (Vec::new(), Some(format!("{list}{joint}limit={limit}")));
+            while let Some(address) = next {
+                let page = admin.get(&address).await.expect(200);
+                next = linked(page.header("link").unwrap(), "next");
+                forth.push((address, page));
+            }
+            let (_, last) = forth.pop().unwrap();
+            let mut rows = last.json()["data"].as_array().unwrap().clone();
+            let (mut page, mut pages) = (last, 1);
+            while let Some(address) = linked(page.header("link").unwrap(), "prev") {
+                let cursor = page.json()["prev"].as_str().unwrap().to_owned();
+                assert!(address.ends_with(&format!("&before={cursor}")), "{address}");
+                page = admin.get(&address).await.expect(200);
+                assert_eq!(page.json()["has_more"], true, "{address}");
+                let (_, there) = forth.pop().unwrap();
+                assert_eq!(page.json()["data"], there.json()["data"], "{address}");
+                assert_eq!(page.json()["next"], there.json()["next"], "{address}");
+                rows.splice(0..0, page.json()["data"].as_array().unwrap().clone());
+                pages += 1;
+                assert!(pages < 20, "pages have a beginning");
+            }
+            assert_eq!(
+                (rows.as_slice(), forth.len()),
+                (all["data"].as_array().unwrap().as_slice(), 0),
+                "{list}"
+            );
+            assert_eq!(page.json().get("prev"), None, "the first page");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_is_before_or_after_a_row_of_its_own_list() {
+    let app = TestApp::start().await;
+    for code in ["A", "B"] {
+        app.sell(code, 100, 10).await;
+    }
+    let admin = app.by(Role::Admin);
+    let cursor = admin.get("/v1/products?limit=1").await.json()["next"].as_str().unwrap().to_owned();
+    let refused = async |query: &str| {
+        let reply = admin.get(query).await;
+        assert_eq!(reply.refusal(), "400 malformed_request", "{query}");
+        reply.json()["detail"].as_str().unwrap().to_owned()
+    };
+    let both = refused(&format!("/v1/products?after={cursor}&before={cursor}")).await;
+    assert_eq!(both, "after and before exclude each other");
+    for list in ["/v1/orders", "/v1/products/A/history", "/v1/stock/A/history"] {
+        refused(&format!("{list}?before={cursor}")).await;
+    }
+    for bad in ["", "nonsense", "%00"] {
+        refused(&format!("/v1/products?before={bad}")).await;
+    }
+    // There is nothing in front of the first row.
+    let nothing = admin.get(&format!("/v1/products?before={cursor}")).await.expect(200);
+    assert_eq!(nothing.json(), json!({"data": [], "has_more": false, "next": null}));
+    assert_eq!(linked(nothing.header("link").unwrap(), "first").as_deref(), Some("/v1/products"));
 }
 
 /// Catches: a time that is taken for the one before or after it.
