@@ -158,7 +158,7 @@ impl<const MIN: usize, const MAX: usize> std::str::FromStr for Line<MIN, MAX> {
 #[serde(try_from = "BTreeMap<String, String>", into = "BTreeMap<String, String>")]
 pub struct Metadata(BTreeMap<String, String>);
 
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidMetadata {
     #[error("has {0} pairs; at most 20 are allowed")]
     TooMany(usize),

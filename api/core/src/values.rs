@@ -1,9 +1,9 @@
 //! Values as interfaces write them, each with its schema. They are types of their own beside those of the
 //! domain, so that what is stored and what clients see can change apart from each other.
 
-use std::{collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, fmt, marker::PhantomData};
 
-use daybook_domain::{contact, ids, incoming::Incoming, money, order, product, quantity, sku, text};
+use daybook_domain::{contact, ids, incoming::Incoming, money, order, patch, product, quantity, sku, text};
 use daybook_projections::workers;
 use serde::{
     Deserialize, Deserializer, Serialize,
@@ -13,7 +13,7 @@ use utoipa::{
     PartialSchema, ToSchema,
     openapi::{
         Object, ObjectBuilder, RefOr,
-        schema::{AdditionalProperties, Schema, Type},
+        schema::{AdditionalProperties, Schema, SchemaType, Type},
     },
 };
 
@@ -55,6 +55,7 @@ macro_rules! values {
                 $(stringify!($name) => Some($name::deserialize(value).map(drop)),)*
                 "Price" => Some(Price::deserialize(value).map(drop)),
                 "Metadata" => Some(Metadata::deserialize(value).map(drop)),
+                "MetadataPatch" => Some(MetadataPatch::deserialize(value).map(drop)),
                 _ => None,
             }
         }
@@ -107,28 +108,41 @@ pub struct Metadata(pub text::Metadata);
 impl<'de> Deserialize<'de> for Metadata {
     /// A map would silently keep the last of two pairs with one key.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(UniquePairs).map(Self)
+        let pairs = deserializer.deserialize_map(UniquePairs(PhantomData))?;
+        text::Metadata::try_from(pairs).map_err(D::Error::custom)?.take().map(Self).map_err(D::Error::custom)
     }
 }
 
-struct UniquePairs;
+/// What changes of your own data: a text sets a pair, `null` removes it, and what is left out stays as it is.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MetadataPatch(pub patch::MetadataPatch);
 
-impl<'de> Visitor<'de> for UniquePairs {
-    type Value = text::Metadata;
+impl<'de> Deserialize<'de> for MetadataPatch {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let pairs = deserializer.deserialize_map(UniquePairs(PhantomData))?;
+        let patch = patch::MetadataPatch::try_from(pairs).map_err(D::Error::custom)?;
+        patch.take().map(Self).map_err(D::Error::custom)
+    }
+}
+
+struct UniquePairs<V>(PhantomData<V>);
+
+impl<'de, V: Deserialize<'de>> Visitor<'de> for UniquePairs<V> {
+    type Value = BTreeMap<String, V>;
 
     fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
         f.write_str("an object of strings")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<text::Metadata, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<BTreeMap<String, V>, A::Error> {
         let mut pairs = BTreeMap::new();
-        while let Some((key, value)) = map.next_entry::<String, String>()? {
+        while let Some((key, value)) = map.next_entry::<String, V>()? {
             if pairs.contains_key(&key) {
                 return Err(A::Error::custom(format!("duplicate field `{key}`")));
             }
             pairs.insert(key, value);
         }
-        text::Metadata::try_from(pairs).map_err(A::Error::custom)?.take().map_err(A::Error::custom)
+        Ok(pairs)
     }
 }
 
@@ -151,6 +165,25 @@ impl PartialSchema for Metadata {
 }
 
 impl ToSchema for Metadata {}
+
+impl PartialSchema for MetadataPatch {
+    fn schema() -> RefOr<Schema> {
+        let text_or_null =
+            ObjectBuilder::new().schema_type(SchemaType::Array(vec![Type::String, Type::Null]));
+        let values = AdditionalProperties::<Schema>::RefOr(text_or_null.into());
+        ObjectBuilder::new()
+            .schema_type(Type::Object)
+            .description(Some(
+                "What changes of your own data: a text sets a pair, and null removes it. Pairs that are left out stay. \
+                 At most 20 are set, and at most 20 removed",
+            ))
+            .max_properties(Some(40))
+            .additional_properties(Some(values))
+            .into()
+    }
+}
+
+impl ToSchema for MetadataPatch {}
 
 /// Integer minor units of an ISO 4217 currency
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]

@@ -23,7 +23,7 @@ impl Decider for Product {
             (product, Command::Describe { name, description, metadata }) => {
                 let name = name.unwrap_or_else(|| product.name.clone());
                 let description = description.unwrap_or_else(|| product.description.clone());
-                let metadata = metadata.unwrap_or_else(|| product.metadata.clone());
+                let metadata = metadata.merged_into(&product.metadata).map_err(Rejection::Metadata)?;
                 let same = (&name, &description, &metadata)
                     == (&product.name, &product.description, &product.metadata);
                 Ok(if same { vec![] } else { vec![Event::Described { name, description, metadata }] })

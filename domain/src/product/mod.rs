@@ -12,8 +12,9 @@ use crate::{
     code::GeneralCode,
     codes, decider,
     money::{Currency, Price},
+    patch::{MetadataPatch, Patch},
     rejection_codes,
-    text::{Description, ExternalId, Metadata, ProductName},
+    text::{Description, ExternalId, InvalidMetadata, Metadata, ProductName},
     words,
 };
 
@@ -58,7 +59,7 @@ pub enum Command {
     Describe {
         name: Option<ProductName>,
         description: Option<Description>,
-        metadata: Option<Metadata>,
+        metadata: Patch<MetadataPatch>,
     },
     SetPrice(Price),
     Publish,
@@ -115,6 +116,8 @@ pub enum Rejection {
     Archived,
     #[error("a product has prices in at most {MAX_CURRENCIES} currencies")]
     TooManyCurrencies,
+    #[error("with what it has and what is new, metadata {0}")]
+    Metadata(InvalidMetadata),
 }
 
 codes! {
@@ -132,6 +135,7 @@ rejection_codes! {
         AlreadyExists => GeneralCode::AlreadyExists,
         Archived => ProductCode::Archived,
         TooManyCurrencies => ProductCode::TooManyCurrencies,
+        Metadata => GeneralCode::ValidationFailed,
     }
 }
 

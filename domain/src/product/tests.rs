@@ -27,6 +27,11 @@ fn metadata(key: &str, value: &str) -> Metadata {
     std::collections::BTreeMap::from([(key.to_owned(), value.to_owned())]).try_into().expect("one pair")
 }
 
+fn merge(pairs: &[(&str, Option<&str>)]) -> Patch<MetadataPatch> {
+    let pairs = pairs.iter().map(|(key, value)| ((*key).to_owned(), value.map(str::to_owned)));
+    Patch::Set(pairs.collect::<BTreeMap<_, _>>().try_into().expect("a few pairs"))
+}
+
 fn create() -> Command {
     Command::Create {
         name: name("Teapot"),
@@ -48,7 +53,7 @@ fn created() -> Event {
 }
 
 fn nothing_described() -> Command {
-    Command::Describe { name: None, description: None, metadata: None }
+    Command::Describe { name: None, description: None, metadata: Patch::Keep }
 }
 
 fn described(text: &str) -> Event {
@@ -109,13 +114,13 @@ fn what_does_not_exist_cannot_be_changed() {
 
 #[test]
 fn a_description_changes_what_is_named_and_leaves_the_rest() {
-    let rename = Command::Describe { name: Some(name("Kettle")), description: None, metadata: None };
+    let rename = Command::Describe { name: Some(name("Kettle")), description: None, metadata: Patch::Keep };
     given::<Product>([created()]).when(rename).then([described("Kettle")]);
 }
 
 #[test]
 fn metadata_can_be_emptied() {
-    let clear = Command::Describe { name: None, description: None, metadata: Some(Metadata::default()) };
+    let clear = Command::Describe { name: None, description: None, metadata: Patch::Remove };
     given::<Product>([created()]).when(clear).then([Event::Described {
         name: name("Teapot"),
         description: description("Holds a litre."),
@@ -124,19 +129,37 @@ fn metadata_can_be_emptied() {
 }
 
 #[test]
+fn metadata_is_merged_within_its_bounds() {
+    let patch = |metadata| Command::Describe { name: None, description: None, metadata };
+    given::<Product>([created()]).when(patch(merge(&[("size", Some("XL")), ("colour", None)]))).then([
+        Event::Described {
+            name: name("Teapot"),
+            description: description("Holds a litre."),
+            metadata: metadata("size", "XL"),
+        },
+    ]);
+    let large = "x".repeat(4_000);
+    let full = fold(&[created()]);
+    assert_eq!(
+        Product::decide(&full, patch(merge(&[("note", Some(&large)), ("more", Some(&large[..80]))]))),
+        Err(Rejection::Metadata(InvalidMetadata::TooLarge(4_098)))
+    );
+}
+
+#[test]
 fn describing_a_product_as_it_is_changes_nothing() {
     given::<Product>([created()]).when(nothing_described()).then([]);
     let same = Command::Describe {
         name: Some(name("Teapot")),
         description: Some(description("Holds a litre.")),
-        metadata: Some(metadata("colour", "blue")),
+        metadata: merge(&[("colour", Some("blue")), ("size", None)]),
     };
     given::<Product>([created()]).when(same).then([]);
 }
 
 #[test]
 fn a_description_is_compared_with_the_newest() {
-    let back = Command::Describe { name: Some(name("Teapot")), description: None, metadata: None };
+    let back = Command::Describe { name: Some(name("Teapot")), description: None, metadata: Patch::Keep };
     given::<Product>([created(), described("Kettle")]).when(back).then([described("Teapot")]);
 }
 
@@ -229,6 +252,7 @@ fn each_rejection_has_its_code() {
         (Rejection::AlreadyExists, "already_exists"),
         (Rejection::Archived, "product_archived"),
         (Rejection::TooManyCurrencies, "too_many_currencies"),
+        (Rejection::Metadata(InvalidMetadata::TooMany(21)), "validation_failed"),
     ];
     for (rejection, code) in codes {
         assert_eq!(rejection.code().as_str(), code);
@@ -245,7 +269,9 @@ fn any_command() -> impl Strategy<Value = Command> {
     let text = prop_oneof![Just("Teapot"), Just("Kettle"), Just("Tasse à café \u{1f375}")];
     let names = proptest::option::of(text.clone().prop_map(name));
     let descriptions = proptest::option::of(text.clone().prop_map(description));
-    let pairs = proptest::option::of(text.prop_map(|text| metadata("seen", text)));
+    let pair = (prop_oneof![Just("seen"), Just("by")], proptest::option::of(text));
+    let pairs =
+        prop_oneof![Just(Patch::Keep), Just(Patch::Remove), vec(pair, 0..3).prop_map(|pairs| merge(&pairs)),];
     prop_oneof![
         any_price().prop_map(|price| Command::Create {
             name: name("Cup"),

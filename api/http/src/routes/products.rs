@@ -7,7 +7,7 @@ use daybook_commands::products::{
 };
 use daybook_core::{
     reads::{ProductBySku, ProductHistory, Products, Turn},
-    values::{Description, ExternalId, Metadata, Price, ProductName, Sku},
+    values::{Description, ExternalId, Metadata, MetadataPatch, Price, ProductName, Sku},
 };
 use daybook_domain::{Position, patch::Patch, sku};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -31,7 +31,7 @@ pub fn routes() -> Vec<Route> {
             |sku, AsOf(as_of)| ProductBySku { sku, as_of }),
         read("/v1/products/{sku}/history", "What happened to a product, in order: who, when, what and why. It tells of times before the publication, too, so it is for merchandisers.",
             |sku, page: PageOfHistory| ProductHistory { sku, part: page.into() }),
-        command(Method::PATCH, "/v1/products/{sku}", "Changes how a product is described (RFC 7396): what is left out stays as it is, and `null` removes a description or metadata. Metadata is set as a whole.",
+        command(Method::PATCH, "/v1/products/{sku}", "Changes how a product is described (RFC 7396): what is left out stays as it is, and `null` removes a description or metadata. Metadata is merged: a member is set, or removed by `null`, and the others stay.",
             |sku, body: Describe| body.of(sku)),
         command(Method::PUT, "/v1/products/{sku}/price", "Sets the price in one currency. Prices in other currencies stay.",
             |sku, price: Price| SetPrice { sku, price: price.0 }),
@@ -69,8 +69,8 @@ pub struct Describe {
     #[schema(value_type = Option<Description>)]
     description: Patch<Description>,
     #[serde(default)]
-    #[schema(value_type = Option<Metadata>)]
-    metadata: Patch<Metadata>,
+    #[schema(value_type = Option<MetadataPatch>)]
+    metadata: Patch<MetadataPatch>,
 }
 
 /// Reads a member that may be left out, but not removed.

@@ -1,6 +1,7 @@
 use daybook_domain::policy::Role;
 use daybook_tests::TestApp;
-use serde_json::json;
+use reqwest::Method;
+use serde_json::{Value, json};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_product_goes_from_draft_to_shop_window_to_archive() {
@@ -67,6 +68,90 @@ async fn a_product_goes_from_draft_to_shop_window_to_archive() {
     let refused = merchandiser.post("/v1/products/TEA-1/publication", json!({})).await;
     assert_eq!(refused.refusal(), "422 product_archived");
     assert_eq!(merchandiser.get("/v1/products/TEA-1").await.json()["status"], "archived");
+}
+
+/// RFC 7396, section 2: what is an object is merged, in either media type.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_patch_merges_metadata() {
+    let app = TestApp::start().await;
+    app.sell("TEA-1", 1999, 1).await;
+    let (merchandiser, path) = (app.by(Role::Merchandiser), "/v1/products/TEA-1");
+    let patch = async |media_type: &str, key: &str, metadata: &Value| {
+        let body = json!({"metadata": metadata}).to_string();
+        let request = merchandiser.request(Method::PATCH, path).header("idempotency-key", key);
+        merchandiser.send(request.header("content-type", media_type).body(body)).await
+    };
+    let shown = async || merchandiser.get(path).await.expect(200).json()["metadata"].clone();
+    for (number, media_type) in ["application/json", "application/merge-patch+json"].into_iter().enumerate() {
+        for (step, (given, merged)) in [
+            (json!({"colour": "black", "origin": "China"}), json!({"colour": "black", "origin": "China"})),
+            (json!({"grade": "A"}), json!({"colour": "black", "origin": "China", "grade": "A"})),
+            (json!({"colour": "green"}), json!({"colour": "green", "origin": "China", "grade": "A"})),
+            (json!({"origin": null, "absent": null}), json!({"colour": "green", "grade": "A"})),
+            (json!({"grade": null, "size": "S"}), json!({"colour": "green", "size": "S"})),
+            (Value::Null, json!({})),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let done = patch(media_type, &format!("{number}-{step}"), &given).await.expect(200);
+            assert_eq!(shown().await, merged, "{media_type} {given}");
+            let etag = done.header("etag").map(str::to_owned);
+            for without_effect in [json!({}), json!({"absent": null})] {
+                let same = merchandiser.patch(path, json!({ "metadata": without_effect })).await.expect(200);
+                assert_eq!(same.header("etag").map(str::to_owned), etag, "it appends nothing");
+            }
+        }
+    }
+    // A repeat is answered, and is not done again: what came after it stays.
+    let removal = patch("application/json", "R", &json!({"colour": null})).await.expect(200);
+    merchandiser.patch(path, json!({"metadata": {"colour": "red"}})).await.expect(200);
+    let repeat = patch("application/json", "R", &json!({"colour": null})).await.expect(200);
+    assert_eq!((repeat.header("idempotent-replayed"), &repeat.body), (Some("true"), &removal.body));
+    assert_eq!(shown().await, json!({"colour": "red"}));
+    for other in [json!({}), json!({"colour": ""}), Value::Null] {
+        let refused = patch("application/json", "R", &other).await.refusal();
+        assert_eq!(refused, "422 idempotency_key_reused", "{other}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn merged_metadata_is_as_large_as_metadata_may_be() {
+    let app = TestApp::start().await;
+    app.sell("TEA-1", 1999, 1).await;
+    let (merchandiser, path) = (app.by(Role::Merchandiser), "/v1/products/TEA-1");
+    let patch = async |metadata: Value| merchandiser.patch(path, json!({ "metadata": metadata })).await;
+    let pairs = |keys: std::ops::Range<usize>, value: Value| {
+        Value::Object(keys.map(|key| (format!("k{key:02}"), value.clone())).collect())
+    };
+    patch(pairs(0..20, json!("x"))).await.expect(200);
+    let too_many = patch(json!({"one": "more"})).await;
+    assert_eq!(too_many.status, 422);
+    assert_eq!(too_many.json()["errors"][0]["pointer"], "/metadata");
+    assert_eq!(
+        too_many.json()["detail"],
+        "with what it has and what is new, metadata has 21 pairs; at most 20 are allowed"
+    );
+    patch(json!({"one": "more", "k00": null})).await.expect(200);
+    let too_large = patch(json!({"k01": "x".repeat(2_000), "k02": "x".repeat(2_050)})).await;
+    assert_eq!((too_large.status, &too_large.json()["errors"][0]["pointer"]), (422, &json!("/metadata")));
+    for (bad, pointer) in [
+        (pairs(0..21, json!("x")), "/metadata"),
+        (pairs(0..21, Value::Null), "/metadata"),
+        (json!({"": null}), "/metadata"),
+        (json!({"a": "b\u{2028}"}), "/metadata"),
+        (json!({"a": 1}), "/metadata/a"),
+        (json!({"a": {"b": null}}), "/metadata/a"),
+    ] {
+        let refused = patch(bad.clone()).await;
+        assert_eq!(
+            (refused.status, &refused.json()["errors"][0]["pointer"]),
+            (422, &json!(pointer)),
+            "{bad}"
+        );
+    }
+    patch(pairs(1..20, Value::Null)).await.expect(200);
+    assert_eq!(merchandiser.get(path).await.json()["metadata"], json!({"one": "more"}));
 }
 
 #[tokio::test(flavor = "multi_thread")]
