@@ -16,6 +16,8 @@ use super::{brief::cut, problem::Problem};
 
 /// The longest name of a parameter that is repeated in an answer, in characters.
 const LONGEST_NAME: usize = 64;
+/// How many mistakes of a query string are told.
+const MOST_MISTAKES: usize = 10;
 
 /// A page of a history.
 #[derive(Deserialize, IntoParams)]
@@ -77,39 +79,74 @@ impl IntoParams for AsOf {
     }
 }
 
-/// The query string as a `T`. What is wrong with a parameter is told as its name and what it may be, which
-/// only its type knows.
+/// The query string as a `T`, or all that is wrong with it. What is wrong with a parameter is told as its name and what
+/// it may be, which only its type knows.
 pub fn query<T: DeserializeOwned>(text: &str) -> Result<T, Problem> {
+    read(text).map_err(|first| {
+        // The library stops at a mistake. It is asked again without the parameter in which it is.
+        let mut pairs: Vec<_> = form_urlencoded::parse(text.as_bytes()).collect();
+        let mut mistakes = vec![first];
+        while let Some(name) = mistakes.last().and_then(|mistake| mistake.parameter.clone()) {
+            pairs.retain(|(other, _)| *other != name);
+            let rest = form_urlencoded::Serializer::new(String::new()).extend_pairs(&pairs).finish();
+            match read::<T>(&rest) {
+                Err(next) if mistakes.len() < MOST_MISTAKES => mistakes.push(next),
+                _ => break,
+            }
+        }
+        let is_unknown = mistakes.iter().all(|mistake| mistake.is_unknown);
+        let details: Vec<String> = mistakes.into_iter().map(|mistake| mistake.detail).collect();
+        let details = details.join("; ");
+        if is_unknown { Problem::unknown_parameter(details) } else { Problem::malformed(details) }
+    })
+}
+
+/// What is wrong with a query string.
+struct Mistake {
+    /// Where it is, if it is in one parameter.
+    parameter: Option<String>,
+    is_unknown: bool,
+    detail: String,
+}
+
+fn read<T: DeserializeOwned>(text: &str) -> Result<T, Mistake> {
     let pairs = serde_urlencoded::Deserializer::new(form_urlencoded::parse(text.as_bytes()));
     serde_path_to_error::deserialize(pairs).map_err(|error| {
         let message = error.inner().to_string();
         if let Some(unknown) = message.strip_prefix("unknown field `") {
-            return Problem::unknown_parameter(unknown_parameter(unknown));
+            let (name, detail) = unknown_parameter(unknown);
+            return Mistake { parameter: Some(name.to_owned()), is_unknown: true, detail };
         }
+        let mistake =
+            |name: &str, detail| Mistake { parameter: Some(name.to_owned()), is_unknown: false, detail };
         if let Some(twice) = message.strip_prefix("duplicate field `") {
-            return Problem::malformed(format!("{} is given more than once", twice.trim_end_matches('`')));
+            let name = twice.trim_end_matches('`');
+            return mistake(name, format!("{name} is given more than once"));
         }
         match error.path().iter().next() {
             Some(Segment::Map { key }) => {
                 // An enum's own complaint ends with its variants.
                 let may_be = message.rsplit_once(", expected ").map_or(&*message, |(_, variants)| variants);
-                Problem::malformed(format!("{key} is {may_be}"))
+                mistake(key, format!("{key} is {may_be}"))
             }
-            _ => Problem::malformed(message),
+            _ => Mistake { parameter: None, is_unknown: false, detail: message },
         }
     })
 }
 
 /// `told` is the rest of the library's message: the parameter's name, a quotation mark, and what there is instead.
-fn unknown_parameter(told: &str) -> String {
+/// The answer is the name and what to say of it.
+fn unknown_parameter(told: &str) -> (&str, String) {
     let (name, known) = told.rsplit_once("`, expected ").unwrap_or((told, ""));
     let known: Vec<&str> = known.split('`').skip(1).step_by(2).collect();
-    let name = cut(name.strip_suffix("`, there are no fields").unwrap_or(name), LONGEST_NAME);
-    match known.as_slice() {
-        [] => format!("there is no parameter {name} here, nor any other"),
-        [only] => format!("there is no parameter {name} here; there is {only}"),
-        known => format!("there is no parameter {name} here; there are {}", known.join(", ")),
-    }
+    let name = name.strip_suffix("`, there are no fields").unwrap_or(name);
+    let short = cut(name, LONGEST_NAME);
+    let detail = match known.as_slice() {
+        [] => format!("there is no parameter {short} here, nor any other"),
+        [only] => format!("there is no parameter {short} here; there is {only}"),
+        known => format!("there is no parameter {short} here; there are {}", known.join(", ")),
+    };
+    (name, detail)
 }
 
 /// How many rows a page has.
@@ -249,6 +286,27 @@ mod tests {
                 "{bad}"
             );
         }
+    }
+
+    #[test]
+    fn all_mistakes_are_told_at_once() {
+        let told = |text: &str| query::<Page>(text).expect_err("not valid").to_string();
+        assert_eq!(
+            told("limit=0&after=x&page=2&all=true"),
+            "malformed_request: limit is 1 to 100; after is a position: 0 or more; there is no parameter page here; \
+             there are limit, after, all, colour"
+        );
+        assert_eq!(
+            told("limit=1&limit=2&all=no"),
+            "malformed_request: limit is given more than once; all is true or false"
+        );
+        let two = told("x=1&y=1");
+        assert!(
+            two.starts_with("unknown_parameter: ") && two.contains(" x ") && two.contains(" y "),
+            "{two}"
+        );
+        let many = (0..1_000).map(|number| format!("x{number}=1")).collect::<Vec<_>>().join("&");
+        assert_eq!(told(&many).matches("there is no parameter").count(), MOST_MISTAKES);
     }
 
     #[test]

@@ -278,6 +278,11 @@ async fn a_wrong_parameter_is_told_in_plain_words() {
         ),
         ("/v1/permissions?page=2", "unknown_parameter", "there is no parameter page here, nor any other"),
         ("/v1/products?limit=1&limit=2", "malformed_request", "limit is given more than once"),
+        (
+            "/v1/products?limit=0&page=2",
+            "malformed_request",
+            "limit is 1 to 100; there is no parameter page here; there are q, limit, after, before",
+        ),
     ] {
         let reply = admin.get(path).await;
         assert_eq!(reply.refusal(), format!("400 {code}"), "{path}");
