@@ -78,6 +78,24 @@ macro_rules! words {
     };
 }
 
+/// Says in a schema which words a vocabulary has, in a crate that has `utoipa`. Deriving it would give the names of the
+/// variants, because it doesn't see the spelling that [`words!`] gives them.
+#[macro_export]
+macro_rules! schema_of_words {
+    ($($name:ident),+ $(,)?) => {$(
+        impl utoipa::PartialSchema for $name {
+            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+                utoipa::openapi::ObjectBuilder::new()
+                    .schema_type(utoipa::openapi::schema::Type::String)
+                    .enum_values(Some(Self::WORDS))
+                    .into()
+            }
+        }
+
+        impl utoipa::ToSchema for $name {}
+    )+};
+}
+
 #[cfg(test)]
 mod tests {
     words! {

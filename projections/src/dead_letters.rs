@@ -36,12 +36,14 @@ pub struct DeadLetter {
 
 words! {
     /// What an operator decided about a dead letter.
-    #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
     pub enum Resolution {
         Retried = "retried",
         Skipped = "skipped",
     }
 }
+
+#[cfg(feature = "schema")]
+daybook_domain::schema_of_words!(Resolution);
 
 as_text!(Resolution);
 

@@ -31,7 +31,6 @@ const MEASURE_TIMEOUT: Duration = Duration::from_secs(3);
 
 words! {
     /// How a projection is doing. The worst comes last.
-    #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
     pub enum ProjectionState {
         Running = "running",
         CatchingUp = "catching_up",
@@ -46,6 +45,9 @@ words! {
         Diverged = "diverged",
     }
 }
+
+#[cfg(feature = "schema")]
+daybook_domain::schema_of_words!(ProjectionState);
 
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]

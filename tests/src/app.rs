@@ -17,6 +17,7 @@ use daybook_projections::workers::Crew;
 use crate::{
     client::Client,
     database::TestDatabase,
+    promised::Promised,
     server::Folder,
     shop::new_id,
     until::{finish, until},
@@ -91,9 +92,11 @@ impl TestApp {
         let started = daybook::start(&config, Clock::Manual(clock.clone())).await;
         let running = started.unwrap_or_else(|error| panic!("the server does not start: {error}"));
         let base = |address| format!("http://{address}");
-        let anonymous = Client::new(running.api.map(base).unwrap_or_default());
-        let admin = anonymous.at(base(running.admin));
-        let telemetry = anonymous.at(base(running.telemetry));
+        let api = running.api.map(base).unwrap_or_default();
+        let (admin, telemetry) = (base(running.admin), base(running.telemetry));
+        let promised = Promised::at(api.clone(), admin.clone(), telemetry.clone());
+        let anonymous = Client::new(api).promised(promised);
+        let (admin, telemetry) = (anonymous.at(admin), anonymous.at(telemetry));
         let running = Some(running);
         Self { config, clock, anonymous, telemetry, admin, key, running, stream, folder, database }
     }

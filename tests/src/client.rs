@@ -6,13 +6,10 @@ use std::sync::{
     atomic::{AtomicI64, Ordering},
 };
 
-use reqwest::{
-    Method, RequestBuilder,
-    header::{HeaderMap, HeaderName},
-};
+use reqwest::{Method, RequestBuilder};
 use serde_json::Value;
 
-use crate::shop::new_id;
+use crate::{promised::Promised, reply::Reply, shop::new_id};
 
 #[derive(Clone)]
 pub struct Client {
@@ -21,14 +18,8 @@ pub struct Client {
     token: Option<String>,
     /// Shared by all clients of an app.
     seen: Arc<AtomicI64>,
-}
-
-/// An answer, read to its end.
-#[derive(Debug)]
-pub struct Reply {
-    pub status: u16,
-    pub headers: HeaderMap,
-    pub body: Vec<u8>,
+    /// Which answers it may get; any, if `None`.
+    promised: Option<Arc<Promised>>,
 }
 
 impl Client {
@@ -39,7 +30,20 @@ impl Client {
             base,
             token: None,
             seen: Arc::new(AtomicI64::new(0)),
+            promised: None,
         }
+    }
+
+    /// One that takes only answers that the server's documents have.
+    #[must_use]
+    pub fn promised(self, promised: Promised) -> Self {
+        Self { promised: Some(Arc::new(promised)), ..self }
+    }
+
+    /// One that takes any answer, such as those with values that were stored before there was a rule for them.
+    #[must_use]
+    pub fn unpromised(&self) -> Self {
+        Self { promised: None, ..self.clone() }
     }
 
     #[must_use]
@@ -72,10 +76,16 @@ impl Client {
 
     /// For servers that may not answer.
     pub async fn try_send(&self, request: RequestBuilder) -> Result<Reply, reqwest::Error> {
-        let response = request.send().await?;
+        let (http, request) = request.build_split();
+        let request = request?;
+        let asked = (request.method().to_string(), request.url().path().to_owned());
+        let response = http.execute(request).await?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let body = response.bytes().await?.to_vec();
         let reply = Reply { status, headers, body };
+        if let Some(promised) = &self.promised {
+            promised.check(&self.base, &asked.0, &asked.1, &reply);
+        }
         if let Some(position) = reply.header("daybook-position").and_then(|text| text.parse().ok()) {
             self.seen.fetch_max(position, Ordering::SeqCst);
         }
@@ -107,64 +117,5 @@ impl Client {
 
     pub async fn delete(&self, path: &str) -> Reply {
         self.send(self.request(Method::DELETE, path)).await
-    }
-}
-
-impl Reply {
-    pub fn header(&self, name: &str) -> Option<&str> {
-        let name: HeaderName = name.parse().expect("a header's name");
-        self.headers.get(name).and_then(|value| value.to_str().ok())
-    }
-
-    #[track_caller]
-    pub fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.text()))
-    }
-
-    pub fn text(&self) -> String {
-        String::from_utf8_lossy(&self.body).into_owned()
-    }
-
-    /// The same, if the status is this one.
-    #[track_caller]
-    pub fn expect(self, status: u16) -> Self {
-        assert_eq!(self.status, status, "{}", self.text());
-        self
-    }
-
-    /// The code of a problem, after looking at what every problem has.
-    #[track_caller]
-    pub fn code(&self) -> String {
-        assert_eq!(self.header("content-type"), Some("application/problem+json"), "{}", self.text());
-        let problem = self.json();
-        let code = problem["code"].as_str().expect("a code").to_owned();
-        assert_eq!(problem["status"], self.status);
-        assert_eq!(problem["type"], format!("/problems/{code}"));
-        assert_eq!(problem["request_id"].as_str(), self.header("x-request-id"));
-        for member in ["title", "detail", "instance"] {
-            assert!(problem[member].is_string(), "{member}: {problem}");
-        }
-        code
-    }
-
-    /// `status code`, and the pointer of the first error if there is one.
-    #[track_caller]
-    pub fn refusal(&self) -> String {
-        let code = self.code();
-        match self.json().pointer("/errors/0") {
-            Some(error) => format!(
-                "{} {code} {} {}",
-                self.status,
-                error["pointer"].as_str().expect("a pointer"),
-                error["code"].as_str().expect("a code")
-            ),
-            None => format!("{} {code}", self.status),
-        }
-    }
-
-    #[track_caller]
-    pub fn position(&self) -> i64 {
-        let position = self.header("daybook-position").expect("every answer tells a position");
-        position.parse().expect("a number")
     }
 }

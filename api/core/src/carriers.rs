@@ -5,11 +5,9 @@ use daybook_projections::{
     PUBLISHER, RELAY,
     workers::{Crew, WorkerState},
 };
-use utoipa::ToSchema;
 
 words! {
     /// What publishes to JetStream.
-    #[derive(ToSchema)]
     pub enum CarrierState {
         /// It publishes, or waits for its turn because another process does.
         Ok = "ok",
@@ -19,6 +17,8 @@ words! {
         None = "none",
     }
 }
+
+daybook_domain::schema_of_words!(CarrierState);
 
 /// Those of this process.
 pub struct Carriers(pub Crew);

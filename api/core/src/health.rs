@@ -55,7 +55,6 @@ pub struct Readiness {
 }
 
 words! {
-    #[derive(ToSchema)]
     pub enum ReadyState {
         Ready = "ready",
         Draining = "draining",
@@ -64,7 +63,6 @@ words! {
 }
 
 words! {
-    #[derive(ToSchema)]
     pub enum DatabaseState {
         Ok = "ok",
         Unreachable = "unreachable",
@@ -72,7 +70,6 @@ words! {
 }
 
 words! {
-    #[derive(ToSchema)]
     pub enum SchemaState {
         Ok = "ok",
         Behind = "behind",
@@ -81,7 +78,6 @@ words! {
 }
 
 words! {
-    #[derive(ToSchema)]
     pub enum CommitterState {
         Ok = "ok",
         Stopped = "stopped",
@@ -91,12 +87,13 @@ words! {
 }
 
 words! {
-    #[derive(ToSchema)]
     pub enum NatsState {
         Ok = "ok",
         Away = "away",
     }
 }
+
+daybook_domain::schema_of_words!(ReadyState, DatabaseState, SchemaState, CommitterState, NatsState);
 
 impl Readiness {
     pub fn is_ready(&self) -> bool {

@@ -3,7 +3,9 @@
 
 use std::{collections::BTreeMap, fmt, marker::PhantomData};
 
-use daybook_domain::{contact, ids, incoming::Incoming, money, order, patch, product, quantity, sku, text};
+use daybook_domain::{
+    contact, ids, incoming::Incoming, money, order, patch, policy, product, quantity, sku, text,
+};
 use daybook_projections::workers;
 use serde::{
     Deserialize, Deserializer, Serialize,
@@ -12,7 +14,7 @@ use serde::{
 use utoipa::{
     PartialSchema, ToSchema,
     openapi::{
-        Object, ObjectBuilder, RefOr,
+        KnownFormat, ObjectBuilder, RefOr, SchemaFormat,
         schema::{AdditionalProperties, Schema, SchemaType, Type},
     },
 };
@@ -62,29 +64,47 @@ macro_rules! values {
     };
 }
 
+/// The name of something that the server has, such as a projection, as a part of a path.
+pub struct Name;
+
+impl PartialSchema for Name {
+    fn schema() -> RefOr<Schema> {
+        text(1, 64).pattern(Some("^[a-z_]{1,64}$")).examples(["orders"]).into()
+    }
+}
+
+impl ToSchema for Name {}
+
 values! {
     Sku(sku::Sku) => text(1, 64).pattern(Some(SKU)).examples(["TEA-earl_grey.1"]);
-    OrderId(ids::OrderId) => text(36, 36).pattern(Some("^ord_[0-9a-f]{32}$"));
-    ProductName(text::ProductName) => text(1, 200).examples(["Earl Grey, 100 g"]);
+    OrderId(ids::OrderId) => text(36, 36)
+        .pattern(Some("^ord_[0-9a-f]{32}$"))
+        .examples(["ord_019b0000000070008000000000000001"]);
+    ProductName(text::ProductName) => line(1, 200).examples(["Earl Grey, 100 g"]);
     #[derive(Default)]
-    Description(text::Description) => text(0, 10_000);
+    Description(text::Description) => text(0, 10_000)
+        .pattern(Some(r"^[^\x00-\x08\x0B\x0C\x0E-\x1F\x7F-\x9F]*$"))
+        .examples(["Black tea with oil of bergamot."]);
     /// An id that isn't a customer's to make.
-    Id(uuid::Uuid) => ObjectBuilder::new().schema_type(Type::String).pattern(Some("^[0-9a-f-]{36}$"));
-    Reason(text::Reason) => text(1, 500);
-    Reference(text::Reference) => text(1, 200);
-    ExternalId(text::ExternalId) => text(1, 128);
-    CustomerId(text::CustomerId) => text(1, 128);
-    Email(contact::Email) => text(3, 254).examples(["alice@example.com"]);
-    Line200(text::Line<1, 200>) => text(1, 200);
-    Line100(text::Line<1, 100>) => text(1, 100);
-    Postcode(text::Line<1, 20>) => text(1, 20);
+    Id(uuid::Uuid) => text(36, 36)
+        .pattern(Some("^[0-9a-f-]{36}$"))
+        .examples(["019b0000-0000-7000-8000-000000000001"]);
+    Reason(text::Reason) => line(1, 500).examples(["The customer asked for it."]);
+    Reference(text::Reference) => line(1, 200).examples(["DN-4711"]);
+    ExternalId(text::ExternalId) => line(1, 128).examples(["SHOP-4711"]);
+    CustomerId(text::CustomerId) => line(1, 128).examples(["alice"]);
+    Email(contact::Email) => text(3, 254).format(Some(SchemaFormat::KnownFormat(KnownFormat::Email))).examples(["alice@example.com"]);
+    Line200(text::Line<1, 200>) => line(1, 200).examples(["12 Long Lane"]);
+    Line100(text::Line<1, 100>) => line(1, 100).examples(["Leeds"]);
+    Postcode(text::Line<1, 20>) => line(1, 20).examples(["LS1 4AP"]);
     Country(contact::Country) => text(2, 2).pattern(Some("^[A-Z]{2}$")).description(Some("ISO 3166-1 alpha-2")).examples(["DE"]);
     Currency(money::Currency) => text(3, 3).pattern(Some("^[A-Z]{3}$")).description(Some("A currency of ISO 4217 that money is made in")).examples(["EUR"]);
     Quantity(quantity::Quantity) => ObjectBuilder::new()
         .schema_type(Type::Integer)
-        .minimum(Some(1.0))
-        .maximum(Some(100_000.0));
+        .minimum(Some(1))
+        .maximum(Some(100_000));
     OrderStatus(order::Status) => one_of(order::Status::WORDS);
+    RoleName(policy::Role) => one_of(policy::Role::WORDS);
     WorkerState(workers::WorkerState) => one_of(workers::WorkerState::WORDS);
     ProductStatus(product::Status) => one_of(product::Status::WORDS);
 }
@@ -94,6 +114,11 @@ const SKU: &str = r"^([A-Za-z0-9_-]|\.[A-Za-z0-9_-]|\.\.[A-Za-z0-9._-])[A-Za-z0-
 
 fn text(min: usize, max: usize) -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::String).min_length(Some(min)).max_length(Some(max))
+}
+
+/// Text on one line, without spaces around it.
+fn line(min: usize, max: usize) -> ObjectBuilder {
+    text(min, max).pattern(Some(r"^[^\s\x00-\x1F\x7F-\x9F]([^\x00-\x1F\x7F-\x9F]*[^\s\x00-\x1F\x7F-\x9F])?$"))
 }
 
 fn one_of<const N: usize>(words: [&'static str; N]) -> ObjectBuilder {
@@ -154,12 +179,16 @@ impl From<text::Metadata> for Metadata {
 
 impl PartialSchema for Metadata {
     fn schema() -> RefOr<Schema> {
-        let text = AdditionalProperties::<Schema>::RefOr(Object::with_type(Type::String).into());
+        let visible = Some(r"^[^\x00-\x1F\x7F-\x9F]*$");
+        let key = text(1, 64).pattern(visible);
+        let value = AdditionalProperties::<Schema>::RefOr(text(0, 4096).pattern(visible).into());
         ObjectBuilder::new()
             .schema_type(Type::Object)
             .description(Some("Your own data: at most 20 pairs, 4 KiB in all"))
             .max_properties(Some(20))
-            .additional_properties(Some(text))
+            .property_names(Some(key))
+            .examples([serde_json::json!({ "gift": "yes" })])
+            .additional_properties(Some(value))
             .into()
     }
 }

@@ -5,12 +5,12 @@ use daybook_commands::UseCase;
 use daybook_core::reads::Access;
 use daybook_domain::{Code, code::GeneralCode, policy::PolicyCode};
 use utoipa::{
-    IntoParams, PartialSchema, ToSchema,
+    IntoParams, ToSchema,
     openapi::{
         Content, Ref, RefOr, Required, ResponseBuilder,
         path::{Operation, OperationBuilder, Parameter, ParameterBuilder, ParameterIn},
         request_body::RequestBodyBuilder,
-        schema::Schema,
+        schema::{ObjectBuilder, Schema, Type},
     },
 };
 
@@ -19,6 +19,7 @@ use super::{
     body::media_types,
     codes::HttpCode,
     problem::catalogue::{CommandCode, DownstreamCode},
+    tags,
 };
 
 pub type NamedSchema = (String, RefOr<Schema>);
@@ -29,22 +30,27 @@ pub enum Kind {
     /// `refusals` are the codes of rules that may refuse it.
     Command {
         needs_key: bool,
+        creates: bool,
         refusals: &'static [Code],
     },
     Read(Access),
     /// What an operator looks at.
     Look,
-    /// What an operator does.
-    Deed,
+    /// What an operator does; `refusals` as above.
+    Deed {
+        refusals: &'static [Code],
+    },
     /// A document or a page, the same for everyone.
     Document,
-    /// Something else that needs the rule of its door.
-    Guarded,
+    /// What programs that watch over this process ask, whatever state it is in.
+    Probe,
+    /// The events of the log, in several forms.
+    Stream,
 }
 
 impl Kind {
     pub fn of<U: UseCase>() -> Self {
-        Self::Command { needs_key: U::NEEDS_KEY, refusals: U::REFUSALS }
+        Self::Command { needs_key: U::NEEDS_KEY, creates: U::CREATES, refusals: U::REFUSALS }
     }
 
     /// The codes that such a route may answer with, whatever it is about.
@@ -53,12 +59,15 @@ impl Kind {
             HttpCode::MalformedRequest.code(),
             HttpCode::UnknownParameter.code(),
             HttpCode::NotAcceptable.code(),
-            HttpCode::RateLimited.code(),
+            // Wherever a query string is, a token may be in it.
             HttpCode::Unauthenticated.code(),
             GeneralCode::Internal.code(),
-            GeneralCode::Overloaded.code(),
-            GeneralCode::Unavailable.code(),
         ];
+        if matches!(self, Self::Probe) {
+            return codes;
+        }
+        codes.push(HttpCode::RateLimited.code());
+        codes.extend([GeneralCode::Overloaded, GeneralCode::Unavailable].map(GeneralCode::code));
         if self.needs_token() {
             codes.push(PolicyCode::Forbidden.code());
         }
@@ -70,7 +79,7 @@ impl Kind {
             codes.extend([HttpCode::RequestTimeout.code(), GeneralCode::ValidationFailed.code()]);
         }
         match self {
-            Self::Command { needs_key, refusals } => {
+            Self::Command { needs_key, refusals, .. } => {
                 codes.extend([CommandCode::KeyInFlight, CommandCode::KeyReused].map(CommandCode::code));
                 codes.extend([CommandCode::StaleVersion, CommandCode::OutcomeUnknown].map(CommandCode::code));
                 codes.push(GeneralCode::DeadlineExceeded.code());
@@ -82,21 +91,16 @@ impl Kind {
             Self::Read(_) => {
                 codes.extend([DownstreamCode::ReadModelBehind.code(), GeneralCode::DeadlineExceeded.code()]);
             }
-            Self::Look | Self::Guarded => codes.push(GeneralCode::DeadlineExceeded.code()),
-            Self::Deed => {
-                codes.extend(
-                    [DownstreamCode::AlreadyRunning, DownstreamCode::Conflict].map(DownstreamCode::code),
-                );
-                codes.push(HttpCode::LastSigningKey.code());
-            }
-            Self::Document => {}
+            Self::Look | Self::Stream => codes.push(GeneralCode::DeadlineExceeded.code()),
+            Self::Deed { refusals } => codes.extend(refusals),
+            Self::Document | Self::Probe => {}
         }
         codes
     }
 
     /// Whether it needs a token.
     pub fn needs_token(self) -> bool {
-        !matches!(self, Self::Document | Self::Read(Access::Public(_)))
+        !matches!(self, Self::Document | Self::Probe | Self::Read(Access::Public(_)))
     }
 }
 
@@ -114,14 +118,11 @@ impl About {
     pub fn new(name: &str, path: &str, text: &str, kind: Kind) -> Self {
         let (summary, description) =
             text.split_once(". ").map_or((text, None), |(first, rest)| (first, Some(rest)));
-        let mut segments = path.split('/').filter(|segment| !segment.is_empty());
-        let first = segments.next().unwrap_or_default();
-        let tag = if matches!(first, "v1" | "admin") { segments.next().unwrap_or("about") } else { "about" };
         let operation = OperationBuilder::new()
             .operation_id(Some(name.replace(['.', '-'], "_")))
             .summary(Some(summary.trim_end_matches('.')))
             .description(description)
-            .tag(tag.replace('-', " "))
+            .tag(tags::of(path))
             .build();
         let in_path = path.split_once('{').and_then(|(_, rest)| rest.split('}').next()).map(str::to_owned);
         Self { kind, operation, schemas: Vec::new(), in_path }
@@ -150,45 +151,41 @@ impl About {
     }
 
     #[must_use]
-    pub fn header<S: ToSchema>(mut self, name: &str, description: &str) -> Self {
-        let parameter = ParameterBuilder::new()
-            .name(name)
-            .parameter_in(ParameterIn::Header)
-            .description(Some(description))
-            .schema(Some(S::schema()))
-            .build();
-        self.parameter(parameter);
-        self
-    }
-
-    #[must_use]
     pub fn body<B: Body>(mut self, method: &Method) -> Self {
         let schema = self.named::<B>();
+        // No body at all is read as an object without members.
+        let is_needed = match B::schema() {
+            RefOr::T(Schema::Object(object)) => !object.required.is_empty(),
+            _ => true,
+        };
+        let required = if is_needed { Required::True } else { Required::False };
         let body = media_types(method).iter().fold(RequestBodyBuilder::new(), |body, media_type| {
             body.content(*media_type, Content::new(Some(schema.clone())))
         });
-        self.operation.request_body = Some(body.build().into());
+        self.operation.request_body = Some(body.required(Some(required)).build().into());
         self
     }
 
     #[must_use]
-    pub fn answer<V: ToSchema>(self, status: u16) -> Self {
-        self.answer_as::<V>(status, "application/json")
-    }
-
-    /// The same in another form; may be added to others.
-    #[must_use]
-    pub fn answer_as<V: ToSchema>(mut self, status: u16, media_type: &str) -> Self {
+    pub fn answer<V: ToSchema>(mut self, status: u16) -> Self {
         let content = Content::new(Some(self.named::<V>()));
-        self.content(status, media_type, content);
+        self.content(status, "application/json", content);
         self
     }
 
-    /// An answer that has no schema, such as a page.
+    /// An answer that is a text, such as a page or a stream. `example` is its beginning.
     #[must_use]
-    pub fn answer_text(mut self, media_type: &str) -> Self {
-        self.content(200, media_type, Content::new(Some(<String as PartialSchema>::schema())));
+    pub fn answer_text(mut self, media_type: &str, example: &str) -> Self {
+        let schema = ObjectBuilder::new().schema_type(Type::String).examples([example]);
+        self.content(200, media_type, Content::new(Some(schema)));
         self
+    }
+
+    /// Whether it answers pages of a list.
+    pub fn is_paged(&self) -> bool {
+        let is_cursor =
+            |parameter: &_| matches!(parameter, RefOr::T(Parameter { name, .. }) if name == "after");
+        self.operation.parameters.iter().flatten().any(is_cursor)
     }
 
     fn content(&mut self, status: u16, media_type: &str, content: Content) {

@@ -1,5 +1,7 @@
 //! Answers: what a command left behind, and what a read found.
 
+use std::borrow::Cow;
+
 use actix_web::{
     HttpRequest, HttpResponse,
     http::{
@@ -12,7 +14,10 @@ use daybook_core::reads::{Beside, Form, Found, Kept};
 use daybook_domain::Position;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
-use utoipa::ToSchema;
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{ArrayBuilder, Ref, RefOr, schema::Schema},
+};
 
 use super::{negotiation::has_it_already, problem::Problem};
 
@@ -34,6 +39,28 @@ pub trait Told: Outcome {
     type Answer: Serialize + ToSchema;
 
     fn told(self, position: Position) -> Self::Answer;
+}
+
+/// All there are of something, as an array.
+#[derive(Serialize)]
+#[serde(transparent)]
+pub struct List<V>(pub Vec<V>);
+
+impl<V: ToSchema> PartialSchema for List<V> {
+    fn schema() -> RefOr<Schema> {
+        ArrayBuilder::new().items(Ref::from_schema_name(V::name())).into()
+    }
+}
+
+impl<V: ToSchema> ToSchema for List<V> {
+    fn name() -> Cow<'static, str> {
+        format!("{}List", V::name()).into()
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        schemas.push((V::name().into(), V::schema()));
+        V::schemas(schemas);
+    }
 }
 
 /// The answer to a command. `collection` is where created things are found by their id.

@@ -167,7 +167,7 @@ macro_rules! in_path {
 in_path! {
     ids::OrderId => values::OrderId,
     sku::Sku => values::Sku,
-    String => String,
+    String => values::Name,
     Uuid => values::Id,
 }
 

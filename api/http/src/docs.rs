@@ -7,7 +7,6 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
-use utoipa::openapi::OpenApi;
 
 use super::answer;
 
@@ -25,10 +24,9 @@ pub struct Documents {
 }
 
 impl Documents {
-    pub fn new(document: &OpenApi) -> Self {
+    pub fn new(document: &Value) -> Self {
         let openapi = serde_json::to_vec(document).expect("a document serializes");
-        let value = serde_json::from_slice(&openapi).expect("what was just written can be read");
-        Self { openapi: openapi.into(), page: render(&value) }
+        Self { openapi: openapi.into(), page: render(document) }
     }
 
     /// The documents of the listener that the request came to.
@@ -102,7 +100,7 @@ fn render(document: &Value) -> String {
     }
     page.push_str("</ul>");
     for (method, path, operation) in &operations {
-        render_operation(&mut page, method, path, operation);
+        render_operation(&mut page, document, method, path, operation);
     }
     page.push_str("<h1>Schemas</h1>");
     for (name, schema) in
@@ -129,7 +127,7 @@ fn operations(document: &Value) -> Vec<(String, &String, &Value)> {
         .collect()
 }
 
-fn render_operation(page: &mut String, method: &str, path: &str, operation: &Value) {
+fn render_operation(page: &mut String, document: &Value, method: &str, path: &str, operation: &Value) {
     let _ = write!(
         page,
         "<h2 id=\"{}\"><span class=\"method\">{method}</span> {}</h2><p>{}</p><p>{}</p>",
@@ -140,6 +138,7 @@ fn render_operation(page: &mut String, method: &str, path: &str, operation: &Val
     );
     page.push_str("<table><tr><th>Parameter<th>In<th>Required<th></tr>");
     for parameter in operation["parameters"].as_array().into_iter().flatten() {
+        let parameter = resolved(document, parameter);
         let required = if parameter["required"] == true { "yes" } else { "" };
         let _ = write!(
             page,
@@ -156,6 +155,7 @@ fn render_operation(page: &mut String, method: &str, path: &str, operation: &Val
     }
     page.push_str("<table><tr><th>Status<th><th>Body</tr>");
     for (status, response) in operation["responses"].as_object().into_iter().flatten() {
+        let response = resolved(document, response);
         let contents = response["content"].as_object().into_iter().flatten();
         let bodies: Vec<String> = contents.map(|(_, content)| type_of(&content["schema"])).collect();
         let description = prose(member(response, "description"));
@@ -185,6 +185,12 @@ fn render_schema(page: &mut String, schema: &Value) {
         );
     }
     page.push_str("</table>");
+}
+
+/// What a reference leads to, or the value itself.
+fn resolved<'a>(document: &'a Value, value: &'a Value) -> &'a Value {
+    let target = value["$ref"].as_str().and_then(|reference| document.pointer(reference.strip_prefix('#')?));
+    target.unwrap_or(value)
 }
 
 /// A schema in a few words.

@@ -27,3 +27,4 @@ pub mod routes;
 mod security;
 pub mod server;
 mod stray_token;
+mod tags;

@@ -1,25 +1,22 @@
 //! The OpenAPI document: what the routes say of themselves, and what is the same for all of them.
 
+mod bounds;
+mod examples;
+mod headers;
+mod problems;
+
 use std::collections::BTreeMap;
 
-use actix_web::http::Method;
 use daybook_core::reads::Access;
-use daybook_domain::Code;
-use utoipa::{
-    PartialSchema, ToSchema,
-    openapi::{
-        Components, Content, Header, Info, License, Object, OpenApi, OpenApiVersion, Paths, Ref, RefOr,
-        Required, Response, Type,
-        path::{HttpMethod, Operation, Parameter, ParameterIn},
-        schema::Schema,
-        security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme},
-    },
-};
+use daybook_domain::policy::{Action, Role};
+use serde_json::{Map, Value, json};
+use utoipa::{PartialSchema, ToSchema};
 
 use super::{
-    about::{About, Kind},
-    problem::{self, FieldProblem, MEDIA_TYPE, ProblemSchema},
-    route::Route,
+    about::Kind,
+    problem::{FieldProblem, ProblemSchema},
+    route::{Door, Route},
+    tags,
 };
 
 const DESCRIPTION: &str = "Commands answer when what they did is durable; queries follow a moment later. \
@@ -27,158 +24,197 @@ const DESCRIPTION: &str = "Commands answer when what they did is durable; querie
     Money is in integer minor units. Clients ignore members that they don't know.";
 
 /// The name of the one way to authenticate.
-pub const BEARER: &str = "bearer";
+const BEARER: &str = "bearer";
+const ABOUT_TOKENS: &str = "A JSON Web Token of this server or of the issuer that it trusts, checked as RFC8725 \
+    says: one algorithm for each key, issuer, audience and times. It is never a part of an address.";
 
-/// The document of these routes.
-pub fn document(routes: &[Route]) -> OpenApi {
-    let mut components = Components::new();
-    components.add_security_scheme(BEARER, SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)));
-    let mut schemas: BTreeMap<String, RefOr<Schema>> = BTreeMap::new();
-    let mut paths = Paths::new();
+/// Answers that operations share, by their names.
+type Shared = BTreeMap<String, Value>;
+
+/// The document of these routes, which are those of one listener.
+pub fn document(routes: &[Route]) -> Value {
+    let is_internal = routes.iter().any(|route| route.path.starts_with("/admin/"));
+    let mut schemas = BTreeMap::new();
+    let mut shared = Shared::new();
+    let mut paths = BTreeMap::<&str, Map<String, Value>>::new();
     for route in routes {
         schemas.extend(route.about.schemas.iter().cloned());
-        let operation = complete(&route.about);
-        paths.add_path_operation(route.path, vec![method(&route.method)], operation);
+        let method = route.method.as_str().to_lowercase();
+        paths.entry(route.path).or_default().insert(method, operation(route, &mut shared));
     }
     for (name, schema) in
         [(ProblemSchema::name(), ProblemSchema::schema()), (FieldProblem::name(), FieldProblem::schema())]
     {
         schemas.insert(name.into_owned(), schema);
     }
-    components.schemas.extend(schemas);
-
-    let mut info = Info::new("Daybook", env!("CARGO_PKG_VERSION"));
-    info.description = Some(DESCRIPTION.into());
-    info.license = Some(License::new("MIT OR Apache-2.0"));
-    let mut document = OpenApi::new(info, paths);
-    document.openapi = OpenApiVersion::Version31;
-    document.components = Some(components);
+    let mut document = json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": if is_internal { "Daybook, for operators" } else { "Daybook" },
+            "description": DESCRIPTION,
+            "license": { "name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0" },
+            "version": env!("CARGO_PKG_VERSION"),
+        },
+        "servers": [{
+            "url": "/",
+            "description": "The listener that this document comes from, in development as in production.",
+            "x-internal": is_internal,
+        }],
+        "tags": tags_of(routes),
+        "paths": paths,
+        "components": {
+            "securitySchemes": { BEARER: {
+                "type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": ABOUT_TOKENS,
+            } },
+            "parameters": headers::parameters(),
+            "headers": headers::responses(),
+            "responses": shared,
+            "schemas": schemas,
+        },
+    });
+    leave_used(&mut document);
+    bounds::complete(&mut document);
+    examples::complete(&mut document);
     document
 }
 
-fn method(method: &Method) -> HttpMethod {
-    match *method {
-        Method::POST => HttpMethod::Post,
-        Method::PUT => HttpMethod::Put,
-        Method::DELETE => HttpMethod::Delete,
-        Method::PATCH => HttpMethod::Patch,
-        _ => HttpMethod::Get,
+/// Leaves those headers and parameters that this listener's routes have.
+fn leave_used(document: &mut Value) {
+    let text = document.to_string();
+    for kind in ["parameters", "headers"] {
+        if let Some(all) = document["components"][kind].as_object_mut() {
+            all.retain(|name, _| text.contains(&format!("\"#/components/{kind}/{name}\"")));
+        }
     }
 }
 
-/// Adds the headers and errors that follow from what kind of route it is.
-fn complete(about: &About) -> Operation {
-    let mut operation = about.operation.clone();
-    let has_body = operation.request_body.is_some();
-    let mut parameters = operation.parameters.take().unwrap_or_default();
-    let in_path =
-        parameters.iter().any(|own| matches!(own, RefOr::T(own) if own.parameter_in == ParameterIn::Path));
-    let codes = about.kind.codes(in_path, has_body);
-    parameters.push(header("X-Request-Id", "Your name for this request, echoed", false));
-    parameters.push(header("traceparent", "W3C Trace Context", false));
-    parameters.push(header("Request-Timeout-Ms", "How long you wait, ms; capped", false));
-    let bearer = || SecurityRequirement::new(BEARER, Vec::<String>::new());
-    operation.security = Some(match about.kind {
-        Kind::Document => vec![SecurityRequirement::default()],
-        Kind::Read(Access::Public(_)) => vec![SecurityRequirement::default(), bearer()],
-        _ => vec![bearer()],
+fn tags_of(routes: &[Route]) -> Vec<Value> {
+    let mut names: Vec<&str> = routes.iter().map(|route| tags::of(route.path)).collect();
+    let mut seen = Vec::new();
+    names.retain(|name| {
+        !seen.contains(name) && {
+            seen.push(name);
+            true
+        }
     });
-    match about.kind {
-        Kind::Command { needs_key, .. } => {
-            let key = "Your name for this command: sent again, it gets the same answer, for 7 days";
-            parameters.push(header("Idempotency-Key", key, needs_key));
-            parameters.push(header("If-Match", "ETags, one of which the thing must still have", false));
-        }
-        Kind::Read(_) => {
-            parameters.push(header("If-None-Match", "An ETag: 304 if it is still the same", false));
-            let wait = "Wait until the answer has seen this position";
-            parameters.push(header("Daybook-Min-Position", wait, false));
-        }
-        Kind::Look | Kind::Deed | Kind::Document | Kind::Guarded => {}
+    names.into_iter().map(|name| json!({ "name": name, "description": tags::description(name) })).collect()
+}
+
+/// A route as it describes itself, with what follows from its kind and its door.
+fn operation(route: &Route, shared: &mut Shared) -> Value {
+    let about = &route.about;
+    let mut operation = serde_json::to_value(&about.operation).expect("an operation serializes");
+    operation["description"] = description(route).into();
+    operation["security"] = security(about.kind);
+    let mut parameters = operation["parameters"].as_array().cloned().unwrap_or_default();
+    let in_path = parameters.iter().any(|parameter| parameter["in"] == "path");
+    let codes = about.kind.codes(in_path, about.operation.request_body.is_some());
+    for (name, required) in headers::sent_to(about.kind) {
+        let name = headers::parameter_name(name, required);
+        parameters.push(json!({ "$ref": format!("#/components/parameters/{name}") }));
     }
-    operation.parameters = Some(parameters);
-    for (status, response) in &mut operation.responses.responses {
-        if let (RefOr::T(response), true) = (response, status.starts_with('2')) {
-            describe_success(response, about.kind);
-        }
+    operation["parameters"] = parameters.into();
+    let mut responses = operation["responses"].as_object().cloned().unwrap_or_default();
+    for (status, response) in &mut responses {
+        response["headers"] = told(route, status.parse().unwrap_or_default()).into();
     }
-    add_problems(&mut operation, &codes);
+    if matches!(about.kind, Kind::Read(_)) {
+        let unchanged =
+            json!({ "description": "What you have is still right.", "headers": told(route, 304) });
+        responses.insert("304".into(), unchanged);
+    }
+    for (status, codes) in problems::by_status(&codes) {
+        let answer = problems::answer(&told(route, status), &codes);
+        let answer = match problems::shared_name(route, status, &codes) {
+            None => answer,
+            Some(name) => {
+                let reference = json!({ "$ref": format!("#/components/responses/{name}") });
+                shared.insert(name, answer);
+                reference
+            }
+        };
+        responses.insert(status.to_string(), answer);
+    }
+    operation["responses"] = responses.into();
     operation
 }
 
-fn describe_success(response: &mut Response, kind: Kind) {
-    let mut tell = |name: &str, description: &str| {
-        let mut header = Header::new(Object::with_type(Type::String));
-        header.description = Some(description.into());
-        response.headers.insert(name.into(), header.into());
+fn told(route: &Route, status: u16) -> Map<String, Value> {
+    let reference = |name| json!({ "$ref": format!("#/components/headers/{name}") });
+    headers::told_by(route, status).into_iter().map(|name| (name.to_owned(), reference(name))).collect()
+}
+
+fn security(kind: Kind) -> Value {
+    let (nothing, bearer) = (json!({}), json!({ BEARER: [] }));
+    match kind {
+        Kind::Document | Kind::Probe => json!([nothing]),
+        Kind::Read(Access::Public(_)) => json!([nothing, bearer]),
+        _ => json!([bearer]),
+    }
+}
+
+/// What the route says of itself beside its summary, and who may use it.
+fn description(route: &Route) -> String {
+    let own = route.about.operation.description.as_deref().unwrap_or_default();
+    let own = own.trim_end_matches('.');
+    let whose = match route.door {
+        Door::Probe => "It needs no token and has no limit".to_owned(),
+        Door::Open => "It needs no token".to_owned(),
+        Door::Action(action) => needs(action),
+        Door::Access(Access::Public(action)) => {
+            format!("It needs no token; with the permission `{}` more is shown", action.rule().name)
+        }
+        Door::Access(Access::Rule { all, part, own }) => {
+            let all = (all != own).then(|| format!("Who has `{}` is shown all of them", all.rule().name));
+            let part =
+                part.map(|part| format!("With the permission `{}` a part of it is shown", part.rule().name));
+            [Some(needs(own)), all, part].into_iter().flatten().collect::<Vec<_>>().join(". ")
+        }
     };
-    if matches!(kind, Kind::Command { .. } | Kind::Read(_)) {
-        tell("Daybook-Position", "The position of the log that this answer has seen");
-        tell("ETag", "The version");
-    }
-    tell("X-Request-Id", "The name of this request");
-    tell("RateLimit", "What is left of the limit");
-    tell("RateLimit-Policy", "The limit");
-    if matches!(kind, Kind::Command { .. }) {
-        tell("Idempotent-Replayed", "true: the answer of an earlier request with the same key");
-    }
+    let sentences = [own, &whose].into_iter().filter(|sentence| !sentence.is_empty());
+    sentences.map(|sentence| format!("{sentence}.")).collect::<Vec<_>>().join(" ")
 }
 
-/// One response for each status, with its codes.
-fn add_problems(operation: &mut Operation, codes: &[Code]) {
-    for code in codes {
-        let status = problem::status(code.kind());
-        let responses = &mut operation.responses.responses;
-        let response =
-            responses.entry(status.as_u16().to_string()).or_insert_with(|| Response::new("").into());
-        if let RefOr::T(response) = response {
-            let comma = if response.description.is_empty() { "" } else { ", " };
-            response.description.push_str(&format!("{comma}`{code}`"));
-        }
-    }
-    for (status, response) in &mut operation.responses.responses {
-        let (RefOr::T(response), '4' | '5') = (response, status.chars().next().unwrap_or_default()) else {
-            continue;
-        };
-        let content = Content::new(Some(Ref::from_schema_name("Problem")));
-        response.content.insert(MEDIA_TYPE.into(), content.into());
-        if matches!(status.as_str(), "429" | "503") {
-            let mut header = Header::new(Object::with_type(Type::Integer));
-            header.description = Some("Seconds to wait".into());
-            response.headers.insert("Retry-After".into(), header.into());
-        }
-    }
-}
-
-fn header(name: &str, description: &str, required: bool) -> RefOr<Parameter> {
-    let mut parameter = Parameter::new(name);
-    parameter.parameter_in = ParameterIn::Header;
-    parameter.description = Some(description.into());
-    parameter.required = if required { Required::True } else { Required::False };
-    parameter.schema = Some(Object::with_type(Type::String).into());
-    parameter.into()
+fn needs(action: Action) -> String {
+    let rule = action.rule();
+    let roles: Vec<&str> = rule.roles.iter().chain([&Role::Admin]).map(|role| role.as_str()).collect();
+    let own = if rule.own { "; customers have it for what is their own" } else { "" };
+    format!("It needs the permission `{}` ({}){own}", rule.name, roles.join(", "))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::routes;
+    use crate::{problem, routes};
+
+    fn documents() -> [Value; 3] {
+        [routes::api(), routes::admin(), routes::telemetry()].map(|routes| document(&routes))
+    }
+
+    fn operations(document: &Value) -> impl Iterator<Item = (String, &Value)> {
+        let paths = document["paths"].as_object().expect("paths").iter();
+        paths.flat_map(|(path, item)| {
+            let methods = item.as_object().expect("methods").iter();
+            methods.map(move |(method, operation)| (format!("{method} {path}"), operation))
+        })
+    }
 
     #[test]
     fn every_reference_in_the_document_leads_somewhere() {
-        let document = serde_json::to_value(document(&routes::api())).expect("serializes");
-        assert_eq!(document["openapi"], "3.1.0");
-        let text = document.to_string();
-        for reference in text.split("\"#/components/schemas/").skip(1) {
-            let name = reference.split('"').next().unwrap_or_default();
-            assert!(document["components"]["schemas"].get(name).is_some(), "{name}");
+        for document in documents() {
+            assert_eq!(document["openapi"], "3.1.0");
+            let text = document.to_string();
+            for reference in text.split("\"$ref\":\"#").skip(1) {
+                let pointer = reference.split('"').next().unwrap_or_default();
+                assert!(document.pointer(pointer).is_some(), "{pointer}");
+            }
         }
     }
 
     /// The schema has to repeat the number, because its macro takes no constant.
     #[test]
     fn an_order_has_as_many_lines_as_the_domain_says() {
-        let document = serde_json::to_value(document(&routes::api())).expect("serializes");
+        let [document, ..] = documents();
         let lines = &document["components"]["schemas"]["PlaceOrder"]["properties"]["lines"];
         assert_eq!(
             (&lines["minItems"], &lines["maxItems"]),
@@ -186,40 +222,92 @@ mod tests {
         );
     }
 
-    /// Handlers name codes of their own in the descriptions of their responses.
     #[test]
     fn every_code_in_the_document_has_the_status_under_which_it_stands() {
-        let document = document(&routes::api());
-        let paths = document.paths.paths.values();
-        let operations =
-            paths.flat_map(|item| [&item.get, &item.post, &item.put, &item.delete, &item.patch]).flatten();
         let mut seen = 0;
-        for (status, response) in operations.flat_map(|operation| &operation.responses.responses) {
-            let (RefOr::T(response), '4' | '5') = (response, status.chars().next().unwrap_or_default())
-            else {
-                continue;
-            };
-            for name in response.description.split('`').skip(1).step_by(2) {
-                let code = problem::find(name).expect(name);
-                assert_eq!(problem::status(code.kind()).as_str(), status, "{name}");
-                seen += 1;
+        for document in documents() {
+            for (name, operation) in operations(&document) {
+                for (status, response) in operation["responses"].as_object().expect("responses") {
+                    let response = match response["$ref"].as_str() {
+                        Some(reference) => document.pointer(&reference[1..]).expect("it is there"),
+                        None => response,
+                    };
+                    let codes = response
+                        .pointer("/content/application~1problem+json/schema/allOf/1/properties/code/enum");
+                    for code in codes.and_then(Value::as_array).into_iter().flatten() {
+                        let code = problem::find(code.as_str().expect("text")).expect("a code");
+                        assert_eq!(problem::status(code.kind()).as_str(), status, "{name}: {code}");
+                        seen += 1;
+                    }
+                }
             }
         }
         assert!(seen > 300, "{seen}");
     }
 
     #[test]
-    fn every_operation_has_its_own_name() {
-        let document = document(&routes::api());
-        let paths = document.paths.paths.values();
-        let mut names: Vec<_> = paths
-            .flat_map(|item| [&item.get, &item.post, &item.put, &item.delete, &item.patch])
-            .flatten()
-            .map(|operation| operation.operation_id.clone())
-            .collect();
-        let count = names.len();
-        names.sort();
-        names.dedup();
-        assert_eq!(names.len(), count);
+    fn every_operation_has_its_own_name_a_group_and_a_description() {
+        for document in documents() {
+            let mut names: Vec<_> =
+                operations(&document).map(|(_, operation)| &operation["operationId"]).collect();
+            let count = names.len();
+            names.sort_by_key(|name| name.to_string());
+            names.dedup();
+            assert_eq!(names.len(), count);
+            let groups: Vec<_> =
+                document["tags"].as_array().expect("tags").iter().map(|tag| &tag["name"]).collect();
+            for (name, operation) in operations(&document) {
+                assert!(groups.contains(&&operation["tags"][0]), "{name}");
+                assert!(operation["description"].as_str().is_some_and(|text| !text.is_empty()), "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn probes_are_described_as_probes() {
+        for route in [routes::api(), routes::admin(), routes::telemetry()].into_iter().flatten() {
+            let (door, kind) = (matches!(route.door, Door::Probe), matches!(route.about.kind, Kind::Probe));
+            assert_eq!(door, kind, "{}", route.path);
+        }
+    }
+
+    /// Each of the listener's contents with all its examples, those of shared answers too.
+    fn contents(document: &Value) -> Vec<(String, &Value)> {
+        let mut places: Vec<(String, &Value)> = Vec::new();
+        for (name, operation) in operations(document) {
+            places.extend(operation.get("requestBody").map(|body| (name.clone(), body)));
+            let responses = operation["responses"].as_object().expect("responses").iter();
+            places.extend(responses.map(|(status, response)| (format!("{name} {status}"), response)));
+        }
+        let shared = document["components"]["responses"].as_object().expect("answers").iter();
+        places.extend(shared.map(|(name, response)| (name.clone(), response)));
+        let contents = places.into_iter().flat_map(|(name, place)| {
+            let contents = place["content"].as_object().into_iter().flatten();
+            contents.map(move |(form, content)| (format!("{name} {form}"), content))
+        });
+        contents.collect()
+    }
+
+    #[test]
+    fn every_body_and_answer_has_an_example_that_fits_its_schema() {
+        let mut seen = 0;
+        for document in documents() {
+            for (name, content) in contents(&document) {
+                let schema = json!({ "allOf": [content["schema"]], "components": document["components"] });
+                let schema = jsonschema::options().with_draft(jsonschema::Draft::Draft202012).build(&schema);
+                let schema = schema.expect("a schema");
+                let several = content["examples"].as_object().into_iter().flatten();
+                let examples = several.map(|(_, example)| &example["value"]).chain(content.get("example"));
+                let before = seen;
+                for example in examples {
+                    let mistakes: Vec<_> =
+                        schema.iter_errors(example).map(|error| error.to_string()).collect();
+                    assert!(mistakes.is_empty(), "{name}: {example}: {mistakes:?}");
+                    seen += 1;
+                }
+                assert!(seen > before, "{name} has no example");
+            }
+        }
+        assert!(seen > 200, "{seen}");
     }
 }

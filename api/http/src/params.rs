@@ -28,6 +28,7 @@ pub struct PageOfHistory {
     #[param(value_type = u16, minimum = 1, maximum = 100, default = 20)]
     limit: Limit,
     /// `next` of the page before.
+    #[param(pattern = "^[A-Za-z0-9_-]+$", max_length = 256)]
     after: Option<String>,
     /// `prev` of the page behind. It excludes `after`.
     before: Option<String>,

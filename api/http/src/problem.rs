@@ -16,6 +16,7 @@ use catalogue::{CommandCode, DownstreamCode};
 use daybook_core::auth::Refused;
 use daybook_domain::{Code, Position, code::GeneralCode, policy::PolicyCode};
 use serde::Serialize;
+use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::{brief::cut, caching::NO_STORE, codes::HttpCode};
@@ -56,8 +57,8 @@ struct Document<'a> {
     r#type: String,
     title: &'static str,
     status: u16,
-    detail: &'a str,
-    instance: &'a str,
+    detail: String,
+    instance: String,
     code: Code,
     request_id: &'a str,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
@@ -70,14 +71,20 @@ struct Document<'a> {
 #[allow(dead_code, reason = "the schema of `Document`, which borrows what it has")]
 pub struct ProblemSchema {
     /// A page about the code.
+    #[schema(pattern = "^/problems/[a-z_]+$", max_length = 100)]
     r#type: String,
+    #[schema(pattern = "^[A-Z]", max_length = 100)]
     title: String,
+    #[schema(minimum = 400, maximum = 599)]
     status: u16,
     detail: String,
     /// The path of the request.
+    #[schema(pattern = "^/")]
     instance: String,
     /// Stable, for programs.
+    #[schema(pattern = "^[a-z_]+$", max_length = 64)]
     code: String,
+    #[schema(pattern = "^[A-Za-z0-9_.:-]+$", max_length = 128)]
     request_id: String,
     errors: Option<Vec<FieldProblem>>,
 }
@@ -86,7 +93,9 @@ pub struct ProblemSchema {
 #[allow(dead_code, reason = "the schema of `FieldError`")]
 pub struct FieldProblem {
     /// JSON Pointer (RFC 6901) into the body.
+    #[schema(format = JsonPointer)]
     pointer: String,
+    #[schema(pattern = "^[a-z_]+$", max_length = 64)]
     code: String,
     detail: String,
 }
@@ -256,19 +265,23 @@ impl Problem {
         })
     }
 
-    /// The answer to the request `request_id` for `instance`.
-    pub fn render(&self, instance: &str, request_id: &str) -> HttpResponse {
-        let document = Document {
+    fn document<'a>(&'a self, instance: &'a str, request_id: &'a str) -> Document<'a> {
+        Document {
             r#type: format!("/problems/{}", self.code),
             title: self.code.title(),
             status: self.status().as_u16(),
-            detail: &cut(&self.detail, LONGEST_DETAIL),
-            instance: &cut(instance, LONGEST_INSTANCE),
+            detail: cut(&self.detail, LONGEST_DETAIL),
+            instance: cut(instance, LONGEST_INSTANCE),
             code: self.code,
             request_id,
             errors: &self.errors,
-        };
-        let body = serde_json::to_vec(&document).expect("text and numbers serialize");
+        }
+    }
+
+    /// The answer to the request `request_id` for `instance`.
+    pub fn render(&self, instance: &str, request_id: &str) -> HttpResponse {
+        let body =
+            serde_json::to_vec(&self.document(instance, request_id)).expect("text and numbers serialize");
         let mut response = HttpResponse::build(self.status());
         response.insert_header((header::CONTENT_TYPE, MEDIA_TYPE)).insert_header(NO_STORE);
         for header in &self.headers {
@@ -279,6 +292,18 @@ impl Problem {
         }
         response.body(body)
     }
+}
+
+/// A problem of that code as it is sent.
+pub fn example(code: Code) -> Value {
+    let problem = if code == GeneralCode::ValidationFailed.code() {
+        let detail = "this is not a member of the body".to_owned();
+        Problem::invalid(vec![FieldError { pointer: "/colour".into(), code: "unknown_field", detail }], 1)
+    } else {
+        Problem::usual(code)
+    };
+    let document = problem.document("/v1/orders", "019b0000000070008000000000000001");
+    serde_json::to_value(document).expect("text and numbers serialize")
 }
 
 impl From<Refused> for Problem {

@@ -28,6 +28,7 @@ use daybook_core::{
     reads::{Access, Read},
 };
 use daybook_domain::{
+    Code,
     policy::{Action, Actor},
     text::Reason,
 };
@@ -180,39 +181,61 @@ pub trait Reasoned: Body {
 }
 
 /// The answer to a deed.
-pub struct Reply<V> {
-    view: V,
-    /// It goes on after the answer, and can be looked at here.
-    goes_on_at: Option<String>,
+pub trait Reply: 'static {
+    type View: Serialize + ToSchema + 'static;
+    const STATUS: StatusCode;
+
+    /// What is shown, and where the deed can be looked at if it goes on after the answer.
+    fn parts(self) -> (Self::View, Option<String>);
 }
 
-impl<V> Reply<V> {
-    pub fn accepted(view: V, location: String) -> Self {
-        Self { view, goes_on_at: Some(location) }
+/// It is done.
+pub struct Did<V>(pub V);
+
+impl<V: Serialize + ToSchema + 'static> Reply for Did<V> {
+    type View = V;
+    const STATUS: StatusCode = StatusCode::OK;
+
+    fn parts(self) -> (V, Option<String>) {
+        (self.0, None)
     }
 }
 
-impl<V> From<V> for Reply<V> {
-    fn from(view: V) -> Self {
-        Self { view, goes_on_at: None }
+/// It goes on, and can be looked at in that place.
+pub struct Began<V> {
+    pub view: V,
+    pub location: String,
+}
+
+impl<V: Serialize + ToSchema + 'static> Reply for Began<V> {
+    type View = V;
+    const STATUS: StatusCode = StatusCode::ACCEPTED;
+
+    fn parts(self) -> (V, Option<String>) {
+        (self.view, Some(self.location))
     }
 }
 
-/// What an operator does. It is noted before it is done: without that note it must not be.
-pub fn deed<P, B, V, F>(
+/// What an operator does. It is noted before it is done: without that note it must not be. `refusals` are the codes
+/// of rules that may refuse it.
+pub fn deed<P, B, R, F>(
     name: &'static str,
     method: Method,
     path: &'static str,
     summary: &str,
+    refusals: &'static [Code],
     act: fn(Data<App>, P, B) -> F,
 ) -> Route
 where
     P: InPath,
     B: Reasoned,
-    V: Serialize + ToSchema + 'static,
-    F: Future<Output = Result<Reply<V>, Problem>> + 'static,
+    R: Reply,
+    F: Future<Output = Result<R, Problem>> + 'static,
 {
-    let about = About::new(name, path, summary, Kind::Deed).path::<P>().body::<B>(&method).answer::<V>(200);
+    let about = About::new(name, path, summary, Kind::Deed { refusals })
+        .path::<P>()
+        .body::<B>(&method)
+        .answer::<R::View>(R::STATUS.as_u16());
     let run = move |mut arrived: Arrived| async move {
         let id = arrived.path::<P>()?;
         arrived.query::<NoQuery>()?;
@@ -231,10 +254,10 @@ where
             address: arrived.context.address,
         };
         arrived.app.audit.record(&entry).await?;
-        let Reply { view, goes_on_at } = act(arrived.app.clone(), id, body).await?;
+        let (view, goes_on_at) = act(arrived.app.clone(), id, body).await?.parts();
         let mut response = answer::json(&view);
+        *response.status_mut() = R::STATUS;
         if let Some(location) = goes_on_at {
-            *response.status_mut() = StatusCode::ACCEPTED;
             let location = location.try_into().map_err(|_| Problem::internal())?;
             response.headers_mut().insert(header::LOCATION, location);
         }
@@ -307,7 +330,7 @@ impl Route {
 
     /// Headers of a request that its answer depends on (RFC 9110, section 12.5.5). What everyone sees of a thing differs
     /// from what its keepers see.
-    fn varies_with(&self) -> Option<&'static str> {
+    pub fn varies_with(&self) -> Option<&'static str> {
         let by_caller = !matches!(self.door, Door::Probe | Door::Open);
         match (by_caller, self.offers.len() > 1) {
             (true, true) => Some("authorization, accept"),
@@ -321,8 +344,8 @@ impl Route {
     fn sees(&self) -> Seen {
         match self.about.kind {
             Kind::Read(_) => Seen::Later,
-            Kind::Command { .. } | Kind::Look | Kind::Deed | Kind::Guarded => Seen::Now,
-            Kind::Document => Seen::Nothing,
+            Kind::Command { .. } | Kind::Look | Kind::Deed { .. } | Kind::Stream => Seen::Now,
+            Kind::Document | Kind::Probe => Seen::Nothing,
         }
     }
 }

@@ -6,7 +6,6 @@ use crate::sql::as_text;
 
 words! {
     /// How far a rebuild is, or how it ended.
-    #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
     pub enum RebuildState {
         Building = "building",
         CatchingUp = "catching_up",
@@ -17,6 +16,9 @@ words! {
         Cancelled = "cancelled",
     }
 }
+
+#[cfg(feature = "schema")]
+daybook_domain::schema_of_words!(RebuildState);
 
 as_text!(RebuildState);
 

@@ -22,10 +22,14 @@ const PEM_END: &str = "-----END PRIVATE KEY-----";
 /// A public key as it is published (RFC 8037, RFC 7517).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Jwk {
+    #[schema(examples("OKP"))]
     pub kty: String,
+    #[schema(examples("Ed25519"))]
     pub crv: String,
     /// The public key, base64url.
+    #[schema(examples("11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"))]
     pub x: String,
+    #[schema(examples("2026-01"))]
     pub kid: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alg: Option<String>,

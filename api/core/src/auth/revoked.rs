@@ -15,9 +15,9 @@ use utoipa::{
 /// 1 to 256 characters without NUL.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct Mark(String);
+pub struct RevokedValue(String);
 
-impl TryFrom<String> for Mark {
+impl TryFrom<String> for RevokedValue {
     type Error = &'static str;
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
@@ -26,16 +26,22 @@ impl TryFrom<String> for Mark {
     }
 }
 
-impl PartialSchema for Mark {
+impl PartialSchema for RevokedValue {
     fn schema() -> RefOr<Schema> {
-        ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(Some(256)).into()
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .min_length(Some(1))
+            .max_length(Some(256))
+            .pattern(Some(r"^[^\x00]+$"))
+            .examples(["mallory"])
+            .into()
     }
 }
 
-impl ToSchema for Mark {}
+impl ToSchema for RevokedValue {}
 
-impl From<Mark> for String {
-    fn from(value: Mark) -> Self {
+impl From<RevokedValue> for String {
+    fn from(value: RevokedValue) -> Self {
         value.0
     }
 }
@@ -54,17 +60,17 @@ words! {
 #[serde(rename_all = "snake_case")]
 pub enum Revoked {
     /// The token with this `jti`.
-    Token(Mark),
+    Token(RevokedValue),
     /// Every token of this `sub` that was issued up to now.
-    Subject(Mark),
+    Subject(RevokedValue),
     /// Every token that was signed with the key of this `kid`.
-    Key(Mark),
+    Key(RevokedValue),
 }
 
 impl Revoked {
     /// A revocation as it was stored.
     pub fn stored(kind: RevokedKind, value: String) -> Self {
-        let value = Mark(value);
+        let value = RevokedValue(value);
         match kind {
             RevokedKind::Token => Self::Token(value),
             RevokedKind::Subject => Self::Subject(value),

@@ -74,6 +74,9 @@ impl<V> Kept<V> {
     }
 }
 
+/// How many rows a page has at most, whatever it is a page of.
+const MAX_ROWS: usize = 1_000;
+
 /// A page of a list.
 #[derive(Debug, Serialize)]
 pub struct Page<V> {
@@ -97,13 +100,18 @@ impl<V: ToSchema> PartialSchema for Page<V> {
     fn schema() -> RefOr<Schema> {
         let next = ObjectBuilder::new()
             .schema_type(SchemaType::from_iter([Type::String, Type::Null]))
+            .pattern(Some("^[A-Za-z0-9_-]+$"))
+            .max_length(Some(256))
             .description(Some("To be sent as `after`."));
         let prev = ObjectBuilder::new().schema_type(Type::String).description(Some(
             "To be sent as `before`. The first page has none, nor have lists that are read forwards only.",
         ));
         ObjectBuilder::new()
             .description(Some("A page of a list."))
-            .property("data", ArrayBuilder::new().items(Ref::from_schema_name(V::name())))
+            .property(
+                "data",
+                ArrayBuilder::new().items(Ref::from_schema_name(V::name())).max_items(Some(MAX_ROWS)),
+            )
             .property("has_more", Object::with_type(Type::Boolean))
             .property("next", next)
             .property("prev", prev)

@@ -36,9 +36,11 @@ struct Stretch {
 /// What happened, the oldest first.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct History {
+    #[schema(max_items = 100)]
     pub data: Vec<Change>,
     pub has_more: bool,
     /// Send this as `after` to get the next page.
+    #[schema(pattern = "^[A-Za-z0-9_-]+$", max_length = 256)]
     pub next: Option<String>,
     /// Send this as `before` to get the page before. The first page has none.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -49,16 +51,22 @@ pub struct History {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Change {
     /// The version that the thing had then.
+    #[schema(minimum = 1)]
     pub version: i64,
+    #[schema(minimum = 1)]
     pub position: i64,
     pub at: DateTime<Utc>,
     /// The type of the event.
+    #[schema(pattern = "^[A-Z][A-Za-z]*$", max_length = 100, examples("OrderPlaced"))]
     pub what: String,
     /// The subject of the person or program that did it. Of what others did, customers are told neither who, nor why,
     /// nor by which request.
+    #[schema(examples("alice"))]
     pub who: Option<String>,
+    #[schema(pattern = "^[A-Za-z0-9_.:-]+$", max_length = 128, examples("checkout-7f3a"))]
     pub request_id: Option<String>,
     /// The reason that was given, if there was one.
+    #[schema(max_length = 500)]
     pub why: Option<String>,
     /// The rest of the event; personal data is left out.
     #[schema(value_type = Object)]

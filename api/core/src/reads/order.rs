@@ -36,6 +36,7 @@ pub struct Order {
     pub id: String,
     pub status: OrderStatus,
     pub customer: Option<CustomerId>,
+    #[schema(max_items = 2000)]
     pub lines: Vec<OrderLine>,
     pub currency: Currency,
     pub total: Money,
@@ -55,6 +56,7 @@ pub struct Order {
     pub cancel_reason: Option<Reason>,
     pub placed_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
+    #[schema(minimum = 1)]
     pub version: i64,
 }
 
@@ -70,6 +72,7 @@ pub struct OrderLine {
     pub list_price: Option<Price>,
     pub total: Money,
     /// Pieces that have been shipped.
+    #[schema(minimum = 0, examples(0))]
     pub shipped: i64,
     /// Pieces that were cancelled apart from the rest of the order. A cancelled order has none for that reason.
     pub cancelled: i64,

@@ -33,12 +33,14 @@ pub struct Product {
     /// The price in the currency that it was created with.
     pub price: Price,
     /// The prices in every currency that it has a price in.
+    #[schema(max_items = 50)]
     pub prices: Vec<Price>,
     pub status: ProductStatus,
     pub external_id: Option<ExternalId>,
     pub metadata: Metadata,
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
+    #[schema(minimum = 1)]
     pub version: i64,
 }
 

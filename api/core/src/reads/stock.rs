@@ -26,13 +26,18 @@ pub struct StockBySku {
 pub struct Stock {
     #[schema(value_type = crate::values::Sku)]
     pub sku: String,
+    #[schema(minimum = 0)]
     pub on_hand: i64,
     /// Promised to orders that are placed.
+    #[schema(minimum = 0)]
     pub held: i64,
     /// Promised to orders that are confirmed.
+    #[schema(minimum = 0)]
     pub allocated: i64,
     /// What can still be promised.
+    #[schema(minimum = 0)]
     pub available: i64,
+    #[schema(minimum = 1)]
     pub version: i64,
 }
 

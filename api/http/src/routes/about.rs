@@ -1,6 +1,6 @@
 //! What the API says of itself, to programs and to people.
 
-use daybook_core::auth::keys::Jwk;
+use daybook_core::{auth::keys::Jwk, values::RoleName};
 use daybook_domain::policy::{RULES, Role};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -18,21 +18,36 @@ const HTML: &[&str] = &["text/html"];
 
 #[derive(Serialize, ToSchema)]
 struct Permissions {
+    #[schema(max_items = 1000)]
     data: Vec<Permission>,
 }
 
 #[derive(Serialize, ToSchema)]
 struct Permission {
+    #[schema(pattern = r"^[a-z_]+(\.[a-z_]+)?$", max_length = 64, examples("order.confirm"))]
     name: &'static str,
     /// Any of them will do; `admin` may do everything.
-    roles: Vec<&'static str>,
+    #[schema(max_items = 100)]
+    roles: Vec<RoleName>,
     /// A customer may do it with what is their own.
     own: bool,
 }
 
 #[derive(Serialize, ToSchema)]
 struct Keys<'a> {
+    #[schema(max_items = 100)]
     keys: Vec<&'a Jwk>,
+}
+
+/// A document of OpenAPI.
+#[derive(ToSchema)]
+#[schema(examples(json!({ "openapi": "3.1.0", "info": { "title": "Daybook", "version": "1.0.0" } })))]
+#[allow(dead_code, reason = "the schema of a document that is written once")]
+struct OpenApi {
+    #[schema(pattern = r"^3\.1\.", max_length = 10)]
+    openapi: String,
+    #[schema(value_type = Object)]
+    info: (),
 }
 
 pub fn routes() -> Vec<Route> {
@@ -50,11 +65,12 @@ pub fn routes() -> Vec<Route> {
 /// The pages that every listener has about its own routes.
 pub fn documents() -> Vec<Route> {
     let openapi = About::new("openapi", "/openapi.json", "This document (OpenAPI 3.1).", Kind::Document)
-        .answer_text("application/json");
-    let page =
-        About::new("docs", "/docs", "This document as a page.", Kind::Document).answer_text("text/html");
+        .answer::<OpenApi>(200);
+    let page = About::new("docs", "/docs", "This document as a page.", Kind::Document)
+        .answer_text("text/html", "<!doctype html><html lang=\"en\">");
     let text = "What a problem's code means. It is what the `type` of a problem leads to.";
-    let problem = About::new("problem", "/problems/{code}", text, Kind::Document).answer_text("text/html");
+    let problem = About::new("problem", "/problems/{code}", text, Kind::Document)
+        .answer_text("text/html", "<!doctype html><html lang=\"en\">");
     vec![
         other("/openapi.json", Door::Open, JSON, openapi, |arrived, (), NoQuery {}| async move {
             Ok(Documents::of(&arrived.request).openapi())
@@ -71,7 +87,7 @@ pub fn documents() -> Vec<Route> {
 fn show_permissions() -> actix_web::HttpResponse {
     let rules = RULES.iter().map(|rule| Permission {
         name: rule.name,
-        roles: rule.roles.iter().chain([&Role::Admin]).map(|role| role.as_str()).collect(),
+        roles: rule.roles.iter().chain([&Role::Admin]).map(|role| RoleName(*role)).collect(),
         own: rule.own,
     });
     answer::public(&Permissions { data: rules.collect() })

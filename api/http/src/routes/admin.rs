@@ -6,7 +6,7 @@ use daybook_core::{
     auth::revoked::Revoked,
     values::{Reason, WorkerState},
 };
-use daybook_domain::{policy::Action, text};
+use daybook_domain::{Code, policy::Action, text};
 use daybook_projections::{
     DeadLetter, LogState, LogVerification, ProjectionStatus, Rebuild, Verification, workers::WorkerStatus,
 };
@@ -14,77 +14,83 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
+    answer::List,
     arrived::NoQuery,
+    codes::HttpCode,
     params::Flag,
-    problem::Problem,
-    route::{Reasoned, Reply, Route, deed, look},
+    problem::{Problem, catalogue::DownstreamCode},
+    route::{Began, Did, Reasoned, Route, deed, look},
 };
+
+const ALREADY_RUNNING: &[Code] = &[DownstreamCode::AlreadyRunning.code()];
+const CONFLICT: &[Code] = &[DownstreamCode::Conflict.code()];
+const LAST_KEY: &[Code] = &[HttpCode::LastSigningKey.code()];
 
 #[rustfmt::skip]
 pub fn routes() -> Vec<Route> {
     vec![
         look("projections.list", "/admin/projections", "How far each projection is.",
-            |app, (), NoQuery {}| async move { Ok(app.operators.list().await?) }),
+            |app, (), NoQuery {}| async move { Ok(List(app.operators.list().await?)) }),
         look("projections.get", "/admin/projections/{name}", "How far one projection is.",
             |app, name: String, NoQuery {}| async move { Ok(app.operators.get(&name).await?) }),
-        deed("projection.rebuild", Method::POST, "/admin/projections/{name}/rebuilds", "Begins to make a read model anew from the log, beside the one that is served.",
+        deed("projection.rebuild", Method::POST, "/admin/projections/{name}/rebuilds", "Begins to make a read model anew from the log, beside the one that is served.", ALREADY_RUNNING,
             |app, name: String, _: Why| async move {
                 let rebuild = app.operators.start_rebuild(&name).await?;
                 let location = format!("/admin/rebuilds/{}", rebuild.id);
-                Ok(Reply::<Rebuild>::accepted(rebuild, location))
+                Ok(Began { view: rebuild, location })
             }),
-        deed("projection.rollback", Method::POST, "/admin/projections/{name}/rollback", "Serves the previous generation of a read model again.",
+        deed("projection.rollback", Method::POST, "/admin/projections/{name}/rollback", "Serves the previous generation of a read model again.", CONFLICT,
             |app, name: String, _: Why| async move {
                 app.operators.rollback(&name).await?;
-                Ok(Reply::<ProjectionStatus>::from(app.operators.get(&name).await?))
+                Ok(Did::<ProjectionStatus>(app.operators.get(&name).await?))
             }),
-        deed("projection.pause", Method::POST, "/admin/projections/{name}/pause", "Stops a projection where it is.",
+        deed("projection.pause", Method::POST, "/admin/projections/{name}/pause", "Stops a projection where it is.", &[],
             |app, name: String, _: Why| async move {
                 app.operators.pause(&name).await?;
-                Ok(Reply::<ProjectionStatus>::from(app.operators.get(&name).await?))
+                Ok(Did::<ProjectionStatus>(app.operators.get(&name).await?))
             }),
-        deed("projection.resume", Method::POST, "/admin/projections/{name}/resume", "Lets a paused projection go on.",
+        deed("projection.resume", Method::POST, "/admin/projections/{name}/resume", "Lets a paused projection go on.", &[],
             |app, name: String, _: Why| async move {
                 app.operators.resume(&name).await?;
-                Ok(Reply::<ProjectionStatus>::from(app.operators.get(&name).await?))
+                Ok(Did::<ProjectionStatus>(app.operators.get(&name).await?))
             }),
         look("rebuilds.get", "/admin/rebuilds/{id}", "How far a rebuild is.",
             |app, id: uuid::Uuid, NoQuery {}| async move { Ok(app.operators.rebuild(id).await?) }),
-        deed("rebuild.cancel", Method::DELETE, "/admin/rebuilds/{id}", "Gives a rebuild up. What is served stays as it is.",
+        deed("rebuild.cancel", Method::DELETE, "/admin/rebuilds/{id}", "Gives a rebuild up. What is served stays as it is.", CONFLICT,
             |app, id: uuid::Uuid, _: Why| async move {
                 app.operators.cancel_rebuild(id).await?;
-                Ok(Reply::<Rebuild>::from(app.operators.rebuild(id).await?))
+                Ok(Did::<Rebuild>(app.operators.rebuild(id).await?))
             }),
         look("dead_letters.list", "/admin/dead-letters", "Open dead letters, the newest first. At most 1,000 of them.",
-            |app, (), Which { all: Flag(all) }| async move { Ok(app.operators.dead_letters(!all).await?) }),
-        deed("dead_letter.retry", Method::POST, "/admin/dead-letters/{id}/retry", "Tries again what could not be done.",
-            |app, id: uuid::Uuid, _: Why| async move { Ok(Reply::<DeadLetter>::from(app.operators.retry(id).await?)) }),
-        deed("dead_letter.skip", Method::POST, "/admin/dead-letters/{id}/skip", "Never does it.",
+            |app, (), Which { all: Flag(all) }| async move { Ok(List(app.operators.dead_letters(!all).await?)) }),
+        deed("dead_letter.retry", Method::POST, "/admin/dead-letters/{id}/retry", "Tries again what could not be done.", &[],
+            |app, id: uuid::Uuid, _: Why| async move { Ok(Did::<DeadLetter>(app.operators.retry(id).await?)) }),
+        deed("dead_letter.skip", Method::POST, "/admin/dead-letters/{id}/skip", "Never does it.", &[],
             |app, id: uuid::Uuid, why: Why| async move {
                 let reason = why.reason().map(|reason| reason.as_str().to_owned()).unwrap_or_default();
-                Ok(Reply::<DeadLetter>::from(app.operators.skip(id, &reason).await?))
+                Ok(Did::<DeadLetter>(app.operators.skip(id, &reason).await?))
             }),
         look("workers.list", "/admin/workers", "How each worker of this process is: what it is for, when it works, what it did last and what failed last. All of them, by name.",
-            |app, (), NoQuery {}| async move { Ok(app.crew.list().into_iter().map(Worker::from).collect::<Vec<_>>()) }),
+            |app, (), NoQuery {}| async move { Ok(List(app.crew.list().into_iter().map(Worker::from).collect())) }),
         look("log.get", "/admin/log", "The head of the log, and how far JetStream has it.",
             |app, (), NoQuery {}| async move { Ok::<LogState, Problem>(app.operators.log().await?) }),
-        deed("revoke", Method::POST, "/admin/revocations", "Ends a token, all tokens of a subject that were issued up to now, or all of a signing key, which needs key.revoke and another key that is left. In this process at once, in every other one within a second. Can't be taken back.",
+        deed("revoke", Method::POST, "/admin/revocations", "Ends a token, all tokens of a subject that were issued up to now, or all of a signing key, which needs key.revoke and another key that is left. In this process at once, in every other one within a second. Can't be taken back.", LAST_KEY,
             |app, (), body: Revocation| async move {
                 app.revocations.revoke(body.revoked.clone()).await?;
-                Ok(Reply::from(RevocationReceipt { revoked: body.revoked }))
+                Ok(Did(RevocationReceipt { revoked: body.revoked }))
             }),
-        deed("verify", Method::POST, "/admin/verifications", "Compares every read model with the log, and the log with its own promises. Stops nothing, and takes as long as reading the log takes.",
+        deed("verify", Method::POST, "/admin/verifications", "Compares every read model with the log, and the log with its own promises. Stops nothing, and takes as long as reading the log takes.", &[],
             |app, (), _: Why| async move {
                 let log = app.operators.verify_log().await?;
                 let read_models = app.operators.verify(None).await?;
-                Ok(Reply::from(Verifications { log, read_models }))
+                Ok(Did(Verifications { log, read_models }))
             }),
     ]
 }
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(as = Reasoned)]
+#[schema(as = Reasoned, examples(json!({ "reason": "It was wrong since the upgrade." })))]
 struct Why {
     reason: Option<Reason>,
 }
@@ -97,6 +103,7 @@ impl Reasoned for Why {
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(examples(json!({ "revoked": { "subject": "mallory" }, "reason": "The laptop was stolen." })))]
 struct Revocation {
     revoked: Revoked,
     reason: Option<Reason>,

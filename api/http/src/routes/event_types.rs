@@ -11,6 +11,7 @@ use crate::answer;
 #[derive(Serialize, ToSchema)]
 #[schema(as = EventTypes)]
 pub struct View {
+    #[schema(max_items = 1000)]
     data: Vec<EventType>,
 }
 
@@ -18,12 +19,16 @@ pub struct View {
 #[derive(Serialize, ToSchema)]
 pub struct EventType {
     /// The name, as in the `type` of an event.
+    #[schema(pattern = "^[A-Z][A-Za-z]*$", max_length = 100, examples("OrderConfirmed"))]
     r#type: &'static str,
     /// Its name for webhooks; absent if they don't carry it.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(pattern = r"^[a-z_]+\.[a-z_]+$", max_length = 100, examples("order.confirmed"))]
     webhook: Option<&'static str>,
     /// The version of the payload's shape. Events that were stored in another one are shown in this.
+    #[schema(minimum = 1)]
     version: u16,
+    #[schema(examples("An order was confirmed."))]
     description: &'static str,
     /// JSON Schema of the payload. Ignore members that it doesn't name: some may be added.
     #[schema(value_type = Object)]

@@ -40,15 +40,18 @@ const ABOUT_EVENTS: &str = "Events by position: a page as JSON, all of them as `
     there was chosen. It ends with the token, and when the server goes down. A caller who has too many streams open, \
     live ones or of lines, gets `rate_limited`, and `overloaded` when too many do.";
 
+/// How the two streams begin.
+const LINES: &str = "{\"position\":7,\"event_id\":\"019b0000-0000-7000-8000-000000000001\",\
+    \"stream\":\"order/ord_019b0000000070008000000000000001\",\"sequence\":2,\"type\":\"OrderConfirmed\",\"version\":1,\
+    \"payload\":{},\"metadata\":{},\"recorded_at\":\"2030-01-31T12:00:00Z\"}\n";
+const FRAMES: &str =
+    "retry: 2000\n: events follow as they are appended\n\nid: 7\nevent: OrderConfirmed\ndata: {}\n\n";
+
 pub fn routes() -> Vec<Route> {
-    let events = About::new("events.list", "/v1/events", ABOUT_EVENTS, Kind::Guarded)
-        .header::<i64>(
-            "Last-Event-ID",
-            "Of a live stream: the id of the last event that was received; over `after`",
-        )
+    let events = About::new("events.list", "/v1/events", ABOUT_EVENTS, Kind::Stream)
         .answer::<View<'_>>(200)
-        .answer_as::<Event>(200, NDJSON)
-        .answer_as::<Event>(200, live::MEDIA_TYPE);
+        .answer_text(NDJSON, LINES)
+        .answer_text(live::MEDIA_TYPE, FRAMES);
     let text = "The types of events that there are, and what their payloads have.";
     let types =
         About::new("events.types", "/v1/event-types", text, Kind::Document).answer::<event_types::View>(200);
@@ -74,18 +77,25 @@ pub struct Page {
     #[param(value_type = Option<u16>, minimum = 1, maximum = 100, default = 20)]
     limit: Option<Limit>,
     /// Types of events, with commas between them; `GET /v1/event-types` lists them.
+    #[param(
+        pattern = "^[A-Za-z0-9_]{1,100}(,[A-Za-z0-9_]{1,100}){0,49}$",
+        max_length = 5049,
+        example = "OrderPlaced,OrderShipped"
+    )]
     types: Option<String>,
     /// One stream, such as `order/ord_…`.
+    #[param(pattern = r"^[^/\x00]+/[^\x00]+$", example = "stock/TEA-earl_grey.1")]
     stream: Option<String>,
 }
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = EventPage)]
 pub struct View<'a> {
-    #[schema(value_type = Vec<Event>)]
+    #[schema(value_type = Vec<Event>, max_items = 100)]
     data: Vec<Published<'a>>,
     has_more: bool,
     /// Send this as `after` to get the next page.
+    #[schema(pattern = "^[0-9]{1,19}$", max_length = 19)]
     next: Option<String>,
 }
 
@@ -93,14 +103,19 @@ pub struct View<'a> {
 /// their payloads have. One of type `Internal` only says that there is an event at this position.
 #[derive(ToSchema)]
 pub struct Event {
+    #[schema(minimum = 1)]
     pub position: i64,
     pub event_id: uuid::Uuid,
     /// Kind and id: `order/ord_…`.
+    #[schema(pattern = "^[a-z_]+/", examples("order/ord_019b0000000070008000000000000001"))]
     pub stream: String,
     /// Place in the stream, from 1.
+    #[schema(minimum = 1)]
     pub sequence: i64,
+    #[schema(pattern = "^[A-Z][A-Za-z]*$", max_length = 100, examples("OrderConfirmed"))]
     pub r#type: String,
     /// Version of the payload's shape, from 1, for each type.
+    #[schema(minimum = 1)]
     pub version: u16,
     #[schema(value_type = Object)]
     pub payload: (),
@@ -111,6 +126,8 @@ pub struct Event {
 
 async fn list(arrived: Arrived, page: Page) -> Answer {
     let selection = page.selection()?;
+    // It counts for a live stream only, but is never something else than a position.
+    context::last_event_id(arrived.request.headers())?;
     match arrived.form {
         "application/json" => show_page(&arrived, selection, page.limit.unwrap_or_default().get()).await,
         form => {

@@ -53,6 +53,13 @@ pub fn routes() -> Vec<Route> {
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(examples(json!({
+    "lines": [{ "sku": "TEA-earl_grey.1", "quantity": 2 }],
+    "currency": "EUR",
+    "contact": { "name": "Alice Adams", "email": "alice@example.com" },
+    "ship_to": { "name": "Alice Adams", "street": "12 Long Lane", "city": "Leeds", "postcode": "LS1 4AP", "country": "GB" },
+    "external_id": "SHOP-4711",
+})))]
 pub struct PlaceOrder {
     #[schema(min_items = 1, max_items = 2000)]
     lines: Vec<Line>,
@@ -81,7 +88,7 @@ pub struct Line {
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(as = CancelOrder)]
+#[schema(as = CancelOrder, examples(json!({ "reason": "The customer asked for it." })))]
 pub struct Cancel {
     reason: Option<Reason>,
     /// What is cancelled. If it is not given, the whole order is. It is refused while the setting
@@ -132,7 +139,10 @@ impl ToSchema for CancelLine {
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(as = ShipOrder)]
+#[schema(as = ShipOrder, examples(json!({
+    "lines": [{ "sku": "TEA-earl_grey.1", "quantity": 2 }],
+    "tracking": "TRACK-4711",
+})))]
 pub struct Ship {
     /// What is shipped. If it is not given, all that is left is shipped.
     lines: Option<Vec<ShipLine>>,
@@ -152,6 +162,7 @@ pub struct ShipLine {
 pub struct Page {
     status: Option<OrderStatus>,
     /// Only orders of this customer. A customer is shown only their own in any case.
+    #[param(pattern = r"^[^\x00]*$", example = "alice")]
     customer: Option<String>,
     /// Only the orders with this `external_id`, compared without regard to case and form: that of the customer who is
     /// named or asks, if the customer gave it, and that of the shop.
@@ -169,6 +180,7 @@ pub struct Page {
     #[param(value_type = Option<u16>, minimum = 1, maximum = 100, default = 20)]
     limit: Limit,
     /// `next` of the page before.
+    #[param(pattern = "^[A-Za-z0-9_-]+$", max_length = 256)]
     after: Option<String>,
     /// `prev` of the page behind. It excludes `after`.
     before: Option<String>,
@@ -180,10 +192,13 @@ pub struct OrderReceipt {
     id: OrderId,
     status: OrderStatus,
     /// The version, which is also in `ETag`.
+    #[schema(minimum = 1)]
     version: i64,
+    #[schema(max_items = 2000)]
     lines: Vec<OrderReceiptLine>,
     total: Money,
     /// A place in the log, also in `Daybook-Position`.
+    #[schema(minimum = 1)]
     position: i64,
 }
 

@@ -18,18 +18,18 @@ struct Alive {
 
 daybook_domain::words! {
     /// A process that can't say so says nothing.
-    #[derive(utoipa::ToSchema)]
     enum AliveState {
         Ok = "ok",
     }
 }
 
+daybook_domain::schema_of_words!(AliveState);
+
 pub fn routes() -> Vec<Route> {
-    let alive = About::new("alive", "/healthz", "Is the process alive?", Kind::Document).answer::<Alive>(200);
-    let ready =
-        About::new("ready", "/readyz", "Can the process do its work? 503 if it can't.", Kind::Document)
-            .answer::<Readiness>(200)
-            .answer::<Readiness>(503);
+    let alive = About::new("alive", "/healthz", "Is the process alive?", Kind::Probe).answer::<Alive>(200);
+    let ready = About::new("ready", "/readyz", "Can the process do its work? 503 if it can't.", Kind::Probe)
+        .answer::<Readiness>(200)
+        .answer::<Readiness>(503);
     vec![
         other("/healthz", Door::Probe, JSON, alive, |_, (), NoQuery {}| async {
             Ok(answer::json(&Alive { status: AliveState::Ok }))
@@ -39,8 +39,8 @@ pub fn routes() -> Vec<Route> {
 }
 
 pub fn metrics() -> Vec<Route> {
-    let about = About::new("metrics", "/metrics", "Counts and gauges for Prometheus.", Kind::Document)
-        .answer_text(prometheus::TEXT_FORMAT);
+    let about = About::new("metrics", "/metrics", "Counts and gauges for Prometheus.", Kind::Probe)
+        .answer_text(prometheus::TEXT_FORMAT, "# TYPE daybook_commands_total counter\n");
     let forms = &["text/plain"];
     vec![other("/metrics", Door::Probe, forms, about, |arrived, (), NoQuery {}| show_metrics(arrived))]
 }

@@ -46,7 +46,14 @@ pub fn routes() -> Vec<Route> {
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(as = CreateProduct)]
+#[schema(as = CreateProduct, examples(json!({
+    "sku": "TEA-earl_grey.1",
+    "name": "Earl Grey, 100 g",
+    "description": "Black tea with oil of bergamot.",
+    "price": { "amount": 499, "currency": "EUR" },
+    "external_id": "SHOP-4711",
+    "metadata": { "origin": "Ceylon" },
+})))]
 pub struct Create {
     sku: Sku,
     name: ProductName,
@@ -60,7 +67,7 @@ pub struct Create {
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(as = DescribeProduct)]
+#[schema(as = DescribeProduct, examples(json!({ "name": "Earl Grey, 125 g", "description": null })))]
 pub struct Describe {
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = ProductName)]
@@ -88,6 +95,7 @@ pub struct Page {
     #[param(value_type = Option<u16>, minimum = 1, maximum = 100, default = 20)]
     limit: Limit,
     /// `next` of the page before.
+    #[param(pattern = "^[A-Za-z0-9_-]+$", max_length = 256)]
     after: Option<String>,
     /// `prev` of the page behind. It excludes `after`.
     before: Option<String>,
@@ -99,8 +107,10 @@ pub struct ProductReceipt {
     id: Sku,
     sku: Sku,
     /// The version, which is also in `ETag`.
+    #[schema(minimum = 1)]
     version: i64,
     /// A place in the log, also in `Daybook-Position`.
+    #[schema(minimum = 1)]
     position: i64,
 }
 

@@ -29,12 +29,17 @@ pub struct Page {
     /// What is told apart: any of `day`, `product` and `currency`, with commas between them. All three, if
     /// not given; the sum of all, if empty.
     #[serde(default)]
-    #[param(value_type = Option<String>, example = "day,product,currency")]
+    #[param(
+        value_type = Option<String>,
+        pattern = "^(day|product|currency|)(,(day|product|currency|))*$",
+        example = "day,product,currency",
+    )]
     by: By,
     #[serde(default)]
     #[param(value_type = Option<u16>, minimum = 1, maximum = 1000, default = 1000)]
     limit: Groups,
     /// `next` of the page before.
+    #[param(pattern = "^[A-Za-z0-9_-]+$", max_length = 256)]
     after: Option<String>,
 }
 

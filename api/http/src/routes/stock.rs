@@ -32,7 +32,7 @@ pub fn routes() -> Vec<Route> {
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(as = ReceiveStock)]
+#[schema(as = ReceiveStock, examples(json!({ "quantity": 100, "reference": "DN-4711" })))]
 pub struct Receive {
     quantity: Quantity,
     /// The number of the delivery note, say.
@@ -41,7 +41,7 @@ pub struct Receive {
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(as = AdjustStock)]
+#[schema(as = AdjustStock, examples(json!({ "delta": -1, "reason": "One was broken." })))]
 pub struct Adjust {
     /// Pieces found, or, below 0, missing.
     delta: i64,
@@ -53,16 +53,22 @@ pub struct Adjust {
 pub struct StockReceipt {
     id: Sku,
     sku: Sku,
+    #[schema(minimum = 0)]
     on_hand: i64,
     /// Promised to orders that are placed.
+    #[schema(minimum = 0)]
     held: i64,
     /// Promised to orders that are confirmed.
+    #[schema(minimum = 0)]
     allocated: i64,
     /// What can still be promised.
+    #[schema(minimum = 0)]
     available: i64,
     /// The version, which is also in `ETag`.
+    #[schema(minimum = 1)]
     version: i64,
     /// A place in the log, also in `Daybook-Position`.
+    #[schema(minimum = 1)]
     position: i64,
 }
 

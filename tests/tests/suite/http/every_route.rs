@@ -131,7 +131,7 @@ async fn every_route_has_the_rules_of_all() {
             assert_eq!(reply.refusal(), "400 malformed_request", "{name} {bad}");
         }
         // What doesn't tell of the log is no later for any position of it.
-        if !matches!(address.route.about.kind, Kind::Document) {
+        if !matches!(address.route.about.kind, Kind::Document | Kind::Probe) {
             let ahead = address.ask("", &[("daybook-min-position", "4611686018427387904")]).await;
             assert_eq!(ahead.refusal(), "400 malformed_request", "{name}");
         }

@@ -310,7 +310,7 @@ async fn what_was_stored_before_a_rule_stays_readable() {
     former.ask(by(Role::Merchandiser), stored).await.expect("stored");
     former.close().await;
     app.settle().await;
-    let admin = app.by(Role::Admin);
+    let admin = app.by(Role::Admin).unpromised();
     let page = admin.get("/v1/products").await.expect(200).json();
     let shown = &page["data"][0];
     assert_eq!(shown["sku"], ".");

@@ -251,6 +251,6 @@ fn a_signature_of_another_kind_or_key_is_refused() {
     }
 }
 
-fn value(text: &str) -> crate::auth::revoked::Mark {
+fn value(text: &str) -> crate::auth::revoked::RevokedValue {
     text.to_owned().try_into().expect("it fits")
 }

@@ -1,0 +1,32 @@
+//! The groups of the document, by the first segment of a path that names something.
+
+/// Segment, name, and what the group is about.
+const TAGS: &[(&str, &str, &str)] = &[
+    ("products", "products", "The catalogue: what is for sale, and for how much."),
+    ("stock", "stock", "How much there is of each product."),
+    ("orders", "orders", "Orders, from placing to delivery."),
+    ("sales", "sales", "What was sold, added up."),
+    ("events", "events", "What happened, in order: the log of public events."),
+    ("event-types", "events", "What happened, in order: the log of public events."),
+    ("projections", "projections", "The read models and other followers of the log, and how far they are."),
+    ("rebuilds", "projections", "The read models and other followers of the log, and how far they are."),
+    ("verifications", "log", "The log itself, and whether all that is made of it agrees with it."),
+    ("log", "log", "The log itself, and whether all that is made of it agrees with it."),
+    ("dead-letters", "dead letters", "What could not be done, and what should become of it."),
+    ("workers", "workers", "What the process does in the background."),
+    ("revocations", "tokens", "Tokens that end before their time."),
+];
+/// Everything else.
+const ABOUT: (&str, &str) = ("about", "The server itself: is it well, who may do what, and this document.");
+
+/// The group of a path.
+pub fn of(path: &str) -> &'static str {
+    let mut segments = path.split('/').filter(|segment| !matches!(*segment, "" | "v1" | "admin"));
+    let first = segments.next().unwrap_or_default();
+    TAGS.iter().find(|(segment, ..)| *segment == first).map_or(ABOUT.0, |(_, name, _)| name)
+}
+
+/// What the group of that name is about.
+pub fn description(name: &str) -> &'static str {
+    TAGS.iter().find(|(_, other, _)| *other == name).map_or(ABOUT.1, |(.., description)| description)
+}
