@@ -232,7 +232,7 @@ pub struct Price(pub money::Price);
 #[serde(deny_unknown_fields)]
 #[allow(dead_code, reason = "the schema of another type")]
 struct PriceForm {
-    #[schema(minimum = 0)]
+    #[schema(minimum = 0, maximum = 1_000_000_000_000i64)]
     amount: i64,
     currency: Currency,
 }

@@ -54,6 +54,7 @@ fn wrong_usage_is_told_before_anything_is_built() {
         (&["up", "--detached"], "dev: usage: ./dev up [--detach]\n"),
         (&["down", "now"], "dev: down takes no arguments\n"),
         (&["upgrade", "v0.1.0"], "dev: upgrade takes no arguments\n"),
+        (&["test", "--judges", "now"], "dev: --judges takes no arguments\n"),
         (&["chaos", "--minutes", "3"], "dev: usage: ./dev chaos [--seed N] [--seconds N]\n"),
         (&["chaos", "--seed"], "dev: --seed needs a number\n"),
         (&["chaos", "--seed", "7", "--seconds", "x"], "dev: --seconds needs a number\n"),

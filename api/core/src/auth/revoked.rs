@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::{
     PartialSchema, ToSchema,
     openapi::{
-        ObjectBuilder, RefOr,
-        schema::{Schema, Type},
+        ObjectBuilder, OneOfBuilder, Ref, RefOr,
+        schema::{AdditionalProperties, Schema, Type},
     },
 };
 
@@ -56,7 +56,7 @@ words! {
 }
 
 /// What ends.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Revoked {
     /// The token with this `jti`.
@@ -65,6 +65,37 @@ pub enum Revoked {
     Subject(RevokedValue),
     /// Every token that was signed with the key of this `kid`.
     Key(RevokedValue),
+}
+
+/// An object of one member, whose name is the kind. Deriving it would allow others beside that.
+impl PartialSchema for Revoked {
+    fn schema() -> RefOr<Schema> {
+        let of_kind = |kind: RevokedKind| {
+            ObjectBuilder::new()
+                .description(Some(kind.what_ends()))
+                .property(kind.as_str(), Ref::from_schema_name(RevokedValue::name()))
+                .required(kind.as_str())
+                .additional_properties(Some(AdditionalProperties::<Schema>::FreeForm(false)))
+        };
+        let kinds = RevokedKind::ALL.into_iter().map(of_kind);
+        kinds.fold(OneOfBuilder::new(), OneOfBuilder::item).description(Some("What ends.")).into()
+    }
+}
+
+impl ToSchema for Revoked {
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        schemas.push((RevokedValue::name().into(), RevokedValue::schema()));
+    }
+}
+
+impl RevokedKind {
+    fn what_ends(self) -> &'static str {
+        match self {
+            Self::Token => "The token with this `jti`.",
+            Self::Subject => "Every token of this `sub` that was issued up to now.",
+            Self::Key => "Every token that was signed with the key of this `kid`.",
+        }
+    }
 }
 
 impl Revoked {

@@ -31,7 +31,7 @@ pub struct Page {
     #[serde(default)]
     #[param(
         value_type = Option<String>,
-        pattern = "^(day|product|currency|)(,(day|product|currency|))*$",
+        pattern = "^((day|product|currency)(,(day|product|currency))*)?$",
         example = "day,product,currency",
     )]
     by: By,

@@ -34,6 +34,12 @@ impl Http {
         asked.is_ok_and(|answer| !answer.status().is_client_error() && !answer.status().is_server_error())
     }
 
+    /// The text that is there.
+    pub async fn get(&self, url: &str) -> Result<String, Failure> {
+        let answer = self.client.get(url).send().await.and_then(reqwest::Response::error_for_status);
+        answer.about(format_args!("GET {url}"))?.text().await.about(format_args!("GET {url}"))
+    }
+
     /// Posts JSON, again if there is no answer or a passing one: its key makes that the same request.
     pub async fn post(&self, url: &str, token: &str, key: &str, body: &str) -> Result<Answer, Failure> {
         let mut retries = RETRIES;

@@ -6,6 +6,7 @@ mod catalogue;
 mod cluster;
 mod failure;
 mod http;
+mod judges;
 mod listeners;
 mod place;
 mod private;
@@ -15,6 +16,7 @@ mod servers;
 mod session;
 mod settings;
 mod signals;
+mod start;
 mod supervisor;
 mod surroundings;
 mod up;
@@ -44,6 +46,7 @@ async fn run(arguments: &[OsString]) -> Result<(), Failure> {
         ["down"] => up::down(&around).await,
         ["reset"] => up::reset(&around).await,
         ["daybook", ..] => up::daybook(&around, &arguments[1..]),
+        ["test", "--judges"] => private::judges(&around).await,
         ["test", ..] => private::test(&around, &arguments[1..]).await,
         ["bench", ..] => private::bench(&around, &arguments[1..]).await,
         ["chaos", ..] => private::chaos(&around, &arguments[1..]).await,

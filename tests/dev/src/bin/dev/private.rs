@@ -1,4 +1,4 @@
-//! `test`, `bench`, `chaos` and `upgrade`: on private servers that end with the run, whatever ends that.
+//! `test`, its judges, `bench`, `chaos` and `upgrade`: on private servers that end with the run, whatever ends that.
 
 use std::{
     env,
@@ -19,11 +19,13 @@ use daybook_dev::{
 use crate::{
     cluster::{home_in, may, other_user, remove_home_elsewhere},
     failure::{About, Failure},
+    judges,
     place::{PRIVATE_FOLDER, Place, make_folder},
     servers::{Kind, Servers},
     session::Group,
     settings,
     signals::Signals,
+    start,
     surroundings::Surroundings,
 };
 
@@ -51,11 +53,25 @@ const DURABLE: &[&str] = &[
     "min_wal_size=2GB",
 ];
 
-/// What runs one after the other, until one fails.
-struct Run {
-    /// The settings of PostgreSQL, if there are servers for it.
-    servers: Option<&'static [&'static str]>,
-    commands: Vec<Command>,
+/// Judges ask faster than anyone else, and often with tokens that are not valid.
+const NO_LIMITS: &[(&str, &str)] = &[
+    ("DAYBOOK_RATES__SUBJECT_PER_SECOND", "1000000"),
+    ("DAYBOOK_RATES__SUBJECT_BURST", "1000000"),
+    ("DAYBOOK_RATES__ADDRESS_PER_SECOND", "1000000"),
+    ("DAYBOOK_RATES__ADDRESS_BURST", "1000000"),
+    ("DAYBOOK_RATES__INVALID_TOKEN_PER_SECOND", "1000000"),
+    ("DAYBOOK_RATES__INVALID_TOKEN_BURST", "1000000"),
+];
+
+enum Run {
+    /// One after the other, until one fails.
+    Commands {
+        /// The settings of PostgreSQL, if there are servers for it.
+        servers: Option<&'static [&'static str]>,
+        commands: Vec<Command>,
+    },
+    /// All of them, beside a Daybook that serves.
+    Judges,
 }
 
 pub async fn test(around: &Surroundings, arguments: &[OsString]) -> Result<(), Failure> {
@@ -66,28 +82,32 @@ pub async fn test(around: &Surroundings, arguments: &[OsString]) -> Result<(), F
     if arguments.is_empty() {
         commands.push(Command::new(around.programs.join("upgrade")));
     }
-    play(around, Run { servers: Some(DISPOSABLE), commands }).await
+    play(around, Run::Commands { servers: Some(DISPOSABLE), commands }).await
+}
+
+pub async fn judges(around: &Surroundings) -> Result<(), Failure> {
+    play(around, Run::Judges).await
 }
 
 /// Results lie where the state of `up` lies, which is not where the private servers keep theirs.
 pub async fn bench(around: &Surroundings, arguments: &[OsString]) -> Result<(), Failure> {
     let mut bench = Command::new(around.programs.join("bench"));
     bench.args(arguments).env("BENCH_OUTPUT", around.place.join("bench")).env("BENCH_CALLER", &around.caller);
-    play(around, Run { servers: Some(DURABLE), commands: vec![bench] }).await
+    play(around, Run::Commands { servers: Some(DURABLE), commands: vec![bench] }).await
 }
 
 /// The harness starts servers of its own, because it kills them.
 pub async fn chaos(around: &Surroundings, arguments: &[OsString]) -> Result<(), Failure> {
     let mut chaos = Command::new(around.programs.join("chaos"));
     chaos.args(arguments).env("CHAOS_OUTPUT", around.place.join("chaos"));
-    play(around, Run { servers: None, commands: vec![chaos] }).await
+    play(around, Run::Commands { servers: None, commands: vec![chaos] }).await
 }
 
 /// The same with the release before this one, which it builds from the history of the clone.
 pub async fn upgrade(around: &Surroundings) -> Result<(), Failure> {
     let mut upgrade = Command::new(around.programs.join("upgrade"));
     upgrade.env("UPGRADE_OUTPUT", around.place.join("upgrade"));
-    play(around, Run { servers: None, commands: vec![upgrade] }).await
+    play(around, Run::Commands { servers: None, commands: vec![upgrade] }).await
 }
 
 async fn play(around: &Surroundings, run: Run) -> Result<(), Failure> {
@@ -112,15 +132,20 @@ async fn play_in(around: &Surroundings, place: &Place, run: Run, group: &mut Gro
     DirBuilder::new().mode(PRIVATE_FOLDER).create(&temporary).about(temporary.display())?;
     // So that temporary files go, too, and that a sweep knows whose a process is.
     let mut variables: Vec<(&str, OsString)> = vec![("TMPDIR", temporary.into())];
+    let Run::Commands { servers: of_postgres, commands } = run else {
+        let servers = Servers::new(place, DISPOSABLE, around.root.clone(), around.daybook())?.with(NO_LIMITS);
+        start::everything(&servers, group).await?;
+        return judges::ask(around, &servers, group).await;
+    };
     // Without servers, too, this opens the place for PostgreSQL's user, as whom the harnesses start some of their own.
-    let servers = servers_in(around, place, run.servers.unwrap_or(DISPOSABLE))?;
-    if run.servers.is_some() {
+    let servers = servers_in(around, place, of_postgres.unwrap_or(DISPOSABLE))?;
+    if of_postgres.is_some() {
         servers.start_on_free_port(Kind::Postgres).await?;
         servers.start_on_free_port(Kind::Nats).await?;
         variables.push(("TEST_POSTGRES_URL", settings::superuser_url(place).into()));
         variables.push(("TEST_NATS_URL", settings::nats_url(place).into()));
     }
-    for mut command in run.commands {
+    for mut command in commands {
         command.current_dir(&around.root).env_remove("DEV_CALLER").envs(variables.iter().cloned());
         // What is meant for the servers of `up` is not meant for these.
         for (name, _) in env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"DAYBOOK_")) {

@@ -66,6 +66,8 @@ pub struct Servers {
     /// Where NATS and Daybook stand: there may be a `daybook.toml`.
     root: PathBuf,
     daybook: PathBuf,
+    /// Settings of Daybook that are not the usual ones.
+    unusual: &'static [(&'static str, &'static str)],
 }
 
 impl Servers {
@@ -76,13 +78,20 @@ impl Servers {
         root: PathBuf,
         daybook: PathBuf,
     ) -> Result<Self, Failure> {
-        Ok(Self { cluster: Cluster::find(place)?, place: place.clone(), postgres_settings, root, daybook })
+        let cluster = Cluster::find(place)?;
+        Ok(Self { cluster, place: place.clone(), postgres_settings, root, daybook, unusual: &[] })
+    }
+
+    /// With these settings of Daybook.
+    pub fn with(self, unusual: &'static [(&'static str, &'static str)]) -> Self {
+        Self { unusual, ..self }
     }
 
     /// `daybook` with these arguments, as it runs on these servers.
     pub fn daybook(&self, arguments: &[impl AsRef<OsStr>]) -> Command {
         let mut command = Command::new(&self.daybook);
         command.args(arguments).current_dir(&self.root).envs(settings::of_daybook(&self.place));
+        command.envs(self.unusual.iter().copied());
         command
     }
 
@@ -224,6 +233,7 @@ impl Servers {
 
     /// The data is not needed any more: no checkpoint, no waiting.
     pub async fn drop_all(&self) {
+        self.stop(Kind::Daybook, Signal::Kill, TO_BE_KILLED).await;
         self.stop(Kind::Nats, Signal::Kill, TO_BE_KILLED).await;
         self.stop(Kind::Postgres, Signal::Quit, TO_BE_KILLED).await;
         let data = self.cluster.data();

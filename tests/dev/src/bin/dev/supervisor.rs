@@ -6,30 +6,23 @@ use std::{
     time::{Duration, Instant},
 };
 
-use daybook_dev::{
-    process::{Signal, runs, send},
-    until::within,
-};
+use daybook_dev::process::{Signal, runs, send};
 use rustix::fs::Mode;
 use tokio::time::MissedTickBehavior;
 
 use crate::{
-    banner, catalogue,
-    failure::{About, Failure, say, say_end_of},
-    http::Http,
-    listeners,
+    banner,
+    failure::{About, Failure, say},
     place::Place,
     restarts::Restarts,
-    roles,
     servers::{Kind, Servers},
     session::Group,
     signals::Signals,
+    start,
 };
 
 /// How often the servers are looked at.
 const ROUND: Duration = Duration::from_secs(1);
-const READY: Duration = Duration::from_secs(90);
-const PAUSE: Duration = Duration::from_millis(200);
 
 /// Whether one runs for this place. Its command line is `dev supervise PLACE MODE`.
 pub fn is_running(place: &Place) -> bool {
@@ -83,7 +76,7 @@ fn claim(place: &Place) -> Result<(), Failure> {
 
 impl Supervisor<'_> {
     async fn run(&mut self) -> Result<(), Failure> {
-        self.start_everything().await?;
+        start::everything(self.servers, &mut self.group).await?;
         let place = &self.servers.place;
         place.note("ready", &process::id().to_string())?;
         if self.in_foreground {
@@ -91,38 +84,6 @@ impl Supervisor<'_> {
             say(format_args!("Ctrl-C stops everything. Logs: {}/log", place.path().display()));
         }
         self.watch().await
-    }
-
-    async fn start_everything(&mut self) -> Result<(), Failure> {
-        let (servers, place) = (self.servers, &self.servers.place);
-        // They may be of an earlier run that was killed.
-        servers.stop_all().await;
-        for kind in Kind::ALL {
-            place.keep_one_old_log(&kind.to_string());
-        }
-        servers.start_on_free_port(Kind::Postgres).await?;
-        roles::create(place).await?;
-        servers.start_on_free_port(Kind::Nats).await?;
-        listeners::choose(place)?;
-        let log = File::create(place.log("migrate")).about("log/migrate.log")?;
-        let migrated = self.group.run(&servers.daybook(&["migrate"]), Some(&log)).await?;
-        if !migrated.success() {
-            return Err(failed(place, "migrate", "the migration failed"));
-        }
-        servers.launch(Kind::Daybook).await?;
-        let http = Http::new()?;
-        let is_ready = async || {
-            let asks = |listener| format!("http://{}/readyz", place.noted(listener));
-            http.is_ok(&asks("telemetry.listen")).await && http.is_ok(&asks("api.listen")).await
-        };
-        let is_over = async || is_ready().await || !servers.is_alive(Kind::Daybook);
-        if !within(READY, PAUSE, is_over).await {
-            return Err(failed(place, "daybook", "daybook was not ready after 90 s"));
-        }
-        if !servers.is_alive(Kind::Daybook) {
-            return Err(failed(place, "daybook", "daybook stopped while starting"));
-        }
-        catalogue::seed_once(servers, &http).await
     }
 
     /// Returns when the place has been deleted.
@@ -176,10 +137,4 @@ impl Supervisor<'_> {
         self.servers.stop_all().await;
         let _ = fs::remove_file(place.run("dev.pid"));
     }
-}
-
-fn failed(place: &Place, log: &str, what: &str) -> Failure {
-    let log = place.log(log);
-    say_end_of(&log);
-    Failure::new(format_args!("{what}: see {}", log.display()))
 }

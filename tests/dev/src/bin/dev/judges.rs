@@ -1,0 +1,188 @@
+//! `test --judges`: programs of others that judge Daybook from outside. They come from package registries, each in the
+//! version that `tests/judges/` names, and are kept in the folder for builds. One that can't be installed is skipped,
+//! and that is said; one that finds something fails the run.
+//!
+//! Spectral and Redocly read the OpenAPI document of each listener. Schemathesis plays requests that the document
+//! allows and that it forbids, with the token of each role, and holds the answers against it.
+
+use std::{
+    env,
+    fs::{self, File},
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use daybook_dev::program::look_for_program;
+
+use crate::{
+    catalogue::token,
+    failure::{About, Failure, say},
+    http::Http,
+    servers::Servers,
+    session::Group,
+    surroundings::Surroundings,
+};
+
+/// The listeners that have a document, each with the roles that it is tried with.
+const LISTENERS: [(&str, &[&str]); 2] = [
+    ("api", &["customer", "merchandiser", "warehouse", "support", "analyst", "operator", "admin"]),
+    ("admin", &["customer", "operator", "admin"]),
+];
+/// How many examples of each operation are tried, unless [`EXAMPLES`] says otherwise.
+const FEW: &str = "8";
+const EXAMPLES: &str = "JUDGES_EXAMPLES";
+/// Examples are the same in each run, unless [`SEED`] says otherwise.
+const USUAL_SEED: &str = "1";
+const SEED: &str = "JUDGES_SEED";
+
+/// Where judges are, and what they are told.
+struct Bench<'a> {
+    servers: &'a Servers,
+    /// The files that say which judges there are, and what they are asked.
+    files: PathBuf,
+    /// Where they are installed.
+    home: PathBuf,
+    /// Copies of the documents.
+    documents: PathBuf,
+    group: &'a mut Group,
+    /// What was found or skipped, for the end.
+    verdicts: Vec<String>,
+    has_failed: bool,
+}
+
+/// Asks all of them. Daybook must be ready.
+pub async fn ask(around: &Surroundings, servers: &Servers, group: &mut Group) -> Result<(), Failure> {
+    let home = around.programs.parent().unwrap_or(&around.root).join("judges");
+    let documents = servers.place.join("documents");
+    for folder in [&home, &documents] {
+        fs::create_dir_all(folder).about(folder.display())?;
+    }
+    fetch_documents(servers, &documents).await?;
+    let files = around.root.join("tests/judges");
+    let verdicts = Vec::new();
+    let mut bench = Bench { servers, files, home, documents, group, verdicts, has_failed: false };
+    bench.lint().await?;
+    bench.try_requests().await?;
+    for verdict in &bench.verdicts {
+        say(format_args!("judges: {verdict}"));
+    }
+    if bench.has_failed { Err(Failure::silent(1)) } else { Ok(()) }
+}
+
+async fn fetch_documents(servers: &Servers, folder: &Path) -> Result<(), Failure> {
+    let http = Http::new()?;
+    for (listener, _) in LISTENERS {
+        let url = format!("http://{}/openapi.json", servers.place.noted(&format!("{listener}.listen")));
+        let path = folder.join(format!("{listener}.json"));
+        fs::write(&path, http.get(&url).await?).about(path.display())?;
+    }
+    Ok(())
+}
+
+impl Bench<'_> {
+    /// Programs of npm.
+    async fn lint(&mut self) -> Result<(), Failure> {
+        let home = self.home.join("npm");
+        fs::create_dir_all(&home).about(home.display())?;
+        for name in ["package.json", "package-lock.json", "spectral.yaml", "redocly.yaml"] {
+            fs::copy(self.files.join(name), home.join(name)).about(name)?;
+        }
+        let mut install = Command::new("npm");
+        install.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"]).current_dir(&home);
+        if !self.install("spectral and redocly", install, "npm").await? {
+            return Ok(());
+        }
+        let documents: Vec<PathBuf> =
+            LISTENERS.map(|(listener, _)| self.documents.join(format!("{listener}.json"))).into();
+        let mut spectral = Command::new(home.join("node_modules/.bin/spectral"));
+        spectral.args(["lint", "--fail-severity", "hint", "--ruleset", "spectral.yaml"]).args(&documents);
+        let mut redocly = Command::new(home.join("node_modules/.bin/redocly"));
+        redocly.args(["lint", "--config", "redocly.yaml"]).args(&documents);
+        for (name, command) in [("spectral", &mut spectral), ("redocly", &mut redocly)] {
+            command
+                .current_dir(&home)
+                .env("REDOCLY_TELEMETRY", "off")
+                .env("REDOCLY_SUPPRESS_UPDATE_NOTICE", "true");
+            self.judge(name, command).await?;
+        }
+        Ok(())
+    }
+
+    /// A program of PyPI.
+    async fn try_requests(&mut self) -> Result<(), Failure> {
+        let home = self.home.join("python");
+        let requirements = self.files.join("requirements.txt");
+        let mut install = Command::new("sh");
+        install
+            .args(["-c", r#"python3 -m venv "$1" && exec "$1/bin/pip" install --quiet --no-input --disable-pip-version-check --only-binary :all: -r "$2""#, "sh"])
+            .args([&home, &requirements]);
+        if !self.install("schemathesis", install, "python3").await? {
+            return Ok(());
+        }
+        for name in ["schemathesis.toml", "schemathesis_hooks.py"] {
+            fs::copy(self.files.join(name), self.documents.join(name)).about(name)?;
+        }
+        let asked = setting(EXAMPLES);
+        let examples = asked.clone().unwrap_or_else(|| FEW.to_owned());
+        let seed = setting(SEED).unwrap_or_else(|| USUAL_SEED.to_owned());
+        for (listener, roles) in LISTENERS {
+            for role in roles {
+                let token = token(self.servers, role).await?;
+                // Every boundary of every parameter takes long, so it is tried with the role that may do everything.
+                let is_thorough = asked.is_some() || *role == "admin";
+                let phases = if is_thorough { "examples,coverage,fuzzing" } else { "examples,fuzzing" };
+                let address = self.servers.place.noted(&format!("{listener}.listen"));
+                let mut command = Command::new(home.join("bin/schemathesis"));
+                command
+                    .args(["--config-file", "schemathesis.toml"])
+                    .args([
+                        "run",
+                        "--no-color",
+                        "--max-examples",
+                        &examples,
+                        "--seed",
+                        &seed,
+                        "--phases",
+                        phases,
+                    ])
+                    .args(["--url", &format!("http://{address}")])
+                    .args(["--header", &format!("Authorization: Bearer {token}")])
+                    .arg(self.documents.join(format!("{listener}.json")))
+                    .current_dir(&self.documents);
+                self.judge(&format!("schemathesis as {role} at {listener}"), &command).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether it is there, perhaps since a former run.
+    async fn install(&mut self, what: &str, install: Command, tool: &str) -> Result<bool, Failure> {
+        if look_for_program(tool).is_none() {
+            self.verdicts.push(format!("SKIPPED {what}: there is no {tool}"));
+            return Ok(false);
+        }
+        let is_there = self.group.run(&install, None).await?.success();
+        if !is_there {
+            self.verdicts.push(format!("SKIPPED {what}: {tool} could not install it"));
+        }
+        Ok(is_there)
+    }
+
+    /// Its words are shown if it finds something.
+    async fn judge(&mut self, name: &str, command: &Command) -> Result<(), Failure> {
+        let path = self.documents.join("said.txt");
+        let output = File::create(&path).about(path.display())?;
+        let status = self.group.run(command, Some(&output)).await?;
+        let verdict = if status.success() { "nothing found" } else { "FOUND something" };
+        if !status.success() {
+            self.has_failed = true;
+            say(format_args!("{name}:\n{}", String::from_utf8_lossy(&fs::read(&path)?)));
+        }
+        self.verdicts.push(format!("{name}: {verdict}"));
+        Ok(())
+    }
+}
+
+fn setting(name: &str) -> Option<String> {
+    env::var(name).ok().filter(|value| !value.is_empty())
+}

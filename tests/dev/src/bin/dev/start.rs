@@ -1,0 +1,58 @@
+//! How the servers of a place are started, each when those that it needs are ready.
+
+use std::{fs::File, time::Duration};
+
+use daybook_dev::until::within;
+
+use crate::{
+    catalogue,
+    failure::{About, Failure, say_end_of},
+    http::Http,
+    listeners,
+    place::Place,
+    roles,
+    servers::{Kind, Servers},
+    session::Group,
+};
+
+const READY: Duration = Duration::from_secs(90);
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// Returns when Daybook is ready and has the demo catalogue. The migration runs in that group.
+pub async fn everything(servers: &Servers, group: &mut Group) -> Result<(), Failure> {
+    let place = &servers.place;
+    // They may be of an earlier run that was killed.
+    servers.stop_all().await;
+    for kind in Kind::ALL {
+        place.keep_one_old_log(&kind.to_string());
+    }
+    servers.start_on_free_port(Kind::Postgres).await?;
+    roles::create(place).await?;
+    servers.start_on_free_port(Kind::Nats).await?;
+    listeners::choose(place)?;
+    let log = File::create(place.log("migrate")).about("log/migrate.log")?;
+    let migrated = group.run(&servers.daybook(&["migrate"]), Some(&log)).await?;
+    if !migrated.success() {
+        return Err(failed(place, "migrate", "the migration failed"));
+    }
+    servers.launch(Kind::Daybook).await?;
+    let http = Http::new()?;
+    let is_ready = async || {
+        let asks = |listener| format!("http://{}/readyz", place.noted(listener));
+        http.is_ok(&asks("telemetry.listen")).await && http.is_ok(&asks("api.listen")).await
+    };
+    let is_over = async || is_ready().await || !servers.is_alive(Kind::Daybook);
+    if !within(READY, PAUSE, is_over).await {
+        return Err(failed(place, "daybook", "daybook was not ready after 90 s"));
+    }
+    if !servers.is_alive(Kind::Daybook) {
+        return Err(failed(place, "daybook", "daybook stopped while starting"));
+    }
+    catalogue::seed_once(servers, &http).await
+}
+
+fn failed(place: &Place, log: &str, what: &str) -> Failure {
+    let log = place.log(log);
+    say_end_of(&log);
+    Failure::new(format_args!("{what}: see {}", log.display()))
+}
