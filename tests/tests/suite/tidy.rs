@@ -4,6 +4,8 @@
 mod circles;
 #[path = "tidy/imports.rs"]
 mod imports;
+#[path = "tidy/packages.rs"]
+mod packages;
 #[path = "tidy/states.rs"]
 mod states;
 #[path = "tidy/tokens.rs"]
