@@ -1,10 +1,11 @@
 """What Schemathesis takes for faults of Daybook and is none: each by name, with the reason.
 
-Two of its checks are replaced by ones that ask the same and leave out what is listed here.
+Three of its checks are replaced by ones that ask the same and leave out what is listed here.
 """
 
 import schemathesis
 from schemathesis.core.failures import Failure
+from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
 # Problems of requests that a schema could have told. All others are rules of the business, such as too little stock, a
@@ -38,6 +39,14 @@ def is_rule_of_business(response):
     return code not in TOLD_BY_SCHEMAS or detail in RULES_OF_VALUES or detail.startswith(RULES_OF_POSITIONS)
 
 
+def was_asked_to_be_quick(response):
+    """A client that waits for a millisecond (`Request-Timeout-Ms`) is told that the time was over."""
+    try:
+        return response.json()["code"] in {"deadline_exceeded", "read_model_behind"}
+    except (ValueError, KeyError, TypeError):
+        return False
+
+
 def has_whole_number_with_fraction(value):
     """JSON Schema takes 3.0 for an integer. Where pieces and cents are counted, Daybook reads no fractions."""
     if isinstance(value, dict):
@@ -64,6 +73,12 @@ def has_an_empty_header(case):
 def has_only_an_unknown_header(case):
     """HTTP knows no unknown headers: what a server doesn't understand, it ignores (RFC 9110, section 5.1)."""
     return "x-schemathesis-unknown-property" in {name.lower() for name in case.headers or {}}
+
+
+@schemathesis.check
+def the_server_has_no_errors(ctx, response, case):
+    if not was_asked_to_be_quick(response):
+        not_a_server_error(ctx, response, case)
 
 
 @schemathesis.check
