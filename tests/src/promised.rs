@@ -19,7 +19,8 @@ static TELEMETRY: LazyLock<Document> =
     LazyLock::new(|| Document::new(openapi::document(&routes::telemetry())));
 
 /// Headers that say how an answer is carried, which is no business of a document.
-const OF_TRANSPORT: [&str; 5] = ["connection", "content-length", "content-type", "date", "transfer-encoding"];
+const OF_TRANSPORT: [&str; 6] =
+    ["connection", "content-encoding", "content-length", "content-type", "date", "transfer-encoding"];
 
 /// The document of each listener of a server.
 pub struct Promised {
@@ -75,7 +76,8 @@ impl Document {
         };
         let response = self.resolved(response);
         let mut findings = self.of_headers(&response["headers"], &reply.headers);
-        if !is_head && reply.status != 304 {
+        // What is compressed is, without that, an answer that is looked into.
+        if !is_head && reply.status != 304 && reply.header("content-encoding").is_none() {
             findings.extend(self.of_body(&response["content"], reply));
         }
         findings

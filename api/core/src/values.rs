@@ -89,10 +89,10 @@ values! {
     Id(uuid::Uuid) => text(36, 36)
         .pattern(Some("^[0-9a-f-]{36}$"))
         .examples(["019b0000-0000-7000-8000-000000000001"]);
-    Reason(text::Reason) => line(1, 500).examples(["The customer asked for it."]);
-    Reference(text::Reference) => line(1, 200).examples(["DN-4711"]);
-    ExternalId(text::ExternalId) => line(1, 128).examples(["SHOP-4711"]);
-    CustomerId(text::CustomerId) => line(1, 128).examples(["alice"]);
+    Reason(text::Reason) => line(1, 500).description(Some(IN_CLEAR)).examples(["The customer asked for it."]);
+    Reference(text::Reference) => line(1, 200).description(Some(IN_CLEAR)).examples(["DN-4711"]);
+    ExternalId(text::ExternalId) => line(1, 128).description(Some(IN_CLEAR)).examples(["SHOP-4711"]);
+    CustomerId(text::CustomerId) => line(1, 128).description(Some(IN_CLEAR)).examples(["alice"]);
     Email(contact::Email) => text(3, 254).format(Some(SchemaFormat::KnownFormat(KnownFormat::Email))).examples(["alice@example.com"]);
     Line200(text::Line<1, 200>) => line(1, 200).examples(["12 Long Lane"]);
     Line100(text::Line<1, 100>) => line(1, 100).examples(["Leeds"]);
@@ -108,6 +108,9 @@ values! {
     WorkerState(workers::WorkerState) => one_of(workers::WorkerState::WORDS);
     ProductStatus(product::Status) => one_of(product::Status::WORDS);
 }
+
+const IN_CLEAR: &str =
+    "It is kept in the log for good, in clear, and no erasure reaches it: no place for personal data";
 
 /// What [`sku::Sku`] takes of what comes in: its characters, but neither `.` nor `..`.
 const SKU: &str = r"^([A-Za-z0-9_-]|\.[A-Za-z0-9_-]|\.\.[A-Za-z0-9._-])[A-Za-z0-9._-]*$";
@@ -125,7 +128,8 @@ fn one_of<const N: usize>(words: [&'static str; N]) -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::String).enum_values(Some(words))
 }
 
-/// Your own data: at most 20 pairs, 4 KiB in all.
+/// Your own data: at most 20 pairs, 4 KiB in all. It is kept in the log for good, in clear, and no erasure reaches it: no
+/// place for personal data.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 #[serde(transparent)]
 pub struct Metadata(pub text::Metadata);

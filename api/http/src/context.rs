@@ -18,7 +18,7 @@ use daybook_domain::{Position, policy::Actor};
 use tokio::time::timeout_at;
 use uuid::Uuid;
 
-use super::problem::Problem;
+use super::{compression, problem::Problem};
 
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
@@ -146,8 +146,9 @@ pub fn if_match(request: &HttpRequest) -> Result<Option<Vec<i64>>, Problem> {
 }
 
 fn version(tag: &EntityTag) -> Option<i64> {
-    let version: i64 = tag.tag().parse().ok().filter(|_| !tag.weak)?;
-    (version.to_string() == tag.tag()).then_some(version)
+    let text = compression::plain(tag.tag());
+    let version: i64 = text.parse().ok().filter(|_| !tag.weak)?;
+    (version.to_string() == text).then_some(version)
 }
 
 /// The key as it was meant, whether it came bare or as a string of RFC 8941.

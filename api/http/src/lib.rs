@@ -8,6 +8,7 @@ mod brief;
 pub mod caching;
 pub mod caller;
 pub mod codes;
+pub mod compression;
 pub mod connection;
 pub mod context;
 pub mod docs;

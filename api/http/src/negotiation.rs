@@ -3,10 +3,10 @@
 
 use actix_web::{
     HttpRequest,
-    http::header::{self, Accept, EntityTag, Header, IfNoneMatch, Quality, QualityItem},
+    http::header::{self, Accept, Header, IfNoneMatch, Quality, QualityItem},
 };
 
-use super::problem::Problem;
+use super::{compression, problem::Problem};
 
 /// The one of `offered` that the client likes best; of equals the first. Fails if `Accept` leaves none over.
 pub fn preferred(request: &HttpRequest, offered: &'static [&'static str]) -> Result<&'static str, Problem> {
@@ -45,15 +45,15 @@ fn exactness<T: AsRef<str>>(range: &QualityItem<T>, offer: &str) -> Option<u8> {
     }
 }
 
-/// Whether the client has what this entity tag names, so that 304 will do.
+/// Whether the client has what this entity tag names, compressed or not, so that 304 will do.
 pub fn has_it_already(request: &HttpRequest, tag: &str) -> bool {
     if !request.headers().contains_key(header::IF_NONE_MATCH) {
         return false;
     }
-    let ours = EntityTag::new_strong(tag.trim_matches('"').to_owned());
+    let ours = tag.trim_matches('"');
     match IfNoneMatch::parse(request) {
         Ok(IfNoneMatch::Any) => true,
-        Ok(IfNoneMatch::Items(known)) => known.iter().any(|known| known.weak_eq(&ours)),
+        Ok(IfNoneMatch::Items(known)) => known.iter().any(|known| compression::plain(known.tag()) == ours),
         Err(_) => false,
     }
 }
@@ -87,7 +87,9 @@ mod tests {
             let request = TestRequest::get().insert_header((header::IF_NONE_MATCH, tags)).to_http_request();
             has_it_already(&request, "\"7\"")
         };
-        assert!(knows("\"7\"") && knows("W/\"7\"") && knows("\"6\", \"7\"") && knows("*"));
-        assert!(!knows("\"6\"") && !knows("7"));
+        assert!(
+            knows("\"7\"") && knows("W/\"7\"") && knows("\"6\", \"7\"") && knows("*") && knows("\"7-gzip\"")
+        );
+        assert!(!knows("\"6\"") && !knows("7") && !knows("\"7-deflate\""));
     }
 }

@@ -40,7 +40,7 @@ use super::{
     about::{About, Kind},
     answer::{self, Answer, DAYBOOK_POSITION, Told},
     arrived::{Arrived, Body, InPath, NoQuery},
-    context, negotiation,
+    compression, context, negotiation,
     problem::Problem,
 };
 
@@ -54,6 +54,8 @@ pub struct Route {
     /// The media types of its answer, the usual one first.
     pub offers: &'static [&'static str],
     pub about: About,
+    /// `Vary`.
+    pub varies_with: Option<HeaderValue>,
     run: Run,
 }
 
@@ -299,7 +301,9 @@ impl Route {
     where
         F: Future<Output = Answer> + 'static,
     {
-        Self { method, path, door, offers, about, run: Box::new(move |arrived| Box::pin(run(arrived))) }
+        let varies_with = varies_with(door, offers);
+        let run = Box::new(move |arrived| Box::pin(run(arrived)) as LocalBoxFuture<'static, Answer>);
+        Self { method, path, door, offers, about, varies_with, run }
     }
 
     async fn pass(&self, request: HttpRequest, payload: Payload) -> Answer {
@@ -318,26 +322,15 @@ impl Route {
         }
         // Before it looks at anything. Commands and reads know better what they have seen.
         let seen = app.live.head();
-        let mut response = (self.run)(Arrived { app, request, payload, context, form, min_position }).await?;
+        let arrived = Arrived { app, request: request.clone(), payload, context, form, min_position };
+        let mut response = compression::compress(&request, (self.run)(arrived).await?).await?;
         if !response.headers().contains_key(DAYBOOK_POSITION) {
             answer::tell_position(&mut response, seen);
         }
-        if let Some(vary) = self.varies_with() {
-            response.headers_mut().insert(header::VARY, HeaderValue::from_static(vary));
+        if let Some(vary) = &self.varies_with {
+            response.headers_mut().insert(header::VARY, vary.clone());
         }
         Ok(response)
-    }
-
-    /// Headers of a request that its answer depends on (RFC 9110, section 12.5.5). What everyone sees of a thing differs
-    /// from what its keepers see.
-    pub fn varies_with(&self) -> Option<&'static str> {
-        let by_caller = !matches!(self.door, Door::Probe | Door::Open);
-        match (by_caller, self.offers.len() > 1) {
-            (true, true) => Some("authorization, accept"),
-            (true, false) => Some("authorization"),
-            (false, true) => Some("accept"),
-            (false, false) => None,
-        }
     }
 
     /// What its answers see of the log.
@@ -348,6 +341,17 @@ impl Route {
             Kind::Document | Kind::Probe => Seen::Nothing,
         }
     }
+}
+
+/// Headers of a request that its answer depends on (RFC 9110, section 12.5.5). What everyone sees of a thing is
+/// compressed, and differs from what its keepers see.
+fn varies_with(door: Door, offers: &[&str]) -> Option<HeaderValue> {
+    let is_by_caller = !matches!(door, Door::Probe | Door::Open);
+    let is_for_everyone = matches!(door, Door::Open | Door::Access(Access::Public(_)));
+    let names =
+        [("authorization", is_by_caller), ("accept", offers.len() > 1), ("accept-encoding", is_for_everyone)];
+    let names: Vec<&str> = names.into_iter().filter(|(_, depends)| *depends).map(|(name, _)| name).collect();
+    (!names.is_empty()).then(|| HeaderValue::from_str(&names.join(", ")).expect("names of headers"))
 }
 
 /// The paths of those routes that programs watch over this process with.

@@ -217,7 +217,7 @@ pub fn told_by(route: &Route, status: u16) -> Vec<&'static str> {
     let is_problem = status >= 400 && !(matches!(kind, Kind::Probe) && status == 503);
     if !is_problem {
         names.push("Daybook-Position");
-        names.extend(route.varies_with().map(|_| "Vary"));
+        names.extend(route.varies_with.as_ref().map(|_| "Vary"));
         match kind {
             Kind::Command { .. } => names.extend(["ETag", "Idempotent-Replayed"]),
             Kind::Read(_) => names.push("ETag"),

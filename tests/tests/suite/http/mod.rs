@@ -7,6 +7,7 @@ mod bodies;
 mod by_keys;
 mod cache;
 mod cancelled_lines;
+mod compression;
 mod conditions;
 mod connections;
 mod downstream;
