@@ -15,8 +15,9 @@ TOLD_BY_SCHEMAS = {"malformed_request", "unknown_parameter", "idempotency_key_re
 # Texts of problems that no schema could have told.
 RULES_OF_VALUES = {
     # A cursor is opaque; its alphabet is all that a schema says.
-    "after is a cursor as it was received in next",
+    "after is a cursor as this list gave it out, in next, and before one in prev",
     # Two parameters that exclude each other, or belong together.
+    "after and before exclude each other",
     "as_of and as_of_position exclude each other",
     "from is not behind to, which is today if not given",
     "from and to are at most 366 days, both included",

@@ -109,6 +109,9 @@ values! {
     ProductStatus(product::Status) => one_of(product::Status::WORDS);
 }
 
+/// The characters of metadata.
+const VISIBLE: &str = r"^[^\x00-\x1F\x7F-\x9F]*$";
+
 const IN_CLEAR: &str =
     "It is kept in the log for good, in clear, and no erasure reaches it: no place for personal data";
 
@@ -181,16 +184,26 @@ impl From<text::Metadata> for Metadata {
     }
 }
 
+/// A value of a pair of metadata.
+fn metadata_value() -> ObjectBuilder {
+    text(0, 4096).pattern(Some(VISIBLE))
+}
+
+fn metadata_key() -> ObjectBuilder {
+    text(1, 64).pattern(Some(VISIBLE))
+}
+
 impl PartialSchema for Metadata {
     fn schema() -> RefOr<Schema> {
-        let visible = Some(r"^[^\x00-\x1F\x7F-\x9F]*$");
-        let key = text(1, 64).pattern(visible);
-        let value = AdditionalProperties::<Schema>::RefOr(text(0, 4096).pattern(visible).into());
+        let value = AdditionalProperties::<Schema>::RefOr(metadata_value().into());
         ObjectBuilder::new()
             .schema_type(Type::Object)
-            .description(Some("Your own data: at most 20 pairs, 4 KiB in all"))
+            .description(Some(
+                "Your own data: at most 20 pairs, 4 KiB in all. It is kept in the log for good, in clear, and no erasure \
+                 reaches it: no place for personal data",
+            ))
             .max_properties(Some(20))
-            .property_names(Some(key))
+            .property_names(Some(metadata_key()))
             .examples([serde_json::json!({ "gift": "yes" })])
             .additional_properties(Some(value))
             .into()
@@ -201,8 +214,7 @@ impl ToSchema for Metadata {}
 
 impl PartialSchema for MetadataPatch {
     fn schema() -> RefOr<Schema> {
-        let text_or_null =
-            ObjectBuilder::new().schema_type(SchemaType::Array(vec![Type::String, Type::Null]));
+        let text_or_null = metadata_value().schema_type(SchemaType::from_iter([Type::String, Type::Null]));
         let values = AdditionalProperties::<Schema>::RefOr(text_or_null.into());
         ObjectBuilder::new()
             .schema_type(Type::Object)
@@ -211,6 +223,8 @@ impl PartialSchema for MetadataPatch {
                  At most 20 are set, and at most 20 removed",
             ))
             .max_properties(Some(40))
+            .property_names(Some(metadata_key()))
+            .examples([serde_json::json!({ "gift": "yes", "note": null })])
             .additional_properties(Some(values))
             .into()
     }

@@ -92,7 +92,10 @@ impl Kind {
                 codes.extend([DownstreamCode::ReadModelBehind.code(), GeneralCode::DeadlineExceeded.code()]);
             }
             Self::Look | Self::Stream => codes.push(GeneralCode::DeadlineExceeded.code()),
-            Self::Deed { refusals } => codes.extend(refusals),
+            Self::Deed { refusals } => {
+                codes.push(GeneralCode::DeadlineExceeded.code());
+                codes.extend(refusals);
+            }
             Self::Document | Self::Probe => {}
         }
         codes

@@ -114,7 +114,7 @@ impl From<RevokeError> for Problem {
 
 impl From<BadCursor> for Problem {
     fn from(_: BadCursor) -> Self {
-        Self::malformed("after is a cursor as this list gave it out, in next")
+        Self::malformed("after is a cursor as this list gave it out, in next, and before one in prev")
     }
 }
 

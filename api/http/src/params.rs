@@ -31,6 +31,7 @@ pub struct PageOfHistory {
     #[param(pattern = "^[A-Za-z0-9_-]+$", max_length = 256)]
     after: Option<String>,
     /// `prev` of the page behind. It excludes `after`.
+    #[param(pattern = "^[A-Za-z0-9_-]+$", max_length = 256)]
     before: Option<String>,
 }
 

@@ -98,12 +98,16 @@ impl<V> Page<V> {
 
 impl<V: ToSchema> PartialSchema for Page<V> {
     fn schema() -> RefOr<Schema> {
-        let next = ObjectBuilder::new()
+        let cursor = || {
+            ObjectBuilder::new()
+                .pattern(Some("^[A-Za-z0-9_-]+$"))
+                .max_length(Some(256))
+                .examples(["b3JkZXIucGFnZQ"])
+        };
+        let next = cursor()
             .schema_type(SchemaType::from_iter([Type::String, Type::Null]))
-            .pattern(Some("^[A-Za-z0-9_-]+$"))
-            .max_length(Some(256))
             .description(Some("To be sent as `after`."));
-        let prev = ObjectBuilder::new().schema_type(Type::String).description(Some(
+        let prev = cursor().schema_type(Type::String).description(Some(
             "To be sent as `before`. The first page has none, nor have lists that are read forwards only.",
         ));
         ObjectBuilder::new()

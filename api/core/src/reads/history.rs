@@ -44,6 +44,7 @@ pub struct History {
     pub next: Option<String>,
     /// Send this as `before` to get the page before. The first page has none.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(pattern = "^[A-Za-z0-9_-]+$", max_length = 256)]
     pub prev: Option<String>,
 }
 

@@ -144,23 +144,27 @@ impl Look {
         if let [form] = forms[..] {
             return self.look(form, json);
         }
-        let members = |form: &RefOr<Schema>| match form {
-            RefOr::T(Schema::Object(form)) => form.properties.keys().cloned().collect(),
-            _ => Vec::new(),
+        let members = |form: &RefOr<Schema>| -> Vec<String> {
+            match form {
+                RefOr::T(Schema::Object(form)) => form.properties.keys().cloned().collect(),
+                _ => Vec::new(),
+            }
         };
-        let names = forms.iter().flat_map(|form| members(form)).collect::<Vec<_>>().join(", ");
+        let names = forms.iter().map(|form| members(form).join(" and ")).collect::<Vec<_>>().join(", or ");
         let Json::Object(given) = json else {
             let detail =
-                || format!("is {} and has to be an object with one of {names} and nothing else", json.kind());
+                || format!("is {} and has to be an object with {names}, and nothing else", json.kind());
             return self.mistake("invalid_type", detail);
         };
-        let is_meant =
-            |form: &&RefOr<Schema>| members(form).iter().any(|name| given.iter().any(|it| it.0 == *name));
-        match forms.into_iter().find(is_meant) {
-            Some(form) if members(form).len() > 1 || given.len() == 1 => self.look(form, json),
-            _ => self.mistake("invalid_value", || {
-                format!("has to be an object with one of {names} and nothing else")
-            }),
+        let likeness = |form: &RefOr<Schema>| {
+            members(form).iter().filter(|name| given.iter().any(|it| it.0 == **name)).count()
+        };
+        let most = forms.iter().map(|form| likeness(form)).max().unwrap_or_default();
+        let alike: Vec<_> = forms.iter().filter(|form| most > 0 && likeness(form) == most).collect();
+        match alike[..] {
+            [form] if members(form).len() > 1 || given.len() == 1 => self.look(form, json),
+            _ => self
+                .mistake("invalid_value", || format!("has to be an object with {names}, and nothing else")),
         }
     }
 

@@ -14,12 +14,15 @@ use daybook_core::{
 };
 use daybook_domain::{
     Position,
-    order::{Pieces, Portion, PortionOf},
+    order::{MAX_LINES, Pieces, Portion, PortionOf},
 };
 use serde::{Deserialize, Serialize};
 use utoipa::{
     IntoParams, PartialSchema, ToSchema,
-    openapi::{RefOr, schema::Schema},
+    openapi::{
+        ObjectBuilder, OneOfBuilder, Ref, RefOr,
+        schema::{AdditionalProperties, Schema, Type},
+    },
 };
 
 use crate::{
@@ -97,12 +100,9 @@ pub struct Cancel {
     lines: Option<Vec<CancelLine>>,
 }
 
-/// Pieces of a line, or of a SKU that is on one line only.
-#[derive(Deserialize, ToSchema)]
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-#[schema(as = CancelLine)]
-pub struct CancelLineForm {
-    /// Index of the line, from 0.
+struct CancelLineForm {
     line: Option<usize>,
     sku: Option<Sku>,
     quantity: Quantity,
@@ -125,15 +125,34 @@ impl TryFrom<CancelLineForm> for CancelLine {
     }
 }
 
+/// Deriving it would allow both names of a line, or none.
 impl PartialSchema for CancelLine {
     fn schema() -> RefOr<Schema> {
-        CancelLineForm::schema()
+        let by = |name: &str, schema: RefOr<Schema>| {
+            ObjectBuilder::new()
+                .property(name, schema)
+                .property("quantity", Ref::from_schema_name(Quantity::name()))
+                .required(name)
+                .required("quantity")
+                .additional_properties(Some(AdditionalProperties::<Schema>::FreeForm(false)))
+        };
+        let index = ObjectBuilder::new()
+            .schema_type(Type::Integer)
+            .description(Some("Index of the line, from 0"))
+            .minimum(Some(0))
+            .maximum(Some(MAX_LINES - 1));
+        OneOfBuilder::new()
+            .item(by("sku", Ref::from_schema_name(Sku::name()).into()))
+            .item(by("line", index.into()))
+            .description(Some("Pieces of a line, or of a SKU that is on one line only."))
+            .into()
     }
 }
 
 impl ToSchema for CancelLine {
     fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
-        CancelLineForm::schemas(schemas);
+        schemas.push((Sku::name().into(), Sku::schema()));
+        schemas.push((Quantity::name().into(), Quantity::schema()));
     }
 }
 
@@ -183,6 +202,7 @@ pub struct Page {
     #[param(pattern = "^[A-Za-z0-9_-]+$", max_length = 256)]
     after: Option<String>,
     /// `prev` of the page behind. It excludes `after`.
+    #[param(pattern = "^[A-Za-z0-9_-]+$", max_length = 256)]
     before: Option<String>,
 }
 

@@ -211,7 +211,7 @@ async fn all_mistakes_of_a_body_are_named_at_once() {
         assert_eq!(mistakes(&revoked), ["/revoked invalid_value"]);
         assert_eq!(
             revoked.json()["errors"][0]["detail"],
-            "has to be an object with one of token, subject, key and nothing else"
+            "has to be an object with token, or subject, or key, and nothing else"
         );
     }
 }
