@@ -1,6 +1,8 @@
-//! Sends a plan: products and stock first, then orders, each followed by its cancellation.
+//! Sends a plan: products and the stock of new ones first, then orders, each followed by its cancellation, then the
+//! stock that orders lack, and these orders again.
 
 use std::{
+    collections::BTreeMap,
     pin::pin,
     sync::{Mutex, PoisonError},
 };
@@ -14,13 +16,17 @@ use super::{
     beside::say_beside,
     client::{Answer, Client, ClientError, Refusal, fingerprint},
     compare::{CURRENCY, order_differences, product_differences},
-    lookup::{Lookup, LookupError},
+    lookup::{Lookup, LookupError, NOW},
     plan::{Order, Plan, Product},
     tally::Tally,
 };
 
 /// What is refused because there is such a thing already: whether it is the same remains to be seen.
 const ALREADY_EXISTS: &str = "already_exists";
+/// What an order is refused with if its pieces are not there, or are promised to other orders.
+const INSUFFICIENT_STOCK: &str = "insufficient_stock";
+/// How often pieces are received for orders that lack them: other orders may take them first.
+const MAX_RECEIPTS: usize = 10;
 /// The code of what is there already, and otherwise than in the file.
 const DIFFERS: &str = "differs";
 
@@ -34,8 +40,7 @@ pub async fn drive(plan: &Plan, client: &Client, concurrency: usize) -> Result<T
     let products = stream::iter(&plan.products).map(|product| sender.product(product));
     count(products.buffer_unordered(concurrency), &bar).await?;
     bar.set_message("orders");
-    let orders = stream::iter(&plan.orders).map(|order| sender.order(order));
-    count(orders.buffer_unordered(concurrency), &bar).await?;
+    sender.orders(&plan.orders, concurrency).await?;
     bar.finish_and_clear();
     Ok(tally.into_inner().unwrap_or_else(PoisonError::into_inner))
 }
@@ -69,56 +74,48 @@ struct Sender<'a> {
 struct Done {
     body: Value,
     replayed: bool,
-    position: Option<String>,
+}
+
+/// An order that is refused because there are too few pieces.
+struct Short<'a> {
+    order: &'a Order,
+    refusal: Refusal,
 }
 
 impl Sender<'_> {
-    /// Creates and publishes a product and receives what is missing of it.
+    /// Creates and publishes a product. If it is new, what the file needs of it is received.
     async fn product(&self, product: &Product) -> Result<(), ClientError> {
         let sku = product.sku.as_str();
         let body = json!({ "sku": sku, "name": product.name, "price": gbp(product.price_minor) });
-        let (is_new, position) =
-            match self.client.command(&["v1", "products"], &format!("product-{sku}"), &body).await? {
-                Answer::Refused(refusal) if refusal.code == ALREADY_EXISTS => {
-                    self.compare_product(product).await?;
-                    (false, None)
-                }
-                answer => match self.done(answer, "product", sku) {
-                    Some(done) => (!done.replayed, done.position),
-                    None => return Ok(()),
-                },
-            };
+        let is_new = match self.client.command(&["v1", "products"], &format!("product-{sku}"), &body).await? {
+            Answer::Refused(refusal) if refusal.code == ALREADY_EXISTS => {
+                self.compare_product(product).await?;
+                false
+            }
+            answer => match self.done(answer, "product", sku) {
+                Some(done) => !done.replayed,
+                None => return Ok(()),
+            },
+        };
         self.send(&["v1", "products", sku, "publication"], "publication", sku, &json!({})).await?;
-        let on_hand = if is_new { 0 } else { self.on_hand(sku, position.as_deref()).await? };
-        self.receive(product, on_hand).await
-    }
-
-    /// Brings the pieces on hand up to what the file needs.
-    async fn receive(&self, product: &Product, mut on_hand: i64) -> Result<(), ClientError> {
-        let sku = product.sku.as_str();
-        while on_hand < product.pieces {
-            let quantity = (product.pieces - on_hand).min(Quantity::MAX);
-            let body = json!({ "quantity": quantity, "reference": "imported" });
-            // A key per level: a run that was cut off here and is started again sends the same request.
-            let name = format!("receipt-{on_hand}-{}", product.pieces);
-            self.send(&["v1", "stock", sku, "receipts"], &name, sku, &body).await?;
-            on_hand += quantity;
+        if is_new {
+            self.receive(sku, product.pieces, "receipt").await?;
         }
         Ok(())
     }
 
-    async fn on_hand(&self, sku: &str, position: Option<&str>) -> Result<i64, ClientError> {
-        match self.client.query(&["v1", "stock", sku], &[], position).await? {
-            Answer::Accepted { body, .. } => {
-                body["on_hand"].as_i64().ok_or_else(|| ClientError::Foreign("stock without on_hand".into()))
+    /// Receives that many pieces. `false` if the server refuses to.
+    async fn receive(&self, sku: &str, mut pieces: i64, what: &str) -> Result<bool, ClientError> {
+        while pieces > 0 {
+            let quantity = pieces.min(Quantity::MAX);
+            let body = json!({ "quantity": quantity, "reference": "imported" });
+            let name = format!("{what}-{pieces}");
+            if self.send(&["v1", "stock", sku, "receipts"], &name, sku, &body).await?.is_none() {
+                return Ok(false);
             }
-            Answer::Refused(Refusal { status: 404, .. }) => Ok(0),
-            Answer::Refused(refusal) => {
-                self.refused(&refusal, "stock", sku);
-                // It is not known what is there: receive nothing rather than too much.
-                Ok(i64::MAX)
-            }
+            pieces -= quantity;
         }
+        Ok(true)
     }
 
     /// Orders name their own prices, so they are sent also if the catalogue's product differs.
@@ -132,13 +129,83 @@ impl Sender<'_> {
         Ok(())
     }
 
-    async fn order(&self, order: &Order) -> Result<(), ClientError> {
+    /// Sends all orders, and those that lack pieces again, when these are received. An order that is there already
+    /// lacks none, so a repeat receives nothing.
+    async fn orders(&self, orders: &[Order], concurrency: usize) -> Result<(), ClientError> {
+        let mut short = self.place(orders.iter().collect(), concurrency).await?;
+        for _ in 0..MAX_RECEIPTS {
+            if short.is_empty() {
+                break;
+            }
+            let all_received = self.receive_for(&short, concurrency).await?;
+            short = self.place(short.into_iter().map(|short| short.order).collect(), concurrency).await?;
+            if !all_received {
+                break;
+            }
+        }
+        for Short { order, refusal } in short {
+            self.refused(&refusal, "order", order.invoice.as_str());
+            self.bar.inc(1);
+        }
+        Ok(())
+    }
+
+    /// The orders that lack pieces. All others are counted.
+    async fn place<'o>(
+        &self,
+        orders: Vec<&'o Order>,
+        concurrency: usize,
+    ) -> Result<Vec<Short<'o>>, ClientError> {
+        let sent = stream::iter(orders).map(|order| self.order(order));
+        let mut sent = pin!(sent.buffer_unordered(concurrency));
+        let mut short = Vec::new();
+        while let Some(refused) = sent.try_next().await? {
+            match refused {
+                Some(order) => short.push(order),
+                None => self.bar.inc(1),
+            }
+        }
+        Ok(short)
+    }
+
+    /// Receives what these orders need and the shop can't promise. `false` if the server refuses a part of that.
+    async fn receive_for(&self, short: &[Short<'_>], concurrency: usize) -> Result<bool, ClientError> {
+        let mut pieces: BTreeMap<&str, i64> = BTreeMap::new();
+        for line in short.iter().flat_map(|short| &short.order.lines) {
+            *pieces.entry(line.sku.as_str()).or_default() += line.quantity.get();
+        }
+        let received = stream::iter(pieces).map(|(sku, pieces)| self.receive_missing(sku, pieces));
+        received.buffer_unordered(concurrency).try_fold(true, async |all, one| Ok(all && one)).await
+    }
+
+    async fn receive_missing(&self, sku: &str, pieces: i64) -> Result<bool, ClientError> {
+        let (available, version) = match self.client.query(&["v1", "stock", sku], &[NOW], None).await? {
+            Answer::Accepted { body, .. } => body["available"]
+                .as_i64()
+                .zip(body["version"].as_i64())
+                .ok_or_else(|| ClientError::Foreign("stock without available and version".into()))?,
+            Answer::Refused(Refusal { status: 404, .. }) => (0, 0),
+            Answer::Refused(refusal) => {
+                self.refused(&refusal, "stock", sku);
+                return Ok(false);
+            }
+        };
+        // Each receipt makes another version, so none is taken for the repeat of an earlier one.
+        self.receive(sku, pieces - available, &format!("receipt-at-{version}")).await
+    }
+
+    /// Places an order and cancels it if the file does. If it is refused for want of pieces, that is returned, and not
+    /// counted.
+    async fn order<'o>(&self, order: &'o Order) -> Result<Option<Short<'o>>, ClientError> {
         let invoice = order.invoice.as_str();
         let answer =
             self.client.command(&["v1", "orders"], &format!("order-{invoice}"), &order_body(order)).await?;
         let id = match answer {
             Answer::Refused(refusal) if refusal.code == ALREADY_EXISTS => {
                 self.compare_order(order, &refusal).await?
+            }
+            Answer::Refused(refusal) if refusal.code == INSUFFICIENT_STOCK => {
+                return Ok(Some(Short { order, refusal }));
             }
             answer => match self.done(answer, "order", invoice) {
                 Some(done) => {
@@ -149,10 +216,10 @@ impl Sender<'_> {
                 None => None,
             },
         };
-        match (id, &order.cancelled_by) {
-            (Some(id), Some(by)) => self.cancel(&id, by.as_str()).await,
-            _ => Ok(()),
+        if let (Some(id), Some(by)) = (id, &order.cancelled_by) {
+            self.cancel(&id, by.as_str()).await?;
         }
+        Ok(None)
     }
 
     /// The id of the order that is there already, if it is the invoice's.
@@ -196,9 +263,9 @@ impl Sender<'_> {
     /// Counts the answer to a command; `None` if it was refused.
     fn done(&self, answer: Answer, what: &str, about: &str) -> Option<Done> {
         match answer {
-            Answer::Accepted { body, replayed, position } => {
+            Answer::Accepted { body, replayed, .. } => {
                 self.count(replayed);
-                Some(Done { body, replayed, position })
+                Some(Done { body, replayed })
             }
             Answer::Refused(refusal) => {
                 self.refused(&refusal, what, about);

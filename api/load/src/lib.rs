@@ -3,8 +3,8 @@
 //! Repeating a load changes nothing. Within the seven days that idempotency keys are kept, every
 //! command is answered from memory. Later, and for a file that was changed meanwhile, products and orders
 //! are refused as `already_exists`: then they are read and compared. What is equal counts as loaded; what
-//! is not is named and counts as rejected. Goods are received only up to the pieces that the file needs, if
-//! fewer are on hand. (So after keys have expired *and* goods were shipped, a repeat tops the stock up again.)
+//! is not is named and counts as rejected. Goods are received for products that the load makes, and for orders that
+//! are refused for want of pieces.
 
 mod beside;
 mod client;

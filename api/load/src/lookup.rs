@@ -21,7 +21,7 @@ const PAGE: &str = "100";
 /// How many pages are looked through: a million orders.
 const MAX_PAGES: u32 = 10_000;
 /// A time that is still to come is now, as the log itself has it: no read model is behind that.
-const NOW: (&str, &str) = ("as_of", "9999-12-31T23:59:59Z");
+pub const NOW: (&str, &str) = ("as_of", "9999-12-31T23:59:59Z");
 
 pub struct Lookup<'a> {
     client: &'a Client,

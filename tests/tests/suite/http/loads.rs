@@ -105,6 +105,60 @@ async fn an_order_that_is_there_already_with_other_lines_is_named_and_not_counte
     assert_eq!(totals, [310, 310]);
 }
 
+/// Pieces that are on hand, and how many of them can still be promised.
+async fn stock(app: &TestApp, sku: &str) -> [i64; 2] {
+    app.settle().await;
+    let stock = app.by(Role::Warehouse).get(&format!("/v1/stock/{sku}")).await.expect(200).json();
+    ["on_hand", "available"].map(|figure| stock[figure].as_i64().expect("a number"))
+}
+
+/// Catches: pieces that are there, but promised to other orders, taken for those that a file needs.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_file_with_the_same_products_gets_the_stock_that_it_needs() {
+    let app = TestApp::start().await;
+    assert_eq!(load(&app, &[MUG, CUP]).await.succeeded().figures(FIGURES), [1, 2, 820, 0]);
+    let invoice = |number| format!("{number},MUG,RED MUG,{number},2024-01-01 10:00:00,3.10,8.0,EIRE");
+    let invoices: Vec<String> = (2..32).map(invoice).collect();
+    let mut second: Vec<&str> = invoices.iter().map(String::as_str).collect();
+    second.extend(["40,CUP,BLUE CUP,2,2024-01-01 10:00:00,2.55,8.0,EIRE"; 2]);
+    let pieces: i64 = (2..32).sum();
+    let figures = [31, 32, 310 * pieces + 4 * 255, 0];
+    assert_eq!(load(&app, &second).await.succeeded().figures(FIGURES), figures);
+    assert_eq!((stock(&app, "MUG").await, stock(&app, "CUP").await), ([1 + pieces, 0], [2 + 4, 0]));
+
+    // What is loaded needs nothing more, with or without the keys, also when the goods are gone.
+    let first = orders(&app).await.into_iter().find(|order| order["external_id"] == "1").expect("invoice 1");
+    let path = |verb: &str| format!("/v1/orders/{}/{verb}", first["id"].as_str().expect("an id"));
+    app.by(Role::Support).post(&path("confirmation"), json!({})).await.expect(200);
+    app.by(Role::Warehouse).post(&path("shipments"), json!({})).await.expect(200);
+    load(&app, &[MUG, CUP]).await.succeeded();
+    forget_keys(&app).await;
+    assert_eq!(load(&app, &second).await.succeeded().figures(FIGURES), figures);
+    load(&app, &[MUG, CUP]).await.succeeded();
+    assert_eq!((stock(&app, "MUG").await, stock(&app, "CUP").await), ([pieces, 0], [4, 0]));
+}
+
+/// Catches: a load that was cut off between a product and its receipt, or between a receipt and the orders.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_load_that_is_begun_again_receives_what_is_missing_and_no_more() {
+    let app = TestApp::start().await;
+    let folder = Folder::new("daybook-load", None);
+    let file = folder.path().join("orders.csv");
+    std::fs::write(&file, [HEADER, MUG, OTHER, CUP, ""].join("\n")).expect("a file can be written");
+    let loaded = load_as(&app, &[Role::Support, Role::Merchandiser], &file, &[]).await.failed();
+    loaded.says(&["MUG refused: 403 forbidden: ", "stock.receive"]);
+    loaded.says(&["order 1 refused: 422 insufficient_stock: "]);
+    loaded.says(&["order 2 refused: 422 insufficient_stock: "]);
+    assert_eq!(loaded.figures(FIGURES), [0, 0, 0, 2 + 2 + 2], "receipts, questions, orders");
+    assert_eq!(loaded.err.matches("order 1").count(), 1, "{}", loaded.err);
+
+    let receipt = json!({"quantity": 1});
+    app.by(Role::Warehouse).post("/v1/stock/MUG/receipts", receipt).await.expect(200);
+    let loaded = load_file(&app, &file, &[]).await.succeeded();
+    assert_eq!(loaded.figures(FIGURES), [2, 3, 310 + 510 + 310, 0]);
+    assert_eq!((stock(&app, "MUG").await, stock(&app, "CUP").await), ([2, 0], [2, 0]));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn somebody_elses_order_with_the_invoices_number_is_no_order_of_the_file() {
     let app = TestApp::start().await;
