@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    os::unix::fs::PermissionsExt,
+    os::unix::fs::{PermissionsExt, symlink},
     path::{Path, PathBuf},
     process::{Command, Output},
     time::Duration,
@@ -19,6 +19,8 @@ use reqwest::Method;
 
 const USAGE: &str = "./dev up [--detach]     build, start everything, print URLs, tokens and a first order\n";
 const MAX_LINES_OF_SCRIPT: usize = 200;
+/// The name of a clone, with what has a meaning in shells, in configurations, or in lists of arguments.
+const CLONE: &str = r#"we"ird \ d'ir $HOME"#;
 /// For builds for debugging, which may share the machine with other tests.
 const TO_START_AGAIN: Duration = Duration::from_secs(60);
 
@@ -29,16 +31,21 @@ fn script() -> PathBuf {
 /// Runs the script in a folder without state, and with a cargo that leaves a mark.
 fn refused(arguments: &[&str]) -> (Option<i32>, String) {
     let folder = Folder::new("daybook-dev", None);
-    let cargo = folder.path().join("cargo");
-    fs::write(&cargo, "#!/bin/sh\n: >\"$0.was-called\"\nexit 1\n").unwrap();
-    fs::set_permissions(&cargo, fs::Permissions::from_mode(0o755)).unwrap();
-    let path = format!("{}:{}", folder.path().display(), std::env::var("PATH").unwrap());
+    let path = path_with_cargo(folder.path(), ": >\"$0.was-called\"\nexit 1");
     let mut dev = Command::new(script());
     dev.args(arguments).env("PATH", path).env("DAYBOOK_HOME", folder.path().join("state"));
     let output = dev.output().expect("the script runs");
     assert!(!folder.path().join("cargo.was-called").exists(), "{arguments:?} built something");
     assert!(!folder.path().join("state").exists(), "{arguments:?} left something");
     (output.status.code(), [output.stdout, output.stderr].map(text).concat())
+}
+
+/// A PATH on which cargo is a script that does this.
+fn path_with_cargo(folder: &Path, does: &str) -> String {
+    let cargo = folder.join("cargo");
+    fs::write(&cargo, format!("#!/bin/sh\n{does}\n")).unwrap();
+    fs::set_permissions(&cargo, fs::Permissions::from_mode(0o755)).unwrap();
+    format!("{}:{}", folder.display(), std::env::var("PATH").unwrap())
 }
 
 fn text(bytes: Vec<u8>) -> String {
@@ -100,11 +107,17 @@ impl Up {
         let names = ["DAYBOOK_API_LISTEN", "DAYBOOK_ADMIN_LISTEN", "DAYBOOK_TELEMETRY_LISTEN"];
         // PostgreSQL's user must be able to walk through.
         let folder = Folder::new("daybook-dev", User::of_postgres());
+        fs::create_dir(folder.path().join(CLONE)).unwrap();
+        fs::copy(script(), folder.path().join(CLONE).join("dev")).unwrap();
         Self { api, folder, addresses: names.into_iter().zip(addresses).collect() }
     }
 
     fn state(&self) -> PathBuf {
-        self.folder.path().join("state")
+        self.clone_of_it().join(".daybook")
+    }
+
+    fn clone_of_it(&self) -> PathBuf {
+        self.folder.path().join(CLONE)
     }
 
     /// What the script becomes, with these arguments.
@@ -114,12 +127,25 @@ impl Up {
         dev.envs(self.addresses.iter().cloned()).output().expect("it is built")
     }
 
+    /// The script of the clone. Cargo has built everything in that folder; without one, it must not be called.
+    fn script(&self, arguments: &[&str], built_in: Option<&Path>) -> Output {
+        let path = path_with_cargo(self.folder.path(), if built_in.is_some() { "exit 0" } else { "exit 1" });
+        let mut dev = Command::new(self.clone_of_it().join("dev"));
+        dev.args(arguments).env("PATH", path).envs(self.addresses.iter().cloned());
+        for name in ["DAYBOOK_HOME", "CARGO_TARGET_DIR", "CARGO_BUILD_TARGET_DIR"] {
+            dev.env_remove(name);
+        }
+        dev.envs(built_in.map(|folder| ("CARGO_TARGET_DIR", folder))).output().expect("the script runs")
+    }
+
     #[track_caller]
     fn expect(&self, arguments: &[&str]) -> String {
-        let output = self.dev(arguments);
-        let said = [output.stdout, output.stderr].map(text).concat();
-        assert!(output.status.success(), "dev {arguments:?}: {}\n{said}", output.status);
-        said
+        succeeded(arguments, self.dev(arguments))
+    }
+
+    #[track_caller]
+    fn expect_script(&self, arguments: &[&str], built_in: Option<&Path>) -> String {
+        succeeded(arguments, self.script(arguments, built_in))
     }
 
     /// The number of a process; 0 if it isn't known.
@@ -140,6 +166,13 @@ impl Up {
             async || self.pid(name) != before && answers().await.is_ok_and(|reply| reply.status == 200);
         assert!(within(TO_START_AGAIN, is_back).await, "{name} is not started again");
     }
+}
+
+#[track_caller]
+fn succeeded(arguments: &[&str], output: Output) -> String {
+    let said = [output.stdout, output.stderr].map(text).concat();
+    assert!(output.status.success(), "dev {arguments:?}: {}\n{said}", output.status);
+    said
 }
 
 impl Drop for Up {
@@ -177,4 +210,30 @@ async fn what_up_started_is_started_again_and_found_after_the_supervisor_was_kil
     let state = up.state();
     assert_eq!(up.expect(&["reset"]), format!("Stopped.\nDeleted {}.\n", state.display()));
     assert!(!state.exists());
+}
+
+/// Catches: programs that are looked for, and built anew, where others were not built; paths that break what they are
+/// written into.
+#[test]
+fn what_was_built_elsewhere_is_found_without_being_told_where() {
+    let up = Up::new();
+    let target = up.folder.path().join("built \"elsewhere\"");
+    fs::create_dir_all(target.join("release")).unwrap();
+    for name in ["dev", "daybook"] {
+        symlink(Program::this().path().with_file_name(name), target.join("release").join(name)).unwrap();
+    }
+    up.expect_script(&["up", "--detach"], Some(&target));
+    up.expect_script(&["daybook", "verify"], None);
+    let said = up.expect_script(&["up", "--detach"], None);
+    assert!(said.contains("Daybook is running already.\n"), "{said}");
+    assert_eq!(up.expect_script(&["down"], None), "Stopped.\n");
+    up.expect_script(&["daybook", "token", "--subject", "ada", "--role", "customer"], None);
+
+    let other = up.folder.path().join("other");
+    let said = up.script(&["daybook", "verify"], Some(&other)).stderr;
+    let wanted = format!("dev: there is no {}/release/daybook yet: run ./dev up first\n", other.display());
+    assert_eq!(text(said), wanted, "who names a folder means that one");
+    let state = up.state();
+    let deleted = format!("Stopped.\nDeleted {}.\n", state.display());
+    assert_eq!(up.expect_script(&["reset"], None), deleted);
 }

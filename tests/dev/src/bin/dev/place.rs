@@ -4,7 +4,7 @@
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
     io::{self, Write},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt, symlink},
     path::{Path, PathBuf},
 };
 
@@ -39,7 +39,7 @@ impl Place {
         self.path.join(name)
     }
 
-    /// A file about what runs: the number of a process, a port, an address.
+    /// A file about what runs: the number of a process, a port, an address, the folder of its programs.
     pub fn run(&self, name: &str) -> PathBuf {
         self.path.join("run").join(name)
     }
@@ -56,6 +56,13 @@ impl Place {
     pub fn note(&self, name: &str, text: &str) -> Result<(), Failure> {
         let path = self.run(name);
         fs::write(&path, format!("{text}\n")).about(path.display())
+    }
+
+    /// Notes the folder of our programs, where the script looks for them.
+    pub fn note_programs(&self, folder: &Path) -> Result<(), Failure> {
+        let link = self.run("programs");
+        let _ = fs::remove_file(&link);
+        symlink(folder, &link).about(link.display())
     }
 
     /// The number of a process in a file of `run/`.

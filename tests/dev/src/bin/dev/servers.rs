@@ -171,22 +171,23 @@ impl Servers {
     }
 
     fn nats(&self) -> Result<Command, Failure> {
-        let (port, place) = (self.port(Kind::Nats)?, self.place.path().display());
+        let (port, run) = (self.port(Kind::Nats)?, self.place.join("run"));
         let configuration = self.place.join("nats/server.conf");
+        // Paths are arguments, which need no quotation marks.
         let text = format!(
             "listen: \"127.0.0.1:{port}\"\n\
-             ports_file_dir: \"{place}/run\"\n\
-             jetstream {{ store_dir: \"{place}/nats\", max_memory_store: 1GB, max_file_store: 1TB }}\n"
+             jetstream {{ max_memory_store: 1GB, max_file_store: 1TB }}\n"
         );
         fs::write(&configuration, text).about(configuration.display())?;
-        for entry in fs::read_dir(self.place.join("run"))?.flatten() {
+        for entry in fs::read_dir(&run)?.flatten() {
             let name = entry.file_name().to_string_lossy().into_owned();
             if name.starts_with("nats-server_") && name.ends_with(".ports") {
                 let _ = fs::remove_file(entry.path());
             }
         }
         let mut command = Command::new(program("nats-server"));
-        command.arg("-c").arg(configuration).current_dir(&self.root);
+        command.arg("-c").arg(configuration).arg("--store_dir").arg(self.place.join("nats"));
+        command.arg("--ports_file_dir").arg(run).current_dir(&self.root);
         Ok(command)
     }
 

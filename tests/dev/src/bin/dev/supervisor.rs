@@ -2,6 +2,7 @@
 
 use std::{
     fs::{self, File},
+    path::Path,
     process,
     time::{Duration, Instant},
 };
@@ -46,9 +47,9 @@ struct Supervisor<'a> {
 }
 
 /// Runs until a signal ends it, the place is deleted, or nothing helps any more.
-pub async fn supervise(servers: &Servers, in_foreground: bool) -> Result<(), Failure> {
+pub async fn supervise(servers: &Servers, programs: &Path, in_foreground: bool) -> Result<(), Failure> {
     rustix::process::umask(Mode::RWXG | Mode::RWXO);
-    claim(&servers.place)?;
+    claim(&servers.place, programs)?;
     let mut supervisor = Supervisor { servers, in_foreground, group: Group::default() };
     let ended = match Signals::listen() {
         Ok(mut signals) => tokio::select! {
@@ -65,12 +66,13 @@ pub async fn supervise(servers: &Servers, in_foreground: bool) -> Result<(), Fai
 }
 
 /// Two `up` at the same moment: one wins.
-fn claim(place: &Place) -> Result<(), Failure> {
+fn claim(place: &Place, programs: &Path) -> Result<(), Failure> {
     let lock = File::options().create(true).append(true).open(place.run("lock")).about("run/lock")?;
     lock.lock().about("run/lock")?;
     if is_running(place) {
         return Err(Failure::new("another ./dev up has just started"));
     }
+    place.note_programs(programs)?;
     place.note("dev.pid", &process::id().to_string())
 }
 

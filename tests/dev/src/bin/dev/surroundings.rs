@@ -25,7 +25,8 @@ impl Surroundings {
         let variable = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
         let place = Place::new(variable("DAYBOOK_HOME").unwrap_or_else(|| root.join(".daybook")));
         let caller = variable("DEV_CALLER").unwrap_or_else(|| root.clone());
-        let own = env::current_exe()?;
+        // The folder itself: the script may have found it by the link that is renewed to it.
+        let own = env::current_exe()?.canonicalize()?;
         let programs = own.parent().map(PathBuf::from).unwrap_or_default();
         Ok(Self { root, place, caller, programs })
     }

@@ -54,7 +54,7 @@ pub async fn up(around: &Surroundings, detached: bool) -> Result<(), Failure> {
 
 /// What `up` becomes.
 pub async fn supervise(around: &Surroundings, in_foreground: bool) -> Result<(), Failure> {
-    supervisor::supervise(&around.servers()?, in_foreground).await
+    supervisor::supervise(&around.servers()?, &around.programs, in_foreground).await
 }
 
 async fn start_detached(around: &Surroundings) -> Result<(), Failure> {
