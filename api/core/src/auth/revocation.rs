@@ -54,15 +54,24 @@ impl Revocations {
 
     /// The last key that is left is not revoked: no token would be good any more, that of an admin included, and a
     /// revocation can't be taken back.
+    ///
+    /// A token says only in which second it was issued, so a subject's tokens of the whole second end. This returns when
+    /// that second is over: a token that is issued afterwards is good.
     pub async fn revoke(&self, revoked: Revoked) -> Result<(), RevokeError> {
         if matches!(revoked, Revoked::Key(_)) && self.verifier.is_last_key(revoked.value()) {
             return Err(RevokeError::LastKey);
         }
-        Ok(revoke(&self.pool, &self.verifier, revoked).await?)
+        let is_subject = matches!(revoked, Revoked::Subject(_));
+        let issued_until = revoke(&self.pool, &self.verifier, revoked).await?;
+        if is_subject {
+            sleep(self.verifier.left_of(issued_until)).await;
+        }
+        Ok(())
     }
 }
 
-async fn revoke(pool: &PgPool, verifier: &Verifier, revoked: Revoked) -> Result<(), sqlx::Error> {
+/// Returns the second up to which tokens are meant.
+async fn revoke(pool: &PgPool, verifier: &Verifier, revoked: Revoked) -> Result<i64, sqlx::Error> {
     let issued_until = verifier.now();
     sqlx::query(
         "INSERT INTO revocations (kind, value, issued_until) VALUES ($1, $2, $3)
@@ -76,7 +85,7 @@ async fn revoke(pool: &PgPool, verifier: &Verifier, revoked: Revoked) -> Result<
     .execute(pool)
     .await?;
     verifier.revoke([(revoked, issued_until)]);
-    Ok(())
+    Ok(issued_until)
 }
 
 /// What was recorded in these last seconds.

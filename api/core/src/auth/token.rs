@@ -245,6 +245,15 @@ impl Verifier {
         self.clock.now().timestamp()
     }
 
+    /// What is left of this second, up to a second.
+    pub fn left_of(&self, second: i64) -> Duration {
+        let now = self.clock.now();
+        if now.timestamp() > second {
+            return Duration::ZERO;
+        }
+        Duration::from_millis(1_000_u64.saturating_sub(now.timestamp_subsec_millis().into()))
+    }
+
     /// The owner of the token, if it was found valid before.
     pub fn remembered(&self, presented: &Presented) -> Option<Arc<Actor>> {
         let valid = self.valid.get(&presented.hash)?;

@@ -74,7 +74,7 @@ pub fn routes() -> Vec<Route> {
             |app, (), NoQuery {}| async move { Ok(List(app.crew.list().into_iter().map(Worker::from).collect())) }),
         look("log.get", "/admin/log", "The head of the log, and how far JetStream has it.",
             |app, (), NoQuery {}| async move { Ok::<LogState, Problem>(app.operators.log().await?) }),
-        deed("revoke", Method::POST, "/admin/revocations", "Ends a token, all tokens of a subject that were issued up to now, or all of a signing key, which needs key.revoke and another key that is left. In this process at once, in every other one within a second. Can't be taken back.", LAST_KEY,
+        deed("revoke", Method::POST, "/admin/revocations", "Ends a token, all tokens of a subject that were issued up to now, or all of a signing key, which needs key.revoke and another key that is left. In this process at once, in every other one within a second. A subject's tokens end up to the end of the second, and the answer comes after it, so a token that is issued then is good. Can't be taken back.", LAST_KEY,
             |app, (), body: Revocation| async move {
                 app.revocations.revoke(body.revoked.clone()).await?;
                 Ok(Did(RevocationReceipt { revoked: body.revoked }))

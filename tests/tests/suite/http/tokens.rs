@@ -6,6 +6,8 @@ use daybook_tests::{TestApp, until};
 use reqwest::Method;
 use serde_json::json;
 
+use crate::faults::House;
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_that_is_no_good_is_refused_wherever_it_is_sent() {
     let app = TestApp::start_with(|config| {
@@ -128,6 +130,21 @@ async fn what_an_operator_revokes_ends_in_every_process() {
     let audited = "SELECT count(*) FROM audit WHERE actor = 'operator' AND action = 'revoke.subject'
                       AND target = 'alice' AND reason = 'her phone was stolen'";
     assert_eq!(app.database.count(audited).await, 1);
+}
+
+/// Catches: a log-in that is refused because it was in the second of the revocation; a token of before that stays good.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_is_issued_after_a_revocation_is_good_at_once() {
+    let house = House::new().await;
+    let server = house.started("server");
+    for subject in ["ada", "bob", "cy"] {
+        let before = house.by(&server, subject, Role::Customer);
+        before.get("/v1/orders").await.expect(200);
+        let body = json!({"revoked": {"subject": subject}, "reason": "logged out everywhere"});
+        house.operator(&server).post("/admin/revocations", body).await.expect(200);
+        house.by(&server, subject, Role::Customer).get("/v1/orders").await.expect(200);
+        assert_eq!(before.get("/v1/orders").await.refusal(), "401 unauthenticated");
+    }
 }
 
 /// Catches: a request that locks everyone out for good, and a revoked key that is still published.
