@@ -45,8 +45,8 @@ pub(crate) struct Key {
 pub(crate) enum Of {
     /// One row, by its id.
     Item(String),
-    /// Several rows, and the words of the query that say which ones.
-    List(String),
+    /// Several rows, and the words of the query that say which ones; all of one group, if it asks for one.
+    List { words: String, group: Option<String> },
 }
 
 /// An answer without its type, so that one cache keeps those of every read.
@@ -108,7 +108,7 @@ impl Live {
 impl Key {
     pub fn text(&self) -> &str {
         match &self.of {
-            Of::Item(text) | Of::List(text) => text,
+            Of::Item(text) | Of::List { words: text, .. } => text,
         }
     }
 }
@@ -150,8 +150,11 @@ impl Cache {
         // Looked at first: touches up to this position have removed what they touched.
         let seen = *model.seen.borrow();
         let entry = seen.live.then(|| self.entries.get(key)).flatten().filter(|entry| {
-            entry.epoch == model.epoch.load(Ordering::Acquire)
-                && (matches!(key.of, Of::Item(_)) || model.touches().list_is_current(entry.position))
+            let is_current = match &key.of {
+                Of::Item(_) => true,
+                Of::List { group, .. } => model.touches().list_is_current(group.as_deref(), entry.position),
+            };
+            is_current && entry.epoch == model.epoch.load(Ordering::Acquire)
         });
         let counter = if entry.is_some() { &metrics::CACHE_HITS } else { &metrics::CACHE_MISSES };
         counter.with_label_values(&[key.kind.model]).inc();
@@ -178,7 +181,7 @@ impl Cache {
         let seen = *model.seen.borrow();
         let current = match &key.of {
             Of::Item(id) => touches.item_is_current(id, position),
-            Of::List(_) => touches.list_is_current(position) && position >= touches.forgotten,
+            Of::List { group, .. } => touches.list_is_current(group.as_deref(), position),
         };
         let same_epoch = epoch == model.epoch.load(Ordering::Acquire);
         if seen.live && seen.generation == generation && same_epoch && current {
@@ -196,6 +199,7 @@ impl Cache {
         generation: i32,
         (partition, position): (usize, Position),
         keys: Keys,
+        groups: Option<Vec<String>>,
     ) {
         let Some(model) = self.models.get(model) else { return };
         if model.seen.borrow().generation != generation {
@@ -204,6 +208,9 @@ impl Cache {
         let mut touches = model.touches();
         match keys {
             Keys::These(keys) => {
+                if !keys.is_empty() {
+                    touches.add_groups(groups, position);
+                }
                 for id in keys {
                     touches.add(id.clone(), position);
                     self.forget_item(id, &touches.kinds);
@@ -304,7 +311,12 @@ mod tests {
     }
 
     fn first_page() -> Key {
-        Key { kind: Kind { read: "order.page", ..KIND }, of: Of::List("first".into()) }
+        page_of(None)
+    }
+
+    fn page_of(group: Option<&str>) -> Key {
+        let of = Of::List { words: format!("first of {group:?}"), group: group.map(str::to_owned) };
+        Key { kind: Kind { read: "order.page", ..KIND }, of }
     }
 
     fn cache_at(position: i64) -> Cache {
@@ -323,7 +335,12 @@ mod tests {
     }
 
     fn touch(cache: &Cache, id: &str, position: i64) {
-        cache.touched("orders", 1, (0, Position(position)), Keys::These(vec![id.into()]));
+        touch_of(cache, id, None, position);
+    }
+
+    fn touch_of(cache: &Cache, id: &str, groups: Option<&[&str]>, position: i64) {
+        let groups = groups.map(|groups| groups.iter().map(ToString::to_string).collect());
+        cache.touched("orders", 1, (0, Position(position)), Keys::These(vec![id.into()]), groups);
     }
 
     #[test]
@@ -351,10 +368,49 @@ mod tests {
         let cache = cache_at(10);
         let page = first_page();
         put(&cache, page.clone(), 1, 10);
-        cache.touched("orders", 1, (0, Position(11)), Keys::These(vec![]));
+        cache.touched("orders", 1, (0, Position(11)), Keys::These(vec![]), None);
         assert!(cache.get(&page).is_some());
         touch(&cache, "z", 12);
         assert!(cache.get(&page).is_none());
+    }
+
+    #[test]
+    fn a_list_of_a_group_lives_until_a_row_of_the_group_is_touched() {
+        let cache = cache_at(10);
+        let (alices, bobs) = (page_of(Some("alice")), page_of(Some("bob")));
+        for page in [&alices, &bobs, &first_page()] {
+            put(&cache, page.clone(), 1, 10);
+        }
+        touch_of(&cache, "a", Some(&["alice"]), 11);
+        assert!(cache.get(&alices).is_none() && cache.get(&first_page()).is_none());
+        assert_eq!(cache.get(&bobs).expect("kept").1, Position(11));
+        put(&cache, alices.clone(), 1, 10);
+        assert!(cache.get(&alices).is_none(), "it was read before the touch");
+        put(&cache, alices.clone(), 1, 11);
+        // A row that is of no group.
+        touch_of(&cache, "g", Some(&[]), 12);
+        assert!(cache.get(&alices).is_some() && cache.get(&bobs).is_some());
+        // It is not told of which groups the row is.
+        touch_of(&cache, "x", None, 13);
+        assert!(cache.get(&alices).is_none() && cache.get(&bobs).is_none());
+        put(&cache, bobs.clone(), 1, 13);
+        cache.touched("orders", 1, (0, Position(14)), Keys::Any, None);
+        assert!(cache.get(&bobs).is_none());
+        put(&cache, bobs.clone(), 1, 13);
+        assert!(cache.get(&bobs).is_none());
+    }
+
+    #[test]
+    fn a_group_that_was_forgotten_counts_as_touched() {
+        let cache = cache_at(0);
+        let (alices, last) = (page_of(Some("alice")), i64::try_from(MAX_TOUCHES).expect("small") + 5);
+        put(&cache, alices.clone(), 1, 4);
+        for n in 1..=last {
+            touch_of(&cache, "a", Some(&[&format!("customer {n}")]), n);
+        }
+        assert!(cache.get(&alices).is_none());
+        put(&cache, alices.clone(), 1, 5);
+        assert_eq!(cache.get(&alices).expect("kept").1, Position(last));
     }
 
     #[test]
@@ -387,14 +443,14 @@ mod tests {
         cache.live(live([10, 12]));
         let seen = || cache.seen("orders").borrow().position;
         assert_eq!(seen(), Position(10));
-        cache.touched("orders", 1, (1, Position(14)), Keys::These(vec!["b".into()]));
+        cache.touched("orders", 1, (1, Position(14)), Keys::These(vec!["b".into()]), None);
         // What shows b at 14 was read when the other partition was at 10.
         put(&cache, first_page(), 1, 10);
         put(&cache, item("b"), 1, 10);
         assert!(cache.get(&first_page()).is_none());
         assert!(cache.get(&item("b")).is_none());
         assert_eq!(seen(), Position(10));
-        cache.touched("orders", 1, (0, Position(14)), Keys::These(vec![]));
+        cache.touched("orders", 1, (0, Position(14)), Keys::These(vec![]), None);
         assert_eq!(seen(), Position(14));
         put(&cache, item("b"), 1, 14);
         assert!(cache.get(&item("b")).is_some());

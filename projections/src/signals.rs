@@ -164,8 +164,8 @@ impl Signals {
                 Err(_) => tracing::warn!(payload, "not a position"),
             },
             READ => match serde_json::from_str(payload) {
-                Ok(Notice::Touched { model, generation, partition, position, keys }) => {
-                    cache.touched(&model, generation, (partition, position), keys);
+                Ok(Notice::Touched { model, generation, partition, position, keys, groups }) => {
+                    cache.touched(&model, generation, (partition, position), keys, groups);
                 }
                 Ok(Notice::Live { model, generation, positions }) => {
                     cache.live(Live { model, generation, positions });

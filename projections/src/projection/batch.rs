@@ -60,6 +60,15 @@ impl Batch {
         batch
     }
 
+    /// The groups that the rows are of, if the read model has groups.
+    pub fn groups(&self, definition: &Definition) -> Option<Vec<String>> {
+        let group = definition.columns().position(|column| Some(column.name) == definition.group)?;
+        let mut groups: Vec<String> = self.columns[group].iter().flatten().cloned().collect();
+        groups.sort_unstable();
+        groups.dedup();
+        Some(groups)
+    }
+
     /// Binds the batch in the order of the statement's parameters.
     pub fn bind(self, mut query: Query<'_, Postgres, PgArguments>) -> Query<'_, Postgres, PgArguments> {
         query = query.bind(self.ids).bind(self.versions).bind(self.positions);

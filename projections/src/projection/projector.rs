@@ -110,9 +110,9 @@ impl Projector {
         let batch = Batch::of(self.definition, &mut rows);
         let keys = Keys::These(batch.ids.clone());
         let (model, generation) = (self.definition.name.to_owned(), self.generation);
-        let partition = self.partition.index;
-        let notice =
-            Notice::Touched { model, generation, partition, position: last.position, keys }.payload();
+        let (partition, position) = (self.partition.index, last.position);
+        let groups = batch.groups(self.definition);
+        let notice = Notice::Touched { model, generation, partition, position, keys, groups }.payload();
         // The notice is sent even if there is nothing to write, because reads may wait for this position.
         let sql = if batch.ids.is_empty() { &*MOVE_AND_NOTIFY } else { &self.upsert_sql };
         let mut query = self.consumer().fenced(sql, from, last, proof).bind(notice);

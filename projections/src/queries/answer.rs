@@ -107,7 +107,8 @@ impl Queries {
         F: Future<Output = Result<T, E>>,
     {
         let limit = list.limit().clamp(1, MAX_PAGE);
-        let key = Key { kind: kind::<L::Model>(asked), of: Of::List(format!("{list:?}")) };
+        let of = Of::List { words: format!("{list:?}"), group: list.group().map(str::to_owned) };
+        let key = Key { kind: kind::<L::Model>(asked), of };
         let place = list.place();
         let nearest_first = if place == Place::Before(()) { L::BACKWARDS } else { L::ORDER };
         let select = |query: &mut QueryBuilder<'_, Postgres>, generation| {
@@ -136,7 +137,8 @@ impl Queries {
         F: Future<Output = Result<T, E>>,
     {
         let limit = groups.limit().clamp(1, MAX_GROUPS);
-        let key = Key { kind: kind::<G::Model>(asked), of: Of::List(format!("{groups:?}")) };
+        let of = Of::List { words: format!("{groups:?}"), group: None };
+        let key = Key { kind: kind::<G::Model>(asked), of };
         let select = |query: &mut QueryBuilder<'_, Postgres>, generation| {
             query.push(" LEFT JOIN LATERAL (SELECT * FROM (");
             groups.select(query, &sums::name(G::Model::NAME, generation));

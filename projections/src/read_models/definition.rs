@@ -22,6 +22,9 @@ pub trait ReadModel: Send + Sync + 'static {
     /// Each one is the end of a statement `CREATE INDEX … ON table`. One with [`TRIGRAMS`] is made where the
     /// database has them.
     const INDEXES: &'static [&'static str];
+    /// The column that says of which group a row is, which never changes. A list that shows one group only is kept while
+    /// rows of others change.
+    const GROUP: Option<&'static str> = None;
     type Row: Serialize + DeserializeOwned + Clone + Send + 'static;
 
     /// The row after `record`. `None`: there is none yet; one that is there stays.
@@ -58,6 +61,7 @@ pub(crate) struct Definition {
     /// See [`Self::columns`].
     own_columns: &'static [Column],
     pub indexes: &'static [&'static str],
+    pub group: Option<&'static str>,
     /// The shape of its sums, if it is a tally.
     pub tally: Option<Shape>,
     /// Starts from a stored row, or from nothing.
@@ -102,6 +106,7 @@ impl Definition {
             kind: M::KIND,
             own_columns: M::COLUMNS,
             indexes: M::INDEXES,
+            group: M::GROUP,
             tally: None,
             begin: |doc| FoldOf::<M>::begin(doc, None),
         }

@@ -49,6 +49,11 @@ pub trait List: Debug + Send + Sync {
 
     fn place(&self) -> Place<()>;
 
+    /// The group that all of its rows are of, if its conditions ask for one.
+    fn group(&self) -> Option<&str> {
+        None
+    }
+
     /// Adds ` AND …` for each condition, the place among them.
     fn conditions(&self, query: &mut QueryBuilder<'_, Postgres>);
 

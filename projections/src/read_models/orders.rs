@@ -105,6 +105,7 @@ impl ReadModel for Orders {
         "(customer, placed_position)",
         "(customer, status, placed_position)",
     ];
+    const GROUP: Option<&'static str> = Some("customer");
     type Row = Row;
 
     fn fold(row: Option<Row>, record: &Record) -> Result<Option<Row>, Unreadable> {
@@ -140,6 +141,10 @@ impl List for Filter {
 
     fn place(&self) -> Place<()> {
         self.place.side()
+    }
+
+    fn group(&self) -> Option<&str> {
+        self.customer.as_deref()
     }
 
     fn conditions(&self, query: &mut QueryBuilder<'_, Postgres>) {

@@ -1,7 +1,9 @@
 //! What queries cost the database.
 
 use daybook_domain::policy::Role;
-use daybook_tests::{TestApp, metrics::of_labels, until};
+use daybook_tests::{Client, TestApp, metrics::of_labels, until};
+use reqwest::Method;
+use serde_json::json;
 use sqlx::Executor;
 use tokio::task::JoinSet;
 
@@ -57,6 +59,48 @@ async fn what_is_kept_for_one_audience_stays_beside_that_of_another() {
         assert_eq!(bob.get(&path).await.refusal(), "404 not_found");
     }
     assert_eq!(counts(), (hits + 9.0, misses));
+}
+
+/// Catches: a customer's list that is read again whenever another customer orders, and one that is kept when the customer does.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_customers_list_stays_kept_while_others_order() {
+    let app = TestApp::start().await;
+    app.sell("TEA-1", 1999, 100).await;
+    let (alice, bob, support) = (app.customer("alice"), app.customer("bob"), app.by(Role::Support));
+    let order_as = async |client: &Client| {
+        let reply = client.post("/v1/orders", order(&[("TEA-1", 1)])).await.expect(201);
+        (reply.json()["id"].as_str().unwrap().to_owned(), reply.position())
+    };
+    // The statuses in alice's own list, in hers as staff see it, and in that of all orders.
+    let shown = async |position: i64| {
+        let mut shown = Vec::new();
+        for (client, path) in
+            [(&alice, "/v1/orders"), (&support, "/v1/orders?customer=alice"), (&support, "/v1/orders")]
+        {
+            let request = client.request(Method::GET, path).header("daybook-min-position", position);
+            let page = client.send(request).await.expect(200).json();
+            let orders = page["data"].as_array().unwrap().iter();
+            shown.push(orders.map(|order| order["status"].as_str().unwrap().to_owned()).collect::<Vec<_>>());
+        }
+        shown
+    };
+    let placed = |orders| vec!["placed".to_owned(); orders];
+
+    let (id, position) = order_as(&alice).await;
+    assert_eq!(shown(position).await, [placed(1), placed(1), placed(1)]);
+    let before = misses(&app).await;
+    for all in 2..5 {
+        let (_, position) = order_as(&bob).await;
+        assert_eq!(shown(position).await, [placed(1), placed(1), placed(all)]);
+    }
+    assert_eq!(misses(&app).await, before + 3, "only the list of all orders is read again");
+
+    let (_, position) = order_as(&alice).await;
+    assert_eq!(shown(position).await, [placed(2), placed(2), placed(5)]);
+    let cancelled = alice.post(&format!("/v1/orders/{id}/cancellation"), json!({})).await.expect(200);
+    let own = ["placed", "cancelled"].map(str::to_owned).to_vec();
+    let all = [placed(4), vec!["cancelled".to_owned()]].concat();
+    assert_eq!(shown(cancelled.position()).await, [own.clone(), own, all]);
 }
 
 async fn misses(app: &TestApp) -> u64 {
