@@ -23,6 +23,8 @@ use crate::{
 const POLL: Duration = Duration::from_millis(100);
 /// The largest number of rows on a page.
 const MAX_PAGE: u16 = 100;
+/// The size of the largest page, unless a single row is larger. It is that of the documents of its rows.
+const MAX_PAGE_BYTES: usize = 2 << 20;
 /// The largest number of groups on a page of sums, which are small.
 const MAX_GROUPS: u16 = 1_000;
 /// How much memory an answer takes for each byte of the stored rows that it is made of: its values, and
@@ -83,7 +85,7 @@ impl Queries {
                     query.push(format!(", r.doc::text AS doc FROM c LEFT JOIN {table} r ON r.id = "));
                     query.push_bind(key.text().to_owned());
                 });
-                let Read { at, mut rows } = read.await?;
+                let Read { at, mut rows, .. } = read.await?;
                 let Some(Stored { row, bytes }) = rows.pop().flatten() else { return Ok(None) };
                 let value = make(row).await?;
                 Ok(Some(self.keep(key.clone(), at, bytes, value)))
@@ -116,10 +118,10 @@ impl Queries {
             query.push(format!(" LEFT JOIN LATERAL (SELECT * FROM {table} WHERE true"));
             list.conditions(query);
             query.push(format!(" ORDER BY {nearest_first} LIMIT ")).push_bind(i64::from(limit) + 1);
-            query.push(format!(") r ON true ORDER BY r.{}", L::ORDER));
+            query.push(format!(") r ON true ORDER BY r.{nearest_first}"));
         };
         let plan = if list.depends_on_values() { Plan::EachTime } else { Plan::Kept };
-        let page = |rows| Page::at(place, limit.into(), rows, L::key);
+        let page = |rows, is_cut| Page::at(place, limit.into(), rows, is_cut, L::key);
         self.page::<L::Model, _, T, E, F>(key, asked, plan, select, page, make).await
     }
 
@@ -146,19 +148,20 @@ impl Queries {
             query.push(") r ON true ORDER BY r.number");
         };
         // Sums are paged forwards only.
-        let page = |rows| Page::at(Place::First, limit.into(), rows, |group| groups.key(group));
+        let page =
+            |rows, is_cut| Page::at(Place::First, limit.into(), rows, is_cut, |group| groups.key(group));
         self.page::<G::Model, _, T, E, F>(key, asked, Plan::Kept, select, page, make).await
     }
 
     /// `select` adds to `FROM c` what is joined as `r`: one row more than the page has, which tells whether there
-    /// are more. `page` makes the page of them.
+    /// are more. `page` makes the page of them, and is told whether some were left out because of their size.
     async fn page<M, R, T, E, F>(
         &self,
         key: Key,
         asked: &Asked,
         plan: Plan,
         select: impl Fn(&mut QueryBuilder<'_, Postgres>, i32),
-        page: impl FnOnce(Vec<R>) -> Page<R>,
+        page: impl FnOnce(Vec<R>, bool) -> Page<R>,
         make: impl FnOnce(Page<R>) -> F,
     ) -> Result<Answer<T>, E>
     where
@@ -176,15 +179,15 @@ impl Queries {
                 return Ok(answer);
             }
             let read = async {
-                let read =
-                    self.table::<M>().planned(plan).read::<R>(asked.min_position, |query, generation| {
-                        query.push(", r.doc::text AS doc FROM c");
-                        select(query, generation);
-                    });
-                let Read { at, rows } = read.await?;
+                let table = self.table::<M>().planned(plan).within(MAX_PAGE_BYTES);
+                let read = table.read::<R>(asked.min_position, |query, generation| {
+                    query.push(", r.doc::text AS doc FROM c");
+                    select(query, generation);
+                });
+                let Read { at, rows, is_cut } = read.await?;
                 let stored = rows.into_iter().flatten();
                 let (sizes, rows): (Vec<_>, Vec<_>) = stored.map(|stored| (stored.bytes, stored.row)).unzip();
-                let value = make(page(rows)).await?;
+                let value = make(page(rows, is_cut)).await?;
                 Ok(Some(self.keep(key.clone(), at, sizes.iter().sum(), value)))
             };
             let shared = self.flights.share::<T, E>(&key, |answer| asked.accepts(answer), read);

@@ -77,7 +77,7 @@ impl Queries {
                   ORDER BY k.number"
             ));
         });
-        let Read { at, rows } = read.await?;
+        let Read { at, rows, .. } = read.await?;
         let sizes: Vec<Option<usize>> =
             rows.iter().map(|stored| stored.as_ref().map(|stored| stored.bytes)).collect();
         let rows = rows.into_iter().flatten().map(|Stored { row, .. }| row).collect();

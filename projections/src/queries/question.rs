@@ -83,19 +83,25 @@ impl Asked {
 }
 
 impl<R> Page<R> {
-    /// A page of `rows`, of which there is one more than `limit` where the list goes on beyond them. There was a row on
-    /// the side that the reader comes from.
-    pub(super) fn at(place: Place<()>, limit: usize, mut rows: Vec<R>, key: impl Fn(&R) -> String) -> Self {
-        let beyond = rows.len() > limit;
+    /// A page of `rows`, the nearest to its place first, of which there is one more than `limit` where the list goes on
+    /// beyond them, or fewer if they were cut. There was a row on the side that the reader comes from.
+    pub(super) fn at(
+        place: Place<()>,
+        limit: usize,
+        mut rows: Vec<R>,
+        is_cut: bool,
+        key: impl Fn(&R) -> String,
+    ) -> Self {
+        let beyond = is_cut || rows.len() > limit;
+        rows.truncate(limit);
         let (has_prev, has_next) = match place {
             Place::First => (false, beyond),
             Place::After(()) => (true, beyond),
-            Place::Before(()) => (beyond, true),
+            Place::Before(()) => {
+                rows.reverse();
+                (beyond, true)
+            }
         };
-        if place == Place::Before(()) && beyond {
-            rows.remove(0);
-        }
-        rows.truncate(limit);
         let beside = |row: Option<&R>| row.map(|row| Cursor::beside(key(row)));
         let prev = beside(rows.first().filter(|_| has_prev));
         let next = beside(rows.last().filter(|_| has_next));

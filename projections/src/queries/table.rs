@@ -3,6 +3,7 @@
 use std::{marker::PhantomData, time::Duration};
 
 use daybook_domain::Position;
+use futures::{TryStreamExt, stream::BoxStream};
 use serde::de::DeserializeOwned;
 use sqlx::{PgPool, Postgres, QueryBuilder, Row, postgres::PgRow};
 use tokio::time::sleep;
@@ -18,6 +19,7 @@ pub(super) struct Table<'a, M> {
     pool: &'a PgPool,
     cache: &'a Cache,
     plan: Plan,
+    max_bytes: usize,
     model: PhantomData<M>,
 }
 
@@ -35,6 +37,8 @@ pub(super) struct Read<R> {
     pub at: ReadAt,
     /// The rows in the order of the statement; `None` where an outer join found none.
     pub rows: Vec<Option<Stored<R>>>,
+    /// There are more rows, which would be more bytes than were asked for.
+    pub is_cut: bool,
 }
 
 /// When and where it was read, for the cache.
@@ -53,11 +57,16 @@ pub(super) struct Stored<R> {
 
 impl<'a, M: ReadModel> Table<'a, M> {
     pub fn new(pool: &'a PgPool, cache: &'a Cache) -> Self {
-        Self { pool, cache, plan: Plan::Kept, model: PhantomData }
+        Self { pool, cache, plan: Plan::Kept, max_bytes: usize::MAX, model: PhantomData }
     }
 
     pub fn planned(self, plan: Plan) -> Self {
         Self { plan, ..self }
+    }
+
+    /// Reads rows as long as their documents have no more bytes, but one at least.
+    pub fn within(self, max_bytes: usize) -> Self {
+        Self { max_bytes, ..self }
     }
 
     /// `select` adds what is read beside the checkpoint's position, given the number of the generation: the
@@ -83,12 +92,13 @@ impl<'a, M: ReadModel> Table<'a, M> {
             query.push(" HAVING count(*) > 0) SELECT c.position");
             select(&mut query, generation);
             let query = query.build().persistent(self.plan == Plan::Kept);
-            let rows = match query.fetch_all(self.pool).await {
+            let mut found = query.fetch(self.pool);
+            let first = match found.try_next().await {
                 // That generation was dropped since we heard of it.
-                Err(error) if is_undefined_table(&error) && known.is_some() => vec![],
-                rows => rows?,
+                Err(error) if is_undefined_table(&error) && known.is_some() => None,
+                first => first?,
             };
-            let Some(first) = rows.first() else {
+            let Some(first) = first else {
                 if known.take().is_none() {
                     return Err(QueryError::NotReady);
                 }
@@ -96,13 +106,36 @@ impl<'a, M: ReadModel> Table<'a, M> {
             };
             let position = Position(first.try_get(0)?);
             if min_position.is_none_or(|least| position >= least) {
-                let rows = rows.iter().map(decode).collect::<Result<_, _>>()?;
-                return Ok(Read { at: ReadAt { epoch, generation, position }, rows });
+                let at = ReadAt { epoch, generation, position };
+                return Ok(self.collect(at, first, found).await?);
             }
+            drop(found);
             // Another generation went into service, and is behind the one before.
             sleep(POLL).await;
             known = None;
         }
+    }
+
+    async fn collect<R: DeserializeOwned>(
+        &self,
+        at: ReadAt,
+        first: PgRow,
+        mut others: BoxStream<'_, Result<PgRow, sqlx::Error>>,
+    ) -> Result<Read<R>, sqlx::Error> {
+        let first = decode(&first)?;
+        let bytes_of = |stored: &Option<Stored<R>>| stored.as_ref().map_or(0, |stored| stored.bytes);
+        let mut bytes = bytes_of(&first);
+        let mut read = Read { at, rows: vec![first], is_cut: false };
+        while let Some(row) = others.try_next().await? {
+            let stored = decode(&row)?;
+            bytes += bytes_of(&stored);
+            if bytes > self.max_bytes {
+                read.is_cut = true;
+                break;
+            }
+            read.rows.push(stored);
+        }
+        Ok(read)
     }
 
     async fn live_generation(&self) -> Result<i32, QueryError> {

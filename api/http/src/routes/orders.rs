@@ -195,6 +195,7 @@ pub struct Page {
     #[serde(rename = "placed_at[lt]")]
     #[param(value_type = Option<DateTime<Utc>>)]
     placed_before: Option<Time>,
+    /// How many rows a page has at most. It has fewer where they would be more than 2 MiB.
     #[serde(default)]
     #[param(value_type = Option<u16>, minimum = 1, maximum = 100, default = 20)]
     limit: Limit,

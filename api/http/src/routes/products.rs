@@ -91,6 +91,7 @@ fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<ProductNam
 pub struct Page {
     /// Part of a SKU or a name. Case makes no difference, nor do composed and compatibility forms of letters.
     q: Option<String>,
+    /// How many rows a page has at most. It has fewer where they would be more than 2 MiB.
     #[serde(default)]
     #[param(value_type = Option<u16>, minimum = 1, maximum = 100, default = 20)]
     limit: Limit,

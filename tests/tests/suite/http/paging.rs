@@ -54,6 +54,31 @@ async fn pages_show_everything_once() {
     assert!(listed.iter().rev().eq(placed.iter()), "the newest first");
 }
 
+/// Catches: pages that are bounded in rows only; a page cut on the wrong side.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_of_large_things_has_fewer_of_them() {
+    let app = TestApp::start().await;
+    let merchandiser = app.by(Role::Merchandiser);
+    let codes: Vec<String> = (0..120).map(|number| format!("P{number:03}")).collect();
+    for code in &codes {
+        app.sell(code, 100, 0).await;
+        let large = json!({ "description": "🫖".repeat(10_000) });
+        merchandiser.patch(&format!("/v1/products/{code}"), large).await.expect(200);
+    }
+    let listed = pages(&app.anonymous, "/v1/products?limit=100").await;
+    let mut back = vec![listed.last().unwrap().clone()];
+    while let Some(before) = back.last().unwrap()["prev"].as_str() {
+        let path = format!("/v1/products?limit=100&before={before}");
+        back.push(app.anonymous.get(&path).await.expect(200).json());
+        assert_eq!(back.last().unwrap()["has_more"], true);
+    }
+    back.reverse();
+    for walk in [listed, back] {
+        assert!(walk.len() >= 3 && walk.iter().all(|page| page.to_string().len() < 3 << 20));
+        assert_eq!(names(&walk, "sku"), codes);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_empty_list_is_a_page() {
     let app = TestApp::start().await;
