@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use daybook_migrations::with_timeout_of;
 use daybook_projections::workers::{About, Duty, Pauses, When, Worker};
 use futures::TryFutureExt;
-use sqlx::PgPool;
+use sqlx::{PgExecutor, PgPool};
 use tokio::time::{Instant, sleep};
 use tracing::warn;
 
@@ -58,11 +58,22 @@ impl Revocations {
     /// A token says only in which second it was issued, so a subject's tokens of the whole second end. This returns when
     /// that second is over: a token that is issued afterwards is good.
     pub async fn revoke(&self, revoked: Revoked) -> Result<(), RevokeError> {
-        if matches!(revoked, Revoked::Key(_)) && self.verifier.is_last_key(revoked.value()) {
-            return Err(RevokeError::LastKey);
+        let mut transaction = self.pool.begin().await?;
+        if matches!(revoked, Revoked::Key(_)) {
+            // Another process may be about to revoke the other key.
+            sqlx::query("LOCK TABLE revocations IN SHARE ROW EXCLUSIVE MODE")
+                .execute(&mut *transaction)
+                .await?;
+            self.verifier.revoke(read(&mut *transaction, ALL_S).await?);
+            if self.verifier.is_last_key(revoked.value()) {
+                return Err(RevokeError::LastKey);
+            }
         }
+        let issued_until = self.verifier.now();
+        insert(&mut *transaction, &revoked, issued_until).await?;
+        transaction.commit().await?;
         let is_subject = matches!(revoked, Revoked::Subject(_));
-        let issued_until = revoke(&self.pool, &self.verifier, revoked).await?;
+        self.verifier.revoke([(revoked, issued_until)]);
         if is_subject {
             sleep(self.verifier.left_of(issued_until)).await;
         }
@@ -70,9 +81,11 @@ impl Revocations {
     }
 }
 
-/// Returns the second up to which tokens are meant.
-async fn revoke(pool: &PgPool, verifier: &Verifier, revoked: Revoked) -> Result<i64, sqlx::Error> {
-    let issued_until = verifier.now();
+async fn insert(
+    executor: impl PgExecutor<'_>,
+    revoked: &Revoked,
+    issued_until: i64,
+) -> Result<(), sqlx::Error> {
     sqlx::query(
         "INSERT INTO revocations (kind, value, issued_until) VALUES ($1, $2, $3)
              ON CONFLICT (kind, value)
@@ -82,15 +95,14 @@ async fn revoke(pool: &PgPool, verifier: &Verifier, revoked: Revoked) -> Result<
     .bind(revoked.kind().as_str())
     .bind(revoked.value())
     .bind(issued_until)
-    .execute(pool)
+    .execute(executor)
     .await?;
-    verifier.revoke([(revoked, issued_until)]);
-    Ok(issued_until)
+    Ok(())
 }
 
 /// What was recorded in these last seconds.
-async fn read(pool: &PgPool, seconds: f64) -> Result<Vec<(Revoked, i64)>, sqlx::Error> {
-    let rows: Vec<(String, String, i64)> = sqlx::query_as(READ).bind(seconds).fetch_all(pool).await?;
+async fn read(executor: impl PgExecutor<'_>, seconds: f64) -> Result<Vec<(Revoked, i64)>, sqlx::Error> {
+    let rows: Vec<(String, String, i64)> = sqlx::query_as(READ).bind(seconds).fetch_all(executor).await?;
     let revoked = |(kind, value, until): (String, String, i64)| {
         let kind: RevokedKind = kind.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))?;
         Ok((Revoked::stored(kind, value), until))

@@ -33,7 +33,7 @@ impl Read for Products {
 
     async fn find(&self, scope: Scope<'_>) -> Result<Found<ProductPage>, ReadError> {
         if self.q.as_ref().is_some_and(|q| q.chars().count() > MAX_SEARCH_CHARS || q.contains('\0')) {
-            return Err(ReadError::Invalid("q has at most 100 characters"));
+            return Err(ReadError::Invalid("q has at most 100 characters, and NUL is none of them"));
         }
         let filter = Filter {
             q: self.q.clone().filter(|q| !q.is_empty()),

@@ -90,6 +90,7 @@ fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<ProductNam
 #[into_params(parameter_in = Query)]
 pub struct Page {
     /// Part of a SKU or a name. Case makes no difference, nor do composed and compatibility forms of letters.
+    #[param(pattern = r"^[^\x00]*$", max_length = 100, example = "earl grey")]
     q: Option<String>,
     /// How many rows a page has at most. It has fewer where they would be more than 2 MiB.
     #[serde(default)]

@@ -53,8 +53,9 @@ const DURABLE: &[&str] = &[
     "min_wal_size=2GB",
 ];
 
-/// Judges ask faster than anyone else, and often with tokens that are not valid.
-const NO_LIMITS: &[(&str, &str)] = &[
+/// Judges ask faster than anyone else, often with tokens that are not valid, and for all that can be done.
+const FOR_JUDGES: &[(&str, &str)] = &[
+    ("DAYBOOK_COMMANDS__CANCEL_LINES", "true"),
     ("DAYBOOK_RATES__SUBJECT_PER_SECOND", "1000000"),
     ("DAYBOOK_RATES__SUBJECT_BURST", "1000000"),
     ("DAYBOOK_RATES__ADDRESS_PER_SECOND", "1000000"),
@@ -133,7 +134,8 @@ async fn play_in(around: &Surroundings, place: &Place, run: Run, group: &mut Gro
     // So that temporary files go, too, and that a sweep knows whose a process is.
     let mut variables: Vec<(&str, OsString)> = vec![("TMPDIR", temporary.into())];
     let Run::Commands { servers: of_postgres, commands } = run else {
-        let servers = Servers::new(place, DISPOSABLE, around.root.clone(), around.daybook())?.with(NO_LIMITS);
+        let servers =
+            Servers::new(place, DISPOSABLE, around.root.clone(), around.daybook())?.with(FOR_JUDGES);
         start::everything(&servers, group).await?;
         return judges::ask(around, &servers, group).await;
     };
