@@ -21,7 +21,7 @@ mod use_case;
 mod work;
 mod working_set;
 
-pub use committer::{Commands, CommitterTask};
+pub use committer::{ANSWERS, Commands, CommitterTask};
 pub use context::{Context, IdempotencyKey};
 pub use error::{CommandError, Failure, Refusal};
 pub use settings::Settings;

@@ -55,6 +55,10 @@ metrics! {
         "daybook_committer_streams_loaded_total",
         "Streams that were not in the working set and were read from the log",
     );
+    KEYS_LOOKED_UP: IntCounter(
+        "daybook_committer_keys_looked_up_total",
+        "Idempotency keys that were looked up before their command was decided, because it might be a repeat",
+    );
     WORKING_SET_BYTES: IntGauge(
         "daybook_committer_working_set_bytes",
         "About what the states of streams in use keep in memory",

@@ -1,12 +1,12 @@
 //! Reads streams from the log, each from its snapshot on: all that a moment's commands need, in one query.
 
-use std::{collections::HashMap, time::Duration};
+use std::time::Duration;
 
 use daybook_domain::stored::Unreadable;
 use daybook_migrations::{ErrorClass, classify};
 use futures::TryStreamExt;
 use serde_json::value::RawValue;
-use sqlx::{PgConnection, PgExecutor, PgPool, Row, postgres::PgRow, types::Json};
+use sqlx::{PgConnection, PgPool, Row, postgres::PgRow, types::Json};
 use uuid::Uuid;
 
 use crate::{
@@ -169,44 +169,4 @@ impl Read {
         };
         self.streams.push((wanted.stream.clone(), state));
     }
-}
-
-/// The idempotency keys among `keys` that were answered already: fingerprint, receipt and position.
-pub async fn load_keys(
-    executor: impl PgExecutor<'_>,
-    keys: &[(String, String)],
-) -> Result<HashMap<(String, String), StoredAnswer>, sqlx::Error> {
-    if keys.is_empty() {
-        return Ok(HashMap::new());
-    }
-    let (scopes, names): (Vec<&str>, Vec<&str>) =
-        keys.iter().map(|(scope, key)| (scope.as_str(), key.as_str())).unzip();
-    let rows = sqlx::query(
-        "SELECT k.scope, k.key, k.fingerprint, k.receipt, k.position
-           FROM unnest($1::text[], $2::text[]) AS w(scope, key)
-           JOIN LATERAL (
-                SELECT * FROM idempotency_keys k WHERE k.scope = w.scope AND k.key = w.key) k ON true",
-    )
-    .bind(&scopes)
-    .bind(&names)
-    .fetch_all(executor)
-    .await?;
-    rows.into_iter()
-        .map(|row| {
-            let id = (row.try_get("scope")?, row.try_get("key")?);
-            let answer = StoredAnswer {
-                fingerprint: row.try_get("fingerprint")?,
-                receipt: row.try_get("receipt")?,
-                position: row.try_get("position")?,
-            };
-            Ok((id, answer))
-        })
-        .collect()
-}
-
-/// What was answered to the first request with a key.
-pub struct StoredAnswer {
-    pub fingerprint: Vec<u8>,
-    pub receipt: String,
-    pub position: i64,
 }

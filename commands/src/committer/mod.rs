@@ -3,9 +3,10 @@
 //!
 //! The life of a batch: commands arrive and are decided at once on the working set, each seeing what
 //! earlier ones did (`decide`). Those that need a stream that isn't there wait aside while it is
-//! loaded, and hold up no others. As soon as the connection is free the batch is appended (`append.rs`),
+//! loaded, and hold up no others; so do those that may be repeats, while their key is looked up
+//! (`repeats.rs`). As soon as the connection is free the batch is appended (`append.rs`),
 //! while the next one gathers and is decided ahead. Only when it is durable are its commands answered:
-//! accepted, refused and repeated ones alike, because a refusal, too, may have been decided on states
+//! accepted and refused ones alike, because a refusal, too, may have been decided on states
 //! that were never committed (`finish`). If another process has appended to a stream that the batch
 //! depends on, or a key is known already, the batch is decided again under the append lock, where nothing
 //! can change (`redecide.rs`). If the connection breaks, the outcome is found out before any caller is
@@ -16,6 +17,7 @@ mod batch;
 mod ended;
 mod load;
 mod redecide;
+mod repeats;
 mod snapshots;
 mod submission;
 mod submit;
@@ -36,6 +38,7 @@ use self::{
     batch::{Batch, decide_into},
     ended::{Appended, Ended},
     load::Loaded,
+    repeats::Repeats,
     snapshots::{Snapshot, Snapshots},
     submission::{KeyId, Message, Submission},
     verdict::{Ending, ending},
@@ -50,6 +53,7 @@ use crate::{
     working_set::{Epoch, Expectations, WorkingSet},
 };
 
+pub use repeats::ANSWERS;
 pub use submit::{Commands, CommitterTask};
 
 pub(crate) struct Committer {
@@ -66,6 +70,7 @@ pub(crate) struct Committer {
     waiting: Vec<Submission>,
     wanted: HashMap<StreamId, Wanted>,
     loading: Option<BoxFuture<'static, (Epoch, Loaded)>>,
+    repeats: Repeats,
     snapshots: Snapshots,
     /// The connection, while nothing is being appended.
     writer: Option<Writer>,
@@ -95,6 +100,7 @@ impl Committer {
             waiting: Vec::new(),
             wanted: HashMap::new(),
             loading: None,
+            repeats: Repeats::new(),
             snapshots: Snapshots::default(),
             writer: Some(writer),
             committing: None,
@@ -112,8 +118,10 @@ impl Committer {
             self.trim();
             self.start_append();
             self.start_load();
+            self.repeats.start(&self.pool, self.settings.append_timeout.get());
             self.snapshots.start(&self.pool);
-            if closed && self.committing.is_none() && self.loading.is_none() && self.snapshots.is_done() {
+            let is_idle = self.committing.is_none() && self.loading.is_none() && self.repeats.is_done();
+            if closed && is_idle && self.snapshots.is_done() {
                 return;
             }
             let room = self.settings.max_batch_commands.saturating_sub(self.ahead.commands.len());
@@ -129,6 +137,7 @@ impl Committer {
                     self.loading = None;
                     self.take_loaded(epoch, loaded);
                 }
+                looked_up = self.repeats.looked_up() => self.take_looked_up(looked_up),
                 () = self.snapshots.ended() => {}
                 count = self.queue.recv_many(&mut arrived, room), if may_decide => {
                     closed = count == 0;
@@ -161,11 +170,19 @@ impl Committer {
         if submission.context.deadline <= Instant::now() {
             return self.fail(submission, Failure::DeadlineExceeded);
         }
+        if self.repeats.may_include(&submission) {
+            return self.repeats.add(submission);
+        }
         match decide_into(&mut self.ahead, &mut self.set, submission) {
             Ok(()) => {}
             Err((submission, Halt::Missing(wanted))) => {
                 self.wanted.extend(wanted.into_iter().map(|wanted| (wanted.stream.clone(), wanted)));
-                self.waiting.push(submission);
+                // It comes back when its key was looked up, mostly when its streams are there, too.
+                if self.repeats.can_include(&submission) {
+                    self.repeats.add(submission);
+                } else {
+                    self.waiting.push(submission);
+                }
             }
             Err((submission, Halt::Broken(error))) => {
                 tracing::error!(
@@ -176,6 +193,16 @@ impl Committer {
                 self.fail(submission, Failure::Internal);
             }
             Err((_, Halt::Refused(_))) => unreachable!("a refusal is a verdict"),
+        }
+    }
+
+    /// Repeats are answered from what is stored, and come into no batch.
+    fn take_looked_up(&mut self, looked_up: Vec<(Submission, Option<Ending>)>) {
+        for (submission, answer) in looked_up {
+            match answer {
+                Some(answer) => self.answer(submission, answer),
+                None => self.again.push_back(submission),
+            }
         }
     }
 
@@ -350,6 +377,9 @@ impl Committer {
     fn answer(&mut self, submission: Submission, answer: Ending) {
         if let Some(id) = submission.key_id() {
             self.in_flight.remove(&id);
+        }
+        if let Some(key) = &submission.key {
+            self.repeats.take_note(key, &answer);
         }
         submission.answer(answer);
     }

@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use daybook_domain::{Position, code::GeneralCode};
+use daybook_domain::code::GeneralCode;
 use daybook_migrations::{ErrorClass, classify};
 use sqlx::{Connection, PgConnection};
 
@@ -11,14 +11,14 @@ use super::{
     append::{Called, Writer, call_append},
     batch::{Batch, decide_into},
     ended::{Appended, Ended, Redecided},
-    load::{StoredAnswer, load_keys, load_streams},
+    load::load_streams,
+    repeats::{Answers, load_keys},
     snapshots::Snapshot,
-    submission::{KeyId, Submission},
-    verdict::{Accepted, Accounted, Ending, ending},
+    submission::Submission,
+    verdict::{Ending, ending},
 };
 use crate::{
     error::{Failure, Refusal},
-    receipt::{Key, Receipt},
     state::{StreamId, Wanted},
     work::Halt,
     working_set::{StreamState, WorkingSet},
@@ -138,7 +138,7 @@ async fn decide_and_append(
     fresh: &mut Fresh,
 ) -> Result<Appended, sqlx::Error> {
     sqlx::query("SELECT pg_advisory_xact_lock(log_lock())").execute(&mut *connection).await?;
-    let keys: Vec<KeyId> = group.submissions.iter().filter_map(Submission::key_id).collect();
+    let keys: Vec<_> = group.submissions.iter().filter_map(Submission::key_id).collect();
     let known = load_keys(&mut *connection, &keys).await?;
     replay(group, &known, fresh);
     decide_fresh(connection, group, fresh).await?;
@@ -151,29 +151,12 @@ async fn decide_and_append(
 }
 
 /// Commands whose key is known get the answer of the first request.
-fn replay(group: &mut Group, known: &HashMap<KeyId, StoredAnswer>, fresh: &mut Fresh) {
+fn replay(group: &mut Group, known: &Answers, fresh: &mut Fresh) {
     for submission in std::mem::take(&mut group.submissions) {
-        let answer = submission.key.as_ref().zip(submission.key_id()).and_then(|(key, id)| {
-            let stored = known.get(&id)?;
-            Some(stored.answer(key))
-        });
-        match answer {
+        match submission.answered_before(known) {
             None => group.submissions.push(submission),
             Some(answer) => fresh.answered.push((submission, answer)),
         }
-    }
-}
-
-impl StoredAnswer {
-    fn answer(&self, key: &Key) -> Ending {
-        let receipt: Receipt = serde_json::from_str(&self.receipt).map_err(|error| {
-            tracing::error!(%error, "a stored receipt can't be read");
-            Failure::Internal
-        })?;
-        if !key.is_of(&receipt, &self.fingerprint) {
-            return Err(Refusal::key_reused().into());
-        }
-        Ok(Accepted { outcome: Accounted::Stored(receipt.body), position: Position(self.position) })
     }
 }
 

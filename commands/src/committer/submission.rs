@@ -29,6 +29,8 @@ pub(super) enum Message {
 pub(super) struct Submission {
     pub context: Context,
     pub key: Option<Key>,
+    /// Its key was looked up before it is decided, or that was given up.
+    pub is_looked_up: bool,
     pub decide: Decide,
     pub reply: oneshot::Sender<Ending>,
     pub _place: OwnedSemaphorePermit,

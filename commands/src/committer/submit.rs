@@ -143,7 +143,8 @@ impl Commands {
             Arc::clone(&self.queue.bytes).try_acquire_many_owned(size).map_err(|_| Failure::Overloaded)?;
         let deadline = context.deadline;
         let (reply, answer) = oneshot::channel();
-        let submission = Submission { context, key, decide, reply, _place: place, _bytes: bytes };
+        let submission =
+            Submission { context, key, is_looked_up: false, decide, reply, _place: place, _bytes: bytes };
         metrics::QUEUED.inc();
         if self.queue.sender.send(Message::Decide(Box::new(submission))).is_err() {
             metrics::QUEUED.dec();

@@ -1,18 +1,27 @@
 //! The same key gets the same answer, and the thing is done once.
 
+use std::collections::HashMap;
+
 use daybook_commands::{
-    Context,
+    Context, Settings,
     orders::PlaceOrderRequest,
     products::{PublishProduct, SetPrice},
 };
-use daybook_domain::policy::{Actor, Role};
+use daybook_domain::{
+    policy::{Actor, Role},
+    settings::Span,
+};
 use daybook_tests::{
-    Log, Shop, TestDatabase,
+    Log, Proxy, Shop, TestDatabase,
+    metrics::counted,
+    proxy::Weather,
     shop::{Accepted, Answer, ask, by, euros, keyed, order, order_id, refused, sku},
     until,
 };
 use sqlx::Executor;
 use tokio::task::JoinSet;
+
+use super::faults::{give_append_lock, take_append_lock};
 
 fn alice(key: &str) -> Context {
     keyed(by(Role::Customer), key)
@@ -29,13 +38,17 @@ struct Two {
     b: Shop,
 }
 
-/// Two processes on one database, and ten teapots.
+/// Two processes on one database, and ten teapots. Both have the streams of that in memory, so they don't look the key
+/// of an order up that they don't expect to be a repeat.
 async fn two() -> Two {
     let database = TestDatabase::new().await;
     let a = Shop::open(&database.app_url(), "a");
     let b = Shop::open(&database.app_url(), "b");
     a.sell("TEAPOT", 1999).await;
     a.receive("TEAPOT", 10).await.unwrap();
+    for shop in [&a, &b] {
+        assert_eq!(refused(shop.buy("TEAPOT", 11).await), "insufficient_stock");
+    }
     Two { database, a, b }
 }
 
@@ -131,8 +144,8 @@ async fn a_repeat_is_told_of_its_success_though_the_stock_is_gone() {
     let two = two().await;
     let all = || order(&[("TEAPOT", 10)]);
     let first = two.a.place(alice("K"), all()).await.unwrap();
-    assert_eq!(refused(two.a.place(alice("L"), all()).await), "insufficient_stock");
     for shop in [&two.a, &two.b] {
+        assert_eq!(refused(shop.place(alice("L"), all()).await), "insufficient_stock");
         let repeat = shop.place(alice("K"), all()).await.unwrap();
         assert_eq!((told(&repeat), repeat.replayed), (told(&first), true));
     }
@@ -143,17 +156,145 @@ async fn a_repeat_is_told_of_its_success_though_the_stock_is_gone() {
 #[tokio::test]
 async fn a_repeat_is_told_of_its_success_though_the_version_has_moved() {
     let two = two().await;
-    let context = || Context { if_match: Some(vec![2]), ..keyed(by(Role::Merchandiser), "K") };
-    let set = |shop: &Shop| {
+    let set = |shop: &Shop, key: &str| {
+        let context = Context { if_match: Some(vec![2]), ..keyed(by(Role::Merchandiser), key) };
         let commands = shop.commands.clone();
-        async move { ask(&commands, context(), SetPrice { sku: sku("TEAPOT"), price: euros(7) }).await }
+        async move { ask(&commands, context, SetPrice { sku: sku("TEAPOT"), price: euros(7) }).await }
     };
-    let first = set(&two.a).await.unwrap();
+    let first = set(&two.a, "K").await.unwrap();
     for shop in [&two.a, &two.b] {
-        let repeat = set(shop).await.unwrap();
+        assert_eq!(refused(set(shop, "L").await), "stale_version");
+        let repeat = set(shop, "K").await.unwrap();
         assert_eq!((told(&repeat), repeat.replayed), (told(&first), true));
     }
     two.close().await;
+}
+
+const DECIDED_AGAIN: &str = "daybook_committer_redecided_batches_total";
+const LOOKED_UP: &str = "daybook_committer_keys_looked_up_total";
+
+/// Alice asks for a teapot under each of these keys at once, and all are answered.
+async fn at_once_under(shop: &Shop, keys: impl Iterator<Item = String>) -> HashMap<String, Accepted> {
+    let mut asked = JoinSet::new();
+    for key in keys {
+        let commands = shop.commands.clone();
+        asked.spawn(async move {
+            let answer = ask(&commands, alice(&key), order(&[("TEAPOT", 1)])).await;
+            (key, answer.unwrap())
+        });
+    }
+    asked.join_all().await.into_iter().collect()
+}
+
+/// Every fifth command of many at once is a repeat of what this process has done: the others aren't decided twice
+/// for that. Catches: repeats that only the append finds.
+#[tokio::test(flavor = "multi_thread")]
+async fn repeats_take_no_others_with_them() {
+    let two = two().await;
+    two.a.receive("TEAPOT", 10_000).await.unwrap();
+    let first = at_once_under(&two.a, (0..500).map(|number| format!("K{number}"))).await;
+    let before = counted(DECIDED_AGAIN);
+    for round in 0..5 {
+        let known = (0..20).map(|number| format!("K{}", 100 * round + number));
+        let new = (0..80).map(|number| format!("new-{round}-{number}"));
+        let answers = at_once_under(&two.a, known.chain(new)).await;
+        for (key, answer) in answers {
+            assert_eq!(answer.replayed, first.contains_key(&key), "{key}");
+            assert!(first.get(&key).is_none_or(|first| told(first) == told(&answer)), "{key}");
+        }
+    }
+    let other = two.a.place(alice("K0"), order(&[("TEAPOT", 2)])).await;
+    assert_eq!(refused(other), "idempotency_key_reused");
+    assert_eq!(counted(DECIDED_AGAIN), before);
+    assert_eq!(two.close().await.orders().len(), 900);
+}
+
+/// This process can't know another one's keys, and the first repeat shows that there are such.
+/// Catches: repeats that only the append finds; a process that knows only its own keys.
+#[tokio::test(flavor = "multi_thread")]
+async fn repeats_of_what_another_process_did_take_others_with_them_once() {
+    let two = two().await;
+    two.a.receive("TEAPOT", 10_000).await.unwrap();
+    let first = at_once_under(&two.a, (0..100).map(|number| format!("K{number}"))).await;
+    at_once_under(&two.b, (0..100).map(|number| format!("new-{number}"))).await;
+    let before = counted(DECIDED_AGAIN);
+    for (number, (key, first)) in first.iter().enumerate() {
+        let answers = at_once_under(&two.b, [key.clone(), format!("beside-{number}")].into_iter()).await;
+        assert_eq!((told(&answers[key]), answers[key].replayed), (told(first), true));
+    }
+    assert_eq!(counted(DECIDED_AGAIN) - before, 1.0);
+    assert_eq!(two.close().await.orders().len(), 300);
+}
+
+/// A client repeats at the process that has just been started what the former one has done: it has no streams in
+/// memory. Catches: repeats that only the append finds.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_that_was_just_started_finds_repeats() {
+    let two = two().await;
+    let first = two.a.place(alice("K"), order(&[("TEAPOT", 1)])).await.unwrap();
+    let started = Shop::open(&two.database.app_url(), "started");
+    let before = counted(DECIDED_AGAIN);
+    let repeat = started.place(alice("K"), order(&[("TEAPOT", 1)])).await.unwrap();
+    assert_eq!((told(&repeat), repeat.replayed), (told(&first), true));
+    assert_eq!(counted(DECIDED_AGAIN), before);
+    started.close().await;
+    two.close().await;
+}
+
+/// Both processes have the same command, and neither can know of the other's: only the append tells.
+/// Catches: keys_of_refusals_not_looked_at, keys_not_stored.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_is_taken_after_it_was_looked_up_is_answered_as_it_was_taken() {
+    let two = two().await;
+    two.a.receive("TEAPOT", 2).await.unwrap();
+    // From now on, the second process looks keys up.
+    two.a.place(alice("S"), order(&[("TEAPOT", 1)])).await.unwrap();
+    assert!(two.b.place(alice("S"), order(&[("TEAPOT", 1)])).await.unwrap().replayed);
+    let before = counted(LOOKED_UP);
+    let mut foreign = two.database.foreign_session().await;
+    take_append_lock(&mut foreign).await;
+    let place = |shop: &Shop, key: &'static str| {
+        let commands = shop.commands.clone();
+        async move { ask(&commands, alice(key), order(&[("TEAPOT", 9)])).await }
+    };
+    let mut first = JoinSet::new();
+    first.spawn(place(&two.a, "K"));
+    until("the first append waits", async || two.database.waiting_for_lock("a").await == 1).await;
+    let mut others = JoinSet::new();
+    others.spawn(place(&two.b, "L"));
+    until("the second append waits", async || two.database.waiting_for_lock("b").await == 1).await;
+    // Refused, because of the order that waits before it.
+    let mut repeat = JoinSet::new();
+    repeat.spawn(place(&two.b, "K"));
+    until("it has been looked up", async || counted(LOOKED_UP) - before >= 2.0).await;
+    give_append_lock(&mut foreign).await;
+    let first = first.join_next().await.unwrap().unwrap().unwrap();
+    assert_eq!(refused(others.join_next().await.unwrap().unwrap()), "insufficient_stock");
+    let repeat = repeat.join_next().await.unwrap().unwrap().unwrap();
+    assert_eq!((told(&repeat), repeat.replayed), (told(&first), true));
+    assert_eq!(two.close().await.orders().len(), 2);
+}
+
+/// The answer to the look-up never comes, but the append finds repeats, too.
+/// Catches: commands that wait for a look-up as long as a statement may take.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_look_up_that_is_not_answered_holds_no_command_up() {
+    let database = TestDatabase::new().await;
+    let mut proxy = Proxy::to(&database.app_url()).await;
+    let patient = Settings { append_timeout: Span::minutes(5), ..Settings::default() };
+    let shop = Shop::open_apart(&proxy.url(&database.app_url()), &database.app_url(), "a", patient);
+    shop.sell("TEAPOT", 1999).await;
+    shop.receive("TEAPOT", 10).await.unwrap();
+    let first = shop.place(alice("K"), order(&[("TEAPOT", 1)])).await.unwrap();
+    proxy.set(Weather::BlackholeFrom("FROM idempotency_keys"));
+    for _ in 0..3 {
+        let repeat = shop.place(alice("K"), order(&[("TEAPOT", 1)])).await.unwrap();
+        assert_eq!((told(&repeat), repeat.replayed), (told(&first), true));
+    }
+    proxy.struck().await;
+    shop.buy("TEAPOT", 1).await.unwrap();
+    shop.close().await;
+    assert_eq!(Log::check(&database.superuser).await.orders().len(), 2);
 }
 
 /// Its session dies while it waits for the table. A key that was there already would answer for events

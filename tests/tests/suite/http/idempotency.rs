@@ -1,5 +1,5 @@
 use daybook_domain::policy::Role;
-use daybook_tests::{Log, TestApp};
+use daybook_tests::{Log, TestApp, metrics::counted};
 use serde_json::json;
 use tokio::task::JoinSet;
 
@@ -71,4 +71,32 @@ async fn of_many_at_once_with_one_key_one_is_done() {
         assert_eq!(reply.refusal(), "409 idempotency_in_flight");
     }
     assert_eq!(Log::check(&app.database.superuser).await.orders().len(), 1);
+}
+
+/// Catches: repeats that only the append finds, so that everything beside them is decided twice.
+#[tokio::test(flavor = "multi_thread")]
+async fn repeats_are_answered_without_others_being_decided_again() {
+    let app = TestApp::start().await;
+    app.sell("TEA-1", 1999, 1_000).await;
+    let alice = app.customer("alice");
+    let path = "/v1/orders";
+    let first = alice.post_keyed(path, "K", order(&[("TEA-1", 1)])).await.expect(201);
+    for round in 0..10 {
+        let mut asked = JoinSet::new();
+        for number in 0..10 {
+            let alice = app.customer("alice");
+            let key = if number == 5 { "K".to_owned() } else { format!("{round}-{number}") };
+            asked.spawn(async move {
+                (number == 5, alice.post_keyed(path, &key, order(&[("TEA-1", 1)])).await.expect(201))
+            });
+        }
+        for (is_repeat, reply) in asked.join_all().await {
+            assert_eq!(reply.header("idempotent-replayed").is_some(), is_repeat);
+            assert_eq!(reply.body == first.body, is_repeat);
+        }
+    }
+    let other = alice.post_keyed(path, "K", order(&[("TEA-1", 2)])).await;
+    assert_eq!(other.refusal(), "422 idempotency_key_reused");
+    assert_eq!(counted("daybook_committer_redecided_batches_total"), 0.0);
+    assert_eq!(Log::check(&app.database.superuser).await.orders().len(), 91);
 }

@@ -1,5 +1,6 @@
 //! Statements that are repeated all the time look at what concerns them, however much else there is.
 
+use daybook_commands::ANSWERS;
 use daybook_core::auth::revocation;
 use daybook_domain::reactions::EffectKind;
 use daybook_projections::reactor;
@@ -38,4 +39,15 @@ async fn every_periodic_statement_finds_its_rows_by_an_index() {
         let plan: Vec<String> = plan.expect("a plan");
         assert!(plan.iter().any(|line| line.contains("Index Cond")), "{name}: {plan:#?}");
     }
+}
+
+/// A plan is kept with its connection. Catches: one that reads the whole table, made while that was nearly empty.
+#[tokio::test]
+async fn idempotency_keys_are_looked_up_by_an_index_though_there_are_few_yet() {
+    let database = TestDatabase::new().await;
+    let (scopes, keys) = (vec!["x"; 100], vec!["y"; 100]);
+    let plan = format!("EXPLAIN {ANSWERS}");
+    let plan = sqlx::query_scalar(&plan).bind(scopes).bind(keys).fetch_all(&database.superuser).await;
+    let plan: Vec<String> = plan.expect("a plan");
+    assert!(plan.iter().any(|line| line.contains("Index Cond")), "{plan:#?}");
 }
