@@ -401,6 +401,21 @@ mod tests {
     }
 
     #[test]
+    fn a_partition_that_is_behind_does_not_bring_a_group_back() {
+        let cache = cache_at(10);
+        cache.live(live([10, 10]));
+        let alices = page_of(Some("alice"));
+        for (partition, position) in [(1, 14), (0, 12)] {
+            let (keys, groups) = (Keys::These(vec![format!("order {position}")]), Some(vec!["alice".into()]));
+            cache.touched("orders", 1, (partition, Position(position)), keys, groups);
+        }
+        put(&cache, alices.clone(), 1, 13);
+        assert!(cache.get(&alices).is_none());
+        put(&cache, alices.clone(), 1, 14);
+        assert!(cache.get(&alices).is_some());
+    }
+
+    #[test]
     fn a_group_that_was_forgotten_counts_as_touched() {
         let cache = cache_at(0);
         let (alices, last) = (page_of(Some("alice")), i64::try_from(MAX_TOUCHES).expect("small") + 5);

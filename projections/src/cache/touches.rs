@@ -40,7 +40,9 @@ impl Latest {
     }
 
     fn add(&mut self, name: String, position: Position) {
-        self.by_name.insert(name.clone(), position);
+        // A partition that is behind may touch the same group.
+        let latest = self.by_name.entry(name.clone()).or_insert(position);
+        *latest = position.max(*latest);
         self.in_order.push_back((position, name));
         while self.in_order.len() > MAX_TOUCHES {
             let Some((position, name)) = self.in_order.pop_front() else { break };
