@@ -11,6 +11,7 @@ use std::{fmt::Debug, future::Future};
 
 use daybook_domain::{
     Code, Position,
+    ids::OrderId,
     policy::{Action, Actor, Demand},
     sealed::{Person, Sealed},
 };
@@ -48,6 +49,12 @@ pub trait UseCase: Serialize + DeserializeOwned + Clone + Debug + Send + Sync + 
     /// The part of it that a setting has turned off, as a JSON Pointer; `None` if nothing is.
     fn is_off(&self, settings: &Settings) -> Option<&'static str> {
         let _ = settings;
+        None
+    }
+
+    /// The guest whose order this very command makes, if that seals something with the guest's key. Nothing else
+    /// refers to that key.
+    fn guest(&self) -> Option<OrderId> {
         None
     }
 
@@ -99,6 +106,9 @@ pub trait Means: Sync {
         person: &Person<'_>,
         data: &(impl Serialize + Sync),
     ) -> impl Future<Output = Result<Sealed, Failure>> + Send;
+
+    /// Throws the key of a guest away whose order is not in the log and never will be.
+    fn discard(&self, guest: OrderId) -> impl Future<Output = Result<(), Failure>> + Send;
 }
 
 /// What a command comes to. Its own JSON is stored with the idempotency key for a week, so that a repeat

@@ -73,6 +73,10 @@ impl Means for NothingToSeal {
     async fn seal(&self, _: &Person<'_>, _: &(impl Serialize + Sync)) -> Result<Sealed, Failure> {
         panic!("these requests have no personal data")
     }
+
+    async fn discard(&self, _: OrderId) -> Result<(), Failure> {
+        panic!("these requests have no personal data")
+    }
 }
 
 /// A committer and its connections, as a process of the server has them.

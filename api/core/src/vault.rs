@@ -16,12 +16,17 @@ use aws_lc_rs::{
 };
 use base64::{Engine, prelude::BASE64_STANDARD};
 use daybook_commands::{Failure, Means};
-use daybook_domain::sealed::{Person, Sealed};
+use daybook_domain::{
+    Decider,
+    ids::OrderId,
+    order::Order,
+    sealed::{Person, Sealed},
+};
 use daybook_migrations::{ErrorClass, classify};
 use moka::sync::Cache;
 use serde::{Serialize, de::DeserializeOwned};
 use sqlx::PgPool;
-use tracing::error;
+use tracing::{error, warn};
 use uuid::Uuid;
 
 use crate::entropy;
@@ -65,6 +70,13 @@ impl Means for Vault {
     async fn seal(&self, person: &Person<'_>, data: &(impl Serialize + Sync)) -> Result<Sealed, Failure> {
         Self::seal(self, person, data).await.map_err(|error| {
             error!(%error, "personal data can't be sealed");
+            error.into()
+        })
+    }
+
+    async fn discard(&self, guest: OrderId) -> Result<(), Failure> {
+        Self::discard(self, guest).await.map_err(|error| {
+            warn!(%error, "a guest's key can't be deleted");
             error.into()
         })
     }
@@ -122,6 +134,23 @@ impl Vault {
         let person_key = self.key_of(person).await?;
         let data = encrypt(&person_key.key, person_key.id.as_bytes(), plaintext)?;
         Ok(Sealed { key_id: person_key.id, data: BASE64_STANDARD.encode(data) })
+    }
+
+    /// Throws the key of a guest away whose order was not placed. If the log has the order all the same, the key stays.
+    pub async fn discard(&self, guest: OrderId) -> Result<(), VaultError> {
+        let owner = owner(&Person::Order(guest));
+        // A subquery, and no join: that is looked up by the log's primary key, however large the log is.
+        sqlx::query(
+            "DELETE FROM person_keys WHERE owner = $1
+                AND (SELECT sequence FROM events WHERE aggregate_type = $2 AND aggregate_id = $3 LIMIT 1) IS NULL",
+        )
+        .bind(&owner)
+        .bind(Order::KIND)
+        .bind(guest.to_string())
+        .execute(&self.pool)
+        .await?;
+        self.by_owner.invalidate(&owner);
+        Ok(())
     }
 
     /// The data, or `None` if the person's key was thrown away.

@@ -1,13 +1,13 @@
 //! How a command gets to the committer and its answer comes back.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use daybook_domain::{Code, code::GeneralCode, policy::PolicyCode};
+use daybook_domain::{Code, code::GeneralCode, ids::OrderId, policy::PolicyCode};
 use sqlx::{PgPool, postgres::PgConnectOptions};
 use tokio::{
     sync::{Semaphore, mpsc, oneshot},
     task::JoinHandle,
-    time::timeout_at,
+    time::{timeout, timeout_at},
 };
 
 use super::{
@@ -24,7 +24,7 @@ use crate::{
     receipt::Key,
     settings::Settings,
     size,
-    use_case::{Answer, Means, Request, UseCase},
+    use_case::{Answer, Done, Means, Outcome, Request, UseCase},
     work::Work,
 };
 
@@ -40,6 +40,9 @@ pub const ANY_REFUSAL: &[Code] = &[
 
 /// What a command is counted as at least, bytes.
 const BASE_SIZE: usize = 512;
+
+/// How long a refusal waits for the deletion of a key at most.
+const DISCARD_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// The way in, for all callers. It is cheap to clone.
 #[derive(Clone)]
@@ -102,7 +105,16 @@ impl Commands {
         });
         let prepared = timeout_at(context.deadline.into(), request.prepare(&context, means)).await;
         let use_case = prepared.map_err(|_| Failure::DeadlineExceeded)??;
-        self.decide(context, key, use_case).await
+        let (guest, deadline) = (use_case.guest(), context.deadline);
+        let answer = self.decide(context, key, use_case).await;
+        if let Some(guest) = guest
+            && is_never_placed(&answer, guest)
+        {
+            let discarded = timeout(DISCARD_TIMEOUT, means.discard(guest));
+            // A key that stays opens nothing.
+            let _ = timeout_at(deadline.into(), discarded).await;
+        }
+        answer
     }
 
     /// The same for a use case that is prepared already.
@@ -155,6 +167,16 @@ impl Commands {
             Ok(Err(_)) => Err(Failure::OutcomeUnknown.into()),
             Err(_) => Err(Failure::DeadlineExceeded.into()),
         }
+    }
+}
+
+/// Whether it is certain that the order of this guest was not placed and never will be: the command was refused, or it
+/// is a repeat and was answered with an earlier order. After a failure it may have been placed, or be placed later.
+fn is_never_placed<O: Outcome>(answer: &Result<Done<O>, CommandError>, guest: OrderId) -> bool {
+    match answer {
+        Ok(done) => done.replayed && done.outcome.id() != guest.to_string(),
+        Err(CommandError::Refused(_)) => true,
+        Err(CommandError::Failed(_)) => false,
     }
 }
 

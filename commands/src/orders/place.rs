@@ -172,6 +172,11 @@ impl UseCase for PlaceOrder {
         demands(actor, self.customer.as_ref(), &self.lines)
     }
 
+    fn guest(&self) -> Option<OrderId> {
+        let is_sealed = self.contact.is_some() || self.ship_to.is_some();
+        (self.customer.is_none() && is_sealed).then_some(self.id)
+    }
+
     fn decide(&self, context: &Context, work: &mut Work<'_>) -> Result<OrderOutcome, Halt> {
         check_line_count(self.lines.len()).map_err(|rejection| work.refused(&rejection).at("/lines"))?;
         check_override_reason(brings_prices(&self.lines), self.override_reason.as_ref())

@@ -14,6 +14,7 @@ mod downstream;
 mod events;
 mod every_route;
 mod external_ids;
+mod guests;
 mod history;
 mod idempotency;
 mod incoming;
