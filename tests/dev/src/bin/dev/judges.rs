@@ -35,6 +35,11 @@ const EXAMPLES: &str = "JUDGES_EXAMPLES";
 const USUAL_SEED: &str = "1";
 const SEED: &str = "JUDGES_SEED";
 
+/// Installs `$2` in the environment `$1`. The programs of one name its path: if it was moved, it is made anew.
+const INSTALL: &str = r#""$1/bin/schemathesis" --version >/dev/null 2>&1 || rm -rf "$1"
+    python3 -m venv "$1" && exec "$1/bin/pip" install --quiet --no-input --disable-pip-version-check \
+        --only-binary :all: -r "$2""#;
+
 /// Where judges are, and what they are told.
 struct Bench<'a> {
     servers: &'a Servers,
@@ -113,9 +118,7 @@ impl Bench<'_> {
         let home = self.home.join("python");
         let requirements = self.files.join("requirements.txt");
         let mut install = Command::new("sh");
-        install
-            .args(["-c", r#"python3 -m venv "$1" && exec "$1/bin/pip" install --quiet --no-input --disable-pip-version-check --only-binary :all: -r "$2""#, "sh"])
-            .args([&home, &requirements]);
+        install.args(["-c", INSTALL, "sh"]).args([&home, &requirements]);
         if !self.install("schemathesis", install, "python3").await? {
             return Ok(());
         }
