@@ -181,7 +181,7 @@ async fn a_guests_order_that_is_refused_after_a_lost_append_leaves_no_key_behind
     each_has_its_key(&app, &[&placed]).await;
 }
 
-/// The order is in the log, and its process never heard of that. Catches: a key that is deleted for want of an answer.
+/// The order is in the log, and its process never heard of that.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_guests_order_whose_outcome_stays_unknown_has_its_key() {
     let database = TestDatabase::new().await;
