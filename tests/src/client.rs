@@ -9,7 +9,7 @@ use std::sync::{
 use reqwest::{Method, RequestBuilder};
 use serde_json::Value;
 
-use crate::{promised::Promised, reply::Reply, shop::new_id};
+use crate::{promised::Promised, reply::Reply, shop::new_id, until};
 
 #[derive(Clone)]
 pub struct Client {
@@ -96,6 +96,18 @@ impl Client {
     pub async fn get(&self, path: &str) -> Reply {
         let seen = self.seen.load(Ordering::SeqCst);
         self.send(self.request(Method::GET, path).header("daybook-min-position", seen)).await
+    }
+
+    /// What `/readyz` says when the server is ready. On a busy machine its look at the database may take too long.
+    pub async fn readiness(&self) -> Value {
+        let mut said = Value::Null;
+        until("the server is ready", async || {
+            let reply = self.get("/readyz").await;
+            said = reply.json();
+            reply.status == 200
+        })
+        .await;
+        said
     }
 
     /// Each with a key of its own.

@@ -57,7 +57,7 @@ async fn fault_a_stream_whose_last_messages_were_deleted_goes_on_after_a_restart
         let log = operator.get("/admin/log").await.expect(200).json();
         log["relay_position"] == log["head"] && log["publisher_position"] == log["head"]
     };
-    let state = async |name: &str| operator.get("/readyz").await.expect(200).json()[name].clone();
+    let state = async |name: &str| operator.readiness().await[name].clone();
     // All but the first, and then all: what is left is another message, and none.
     for left in [1, 0] {
         until("all is published", &published).await;

@@ -169,7 +169,7 @@ async fn telemetry_is_there_without_a_token() {
     app.anonymous.get("/v1/products/TEA-1").await.expect(200);
     for client in [&app.telemetry, &app.anonymous] {
         assert_eq!(client.get("/healthz").await.expect(200).json()["status"], "ok");
-        assert_eq!(client.get("/readyz").await.expect(200).json()["status"], "ready");
+        assert_eq!(client.readiness().await["status"], "ready");
     }
     let metrics = app.telemetry.get("/metrics").await.expect(200).text();
     for name in ["daybook_commands_total", "daybook_committer_batch_commands", "process_cpu_seconds_total"] {

@@ -92,7 +92,7 @@ async fn what_is_not_for_everyone_or_small_is_sent_as_it_is() {
         (&events, "/v1/events", 200),
         (&app.anonymous, "/v1/products/TEA-1", 200),
         (&app.anonymous, "/v1/products/TEA-77", 404),
-        (&app.anonymous, "/readyz", 200),
+        (&app.anonymous, "/healthz", 200),
     ] {
         let reply = get(client, path, "gzip").await.expect(status);
         assert_eq!(reply.header("content-encoding"), None, "{path}");

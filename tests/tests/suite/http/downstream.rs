@@ -130,7 +130,7 @@ async fn each_part_can_be_a_process_of_its_own() {
     let projections = api.twin(|config| config.roles = vec![Part::Projections]).await;
     let reactor = api.twin(|config| config.roles = vec![Part::Reactor]).await;
     for part in [&relay, &projections, &reactor] {
-        assert_eq!(part.telemetry.get("/readyz").await.expect(200).json()["committer"], "none");
+        assert_eq!(part.telemetry.readiness().await["committer"], "none");
     }
     api.sell("TEA-1", 1999, 1_000).await;
     let alice = api.customer("alice");
@@ -178,7 +178,7 @@ async fn a_server_starts_and_serves_without_a_broker() {
     let alice = app.customer("alice");
     let id = order_with_mail(&alice).await;
     alice.get(&format!("/v1/orders/{id}")).await.expect(200);
-    assert_eq!(app.telemetry.get("/readyz").await.expect(200).json()["nats"], "away");
+    assert_eq!(app.telemetry.readiness().await["nats"], "away");
     app.settle().await;
     assert_eq!(app.mails().len(), 1);
     nats.restart();
