@@ -1,7 +1,7 @@
 //! An observer that looks at the statuses of projections all the time, and compares them with what it sees.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, hash_map::Entry},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -27,7 +27,7 @@ pub struct Watch {
     enough: Arc<AtomicBool>,
 }
 
-/// One projection, as it was seen.
+/// One projection, or one partition of it, as it was seen.
 struct Seen {
     position: i64,
     /// Since when it has stood there though there was something to apply.
@@ -47,8 +47,8 @@ impl Watch {
                 if let Ok(reply) = operator.try_send(request).await
                     && reply.status == 200
                 {
-                    for one in reply.json().as_array().unwrap() {
-                        lies.extend(look(&mut seen, one));
+                    for projection in reply.json().as_array().unwrap() {
+                        lies.extend(look(&mut seen, projection));
                     }
                 }
                 tokio::time::sleep(LOOK_AGAIN).await;
@@ -66,11 +66,26 @@ impl Watch {
     }
 }
 
-/// What is not true of it.
-fn look(seen: &mut HashMap<String, Seen>, one: &Value) -> Option<String> {
-    let (now, name) = (Instant::now(), one["name"].as_str().unwrap().to_owned());
+/// What is not true of it. Its partitions go on one by one, so each is looked at by itself: the lowest position is
+/// now that of one, now that of another.
+fn look(seen: &mut HashMap<(String, i64), Seen>, projection: &Value) -> Vec<String> {
+    let name = projection["name"].as_str().unwrap();
+    match projection["partitions"].as_array() {
+        None => look_at(seen.entry((name.to_owned(), 0)), projection).into_iter().collect(),
+        Some(partitions) => {
+            let each = partitions.iter().filter_map(|one| {
+                let key = (name.to_owned(), one["partition"].as_i64().unwrap());
+                look_at(seen.entry(key), one).map(|lie| format!("{lie}, of {name}"))
+            });
+            each.collect()
+        }
+    }
+}
+
+fn look_at(seen: Entry<'_, (String, i64), Seen>, one: &Value) -> Option<String> {
+    let now = Instant::now();
     let (position, status) = (one["position"].as_i64().unwrap(), one["status"].as_str().unwrap());
-    let last = seen.entry(name).or_insert(Seen { position, since: now });
+    let last = seen.or_insert(Seen { position, since: now });
     if last.position != position || one["lag_events"] == 0 {
         *last = Seen { position, since: now };
     }
