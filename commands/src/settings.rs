@@ -26,6 +26,10 @@ daybook_domain::settings! {
         /// Whether lines of an order can be cancelled apart from the rest. Release 0.1 can't read the event of that,
         /// so this is for when no process of that release will use the database any more.
         cancel_lines: bool = false, any("true or false");
+        /// Whether the reasons and tracking numbers of orders are sealed with the key of the person whose order it is.
+        /// Release 0.1 would show none, and make other rows of them, so this is for when no process of that release
+        /// will use the database any more.
+        seal_notes: bool = false, any("true or false");
         /// Connections to the database that read streams and look keys up. One more appends.
         connections: u32 = 4, between(1, 1_000);
     }

@@ -76,6 +76,7 @@ pub trait Request: Serialize + Send + 'static {
     fn prepare(
         self,
         context: &Context,
+        settings: &Settings,
         means: &impl Means,
     ) -> impl Future<Output = Result<Self::UseCase, Failure>> + Send;
 }
@@ -90,7 +91,7 @@ impl<U: AsAsked> Request for U {
         UseCase::demands(self, actor)
     }
 
-    async fn prepare(self, _: &Context, _: &impl Means) -> Result<U, Failure> {
+    async fn prepare(self, _: &Context, _: &Settings, _: &impl Means) -> Result<U, Failure> {
         Ok(self)
     }
 }
@@ -106,6 +107,13 @@ pub trait Means: Sync {
         person: &Person<'_>,
         data: &(impl Serialize + Sync),
     ) -> impl Future<Output = Result<Sealed, Failure>> + Send;
+
+    /// Encrypts with the key of the person whose order that is; `None` if there is no such order.
+    fn seal_about(
+        &self,
+        order: OrderId,
+        data: &(impl Serialize + Sync),
+    ) -> impl Future<Output = Result<Option<Sealed>, Failure>> + Send;
 
     /// Throws the key of a guest away whose order is not in the log and never will be.
     fn discard(&self, guest: OrderId) -> impl Future<Output = Result<(), Failure>> + Send;

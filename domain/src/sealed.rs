@@ -17,6 +17,37 @@ pub struct Sealed {
     pub data: String,
 }
 
+/// Free text about a person's order. Release 0.1 shows only what is in clear.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Note<T> {
+    Sealed(Sealed),
+    Clear(T),
+}
+
+impl<T> Note<T> {
+    /// A note as the two members that an event has for it: in clear, and sealed.
+    pub fn members(note: Option<Self>) -> (Option<T>, Option<Sealed>) {
+        match note {
+            None => (None, None),
+            Some(Self::Clear(text)) => (Some(text), None),
+            Some(Self::Sealed(sealed)) => (None, Some(sealed)),
+        }
+    }
+
+    /// The note that has these members in an event.
+    pub fn of_members(clear: Option<T>, sealed: Option<Sealed>) -> Option<Self> {
+        sealed.map(Self::Sealed).or(clear.map(Self::Clear))
+    }
+
+    pub fn sealed(&self) -> Option<&Sealed> {
+        match self {
+            Self::Sealed(sealed) => Some(sealed),
+            Self::Clear(_) => None,
+        }
+    }
+}
+
 /// The person that personal data belongs to.
 #[derive(Debug, Clone, Copy)]
 pub enum Person<'a> {

@@ -6,7 +6,10 @@ use chrono::Utc;
 use daybook_commands::{
     CommandError, Commands, CommitterTask, Context, Done, Failure, IdempotencyKey, Means, Outcome, Request,
     Settings, UseCase,
-    orders::{CancelOrder, ConfirmOrder, DeliverOrder, PlaceLine, PlaceOrder, PlaceOrderRequest, ShipOrder},
+    orders::{
+        CancelOrderRequest, ConfirmOrder, DeliverOrder, PlaceLine, PlaceOrder, PlaceOrderRequest,
+        ShipOrderRequest,
+    },
     products::{CreateProduct, PublishProduct, SetPrice},
     stock::ReceiveStock,
 };
@@ -71,6 +74,10 @@ impl Means for NothingToSeal {
     }
 
     async fn seal(&self, _: &Person<'_>, _: &(impl Serialize + Sync)) -> Result<Sealed, Failure> {
+        panic!("these requests have no personal data")
+    }
+
+    async fn seal_about(&self, _: OrderId, _: &(impl Serialize + Sync)) -> Result<Option<Sealed>, Failure> {
         panic!("these requests have no personal data")
     }
 
@@ -161,14 +168,14 @@ impl Shop {
     }
 
     pub async fn cancel(&self, id: OrderId) -> Answer {
-        self.ask(by(Role::Support), CancelOrder { id, reason: None, lines: None }).await
+        self.ask(by(Role::Support), CancelOrderRequest { id, reason: None, lines: None }).await
     }
 
     pub async fn ship(&self, id: OrderId, pieces: Option<&[(&str, i64)]>) -> Answer {
         let pieces = pieces.map(|pieces| {
             pieces.iter().map(|(code, count)| Pieces { sku: sku(code), quantity: quantity(*count) }).collect()
         });
-        self.ask(by(Role::Warehouse), ShipOrder { id, pieces, tracking: None }).await
+        self.ask(by(Role::Warehouse), ShipOrderRequest { id, pieces, tracking: None }).await
     }
 
     pub async fn deliver(&self, id: OrderId) -> Answer {

@@ -89,8 +89,8 @@ values! {
     Id(uuid::Uuid) => text(36, 36)
         .pattern(Some("^[0-9a-f-]{36}$"))
         .examples(["019b0000-0000-7000-8000-000000000001"]);
-    Reason(text::Reason) => line(1, 500).description(Some(IN_CLEAR)).examples(["The customer asked for it."]);
-    Reference(text::Reference) => line(1, 200).description(Some(IN_CLEAR)).examples(["DN-4711"]);
+    Reason(text::Reason) => line(1, 500).description(Some(NOTE)).examples(["The customer asked for it."]);
+    Reference(text::Reference) => line(1, 200).description(Some(NOTE)).examples(["DN-4711"]);
     ExternalId(text::ExternalId) => line(1, 128).description(Some(IN_CLEAR)).examples(["SHOP-4711"]);
     CustomerId(text::CustomerId) => line(1, 128).description(Some(IN_CLEAR)).examples(["alice"]);
     Email(contact::Email) => text(3, 254).format(Some(SchemaFormat::KnownFormat(KnownFormat::Email))).examples(["alice@example.com"]);
@@ -112,6 +112,9 @@ values! {
 /// The characters of metadata.
 const VISIBLE: &str = r"^[^\x00-\x1F\x7F-\x9F]*$";
 
+const NOTE: &str = "It is kept in the log for good. If it is about an order and the setting `commands.seal_notes` is on, it is \
+                    sealed with the key of the person whose order it is. Otherwise it is kept in clear, and no erasure \
+                    reaches it: no place for personal data";
 const IN_CLEAR: &str =
     "It is kept in the log for good, in clear, and no erasure reaches it: no place for personal data";
 

@@ -74,6 +74,17 @@ impl Means for Vault {
         })
     }
 
+    async fn seal_about(
+        &self,
+        order: OrderId,
+        data: &(impl Serialize + Sync),
+    ) -> Result<Option<Sealed>, Failure> {
+        Self::seal_about(self, order, data).await.map_err(|error| {
+            error!(%error, "a note on an order can't be sealed");
+            error.into()
+        })
+    }
+
     async fn discard(&self, guest: OrderId) -> Result<(), Failure> {
         Self::discard(self, guest).await.map_err(|error| {
             warn!(%error, "a guest's key can't be deleted");
@@ -114,6 +125,9 @@ struct PersonKey {
     key: Arc<RandomizedNonceKey>,
 }
 
+/// Keys of persons.
+pub struct Keys(HashMap<Uuid, PersonKey>);
+
 /// The person as a value of `person_keys.owner`.
 fn owner(person: &Person<'_>) -> String {
     match person {
@@ -136,6 +150,25 @@ impl Vault {
         Ok(Sealed { key_id: person_key.id, data: BASE64_STANDARD.encode(data) })
     }
 
+    /// The same with the key of the person whose order that is; `None` if the log has no such order.
+    pub async fn seal_about(
+        &self,
+        order: OrderId,
+        data: &impl Serialize,
+    ) -> Result<Option<Sealed>, VaultError> {
+        let placed: Option<(Option<String>,)> = sqlx::query_as(
+            "SELECT payload ->> 'customer' FROM events
+              WHERE aggregate_type = $1 AND aggregate_id = $2 AND sequence = 1",
+        )
+        .bind(Order::KIND)
+        .bind(order.to_string())
+        .fetch_optional(&self.pool)
+        .await?;
+        let Some((customer,)) = placed else { return Ok(None) };
+        let person = customer.as_deref().map_or(Person::Order(order), Person::Customer);
+        self.seal(&person, data).await.map(Some)
+    }
+
     /// Throws the key of a guest away whose order was not placed. If the log has the order all the same, the key stays.
     pub async fn discard(&self, guest: OrderId) -> Result<(), VaultError> {
         let owner = owner(&Person::Order(guest));
@@ -155,16 +188,7 @@ impl Vault {
 
     /// The data, or `None` if the person's key was thrown away.
     pub async fn open<T: DeserializeOwned>(&self, sealed: &Sealed) -> Result<Option<T>, VaultError> {
-        Ok(self.open_many(&[sealed]).await?.pop().flatten())
-    }
-
-    /// Opens several with at most one query; the answers are in the order of the questions.
-    pub async fn open_many<T: DeserializeOwned>(
-        &self,
-        sealed: &[&Sealed],
-    ) -> Result<Vec<Option<T>>, VaultError> {
-        let keys = self.keys(sealed.iter().map(|sealed| sealed.key_id)).await?;
-        sealed.iter().map(|sealed| keys.get(&sealed.key_id).map(|key| key.open(sealed)).transpose()).collect()
+        self.keys([sealed].into_iter()).await?.open(sealed)
     }
 
     /// Fails if the stored keys were wrapped by another master key: better at the start than at the
@@ -180,18 +204,18 @@ impl Vault {
         Ok(())
     }
 
-    /// The keys that there are of these.
-    async fn keys(&self, ids: impl Iterator<Item = Uuid>) -> Result<HashMap<Uuid, PersonKey>, VaultError> {
+    /// What opens these, as far as it is there. Takes at most one query.
+    pub async fn keys<'a>(&self, sealed: impl Iterator<Item = &'a Sealed>) -> Result<Keys, VaultError> {
         let mut found = HashMap::new();
         let mut missing = Vec::new();
-        for id in ids {
+        for id in sealed.map(|sealed| sealed.key_id) {
             match self.by_id.get(&id) {
                 Some(key) => drop(found.insert(id, key)),
                 None => missing.push(id),
             }
         }
         if missing.is_empty() {
-            return Ok(found);
+            return Ok(Keys(found));
         }
         let rows: Vec<(Uuid, String, Vec<u8>)> =
             sqlx::query_as("SELECT key_id, owner, wrapped_key FROM person_keys WHERE key_id = ANY($1)")
@@ -203,7 +227,7 @@ impl Vault {
             self.by_id.insert(id, key.clone());
             found.insert(id, key);
         }
-        Ok(found)
+        Ok(Keys(found))
     }
 
     async fn key_of(&self, person: &Person<'_>) -> Result<PersonKey, VaultError> {
@@ -211,7 +235,7 @@ impl Vault {
         if let Some(key) = self.by_owner.get(&owner) {
             return Ok(key);
         }
-        // A guest's order is new, so its key is made without looking first.
+        // A guest's order is new when its contact is sealed, so its key is mostly made without a look.
         let mut key = match person {
             Person::Customer(_) => self.stored_key(&owner).await?,
             Person::Order(_) => None,
@@ -267,6 +291,13 @@ impl Vault {
     fn unwrap_key(&self, id: Uuid, owner: &str, wrapped: Vec<u8>) -> Result<PersonKey, VaultError> {
         let key = decrypt(&self.master_key, &wrapping_context(id, owner), wrapped)?;
         Ok(PersonKey { id, key: Arc::new(RandomizedNonceKey::new(&AES_256_GCM, &key)?) })
+    }
+}
+
+impl Keys {
+    /// The data, or `None` if the person's key was thrown away.
+    pub fn open<T: DeserializeOwned>(&self, sealed: &Sealed) -> Result<Option<T>, VaultError> {
+        self.0.get(&sealed.key_id).map(|key| key.open(sealed)).transpose()
     }
 }
 

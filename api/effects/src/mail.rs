@@ -68,7 +68,11 @@ impl Mailer {
         let Some(record) = records.last().filter(|record| record.event_id == effect.event_id) else {
             return Err(EffectError::GiveUp("the log has another event at this position".into()));
         };
-        let letter = letter::compose(&records, effect.kind).map_err(EffectError::GiveUp)?;
+        let note = match letter::sealed_note(record).map_err(EffectError::GiveUp)? {
+            Some(note) => self.vault.open::<String>(&note).await.map_err(|error| unopened(&error))?,
+            None => None,
+        };
+        let letter = letter::compose(&records, effect.kind, note.as_deref()).map_err(EffectError::GiveUp)?;
         let Some(sealed) = &letter.contact else {
             debug!(event_id = %effect.event_id, kind = effect.kind.as_str(), "nobody to write to");
             return Ok(());
@@ -92,7 +96,7 @@ impl Mailer {
 }
 
 fn unopened(error: &VaultError) -> EffectError {
-    let text = format!("the contact can't be opened: {error}");
+    let text = format!("what is sealed can't be opened: {error}");
     match error {
         VaultError::Database(_) | VaultError::Contended => EffectError::Retry(text),
         VaultError::NotAuthentic | VaultError::Shape => EffectError::GiveUp(text),

@@ -103,7 +103,8 @@ impl Commands {
             let scope = &context.actor.subject;
             Key::of(scope, key, R::UseCase::NAME, &request)
         });
-        let prepared = timeout_at(context.deadline.into(), request.prepare(&context, means)).await;
+        let preparation = request.prepare(&context, &self.queue.settings, means);
+        let prepared = timeout_at(context.deadline.into(), preparation).await;
         let use_case = prepared.map_err(|_| Failure::DeadlineExceeded)??;
         let (guest, deadline) = (use_case.guest(), context.deadline);
         let answer = self.decide(context, key, use_case).await;

@@ -4,29 +4,57 @@ use daybook_domain::{Code, code::GeneralCode, order::OrderCode};
 use daybook_domain::{
     ids::OrderId,
     order::{Command, Order, Portion},
-    policy::Action,
+    policy::{Action, Actor, Demand},
+    sealed::Note,
     text::{CustomerId, Reason},
 };
 use serde::{Deserialize, Serialize};
 
-use super::{OrderOutcome, change};
+use super::{OrderOutcome, change, note};
 use crate::{
     Context, Settings,
-    use_case::{AsAsked, UseCase},
+    error::Failure,
+    use_case::{Means, Request, UseCase},
     work::{Halt, Work},
 };
+
+/// A cancellation as a caller asks for it.
+#[derive(Clone, Serialize)]
+pub struct CancelOrderRequest {
+    pub id: OrderId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Reason>,
+    /// What is cancelled; all of it, if `None`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lines: Option<Vec<Portion>>,
+}
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct CancelOrder {
     pub id: OrderId,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<Reason>,
-    /// What is cancelled; all of it, if `None`.
+    pub reason: Option<Note<Reason>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lines: Option<Vec<Portion>>,
 }
 
-impl AsAsked for CancelOrder {}
+impl Request for CancelOrderRequest {
+    type UseCase = CancelOrder;
+
+    fn demands(&self, _: &Actor) -> Vec<Demand> {
+        vec![]
+    }
+
+    async fn prepare(
+        self,
+        _: &Context,
+        settings: &Settings,
+        means: &impl Means,
+    ) -> Result<CancelOrder, Failure> {
+        let Self { id, reason, lines } = self;
+        Ok(CancelOrder { id, reason: note::about(id, reason, settings, means).await?, lines })
+    }
+}
 
 impl UseCase for CancelOrder {
     const NAME: &'static str = "order.cancel";

@@ -4,6 +4,7 @@ mod cancel;
 mod claim;
 mod confirm;
 mod deliver;
+mod note;
 mod place;
 mod ship;
 
@@ -25,11 +26,11 @@ use crate::{
     work::{Halt, Work},
 };
 
-pub use cancel::CancelOrder;
+pub use cancel::{CancelOrder, CancelOrderRequest};
 pub use confirm::ConfirmOrder;
 pub use deliver::DeliverOrder;
 pub use place::{PlaceLine, PlaceOrder, PlaceOrderRequest};
-pub use ship::ShipOrder;
+pub use ship::{ShipOrder, ShipOrderRequest};
 
 /// The order after the command.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

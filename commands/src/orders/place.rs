@@ -14,16 +14,16 @@ use daybook_domain::{
     pricing::price_line,
     product::Product,
     quantity::Quantity,
-    sealed::{Person, Sealed},
+    sealed::{Note, Person, Sealed},
     sku::Sku,
     stock::{self, Stock},
     text::{CustomerId, ExternalId, Metadata, Reason},
 };
 use serde::{Deserialize, Serialize};
 
-use super::{OrderOutcome, claim::Claim, outcome};
+use super::{OrderOutcome, claim::Claim, note, outcome};
 use crate::{
-    Context,
+    Context, Settings,
     error::Failure,
     state::Wanted,
     use_case::{Means, Request, UseCase},
@@ -83,7 +83,7 @@ pub struct PlaceOrder {
     #[serde(default, skip_serializing_if = "Metadata::is_empty")]
     pub metadata: Metadata,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub override_reason: Option<Reason>,
+    pub override_reason: Option<Note<Reason>>,
 }
 
 impl Request for PlaceOrderRequest {
@@ -93,14 +93,20 @@ impl Request for PlaceOrderRequest {
         demands(actor, self.owner(actor).as_ref(), &self.lines)
     }
 
-    async fn prepare(self, context: &Context, means: &impl Means) -> Result<PlaceOrder, Failure> {
+    async fn prepare(
+        self,
+        context: &Context,
+        settings: &Settings,
+        means: &impl Means,
+    ) -> Result<PlaceOrder, Failure> {
         let id = OrderId::new(means.new_id());
         let customer = self.owner(&context.actor);
         let person =
             customer.as_ref().map_or(Person::Order(id), |customer| Person::Customer(customer.as_str()));
         let contact = seal(means, &person, self.contact.as_ref()).await?;
         let ship_to = seal(means, &person, self.ship_to.as_ref()).await?;
-        let Self { lines, currency, external_id, metadata, override_reason, .. } = self;
+        let override_reason = note::of(&person, self.override_reason, settings, means).await?;
+        let Self { lines, currency, external_id, metadata, .. } = self;
         Ok(PlaceOrder {
             id,
             lines,
@@ -173,13 +179,14 @@ impl UseCase for PlaceOrder {
     }
 
     fn guest(&self) -> Option<OrderId> {
-        let is_sealed = self.contact.is_some() || self.ship_to.is_some();
+        let note = self.override_reason.as_ref().and_then(Note::sealed);
+        let is_sealed = self.contact.is_some() || self.ship_to.is_some() || note.is_some();
         (self.customer.is_none() && is_sealed).then_some(self.id)
     }
 
     fn decide(&self, context: &Context, work: &mut Work<'_>) -> Result<OrderOutcome, Halt> {
         check_line_count(self.lines.len()).map_err(|rejection| work.refused(&rejection).at("/lines"))?;
-        check_override_reason(brings_prices(&self.lines), self.override_reason.as_ref())
+        check_override_reason(brings_prices(&self.lines), self.override_reason.is_some())
             .map_err(|rejection| work.refused(&rejection).at("/override_reason"))?;
         let id = self.id.to_string();
         let pieces = pieces_by_sku(self.lines.iter().map(|line| (&line.sku, line.quantity.get())));

@@ -4,29 +4,57 @@ use daybook_domain::{Code, code::GeneralCode, order::OrderCode};
 use daybook_domain::{
     ids::OrderId,
     order::{Command, Pieces},
-    policy::Action,
+    policy::{Action, Actor, Demand},
+    sealed::Note,
     text::Reference,
 };
 use serde::{Deserialize, Serialize};
 
-use super::{OrderOutcome, change};
+use super::{OrderOutcome, change, note};
 use crate::{
-    Context,
-    use_case::{AsAsked, UseCase},
+    Context, Settings,
+    error::Failure,
+    use_case::{Means, Request, UseCase},
     work::{Halt, Work},
 };
+
+/// A shipment as a caller tells of it.
+#[derive(Clone, Serialize)]
+pub struct ShipOrderRequest {
+    pub id: OrderId,
+    /// `None`: all that is left.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pieces: Option<Vec<Pieces>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tracking: Option<Reference>,
+}
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ShipOrder {
     pub id: OrderId,
-    /// `None`: all that is left.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pieces: Option<Vec<Pieces>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub tracking: Option<Reference>,
+    pub tracking: Option<Note<Reference>>,
 }
 
-impl AsAsked for ShipOrder {}
+impl Request for ShipOrderRequest {
+    type UseCase = ShipOrder;
+
+    fn demands(&self, _: &Actor) -> Vec<Demand> {
+        vec![]
+    }
+
+    async fn prepare(
+        self,
+        _: &Context,
+        settings: &Settings,
+        means: &impl Means,
+    ) -> Result<ShipOrder, Failure> {
+        let Self { id, pieces, tracking } = self;
+        Ok(ShipOrder { id, pieces, tracking: note::about(id, tracking, settings, means).await? })
+    }
+}
 
 impl UseCase for ShipOrder {
     const NAME: &'static str = "order.ship";

@@ -4,7 +4,7 @@ use super::{
     Command, Details, Event, OpenLine, Order, Parcel, Pieces, Place, Placement, Portion, PortionOf,
     Rejection, Status, check_line_count, pieces_by_sku, total,
 };
-use crate::{decider::Decider, sku::Sku};
+use crate::{decider::Decider, sealed::Note, sku::Sku, text::Reason};
 
 impl Decider for Order {
     const KIND: &'static str = "order";
@@ -26,7 +26,7 @@ impl Decider for Order {
             (order, Command::Confirm) => Err(Rejection::NotConfirmable { status: order.status }),
 
             (Details { status: Status::Placed | Status::Confirmed, .. }, Command::Cancel { reason }) => {
-                Ok(vec![Event::Cancelled { reason }])
+                Ok(vec![cancelled(reason)])
             }
             (Details { status: Status::Cancelled, .. }, Command::Cancel { .. }) => Ok(vec![]),
             (order, Command::Cancel { .. }) => Err(Rejection::NotCancellable { status: order.status }),
@@ -36,16 +36,19 @@ impl Decider for Order {
                 let pieces: i64 = parcels.iter().map(|parcel| parcel.quantity).sum();
                 let is_whole = pieces == order.left() && order.lines.iter().all(|line| line.shipped == 0);
                 Ok(vec![if is_whole {
-                    Event::Cancelled { reason }
+                    cancelled(reason)
                 } else {
-                    Event::LinesCancelled { parcels, reason }
+                    let (reason, sealed_reason) = Note::members(reason);
+                    Event::LinesCancelled { parcels, reason, sealed_reason }
                 }])
             }
 
             (order, Command::Ship { pieces, tracking }) => {
                 let parcels = order.pack(pieces)?;
                 let shipped: i64 = parcels.iter().map(|parcel| parcel.quantity).sum();
-                Ok(vec![Event::Shipped { parcels, tracking, complete: shipped == order.left() }])
+                let (tracking, sealed_tracking) = Note::members(tracking);
+                let complete = shipped == order.left();
+                Ok(vec![Event::Shipped { parcels, tracking, sealed_tracking, complete }])
             }
 
             (Details { status: Status::Shipped, .. }, Command::MarkDelivered) => {
@@ -93,16 +96,23 @@ impl Decider for Order {
     }
 }
 
+fn cancelled(reason: Option<Note<Reason>>) -> Event {
+    let (reason, sealed_reason) = Note::members(reason);
+    Event::Cancelled { reason, sealed_reason }
+}
+
 fn place(order: Place) -> Result<Vec<Event>, Rejection> {
     check_line_count(order.lines.len())?;
     let total = total(&order.lines, order.currency)?;
     let Place { customer, lines, currency, override_reason, contact, ship_to, external_id, metadata } = order;
+    let (override_reason, sealed_override_reason) = Note::members(override_reason);
     Ok(vec![Event::Placed(Box::new(Placement {
         customer,
         lines,
         currency,
         total,
         override_reason,
+        sealed_override_reason,
         contact,
         ship_to,
         external_id,

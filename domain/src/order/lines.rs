@@ -6,7 +6,6 @@ use super::{Line, MAX_LINES, OpenLine, Rejection};
 use crate::{
     money::{Currency, Money},
     sku::Sku,
-    text::Reason,
 };
 
 impl Line {
@@ -23,8 +22,8 @@ pub fn check_line_count(lines: usize) -> Result<(), Rejection> {
 
 /// Refuses an order of which a line brings its own price without a word why. What is asked for from now on has to
 /// keep this; orders that were placed before may be without a reason.
-pub fn check_override_reason(brings_prices: bool, reason: Option<&Reason>) -> Result<(), Rejection> {
-    if brings_prices && reason.is_none() { Err(Rejection::NoOverrideReason) } else { Ok(()) }
+pub fn check_override_reason(brings_prices: bool, has_reason: bool) -> Result<(), Rejection> {
+    if brings_prices && !has_reason { Err(Rejection::NoOverrideReason) } else { Ok(()) }
 }
 
 /// The sum of the lines' totals.

@@ -14,7 +14,7 @@ use crate::{
     money::{Currency, Money, Price},
     quantity::Quantity,
     rejection_codes,
-    sealed::Sealed,
+    sealed::{Note, Sealed},
     sku::Sku,
     text::{CustomerId, ExternalId, Metadata, ProductName, Reason, Reference},
     words,
@@ -126,17 +126,17 @@ pub enum Command {
     Place(Box<Place>),
     Confirm,
     Cancel {
-        reason: Option<Reason>,
+        reason: Option<Note<Reason>>,
     },
     /// Cancels pieces that are not shipped yet, and leaves the rest.
     CancelLines {
         portions: Vec<Portion>,
-        reason: Option<Reason>,
+        reason: Option<Note<Reason>>,
     },
     /// `None`: all that is left.
     Ship {
         pieces: Option<Vec<Pieces>>,
-        tracking: Option<Reference>,
+        tracking: Option<Note<Reference>>,
     },
     MarkDelivered,
 }
@@ -148,7 +148,7 @@ pub struct Place {
     pub lines: Vec<Line>,
     pub currency: Currency,
     /// Why prices differ from the catalogue's.
-    pub override_reason: Option<Reason>,
+    pub override_reason: Option<Note<Reason>>,
     /// A [`crate::contact::Contact`].
     pub contact: Option<Sealed>,
     /// A [`crate::contact::Address`].
@@ -168,6 +168,8 @@ pub struct Placement {
     /// Why prices differ from the catalogue's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub override_reason: Option<Reason>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sealed_override_reason: Option<Sealed>,
     /// A [`crate::contact::Contact`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub contact: Option<Sealed>,
@@ -191,6 +193,8 @@ pub enum Event {
     Cancelled {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<Reason>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sealed_reason: Option<Sealed>,
     },
     #[serde(rename = "OrderShipped")]
     Shipped {
@@ -198,6 +202,8 @@ pub enum Event {
         parcels: Vec<Parcel>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         tracking: Option<Reference>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sealed_tracking: Option<Sealed>,
         /// Nothing is left to be shipped.
         complete: bool,
     },
@@ -210,6 +216,8 @@ pub enum Event {
         parcels: Vec<Parcel>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<Reason>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sealed_reason: Option<Sealed>,
     },
 }
 

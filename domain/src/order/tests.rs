@@ -58,6 +58,7 @@ fn placement(lines: Vec<Line>) -> Placement {
         lines,
         currency: Currency::EUR,
         override_reason: None,
+        sealed_override_reason: None,
         contact: None,
         ship_to: None,
         external_id: None,
@@ -79,7 +80,7 @@ fn confirmed() -> Event {
 }
 
 fn cancelled() -> Event {
-    Event::Cancelled { reason: None }
+    Event::Cancelled { reason: None, sealed_reason: None }
 }
 
 fn delivered() -> Event {
@@ -91,11 +92,11 @@ fn parcel(line: usize, code: &str, quantity: i64) -> Parcel {
 }
 
 fn shipped(parcels: Vec<Parcel>) -> Event {
-    Event::Shipped { parcels, tracking: None, complete: false }
+    Event::Shipped { parcels, tracking: None, sealed_tracking: None, complete: false }
 }
 
 fn shipped_completely(parcels: Vec<Parcel>) -> Event {
-    Event::Shipped { parcels, tracking: None, complete: true }
+    Event::Shipped { parcels, tracking: None, sealed_tracking: None, complete: true }
 }
 
 fn everything() -> Vec<Parcel> {
@@ -127,7 +128,7 @@ fn cancel_lines(lines: &[(usize, i64)]) -> Command {
 }
 
 fn lines_cancelled(parcels: Vec<Parcel>) -> Event {
-    Event::LinesCancelled { parcels, reason: None }
+    Event::LinesCancelled { parcels, reason: None, sealed_reason: None }
 }
 
 fn status(events: &[Event]) -> Status {
@@ -149,7 +150,7 @@ fn an_order_is_placed_with_all_that_was_known() {
         contact: contact.clone(),
         ship_to: ship_to.clone(),
         external_id: external_id.clone(),
-        override_reason: override_reason.clone(),
+        override_reason: override_reason.clone().map(Note::Clear),
         metadata: metadata.clone(),
         ..new_order(lines())
     };
@@ -245,8 +246,8 @@ fn what_is_cancelled_or_on_its_way_cannot_be_confirmed() {
 fn an_order_can_be_cancelled_until_something_leaves_the_house() {
     let reason: Reason = "changed my mind".parse().expect("a reason");
     given::<Order>([placed()])
-        .when(Command::Cancel { reason: Some(reason.clone()) })
-        .then([Event::Cancelled { reason: Some(reason) }]);
+        .when(Command::Cancel { reason: Some(Note::Clear(reason.clone())) })
+        .then([Event::Cancelled { reason: Some(reason), sealed_reason: None }]);
     given::<Order>([placed(), confirmed()]).when(cancel()).then([cancelled()]);
 }
 
@@ -278,9 +279,20 @@ fn a_confirmed_order_can_be_shipped_at_once() {
 #[test]
 fn a_shipment_can_be_tracked() {
     let tracking: Reference = "1Z999".parse().expect("a reference");
+    let event = |tracking, sealed_tracking| Event::Shipped {
+        parcels: everything(),
+        tracking,
+        sealed_tracking,
+        complete: true,
+    };
+    let ship = |tracking| Command::Ship { pieces: None, tracking: Some(tracking) };
     given::<Order>([placed(), confirmed()])
-        .when(Command::Ship { pieces: None, tracking: Some(tracking.clone()) })
-        .then([Event::Shipped { parcels: everything(), tracking: Some(tracking), complete: true }]);
+        .when(ship(Note::Clear(tracking.clone())))
+        .then([event(Some(tracking), None)]);
+    let sealed = Sealed { key_id: Uuid::from_u128(7), data: "MVo5OTk=".into() };
+    given::<Order>([placed(), confirmed()])
+        .when(ship(Note::Sealed(sealed.clone())))
+        .then([event(None, Some(sealed))]);
 }
 
 #[test]

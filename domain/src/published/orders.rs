@@ -25,6 +25,9 @@ const PARCEL: Shape = Shape::Objects(&[
 
 const PARCELS: Field = Field::new("parcels", PARCEL, "What left the house, by line.");
 
+const WHY: Field = text("reason", "Why, if that was said.").optional();
+const SEALED_WHY: Field = sealed("sealed_reason", "The same, sealed.").optional();
+
 pub(super) const TYPES: &[PublicType] = &[
     as_stored(
         "OrderPlaced",
@@ -36,6 +39,7 @@ pub(super) const TYPES: &[PublicType] = &[
             text("currency", "ISO 4217; the currency of all lines."),
             money("total", "The sum of all lines."),
             text("override_reason", "Why prices differ from the catalogue's, if they do.").optional(),
+            sealed("sealed_override_reason", "The same, sealed.").optional(),
             sealed("contact", "Name and e-mail address, sealed.").optional(),
             sealed("ship_to", "The address, sealed.").optional(),
             text("external_id", "The caller's own id, if one was named.").optional(),
@@ -52,7 +56,7 @@ pub(super) const TYPES: &[PublicType] = &[
         "OrderCancelled",
         "order.cancelled",
         "The order was cancelled, and its stock is free again.",
-        &[text("reason", "Why, if that was said.").optional()],
+        &[WHY, SEALED_WHY],
     ),
     as_stored(
         "OrderShipped",
@@ -61,6 +65,7 @@ pub(super) const TYPES: &[PublicType] = &[
         &[
             PARCELS,
             text("tracking", "The carrier's number, if there is one.").optional(),
+            sealed("sealed_tracking", "The same, sealed.").optional(),
             Field::new("complete", Shape::Boolean, "Whether nothing is left to be shipped."),
         ],
     ),
@@ -69,10 +74,7 @@ pub(super) const TYPES: &[PublicType] = &[
         "order.lines_cancelled",
         "Pieces that were not shipped were cancelled, and their stock is free again. The rest of the order stays. If \
          nothing is left of an order that was shipped in part, it is shipped.",
-        &[
-            Field::new("parcels", PARCEL, "What was cancelled, by line."),
-            text("reason", "Why, if that was said.").optional(),
-        ],
+        &[Field::new("parcels", PARCEL, "What was cancelled, by line."), WHY, SEALED_WHY],
     ),
     as_stored("OrderDelivered", "order.delivered", "The order has arrived.", &[]),
 ];

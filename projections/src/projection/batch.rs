@@ -125,6 +125,7 @@ mod tests {
                 currency,
                 total: Money::zero(currency),
                 override_reason: None,
+                sealed_override_reason: None,
                 contact: None,
                 ship_to: None,
                 external_id: None,
@@ -137,8 +138,8 @@ mod tests {
     fn history() -> impl Strategy<Value = Vec<Record>> {
         let later = prop_oneof![
             Just(Event::Confirmed {}),
-            Just(Event::Shipped { parcels: vec![], tracking: None, complete: true }),
-            Just(Event::Cancelled { reason: None }),
+            Just(Event::Shipped { parcels: vec![], tracking: None, sealed_tracking: None, complete: true }),
+            Just(Event::Cancelled { reason: None, sealed_reason: None }),
         ];
         let stream = (placement(), collection::vec(later, 0..4));
         let streams = collection::vec(stream, 1..ORDERS);

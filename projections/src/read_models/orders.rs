@@ -5,7 +5,7 @@ use daybook_domain::{
     Decider, Position, Record,
     money::{Currency, Money, Price},
     order::{Event, Order, Placement, Status},
-    sealed::Sealed,
+    sealed::{Note, Sealed},
     sku::Sku,
     stored::Unreadable,
     text::{CustomerId, ExternalId, Metadata, ProductName, Reason, Reference},
@@ -37,12 +37,12 @@ pub struct Row {
     #[serde(default, skip_serializing_if = "Metadata::is_empty")]
     pub metadata: Metadata,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub override_reason: Option<Reason>,
+    pub override_reason: Option<Note<Reason>>,
     /// One of each shipment that had one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub tracking: Vec<Reference>,
+    pub tracking: Vec<Note<Reference>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cancel_reason: Option<Reason>,
+    pub cancel_reason: Option<Note<Reason>>,
     pub placed_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
     /// Orders are listed by this position; no two orders have the same.
@@ -210,7 +210,7 @@ fn placed(placement: Placement, record: &Record) -> Row {
         ship_to: placement.ship_to,
         external_id: placement.external_id,
         metadata: placement.metadata,
-        override_reason: placement.override_reason,
+        override_reason: Note::of_members(placement.override_reason, placement.sealed_override_reason),
         tracking: vec![],
         cancel_reason: None,
         placed_at: record.recorded_at,
@@ -225,17 +225,17 @@ impl Row {
         match event {
             Event::Placed(_) => {}
             Event::Confirmed {} => self.status = Status::Confirmed,
-            Event::Cancelled { reason } => {
+            Event::Cancelled { reason, sealed_reason } => {
                 self.status = Status::Cancelled;
-                self.cancel_reason = reason;
+                self.cancel_reason = Note::of_members(reason, sealed_reason);
             }
-            Event::Shipped { parcels, tracking, complete } => {
+            Event::Shipped { parcels, tracking, sealed_tracking, complete } => {
                 for parcel in parcels {
                     if let Some(line) = self.lines.get_mut(parcel.line) {
                         line.shipped += parcel.quantity;
                     }
                 }
-                self.tracking.extend(tracking);
+                self.tracking.extend(Note::of_members(tracking, sealed_tracking));
                 self.status = if complete { Status::Shipped } else { Status::PartlyShipped };
             }
             Event::Delivered {} => self.status = Status::Delivered,
@@ -273,6 +273,7 @@ mod tests {
             currency: Currency::EUR,
             total: Money::new(600, Currency::EUR),
             override_reason: None,
+            sealed_override_reason: None,
             contact: None,
             ship_to: None,
             external_id: None,
@@ -284,6 +285,7 @@ mod tests {
         Event::Shipped {
             parcels: vec![Parcel { line: 0, sku: "CUP".parse().expect("a SKU"), quantity: 1 }],
             tracking: Some("T1".parse().expect("a reference")),
+            sealed_tracking: None,
             complete,
         }
     }
@@ -314,6 +316,7 @@ mod tests {
         let rest = Event::LinesCancelled {
             parcels: vec![Parcel { line: 0, sku: "CUP".parse().expect("a SKU"), quantity: 1 }],
             reason: None,
+            sealed_reason: None,
         };
         let row = given::<Orders, _>("ord_1", [two_cups(), Event::Confirmed {}, rest.clone()]).row();
         assert_eq!((row.status, row.lines[0].cancelled), (Status::Confirmed, 1));
@@ -324,10 +327,13 @@ mod tests {
     #[test]
     fn a_cancelled_order_says_why() {
         let reason: Reason = "changed my mind".parse().expect("a reason");
-        let row =
-            given::<Orders, _>("ord_1", [two_cups(), Event::Cancelled { reason: Some(reason.clone()) }])
-                .row();
-        assert_eq!((row.status, row.cancel_reason), (Status::Cancelled, Some(reason)));
+        let sealed = Sealed { key_id: uuid::Uuid::from_u128(7), data: "c2VhbGVk".into() };
+        let said = Event::Cancelled { reason: Some(reason.clone()), sealed_reason: None };
+        let row = given::<Orders, _>("ord_1", [two_cups(), said]).row();
+        assert_eq!((row.status, row.cancel_reason), (Status::Cancelled, Some(Note::Clear(reason))));
+        let sealed_one = Event::Cancelled { reason: None, sealed_reason: Some(sealed.clone()) };
+        let row = given::<Orders, _>("ord_1", [two_cups(), sealed_one]).row();
+        assert_eq!(row.cancel_reason, Some(Note::Sealed(sealed)));
     }
 
     #[test]

@@ -298,6 +298,7 @@ mod tests {
             currency: Currency::EUR,
             total: Money::new(0, Currency::EUR),
             override_reason: None,
+            sealed_override_reason: None,
             contact: None,
             ship_to: None,
             external_id: None,
@@ -326,6 +327,7 @@ mod tests {
         let shipped = Event::Shipped {
             parcels: vec![Parcel { line: 0, sku: "TEA".parse().expect("a SKU"), quantity: 1 }],
             tracking: None,
+            sealed_tracking: None,
             complete: false,
         };
         assert_eq!(contributions([two_products(), Event::Confirmed {}, shipped]), expected);
@@ -339,7 +341,10 @@ mod tests {
             ("1970-01-01/TEA/EUR", vec![1, 5, 2500, 1, 5, 2500]),
         ]
         .map(|(key, sums)| (key.to_owned(), sums));
-        assert_eq!(contributions([two_products(), Event::Cancelled { reason: None }]), expected);
+        assert_eq!(
+            contributions([two_products(), Event::Cancelled { reason: None, sealed_reason: None }]),
+            expected
+        );
     }
 
     #[test]
@@ -351,7 +356,7 @@ mod tests {
 
     #[test]
     fn an_order_that_was_never_placed_sells_nothing() {
-        given::<Sales, _>("ord_1", [Event::Cancelled { reason: None }]).nothing();
+        given::<Sales, _>("ord_1", [Event::Cancelled { reason: None, sealed_reason: None }]).nothing();
     }
 
     #[test]
@@ -368,6 +373,7 @@ mod tests {
         let cut = |line, sku: &str, quantity| Event::LinesCancelled {
             parcels: vec![Parcel { line, sku: sku.parse().expect("a SKU"), quantity }],
             reason: None,
+            sealed_reason: None,
         };
         let of = |lines: Vec<order::Line>, cut: Event| {
             Sales::contribute(&given::<Sales, _>("ord_1", [order_of(lines), cut]).row())

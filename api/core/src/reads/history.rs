@@ -2,10 +2,10 @@
 //! behind.
 
 use chrono::{DateTime, Utc};
-use daybook_domain::{Decider, Position, Record, published::publish};
+use daybook_domain::{Decider, Position, Record, published::publish, sealed::Sealed};
 use daybook_projections::{BadCursor, Cursor, QueryError, read_models::Place};
-use serde::Serialize;
-use serde_json::Value;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use tokio::time::timeout_at;
 use utoipa::ToSchema;
 
@@ -16,6 +16,12 @@ use super::{
     read::{Item, Scope},
     turn::Turn,
 };
+use crate::vault::Keys;
+
+/// What the names of members begin with that are notes, sealed.
+const SEALED_NOTE: &str = "sealed_";
+/// The members that say why something was done.
+const WHY: [&str; 2] = ["reason", "override_reason"];
 
 /// Which part of a history.
 #[derive(Debug)]
@@ -66,7 +72,7 @@ pub struct Change {
     pub who: Option<String>,
     #[schema(pattern = "^[A-Za-z0-9_.:-]+$", max_length = 128, examples("checkout-7f3a"))]
     pub request_id: Option<String>,
-    /// The reason that was given, if there was one.
+    /// The reason that was given, if there was one, and it is not erased.
     #[schema(max_length = 500)]
     pub why: Option<String>,
     /// The rest of the event; personal data is left out.
@@ -112,7 +118,10 @@ impl Scope<'_> {
         };
         let late = timeout_at(self.deadline().into(), reading).await;
         let (head, page) = late.unwrap_or_else(|_| Err(QueryError::DeadlineExceeded.into()))?;
-        let mut data = page.records.iter().map(Change::of).collect::<Result<Vec<_>, _>>()?;
+        let told = page.records.iter().map(Told::of).collect::<Result<Vec<_>, _>>()?;
+        let sealed = told.iter().flat_map(|told| &told.sealed).map(|(_, sealed)| sealed);
+        let keys = self.vault().keys(sealed).await?;
+        let mut data = told.into_iter().map(|told| told.opened(&keys)).collect::<Result<Vec<_>, _>>()?;
         data.iter_mut().for_each(adapt);
         let last = page.records.last().map(|last| last.sequence);
         let beside = |sequence: i64| Cursor::beside(sequence.to_string()).encode(&list);
@@ -165,17 +174,29 @@ impl Change {
             members.remove("metadata");
         }
     }
+}
 
+/// A change before what is sealed of it is opened.
+struct Told {
+    change: Change,
+    /// The notes, by the names of their members.
+    sealed: Vec<(String, Sealed)>,
+}
+
+impl Told {
     fn of(record: &Record) -> Result<Self, ReadError> {
         // Whatever its version was, clients see one shape.
         let event = publish(record);
-        let mut details: Value = serde_json::from_str(event.payload.get()).map_err(ReadError::Unshown)?;
-        let mut why = None;
-        if let Some(members) = details.as_object_mut() {
-            members.retain(|_, value| value.get("key_id").is_none());
-            why = ["reason", "override_reason"].iter().find_map(|name| members.remove(*name));
-        }
-        Ok(Self {
+        let mut members: Map<String, Value> =
+            serde_json::from_str(event.payload.get()).map_err(ReadError::Unshown)?;
+        let mut sealed = Vec::new();
+        members.retain(|name, value| {
+            let Ok(data) = Sealed::deserialize(&*value) else { return true };
+            sealed.extend(name.strip_prefix(SEALED_NOTE).map(|name| (name.to_owned(), data)));
+            false
+        });
+        let why = WHY.iter().find_map(|name| members.remove(*name));
+        let change = Change {
             version: event.sequence,
             position: event.position.0,
             at: event.recorded_at,
@@ -183,7 +204,20 @@ impl Change {
             who: event.metadata.get("actor").map(|who| (*who).to_owned()),
             request_id: event.metadata.get("request_id").map(|id| (*id).to_owned()),
             why: why.and_then(|why| why.as_str().map(str::to_owned)),
-            details,
-        })
+            details: members.into(),
+        };
+        Ok(Self { change, sealed })
+    }
+
+    fn opened(self, keys: &Keys) -> Result<Change, ReadError> {
+        let Self { mut change, sealed } = self;
+        for (name, note) in sealed {
+            match keys.open::<String>(&note)? {
+                Some(why) if WHY.contains(&name.as_str()) => change.why = Some(why),
+                Some(text) => change.details[name] = text.into(),
+                None => {}
+            }
+        }
+        Ok(change)
     }
 }

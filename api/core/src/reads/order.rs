@@ -1,7 +1,12 @@
 //! One order, its personal data opened.
 
 use chrono::{DateTime, Utc};
-use daybook_domain::{Decider, contact, ids, order, policy::Action, sealed::Sealed, text};
+use daybook_domain::{
+    Decider, contact, ids, order,
+    policy::Action,
+    sealed::{Note, Sealed},
+    text,
+};
 use daybook_projections::{
     Audience, Log, Moment,
     read_models::orders::{Line, Orders, Row},
@@ -20,7 +25,7 @@ use crate::{
         Address, Contact, Currency, CustomerId, ExternalId, Metadata, Money, OrderStatus, Price, ProductName,
         Reason, Reference, Sku,
     },
-    vault::{Vault, VaultError},
+    vault::{Keys, VaultError},
 };
 
 /// One order, today or as it was.
@@ -43,7 +48,7 @@ pub struct Order {
     /// Not shown to the warehouse, which ships to `ship_to`.
     pub contact: Option<Contact>,
     pub ship_to: Option<Address>,
-    /// There was a contact or an address, and it is erased.
+    /// There was more about the person, and it is erased.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub erased: bool,
     pub external_id: Option<ExternalId>,
@@ -109,14 +114,8 @@ impl Item for OrderById {
             Audience::Part => rows.iter_mut().for_each(|row| row.contact = None),
             Audience::Public | Audience::Staff => {}
         }
-        let contacts = open(making.vault, rows.iter().map(|row| row.contact.as_ref())).await?;
-        let addresses = open(making.vault, rows.iter().map(|row| row.ship_to.as_ref())).await?;
-        let opened = contacts.into_iter().zip(addresses);
-        Ok(rows
-            .into_iter()
-            .zip(opened)
-            .map(|(row, (contact, ship_to))| view(row, contact, ship_to))
-            .collect())
+        let keys = making.vault.keys(rows.iter().flat_map(sealed)).await?;
+        Ok(rows.into_iter().map(|row| view(row, &keys)).collect::<Result<_, _>>()?)
     }
 }
 
@@ -152,35 +151,63 @@ async fn keep_to_customers(rows: &mut [Row], log: &Log) -> Result<(), ReadError>
     Ok(())
 }
 
-/// An answer for each question; `None` where there was nothing, or it is erased. All are opened together.
-async fn open<'a, T: DeserializeOwned>(
-    vault: &Vault,
-    sealed: impl Iterator<Item = Option<&'a Sealed>> + Clone,
-) -> Result<Vec<Option<T>>, VaultError> {
-    let there: Vec<&Sealed> = sealed.clone().flatten().collect();
-    let mut opened = vault.open_many(&there).await?.into_iter();
-    Ok(sealed.map(|sealed| sealed.and_then(|_| opened.next().flatten())).collect())
+/// All that is sealed of it.
+fn sealed(row: &Row) -> impl Iterator<Item = &Sealed> {
+    let reasons = [&row.override_reason, &row.cancel_reason].into_iter().flatten().filter_map(Note::sealed);
+    let tracking = row.tracking.iter().filter_map(Note::sealed);
+    [&row.contact, &row.ship_to].into_iter().flatten().chain(reasons).chain(tracking)
 }
 
-fn view(row: Row, contact: Option<contact::Contact>, ship_to: Option<contact::Address>) -> Order {
-    Order {
+fn view(row: Row, keys: &Keys) -> Result<Order, VaultError> {
+    let mut opening = Opening { keys, erased: false };
+    let contact: Option<contact::Contact> = opening.open(row.contact.as_ref())?;
+    let ship_to: Option<contact::Address> = opening.open(row.ship_to.as_ref())?;
+    let override_reason = opening.read(row.override_reason)?;
+    let cancel_reason = opening.read(row.cancel_reason)?;
+    let tracking = row.tracking.into_iter().map(|note| opening.read(Some(note)));
+    let tracking: Vec<Option<text::Reference>> = tracking.collect::<Result<_, _>>()?;
+    Ok(Order {
         id: row.id,
         status: row.status.into(),
         customer: row.customer.map(Into::into),
         lines: row.lines.into_iter().map(Into::into).collect(),
         currency: row.currency.into(),
         total: row.total.into(),
-        erased: row.contact.is_some() && contact.is_none() || row.ship_to.is_some() && ship_to.is_none(),
+        erased: opening.erased,
         contact: contact.map(Into::into),
         ship_to: ship_to.map(Into::into),
         external_id: row.external_id.map(Into::into),
         metadata: row.metadata.into(),
-        override_reason: row.override_reason.map(Into::into),
-        tracking: row.tracking.into_iter().map(Into::into).collect(),
-        cancel_reason: row.cancel_reason.map(Into::into),
+        override_reason: override_reason.map(Into::into),
+        tracking: tracking.into_iter().flatten().map(Into::into).collect(),
+        cancel_reason: cancel_reason.map(Into::into),
         placed_at: row.placed_at,
         updated_at: row.updated_at,
         version: row.version,
+    })
+}
+
+/// Opens what is sealed of one order.
+struct Opening<'a> {
+    keys: &'a Keys,
+    /// There was something that can't be opened any more.
+    erased: bool,
+}
+
+impl Opening<'_> {
+    fn open<T: DeserializeOwned>(&mut self, sealed: Option<&Sealed>) -> Result<Option<T>, VaultError> {
+        let Some(sealed) = sealed else { return Ok(None) };
+        let opened = self.keys.open(sealed)?;
+        self.erased |= opened.is_none();
+        Ok(opened)
+    }
+
+    fn read<T: DeserializeOwned>(&mut self, note: Option<Note<T>>) -> Result<Option<T>, VaultError> {
+        match note {
+            None => Ok(None),
+            Some(Note::Clear(text)) => Ok(Some(text)),
+            Some(Note::Sealed(sealed)) => self.open(Some(&sealed)),
+        }
     }
 }
 

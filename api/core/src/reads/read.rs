@@ -170,6 +170,10 @@ impl<'a> Scope<'a> {
         &self.reads.log
     }
 
+    pub fn vault(&self) -> &'a Vault {
+        &self.reads.vault
+    }
+
     /// Whether the caller may do something to whomever's things: for views that have more for some.
     pub fn may(&self, action: Action) -> bool {
         self.actor.is_some_and(|actor| authorize(actor, action, None).is_ok())

@@ -7,7 +7,6 @@ use daybook_domain::{
     order::{Event, Line, Order, Parcel, Placement},
     reactions::EffectKind,
     sealed::Sealed,
-    text::Reference,
 };
 
 /// Characters of a line, as far as names allow.
@@ -29,9 +28,17 @@ impl Letter {
     }
 }
 
-/// The letter about the last of `records`, which are an order's stream up to it. An error says why
-/// there can't be one, without quoting anything.
-pub fn compose(records: &[Record], kind: EffectKind) -> Result<Letter, String> {
+/// What the event tells of tracking or of a reason, if it is sealed.
+pub fn sealed_note(record: &Record) -> Result<Option<Sealed>, String> {
+    Ok(match read(record)? {
+        Event::Shipped { sealed_tracking: note, .. } | Event::Cancelled { sealed_reason: note, .. } => note,
+        _ => None,
+    })
+}
+
+/// The letter about the last of `records`, which are an order's stream up to it; `note` is what was sealed there. An
+/// error says why there can't be one, without quoting anything.
+pub fn compose(records: &[Record], kind: EffectKind, note: Option<&str>) -> Result<Letter, String> {
     let (first, last) = records.first().zip(records.last()).ok_or("the order has no events")?;
     let Event::Placed(placement) = read(first)? else {
         return Err("the order's first event is not its placing".into());
@@ -41,14 +48,15 @@ pub fn compose(records: &[Record], kind: EffectKind) -> Result<Letter, String> {
         (EffectKind::MailOrderPlaced, Event::Placed(_)) => {
             (format!("Order received: {id}"), received(&placement))
         }
-        (EffectKind::MailOrderShipped, Event::Shipped { parcels, tracking, complete }) => {
-            (format!("Order shipped: {id}"), shipped(&placement, &parcels, tracking.as_ref(), complete))
+        (EffectKind::MailOrderShipped, Event::Shipped { parcels, tracking, complete, .. }) => {
+            let tracking = tracking.as_ref().map(|tracking| tracking.as_str()).or(note);
+            (format!("Order shipped: {id}"), shipped(&placement, &parcels, tracking, complete))
         }
-        (EffectKind::MailOrderCancelled, Event::Cancelled { reason }) => {
+        (EffectKind::MailOrderCancelled, Event::Cancelled { reason, .. }) => {
             // The shop's own reason is internal.
             let customer = placement.customer.as_ref().map(|customer| customer.as_str());
             let is_theirs = customer.is_some() && last.actor() == customer;
-            let reason = reason.as_ref().filter(|_| is_theirs).map(|reason| reason.as_str());
+            let reason = reason.as_ref().map(|reason| reason.as_str()).or(note).filter(|_| is_theirs);
             (format!("Order cancelled: {id}"), cancelled(&placement, reason))
         }
         _ => return Err(format!("the event is not one for {}", kind.as_str())),
@@ -77,12 +85,7 @@ fn cancelled(placement: &Placement, reason: Option<&str>) -> String {
     format!("your order was cancelled. Nothing of it will be sent.\n\n{reason}{}", bill(placement))
 }
 
-fn shipped(
-    placement: &Placement,
-    parcels: &[Parcel],
-    tracking: Option<&Reference>,
-    complete: bool,
-) -> String {
+fn shipped(placement: &Placement, parcels: &[Parcel], tracking: Option<&str>, complete: bool) -> String {
     let mut text = String::from("these goods have left our house and are on their way to you.\n\n");
     for parcel in parcels {
         let name = placement.lines.get(parcel.line).map_or("", |line| line.name.as_str());

@@ -40,6 +40,7 @@ fn placed(lines: Vec<Line>) -> Event {
         lines,
         currency: Currency::EUR,
         override_reason: None,
+        sealed_override_reason: None,
         contact: Some(Sealed { key_id: Uuid::nil(), data: String::new() }),
         ship_to: None,
         external_id: Some("W-1001".parse().expect("an id")),
@@ -72,7 +73,7 @@ fn tea() -> Event {
 }
 
 fn text(events: &[Event], kind: EffectKind) -> String {
-    letter::compose(&stream(events), kind).expect("a letter").text("Ada Løvelace")
+    letter::compose(&stream(events), kind, None).expect("a letter").text("Ada Løvelace")
 }
 
 fn alice(name: &str) -> Contact {
@@ -82,7 +83,7 @@ fn alice(name: &str) -> Contact {
 
 fn mail(name: &str) -> Message {
     let records = stream(&[tea()]);
-    let letter = letter::compose(&records, EffectKind::MailOrderPlaced).expect("a letter");
+    let letter = letter::compose(&records, EffectKind::MailOrderPlaced, None).expect("a letter");
     let from = "Tea House <orders@shop.example>".parse().expect("a mailbox");
     message(&from, &alice(name), &letter, &records[0], EffectKind::MailOrderPlaced).expect("a mail")
 }
@@ -114,6 +115,7 @@ fn a_mail_about_a_shipment_names_the_pieces_of_that_shipment_only() {
     let shipped = |parcels, tracking: Option<&str>, complete| Event::Shipped {
         parcels,
         tracking: tracking.map(|tracking| tracking.parse().expect("a reference")),
+        sealed_tracking: None,
         complete,
     };
     let first = shipped(vec![parcel(0, "TEA-1", 1)], Some("DHL 1Z999"), false);
@@ -132,10 +134,13 @@ fn a_mail_about_a_shipment_names_the_pieces_of_that_shipment_only() {
 #[test]
 fn a_mail_about_a_cancellation_gives_the_reason_that_the_customer_gave() {
     let mail = |reason: Option<&str>, actor: Option<&str>| {
-        let cancelled = Event::Cancelled { reason: reason.map(|r| r.parse().expect("a reason")) };
+        let reason = reason.map(|reason| reason.parse().expect("a reason"));
+        let cancelled = Event::Cancelled { reason, sealed_reason: None };
         let mut records = stream(&[tea(), cancelled]);
         records[1].metadata.extend(actor.map(|actor| ("actor".to_owned(), actor.to_owned())));
-        letter::compose(&records, EffectKind::MailOrderCancelled).expect("a letter").text("Ada Løvelace")
+        letter::compose(&records, EffectKind::MailOrderCancelled, None)
+            .expect("a letter")
+            .text("Ada Løvelace")
     };
     let with = mail(Some("out of tea"), Some("ada"));
     assert!(with.contains("was cancelled") && with.contains("Reason: out of tea\n"), "{with}");
@@ -150,9 +155,9 @@ fn a_mail_about_a_cancellation_gives_the_reason_that_the_customer_gave() {
 #[test]
 fn a_kind_that_does_not_fit_the_event_is_refused() {
     let records = stream(&[tea()]);
-    assert!(letter::compose(&records, EffectKind::MailOrderShipped).is_err());
-    assert!(letter::compose(&stream(&[Event::Confirmed {}]), EffectKind::MailOrderPlaced).is_err());
-    assert!(letter::compose(&[], EffectKind::MailOrderPlaced).is_err());
+    assert!(letter::compose(&records, EffectKind::MailOrderShipped, None).is_err());
+    assert!(letter::compose(&stream(&[Event::Confirmed {}]), EffectKind::MailOrderPlaced, None).is_err());
+    assert!(letter::compose(&[], EffectKind::MailOrderPlaced, None).is_err());
 }
 
 /// Catches: an address that comes in at the door and that no mail can be written to.

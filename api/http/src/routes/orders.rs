@@ -2,8 +2,8 @@
 
 use actix_web::http::Method;
 use daybook_commands::orders::{
-    CancelOrder, ConfirmOrder, DeliverOrder, OrderOutcome, OutcomeLine, PlaceLine, PlaceOrderRequest,
-    ShipOrder,
+    CancelOrderRequest, ConfirmOrder, DeliverOrder, OrderOutcome, OutcomeLine, PlaceLine, PlaceOrderRequest,
+    ShipOrderRequest,
 };
 use daybook_core::{
     reads::{OrderById, OrderHistory, Orders, Turn},
@@ -253,8 +253,8 @@ impl From<PlaceOrder> for PlaceOrderRequest {
 }
 
 impl Cancel {
-    fn of(self, id: daybook_domain::ids::OrderId) -> CancelOrder {
-        CancelOrder {
+    fn of(self, id: daybook_domain::ids::OrderId) -> CancelOrderRequest {
+        CancelOrderRequest {
             id,
             reason: self.reason.map(|reason| reason.0),
             lines: self.lines.map(|lines| lines.into_iter().map(|line| line.0).collect()),
@@ -263,9 +263,9 @@ impl Cancel {
 }
 
 impl Ship {
-    fn of(self, id: daybook_domain::ids::OrderId) -> ShipOrder {
+    fn of(self, id: daybook_domain::ids::OrderId) -> ShipOrderRequest {
         let pieces = |line: ShipLine| Pieces { sku: line.sku.0, quantity: line.quantity.0 };
-        ShipOrder {
+        ShipOrderRequest {
             id,
             pieces: self.lines.map(|lines| lines.into_iter().map(pieces).collect()),
             tracking: self.tracking.map(|tracking| tracking.0),

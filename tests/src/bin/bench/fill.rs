@@ -91,13 +91,14 @@ fn life(number: u64, done: i64) -> (order::Event, bool) {
     match (done, number % 10) {
         (0, _) => (order::Event::Placed(Box::new(placement(number))), false),
         (1, 0) => {
-            (order::Event::Cancelled { reason: Some("changed my mind".parse().expect("a reason")) }, true)
+            let reason = Some("changed my mind".parse().expect("a reason"));
+            (order::Event::Cancelled { reason, sealed_reason: None }, true)
         }
         (1, _) => (order::Event::Confirmed {}, false),
         (2, _) => {
             let parcels = vec![Parcel { line: 0, sku: sku(&code(number)), quantity: 1 }];
             let tracking = Some(format!("TRACK-{number}").parse().expect("a reference"));
-            (order::Event::Shipped { parcels, tracking, complete: true }, false)
+            (order::Event::Shipped { parcels, tracking, sealed_tracking: None, complete: true }, false)
         }
         _ => (order::Event::Delivered {}, true),
     }
@@ -177,6 +178,7 @@ fn placement(number: u64) -> Placement {
         lines,
         currency: Currency::EUR,
         override_reason: None,
+        sealed_override_reason: None,
         contact: None,
         ship_to: None,
         external_id: None,

@@ -2,7 +2,7 @@
 
 use daybook_commands::{
     CommandError, Context,
-    orders::{CancelOrder, ConfirmOrder, PlaceOrderRequest},
+    orders::{CancelOrderRequest, ConfirmOrder, PlaceOrderRequest},
     products::{ArchiveProduct, CreateProduct, DescribeProduct, PublishProduct, UnpublishProduct},
     stock::AdjustStock,
 };
@@ -191,16 +191,19 @@ async fn another_customers_order_answers_like_one_that_does_not_exist() {
     shop.receive("TEAPOT", 10).await.unwrap();
     let id = order_id(&shop.buy("TEAPOT", 1).await.unwrap());
     let theirs =
-        shop.ask(bob(), CancelOrder { id, reason: None, lines: None }).await.unwrap_err().to_string();
+        shop.ask(bob(), CancelOrderRequest { id, reason: None, lines: None }).await.unwrap_err().to_string();
     let nobodys = shop
-        .ask(bob(), CancelOrder { id: new_order_id(), reason: None, lines: None })
+        .ask(bob(), CancelOrderRequest { id: new_order_id(), reason: None, lines: None })
         .await
         .unwrap_err()
         .to_string();
     assert_eq!(theirs, nobodys);
     assert_eq!(refused(shop.ask(alice(), ConfirmOrder { id }).await), "forbidden");
     let cancelled = shop
-        .ask(alice(), CancelOrder { id, reason: Some("changed my mind".parse().unwrap()), lines: None })
+        .ask(
+            alice(),
+            CancelOrderRequest { id, reason: Some("changed my mind".parse().unwrap()), lines: None },
+        )
         .await
         .unwrap();
     assert_eq!(member(&cancelled, "/status"), "cancelled");
@@ -257,7 +260,7 @@ async fn a_change_of_something_that_has_changed_is_refused() {
     let id = order_id(&shop.buy("TEAPOT", 1).await.unwrap());
     let stale = Context { if_match: Some(vec![7]), ..by(Role::Support) };
     assert_eq!(
-        refused(shop.ask(stale, CancelOrder { id, reason: None, lines: None }).await),
+        refused(shop.ask(stale, CancelOrderRequest { id, reason: None, lines: None }).await),
         "stale_version"
     );
     shop.close().await;

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use daybook_commands::{
     CommandError, Commands, Context, Failure,
-    orders::{CancelOrder, ConfirmOrder, DeliverOrder, PlaceOrderRequest, ShipOrder},
+    orders::{CancelOrderRequest, ConfirmOrder, DeliverOrder, PlaceOrderRequest, ShipOrderRequest},
     products::{PublishProduct, SetPrice, UnpublishProduct},
     stock::{AdjustStock, ReceiveStock},
 };
@@ -82,12 +82,14 @@ impl Client {
         match chosen {
             56..70 => ask(&self.commands, by(Role::Support), ConfirmOrder { id }).await,
             70..78 => {
-                ask(&self.commands, by(Role::Support), CancelOrder { id, reason: None, lines: None }).await
+                ask(&self.commands, by(Role::Support), CancelOrderRequest { id, reason: None, lines: None })
+                    .await
             }
             78..82 => {
                 let stranger = Actor { subject: "eve".into(), ..by(Role::Customer).actor };
                 let hers = Context { actor: stranger, ..by(Role::Customer) };
-                let answer = ask(&self.commands, hers, CancelOrder { id, reason: None, lines: None }).await;
+                let answer =
+                    ask(&self.commands, hers, CancelOrderRequest { id, reason: None, lines: None }).await;
                 assert!(answer.is_err(), "it is not hers");
                 answer
             }
@@ -97,12 +99,17 @@ impl Client {
                 ask(
                     &self.commands,
                     by(Role::Warehouse),
-                    ShipOrder { id, pieces: Some(pieces), tracking: None },
+                    ShipOrderRequest { id, pieces: Some(pieces), tracking: None },
                 )
                 .await
             }
             90..96 => {
-                ask(&self.commands, by(Role::Warehouse), ShipOrder { id, pieces: None, tracking: None }).await
+                ask(
+                    &self.commands,
+                    by(Role::Warehouse),
+                    ShipOrderRequest { id, pieces: None, tracking: None },
+                )
+                .await
             }
             _ => ask(&self.commands, by(Role::Warehouse), DeliverOrder { id }).await,
         }

@@ -7,7 +7,7 @@ use std::sync::{
 
 use daybook_commands::{
     Commands,
-    orders::{CancelOrder, ConfirmOrder, ShipOrder},
+    orders::{CancelOrderRequest, ConfirmOrder, ShipOrderRequest},
     stock::AdjustStock,
 };
 use daybook_domain::{policy::Role, stock::Stock};
@@ -222,12 +222,17 @@ async fn act(commands: &Commands, random: &mut StdRng, codes: &[&str]) {
                 let Some(id) = placed.choose(random).copied() else { continue };
                 match chosen {
                     7 => {
-                        ask(commands, by(Role::Support), CancelOrder { id, reason: None, lines: None }).await
+                        ask(commands, by(Role::Support), CancelOrderRequest { id, reason: None, lines: None })
+                            .await
                     }
                     8 => ask(commands, by(Role::Support), ConfirmOrder { id }).await,
                     _ => {
-                        ask(commands, by(Role::Warehouse), ShipOrder { id, pieces: None, tracking: None })
-                            .await
+                        ask(
+                            commands,
+                            by(Role::Warehouse),
+                            ShipOrderRequest { id, pieces: None, tracking: None },
+                        )
+                        .await
                     }
                 }
             }

@@ -6,15 +6,18 @@ use std::{
 };
 
 use daybook_domain::policy::Role;
-use daybook_tests::TestApp;
+use daybook_tests::{Client, TestApp, shop::new_id};
 use futures::StreamExt;
-use serde_json::json;
+use serde_json::{Value, json};
 use sqlx::Row;
 
 use super::orders::{order, place};
 
 /// Words that stand nowhere by chance.
 const CANARIES: [&str; 4] = ["Zwetschgenmus", "canary.kumquat", "Quittengasse", "Pfirsichstadt"];
+/// What is written about orders: why a price was changed, the parcel's number, why two orders were cancelled, and a
+/// part of a third.
+const NOTES: [&str; 5] = ["Holunderrabatt", "Mirabelle-1Z", "Schlehenreue", "Kornelkirsche", "Berberitze"];
 
 #[derive(Clone, Default)]
 struct Lines(Arc<Mutex<Vec<u8>>>);
@@ -32,7 +35,7 @@ impl Write for Lines {
 
 #[track_caller]
 fn assert_clean(what: &str, text: &str) {
-    for canary in CANARIES {
+    for canary in CANARIES.into_iter().chain(NOTES) {
         assert!(!text.contains(canary), "{canary} in {what}");
     }
 }
@@ -143,4 +146,121 @@ async fn a_person_whose_key_is_thrown_away_is_forgotten() {
     app.settle().await;
     let history = alice.get(&format!("/v1/orders/{id}/history")).await.expect(200).text();
     assert_clean("the history", &history);
+}
+
+/// One order was sold for less and shipped, one cancelled by its customer, and one of a guest by the shop.
+struct Noted {
+    shipped: String,
+    regretted: String,
+    of_guest: String,
+}
+
+async fn shop_with_notes() -> (TestApp, Noted) {
+    let app = TestApp::start_with(|config| {
+        config.commands.seal_notes = true;
+        config.commands.cancel_lines = true;
+    })
+    .await;
+    app.sell("TEA-1", 1999, 10).await;
+    let (alice, support, warehouse) = (app.customer("alice"), app.by(Role::Support), app.by(Role::Warehouse));
+    let mut reduced = order(&[("TEA-1", 3)]);
+    reduced["lines"][0]["unit_price"] = json!({"amount": 100, "currency": "EUR"});
+    reduced["customer"] = json!("alice");
+    reduced["override_reason"] = json!("Holunderrabatt");
+    reduced["contact"] = json!({"name": "Zwetschgenmus", "email": "canary.kumquat@example.com"});
+    let shipped = place(&support, reduced).await;
+    let of = |id: &str, what: &str| format!("/v1/orders/{id}/{what}");
+    let part = json!({"lines": [{"sku": "TEA-1", "quantity": 1}], "reason": "Berberitze"});
+    support.post(&of(&shipped, "cancellation"), part).await.expect(200);
+    support.post(&of(&shipped, "confirmation"), json!({})).await.expect(200);
+    warehouse.post(&of(&shipped, "shipments"), json!({"tracking": "Mirabelle-1Z"})).await.expect(200);
+    let regretted = place(&alice, order(&[("TEA-1", 1)])).await;
+    alice.post(&of(&regretted, "cancellation"), json!({"reason": "Schlehenreue"})).await.expect(200);
+    let of_guest = place(&support, order(&[("TEA-1", 1)])).await;
+    support.post(&of(&of_guest, "cancellation"), json!({"reason": "Kornelkirsche"})).await.expect(200);
+    app.settle().await;
+    (app, Noted { shipped, regretted, of_guest })
+}
+
+/// Catches: a note in clear in the log, in a read model, in a stored answer or in what other systems receive.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_written_about_an_order_is_sealed_and_shown_to_whom_it_was_shown_before() {
+    let (app, Noted { shipped, regretted, of_guest }) = shop_with_notes().await;
+    let head = daybook_tests::Log::read(&app.database.superuser).await.head().0;
+    for (table, text) in whole_database(&app).await {
+        assert_clean(&table, &text);
+    }
+    assert_clean("the stream", &whole_stream(&app, head).await);
+    let events = app.by(Role::Analyst).get("/v1/events?limit=100").await.expect(200).text();
+    assert_clean("the events", &events);
+    for member in ["sealed_override_reason", "sealed_tracking", "sealed_reason"] {
+        assert!(events.contains(member), "{member}");
+    }
+
+    let (alice, support) = (app.customer("alice"), app.by(Role::Support));
+    let show =
+        async |client: &Client, id: &str| client.get(&format!("/v1/orders/{id}")).await.expect(200).json();
+    let reduced = show(&support, &shipped).await;
+    assert_eq!((&reduced["override_reason"], &reduced["erased"]), (&json!("Holunderrabatt"), &Value::Null));
+    assert_eq!(reduced["tracking"], json!(["Mirabelle-1Z"]));
+    let hers = show(&alice, &shipped).await;
+    assert_eq!((&hers["override_reason"], &hers["tracking"]), (&Value::Null, &json!(["Mirabelle-1Z"])));
+    assert_eq!(show(&alice, &regretted).await["cancel_reason"], "Schlehenreue");
+    assert_eq!(show(&support, &of_guest).await["cancel_reason"], "Kornelkirsche");
+
+    let told = async |client: &Client, id: &str| {
+        let history = client.get(&format!("/v1/orders/{id}/history")).await.expect(200).json();
+        let changes = history["data"].as_array().unwrap().clone();
+        changes
+            .into_iter()
+            .map(|change| json!([change["why"], change["details"]["tracking"]]))
+            .collect::<Vec<_>>()
+    };
+    let nothing = json!([null, null]);
+    let parcel = json!([null, "Mirabelle-1Z"]);
+    let of_shop =
+        [json!(["Holunderrabatt", null]), json!(["Berberitze", null]), nothing.clone(), parcel.clone()];
+    assert_eq!(told(&support, &shipped).await, of_shop);
+    assert_eq!(told(&alice, &shipped).await, [nothing.clone(), nothing.clone(), nothing.clone(), parcel]);
+    assert_eq!(told(&alice, &regretted).await, [nothing.clone(), json!(["Schlehenreue", null])]);
+    let mails = app.mails();
+    assert!(mails.iter().any(|mail| mail.contains("Tracking   Mirabelle-1Z")), "{mails:?}");
+}
+
+/// Catches: a note under a key that an erasure doesn't reach, and an order that can't be shown after it.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_erasure_reaches_what_is_written_about_an_order() {
+    let (app, Noted { shipped, regretted, of_guest }) = shop_with_notes().await;
+    app.database.execute("DELETE FROM person_keys WHERE owner = 'customer/alice'").await;
+    let guest = format!("DELETE FROM person_keys WHERE owner = 'order/{of_guest}'");
+    app.database.execute(&guest).await;
+    assert_eq!(app.database.count("SELECT count(*) FROM person_keys").await, 0);
+    let twin = app.twin(|_| {}).await;
+    let support = twin.by(Role::Support);
+    for id in [&shipped, &regretted, &of_guest] {
+        let shown = support.get(&format!("/v1/orders/{id}")).await.expect(200);
+        assert_clean("the order", &shown.text());
+        assert_eq!((&shown.json()["erased"], &shown.json()["tracking"]), (&json!(true), &json!([])));
+        assert_clean(
+            "the history",
+            &support.get(&format!("/v1/orders/{id}/history")).await.expect(200).text(),
+        );
+    }
+    let listed = support.get("/v1/orders").await.expect(200);
+    assert_clean("the list", &listed.text());
+    assert_eq!(listed.json()["data"].as_array().unwrap().len(), 3);
+}
+
+/// Catches: a key that is made for an order that is not there, and an error of the server instead of a refusal.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_note_on_an_order_that_is_not_there_is_refused_and_leaves_nothing() {
+    let app = TestApp::start_with(|config| config.commands.seal_notes = true).await;
+    let none = format!("/v1/orders/ord_{}", new_id().simple());
+    let reason = json!({"reason": "Kornelkirsche"});
+    let cancelled = app.by(Role::Support).post(&format!("{none}/cancellation"), reason).await;
+    assert_eq!(cancelled.refusal(), "404 not_found");
+    let parcel = json!({"tracking": "Mirabelle-1Z"});
+    let shipped = app.by(Role::Warehouse).post(&format!("{none}/shipments"), parcel).await;
+    assert_eq!(shipped.refusal(), "404 not_found");
+    assert_eq!(app.database.count("SELECT count(*) FROM person_keys").await, 0);
 }

@@ -5,19 +5,27 @@ use std::env;
 use crate::place::Place;
 
 const ROLES: &str = "api,relay,projections,reactor,publisher";
+const CANCEL_LINES: &str = "DAYBOOK_COMMANDS__CANCEL_LINES";
+const SEAL_NOTES: &str = "DAYBOOK_COMMANDS__SEAL_NOTES";
 
 /// The variables of a `daybook` that runs there.
 pub fn of_daybook(place: &Place) -> Vec<(&'static str, String)> {
     let database = format!("127.0.0.1:{}/daybook", place.noted("postgres.port"));
     let url = |role: &str| format!("postgres://daybook_{role}:{}@{database}", place.secret(role));
-    let roles = env::var("DAYBOOK_ROLES").ok().filter(|roles| !roles.is_empty());
+    let or = |name: &str, default: &str| {
+        let given = env::var(name).ok().filter(|value| !value.is_empty());
+        given.unwrap_or_else(|| default.to_owned())
+    };
     vec![
         ("DAYBOOK_HOME", place.path().display().to_string()),
         ("DAYBOOK_ENVIRONMENT", "development".into()),
         ("DAYBOOK_DATABASE_URL", url("app")),
         ("DAYBOOK_MIGRATE_DATABASE_URL", url("owner")),
         ("DAYBOOK_NATS_URL", nats_url(place)),
-        ("DAYBOOK_ROLES", roles.unwrap_or_else(|| ROLES.into())),
+        ("DAYBOOK_ROLES", or("DAYBOOK_ROLES", ROLES)),
+        // No other release reads what is written there.
+        (CANCEL_LINES, or(CANCEL_LINES, "true")),
+        (SEAL_NOTES, or(SEAL_NOTES, "true")),
         ("DAYBOOK_API_LISTEN", place.noted("api.listen")),
         ("DAYBOOK_ADMIN_LISTEN", place.noted("admin.listen")),
         ("DAYBOOK_TELEMETRY_LISTEN", place.noted("telemetry.listen")),
