@@ -7,6 +7,7 @@ use actix_web::{
     http::{
         StatusCode,
         header::{self, EntityTag, HeaderName, HeaderValue},
+        uri::PathAndQuery,
     },
 };
 use daybook_commands::{Done, Outcome, UseCase};
@@ -93,8 +94,9 @@ pub fn to_read<V: Serialize>(request: &HttpRequest, found: &Found<V>) -> HttpRes
         .insert_header((header::ETAG, form.tag.as_str()))
         .insert_header((DAYBOOK_POSITION, found.position.0))
         .insert_header(if found.is_for_caches { PUBLIC } else { NO_STORE });
-    if let Some(beside) = &found.kept.beside {
-        response.insert_header((header::LINK, links(request, beside)));
+    let address = request.uri().path_and_query().map_or("", PathAndQuery::as_str);
+    if let Some(links) = found.kept.links(address, |beside| links(request, beside)) {
+        response.insert_header((header::LINK, links));
     }
     if known {
         return response.finish();

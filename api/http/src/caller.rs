@@ -15,7 +15,8 @@ pub fn presented_token(headers: &header::HeaderMap) -> Result<Option<&str>, Prob
             Ok(None)
         };
     };
-    let text = value.to_str().map_err(|_| Problem::unauthenticated())?;
+    // Reads many bytes at a time; `to_str` looks at each. Other letters than those of ASCII are in no valid token.
+    let text = str::from_utf8(value.as_bytes()).map_err(|_| Problem::unauthenticated())?;
     match text.split_once(' ') {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(Some(token.trim())),
         _ => Err(Problem::unauthenticated()),

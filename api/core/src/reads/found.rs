@@ -29,6 +29,7 @@ pub struct Kept<V> {
     /// The pages beside it, if it is a page of a list.
     pub beside: Option<Beside>,
     form: OnceLock<Form>,
+    links: OnceLock<Links>,
 }
 
 /// The cursors of the pages beside a page, where there are such pages.
@@ -47,6 +48,13 @@ pub struct Form {
     pub tag: String,
 }
 
+/// The pages beside a page, as an interface tells of them to who asked at that address.
+#[derive(Debug)]
+struct Links {
+    address: String,
+    text: Bytes,
+}
+
 /// The answer of a read.
 #[derive(Debug)]
 pub struct Found<V> {
@@ -59,7 +67,7 @@ pub struct Found<V> {
 
 impl<V> Kept<V> {
     pub fn new(view: V, owner: Owner, tag: Option<String>) -> Self {
-        Self { view, owner, tag, beside: None, form: OnceLock::new() }
+        Self { view, owner, tag, beside: None, form: OnceLock::new(), links: OnceLock::new() }
     }
 
     /// The same, as a page of a list.
@@ -71,6 +79,15 @@ impl<V> Kept<V> {
     /// The view as it is sent; `write` is called once, by the first caller that needs it.
     pub fn form(&self, write: impl FnOnce(&Self) -> Form) -> &Form {
         self.form.get_or_init(|| write(self))
+    }
+
+    /// Where the pages beside it are, for who asked at that address. What `write` says to the first caller is kept: most
+    /// ask at the same.
+    pub fn links(&self, address: &str, write: impl Fn(&Beside) -> String) -> Option<Bytes> {
+        let beside = self.beside.as_ref()?;
+        let kept =
+            self.links.get_or_init(|| Links { address: address.to_owned(), text: write(beside).into() });
+        Some(if kept.address == address { kept.text.clone() } else { write(beside).into() })
     }
 }
 

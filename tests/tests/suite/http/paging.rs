@@ -207,6 +207,19 @@ fn linked(link: &str, relation: &str) -> Option<String> {
     of_relation.map(|address| address.trim_start_matches('<').to_owned())
 }
 
+/// Catches: links of the caller for whom a page was made.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_from_the_cache_has_the_links_of_each_callers_own_address() {
+    let app = TestApp::start().await;
+    app.sell("A", 100, 1).await;
+    app.settle().await;
+    for address in ["/v1/products", "/v1/products?limit=20", "/v1/products?limit=20&q=", "/v1/products"] {
+        let page = app.anonymous.get(address).await.expect(200);
+        let first = linked(page.header("link").unwrap(), "first");
+        assert_eq!(first.as_deref(), Some(address));
+    }
+}
+
 /// Catches: a page before another that has other rows, or has them in another order, than on the way there.
 #[tokio::test(flavor = "multi_thread")]
 async fn lists_are_walked_forth_and_back() {
