@@ -1,6 +1,7 @@
 //! What every interface shares: the reads, who calls, the vault, the limits, the followers of the log, and the
 //! configuration. No interface is known here.
 
+pub mod admission;
 pub mod app;
 pub mod audit;
 pub mod auth;

@@ -5,10 +5,10 @@ use std::{net::IpAddr, sync::Arc};
 
 use actix_web::dev::ServiceRequest;
 use daybook_core::{
+    admission::{self, Unidentified},
     app::App,
-    auth::token::Presented,
     limits::Budget,
-    metrics::{self, TurnedAway},
+    metrics::TurnedAway,
 };
 use daybook_domain::{code::Kind, policy::Actor};
 
@@ -58,17 +58,9 @@ fn identify(app: &App, request: &ServiceRequest, address: IpAddr) -> Result<Admi
     let Some(token) = presented_token(request.headers())? else {
         return Ok(Admitted { actor: None, budget: Some(app.rates.address(address)?) });
     };
-    let presented = Presented::new(token);
-    let actor = match app.verifier.remembered(&presented) {
-        Some(actor) => actor,
-        // A bad token costs its check, which is about as much as any answer; if it were not looked at, a good one that
-        // comes from the same address could not be told from it.
-        None => app.verifier.verify(&presented).or_else(|refused| {
-            metrics::TOKENS_REFUSED.with_label_values(&[&refused.to_string()]).inc();
-            app.rates.invalid_token(address)?;
-            Err(Problem::from(refused))
-        })?,
-    };
-    let budget = Some(app.rates.subject(&actor.subject)?);
-    Ok(Admitted { actor: Some(actor), budget })
+    let (actor, budget) = admission::identify(app, token, address).map_err(|why| match why {
+        Unidentified::Refused(refused) => Problem::from(refused),
+        Unidentified::TooOften(exceeded) => Problem::from(exceeded),
+    })?;
+    Ok(Admitted { actor: Some(actor), budget: Some(budget) })
 }

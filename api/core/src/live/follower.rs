@@ -22,9 +22,21 @@ const CHECK_TOKEN_EVERY: Duration = Duration::from_millis(500);
 const LOOK_TIMEOUT: Duration = Duration::from_secs(5);
 /// The pause after the log could not be read.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(1);
-/// A client whose filter lets nothing through is told its position once in so many places, so that it
-/// doesn't read them again after it reconnects.
-const TELL_EVERY: i64 = 10_000;
+/// When a client whose filter lets nothing through is told its position, so that it doesn't read the same places
+/// again after it reconnects.
+#[derive(Debug, Clone, Copy)]
+pub struct Telling {
+    /// Once in so many places.
+    pub every: i64,
+    /// Also before it waits for more.
+    pub at_head: bool,
+}
+
+impl Default for Telling {
+    fn default() -> Self {
+        Self { every: 10_000, at_head: false }
+    }
+}
 
 pub struct Follower {
     app: Arc<App>,
@@ -34,11 +46,14 @@ pub struct Follower {
     page: vec::IntoIter<Record>,
     /// The position that the client would go on from if it reconnected.
     told: Position,
+    telling: Telling,
     stage: Stage,
     head: watch::Receiver<Position>,
     draining: watch::Receiver<bool>,
     /// There may be something behind the selection's `after`.
     behind: bool,
+    /// It has been at the head of the log, and has said so.
+    has_caught_up: bool,
     look_at: Instant,
     check_token_at: Instant,
     speak_at: Instant,
@@ -60,8 +75,19 @@ pub enum Said {
     Event(Box<Record>),
     /// No event, but a sign of life. A client that comes back goes on from the position, if there is one.
     StillHere(Option<Position>),
-    /// The last word, and why it is over.
-    Farewell(&'static str),
+    /// All events up to this position, which was the head of the log, have been said. It is said once.
+    CaughtUp(Position),
+    /// The last word.
+    Farewell(Farewell),
+}
+
+/// Why it is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Farewell {
+    #[error("this server is going down")]
+    Draining,
+    #[error("the token has ended")]
+    TokenEnded,
 }
 
 /// The log is not the one that the client has read from: it has lost its end.
@@ -74,11 +100,13 @@ impl Follower {
             token,
             page: vec![].into_iter(),
             told: selection.after,
+            telling: Telling::default(),
             selection,
             stage: Stage::New,
             head: app.live.head.clone(),
             draining: app.traffic.draining(),
             behind: true,
+            has_caught_up: false,
             look_at: now,
             check_token_at: now + CHECK_TOKEN_EVERY,
             speak_at: now + app.live.heartbeat,
@@ -86,6 +114,12 @@ impl Follower {
             _place: place,
             app,
         }
+    }
+
+    /// The same, and it tells its client's position then.
+    #[must_use]
+    pub fn telling(self, telling: Telling) -> Self {
+        Self { telling, ..self }
     }
 
     /// What comes next; `None` is the end. Asked for only when the client has taken most of what went before.
@@ -110,11 +144,16 @@ impl Follower {
             if self.selection.limit <= 0 {
                 return None;
             }
-            let is_far = self.selection.after.0 - self.told.0 >= TELL_EVERY;
-            if is_far || Instant::now() >= self.speak_at {
+            let untold = self.selection.after.0 - self.told.0;
+            let rests = !self.behind && self.telling.at_head && untold > 0;
+            if untold >= self.telling.every || rests || Instant::now() >= self.speak_at {
                 let position = (self.told != self.selection.after).then_some(self.selection.after);
                 self.told = self.selection.after;
                 return Some(Ok(self.say(Said::StillHere(position))));
+            }
+            if !self.behind && !self.has_caught_up {
+                self.has_caught_up = true;
+                return Some(Ok(Said::CaughtUp(self.selection.after)));
             }
             if self.behind && Instant::now() >= self.look_at {
                 if let Err(cut_off) = self.look().await {
@@ -133,14 +172,14 @@ impl Follower {
     }
 
     /// Why it is over, if it is.
-    fn ends(&mut self) -> Option<&'static str> {
+    fn ends(&mut self) -> Option<Farewell> {
         if *self.draining.borrow() {
-            return Some("this server is going down");
+            return Some(Farewell::Draining);
         }
         if Instant::now() >= self.check_token_at {
             self.check_token_at = Instant::now() + CHECK_TOKEN_EVERY;
             if !self.app.verifier.is_good(&Presented::new(&self.token)) {
-                return Some("the token has ended");
+                return Some(Farewell::TokenEnded);
             }
         }
         None

@@ -6,6 +6,6 @@ mod follower;
 mod hub;
 mod places;
 
-pub use follower::{CutOff, Follower, Said};
+pub use follower::{CutOff, Farewell, Follower, Said, Telling};
 pub use hub::Live;
 pub use places::{NoPlace, Place};

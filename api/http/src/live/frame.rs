@@ -1,19 +1,20 @@
 //! How events are written in `text/event-stream`.
 
 use bytes::Bytes;
-use daybook_core::live::Said;
+use daybook_core::live::{Farewell, Said};
 use daybook_domain::{Position, Record, published::publish};
 
 /// How long a client waits before it comes back.
 const RETRY_MS: u32 = 2_000;
 
-/// What a follower says, as its client reads it.
-pub fn frame(said: Said) -> Bytes {
+/// What a follower says, as its client reads it; `None` if it is not told.
+pub fn frame(said: Said) -> Option<Bytes> {
     match said {
-        Said::Welcome => greeting(),
-        Said::Event(record) => event(&record),
-        Said::StillHere(position) => heartbeat(position),
-        Said::Farewell(why) => farewell(why),
+        Said::Welcome => Some(greeting()),
+        Said::Event(record) => Some(event(&record)),
+        Said::StillHere(position) => Some(heartbeat(position)),
+        Said::CaughtUp(_) => None,
+        Said::Farewell(why) => Some(farewell(why)),
     }
 }
 
@@ -40,6 +41,6 @@ fn heartbeat(position: Option<Position>) -> Bytes {
 }
 
 /// A comment for people who read the stream; clients reconnect by themselves.
-fn farewell(why: &str) -> Bytes {
+fn farewell(why: Farewell) -> Bytes {
     format!(": {why}\n\n").into()
 }

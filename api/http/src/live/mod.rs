@@ -72,9 +72,13 @@ pub async fn follow(arrived: Arrived, mut selection: Selection) -> Answer {
     let place = app.live.places.take(&arrived.actor().ok_or_else(Problem::unauthenticated)?.subject)?;
     let follower = Follower::new(app.clone().into_inner(), token, selection, place);
     let events = stream::unfold(follower, |mut follower| async {
-        // The client of a log that was cut off sees that it didn't end well, and is told why when it comes back.
-        let next = follower.next().await?.map(frame::frame);
-        Some((next.map_err(|CutOff| io::Error::other("the log was cut off")), follower))
+        loop {
+            // The client of a log that was cut off sees that it didn't end well, and is told why when it comes back.
+            let next = follower.next().await?.map_err(|CutOff| io::Error::other("the log was cut off"));
+            if let Some(frame) = next.map(frame::frame).transpose() {
+                return Some((frame, follower));
+            }
+        }
     });
     Ok(response.streaming(Box::pin(events)))
 }
