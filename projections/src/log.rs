@@ -1,14 +1,13 @@
 //! Reads the log: pages by position to catch up, one stream by sequence, and exports of any size.
 
 use chrono::{DateTime, Utc};
-use daybook_domain::{
-    Position, Record,
-    published::{self, publish},
-};
+use daybook_domain::{Position, Record};
 use daybook_migrations::{RECORD_COLUMNS, record};
 use futures::{Stream, StreamExt, TryStreamExt, stream};
 use sqlx::{PgExecutor, PgPool, postgres::PgRow};
 use uuid::Uuid;
+
+use crate::selection::{Selection, Streams};
 
 /// Longer streams are not read at once: a reader that needs one folds it page by page.
 pub const MAX_STREAM_EVENTS: i64 = 100_000;
@@ -31,35 +30,18 @@ pub struct Log {
     pool: PgPool,
 }
 
-/// Which events, and how many of them.
-#[derive(Debug, Clone, Default)]
-pub struct Selection {
-    pub after: Position,
-    /// Inclusive; the head of the log, if `None`.
-    pub until: Option<Position>,
-    pub types: Types,
-    /// Kind and id of one stream.
-    pub stream: Option<(String, String)>,
-    pub limit: i64,
-}
-
-/// Which types of events.
-#[derive(Debug, Clone, Default)]
-pub enum Types {
-    #[default]
-    All,
-    /// Events that are published as one of these types.
-    Public(Vec<String>),
-    /// Events that are stored under one of these names.
-    Stored(Vec<String>),
-}
-
 /// What one statement found.
 #[derive(Debug)]
 pub struct Look {
     pub records: Vec<Record>,
     /// No other events than `records` match up to and including this place.
     pub through: Position,
+}
+
+struct Found {
+    records: Vec<Record>,
+    /// The last place that was looked at, if there may be more in the same direction.
+    full_at: Option<Position>,
 }
 
 /// Records that match, by position.
@@ -183,6 +165,34 @@ impl Log {
         Ok(StreamPage { records, more: false })
     }
 
+    /// Sequence and position of the last event of a stream whose sequence is `up_to` or less.
+    pub async fn last_of(
+        &self,
+        kind: &str,
+        id: &str,
+        up_to: i64,
+    ) -> Result<Option<(i64, Position)>, sqlx::Error> {
+        let last: Option<(i64, i64)> = sqlx::query_as(
+            "SELECT sequence, position FROM events
+              WHERE aggregate_type = $1 AND aggregate_id = $2 AND sequence <= $3
+              ORDER BY sequence DESC LIMIT 1",
+        )
+        .bind(kind)
+        .bind(id)
+        .bind(up_to)
+        .fetch_optional(&self.pool)
+        .await?;
+        Ok(last.map(|(sequence, position)| (sequence, Position(position))))
+    }
+
+    /// Whether there is a stream of this kind.
+    pub async fn has_kind(&self, kind: &str) -> Result<bool, sqlx::Error> {
+        sqlx::query_scalar("SELECT EXISTS (SELECT FROM events WHERE aggregate_type = $1)")
+            .bind(kind)
+            .fetch_one(&self.pool)
+            .await
+    }
+
     /// The place of the last event that was recorded at `time` or before. Times never go back from one
     /// place to the next, so halving finds it: thirty places of a thousand million are looked at.
     pub async fn position_at(&self, time: DateTime<Utc>) -> Result<Position, sqlx::Error> {
@@ -230,42 +240,69 @@ impl Log {
     /// if they are large. `end` is not behind the head of the log.
     pub async fn look(&self, selection: &Selection, end: Position) -> Result<Look, sqlx::Error> {
         // One stream is found by its key, so the whole of it is one window.
-        let window = match selection.stream {
-            Some(_) => end,
-            None => end.min(Position(selection.after.0.saturating_add(WINDOW))),
+        let window = match selection.streams {
+            Streams::One(..) => end,
+            _ => end.min(Position(selection.after.0.saturating_add(WINDOW))),
         };
-        let of_stream =
-            if selection.stream.is_some() { "AND aggregate_type = $5 AND aggregate_id = $6" } else { "" };
+        let found = self.find(selection, (selection.after, window), "ASC").await?;
+        Ok(Look { records: found.records, through: found.full_at.unwrap_or(window) })
+    }
+
+    /// The same in the other direction: what the places in front of `before` have that matches, the last one first.
+    /// Places from `through` on were looked at.
+    pub async fn look_back(&self, selection: &Selection, before: Position) -> Result<Look, sqlx::Error> {
+        let last = Position(before.0.saturating_sub(1));
+        let after = match selection.streams {
+            Streams::One(..) => Position::START,
+            _ => Position(last.0.saturating_sub(WINDOW).max(0)),
+        };
+        let found = self.find(selection, (after, last), "DESC").await?;
+        Ok(Look { records: found.records, through: found.full_at.unwrap_or(after.next()) })
+    }
+
+    /// What matches behind the first of two places, up to and including the second one.
+    async fn find(
+        &self,
+        selection: &Selection,
+        (after, last): (Position, Position),
+        order: &str,
+    ) -> Result<Found, sqlx::Error> {
+        let of_streams = match selection.streams {
+            Streams::All | Streams::Chosen(_) => "",
+            Streams::One(..) => "AND aggregate_type = $5 AND aggregate_id = $6",
+            Streams::OfKind(_) => "AND aggregate_type = $5",
+        };
         let sql = format!(
             "SELECT {RECORD_COLUMNS} FROM events
               WHERE position > $1 AND position <= $2
-                AND ($3::text[] IS NULL OR event_type = ANY($3)) {of_stream}
-              ORDER BY position LIMIT $4"
+                AND ($3::text[] IS NULL OR event_type = ANY($3)) {of_streams}
+              ORDER BY position {order} LIMIT $4"
         );
         let limit = selection.limit.max(0);
+        let rows_limit = if selection.is_loose() && limit > 0 { limit.max(LOOK_ROWS) } else { limit };
         let names = selection.types.stored_names();
-        let is_loose = names.is_none() && !matches!(selection.types, Types::All);
-        let rows_limit = if is_loose && limit > 0 { limit.max(LOOK_ROWS) } else { limit };
-        let mut query = sqlx::query(&sql).bind(selection.after.0).bind(window.0).bind(names).bind(rows_limit);
-        if let Some((kind, id)) = &selection.stream {
-            query = query.bind(kind).bind(id);
-        }
+        let mut query = sqlx::query(&sql).bind(after.0).bind(last.0).bind(names).bind(rows_limit);
+        query = match &selection.streams {
+            Streams::All | Streams::Chosen(_) => query,
+            Streams::One(kind, id) => query.bind(kind).bind(id),
+            Streams::OfKind(kind) => query.bind(kind),
+        };
         let mut rows = query.fetch(&self.pool);
         let (mut records, mut bytes, mut seen) = (Vec::new(), 0, 0);
         while let Some(row) = rows.try_next().await? {
             let record = record(&row)?;
             (bytes, seen) = (bytes + record.payload.get().len(), seen + 1);
             let last = record.position;
-            if selection.types.include(&record) {
+            if selection.includes(&record) {
                 records.push(record);
             }
             let is_full =
                 bytes >= LOOK_BYTES || i64::try_from(records.len()).is_ok_and(|count| count >= limit);
             if is_full || seen >= rows_limit {
-                return Ok(Look { records, through: last });
+                return Ok(Found { records, full_at: Some(last) });
             }
         }
-        Ok(Look { records, through: window })
+        Ok(Found { records, full_at: None })
     }
 
     /// All records that match, page after page: no transaction stays open meanwhile, and a reader that waits keeps no
@@ -288,24 +325,24 @@ impl Log {
         });
         pages.try_flatten()
     }
-}
 
-impl Types {
-    /// The names that they are stored under; `None`, if they may be stored under any name.
-    fn stored_names(&self) -> Option<Vec<&str>> {
-        match self {
-            Self::All => None,
-            Self::Public(types) => published::stored_names(types),
-            Self::Stored(names) => Some(names.iter().map(String::as_str).collect()),
-        }
-    }
-
-    /// Whether a record that was found by its name is really one of them.
-    fn include(&self, record: &Record) -> bool {
-        match self {
-            Self::All | Self::Stored(_) => true,
-            Self::Public(types) => publish(record).is_one_of(types),
-        }
+    /// The same in the other direction: from the place in front of `before` to the first one of the log.
+    pub fn export_back(
+        &self,
+        selection: Selection,
+        before: Position,
+    ) -> impl Stream<Item = Result<Record, sqlx::Error>> + Send + use<> {
+        let start = (self.clone(), selection, before);
+        let pages = stream::try_unfold(start, |(log, mut selection, before)| async move {
+            if selection.limit <= 0 || before.0 <= 1 {
+                return Ok::<_, sqlx::Error>(None);
+            }
+            let page = Selection { limit: selection.limit.min(EXPORT_PAGE), ..selection.clone() };
+            let Look { records, through } = log.look_back(&page, before).await?;
+            selection.limit -= i64::try_from(records.len()).unwrap_or(i64::MAX);
+            Ok(Some((stream::iter(records).map(Ok), (log, selection, through))))
+        });
+        pages.try_flatten()
     }
 }
 

@@ -1,7 +1,7 @@
 //! The whole server in this process: on a database, a stream and a folder of its own, with a clock that
 //! stands still until it is moved.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use chrono::{DateTime, TimeDelta};
 use daybook::Running;
@@ -119,6 +119,11 @@ impl TestApp {
 
     pub fn customer(&self, subject: &str) -> Client {
         self.named(subject, Role::Customer)
+    }
+
+    /// Where clients of EventStoreDB read the log.
+    pub fn door(&self) -> SocketAddr {
+        self.running.as_ref().and_then(|running| running.door).expect("it has a door")
     }
 
     /// What interfaces read through, without one of them between.

@@ -2,10 +2,12 @@
 //! know what must hold in it.
 
 pub mod app;
+pub mod authority;
 pub mod chaos;
 pub mod client;
 pub mod database;
 pub mod daybook;
+pub mod door;
 pub mod live;
 pub mod log;
 pub mod metrics;
@@ -26,6 +28,7 @@ pub use app::TestApp;
 pub use client::Client;
 pub use database::TestDatabase;
 pub use daybook::{Daybook, Home};
+pub use door::Door;
 pub use live::Live;
 pub use log::Log;
 pub use nats::OwnNats;

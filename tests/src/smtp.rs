@@ -9,7 +9,6 @@ use std::{
     },
 };
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use tokio::{
     io::{self, AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader},
     net::TcpListener,
@@ -19,6 +18,8 @@ use tokio_rustls::{
     TlsAcceptor,
     rustls::{ServerConfig, crypto::aws_lc_rs},
 };
+
+use crate::authority::{Authority, Issued};
 
 /// Listens until it is dropped.
 pub struct MailSink {
@@ -44,20 +45,14 @@ impl MailSink {
 
     /// Encrypted, with a certificate of an authority of its own, whose certificate is written to the file.
     pub async fn start_encrypted(ca_file: &Path) -> Self {
-        let mut authority = CertificateParams::default();
-        authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let issuer_key = KeyPair::generate().expect("a key");
-        let certificate = authority.self_signed(&issuer_key).expect("a certificate");
-        fs::write(ca_file, certificate.pem()).expect("written");
-        let issuer = Issuer::new(authority, issuer_key);
-        let key = KeyPair::generate().expect("a key");
-        let ours = CertificateParams::new(["127.0.0.1".to_owned()]).expect("a name");
-        let ours = ours.signed_by(&key, &issuer).expect("a certificate");
+        let authority = Authority::new();
+        fs::write(ca_file, authority.pem()).expect("written");
+        let Issued { certificate, key } = authority.issue();
         let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
             .with_safe_default_protocol_versions()
             .expect("the provider has them")
             .with_no_client_auth()
-            .with_single_cert(vec![ours.der().clone()], key.into())
+            .with_single_cert(vec![certificate.der().clone()], key.into())
             .expect("they belong together");
         Self::serve("smtps", Some(TlsAcceptor::from(Arc::new(config)))).await
     }

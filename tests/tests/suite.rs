@@ -8,6 +8,8 @@ mod committer;
 mod config;
 #[path = "suite/dev.rs"]
 mod dev;
+#[path = "suite/door/mod.rs"]
+mod door;
 #[path = "suite/faults/mod.rs"]
 mod faults;
 #[path = "suite/http/mod.rs"]

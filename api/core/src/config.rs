@@ -3,6 +3,7 @@
 //!
 //! A group belongs to the crate that uses it; those of this crate are in the folder beside this file.
 
+mod door;
 mod error;
 pub mod former;
 mod http;
@@ -29,6 +30,7 @@ use figment::{
 };
 use serde::{Deserialize, Serialize};
 
+pub use door::Door;
 pub use error::ConfigError;
 pub use http::{Http, Live, Rates};
 pub use identity::{Tokens, Vault};
@@ -66,6 +68,7 @@ daybook_domain::settings! {
             database: Database;
             http: Http;
             live: Live;
+            door: Door;
             rates: Rates;
             tokens: Tokens;
             vault: Vault;
@@ -158,6 +161,7 @@ impl Config {
             let problem = format!("is {room}; it may be no less than four times http.max_body, {body}");
             return Err(Invalid::new("max_queued_size", problem).within("commands"));
         }
+        self.door.check_together()?;
         if self.is_production() { self.check_production() } else { Ok(()) }
     }
 

@@ -22,6 +22,7 @@ use daybook_core::{
     traffic::Traffic,
     vault::{Vault, VaultError},
 };
+use daybook_door::{DoorError, Listener};
 use daybook_effects::{
     Effects,
     mail::{MailSettingsError, Mailer},
@@ -70,6 +71,8 @@ pub enum StartError {
     MasterKey(#[from] VaultError),
     #[error("cannot listen: {0}")]
     Listen(#[from] io::Error),
+    #[error("the door: {0}")]
+    Door(#[from] DoorError),
 }
 
 /// A process that is up.
@@ -78,11 +81,14 @@ pub struct Running {
     pub api: Option<SocketAddr>,
     pub admin: SocketAddr,
     pub telemetry: SocketAddr,
+    /// `None`: it has no door.
+    pub door: Option<SocketAddr>,
     /// What every interface reads through.
     pub reads: Reads,
     /// What it does in the background.
     pub crew: Crew,
     listeners: Listeners,
+    door_listener: Option<Listener>,
     traffic: Traffic,
     committer: Option<CommitterTask>,
     grace: Duration,
@@ -169,13 +175,16 @@ pub async fn start(config: &Config, clock: Clock) -> Result<Running, StartError>
     }
 
     let listeners = Listeners::start(config, &app)?;
+    let door_listener = if config.has(Part::Api) { Listener::start(&config.door, &app)? } else { None };
     Ok(Running {
         api: listeners.api,
         admin: listeners.admin,
         telemetry: listeners.telemetry,
+        door: door_listener.as_ref().map(|door| door.address),
         reads,
         crew,
         listeners,
+        door_listener,
         traffic,
         committer,
         grace: config.http.shutdown_grace.get(),
@@ -192,6 +201,9 @@ impl Running {
         }
         sleep(LINGER).await;
         self.listeners.stop().await;
+        if let Some(door) = &self.door_listener {
+            door.stop().await;
+        }
         if let Some(committer) = self.committer
             && timeout_at(deadline.max(Instant::now() + LINGER), committer.shutdown()).await.is_err()
         {

@@ -36,7 +36,8 @@ fn another(known: &Known) -> String {
         "http.trusted_proxies" => "10.0.0.0/8".into(),
         "tokens.jwks_url" => "https://issuer.example/jwks".into(),
         _ if path.ends_with("_url") => "nats://elsewhere:1".into(),
-        _ if path.ends_with("_listen") => "127.0.0.1:9".into(),
+        "door.advertise" => "log.example:9".into(),
+        _ if path.ends_with("listen") => "127.0.0.1:9".into(),
         _ => match &default {
             Value::Number(number) => (number.as_u64().expect("a count") + 1).to_string(),
             Value::String(text) => match (text.parse::<Span>(), text.parse::<Size>()) {

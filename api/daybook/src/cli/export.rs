@@ -12,7 +12,7 @@ use std::{
 
 use daybook_core::event_line;
 use daybook_domain::{Position, Record};
-use daybook_projections::{Log, Selection, Types};
+use daybook_projections::{Log, Selection, Streams, Types};
 use futures::TryStreamExt;
 
 #[derive(Debug, clap::Args)]
@@ -80,7 +80,7 @@ pub async fn run(args: &Args, database_url: &str) -> Result<u64, ExportError> {
         // Without an end, an export of a busy log might never end.
         until: Some(args.until.map_or(log.head().await?, Position)),
         types: args.types(),
-        stream: args.stream.clone().map(|stream| (stream.kind, stream.id)),
+        streams: args.stream.clone().map_or(Streams::All, |stream| Streams::One(stream.kind, stream.id)),
         limit: i64::MAX,
     };
     match &args.out {

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use daybook_core::{config::Config, entropy::Clock};
 use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio_rustls::rustls::crypto::aws_lc_rs;
 use tracing::info;
 
 use super::failure::Failure;
@@ -29,6 +30,8 @@ pub struct Args {
 }
 
 pub async fn run(config: &Config) -> Result<(), Failure> {
+    // A build may have several providers; a client of TLS that names none, as that of NATS, then needs a default.
+    let _ = aws_lc_rs::default_provider().install_default();
     telemetry::start(&config.log)?;
     // From here on a signal is a wish to stop, also while we are starting.
     let mut terminate = signal(SignalKind::terminate())?;
@@ -40,6 +43,9 @@ pub async fn run(config: &Config) -> Result<(), Failure> {
     };
     if let Some(api) = running.api {
         info!("the API listens on http://{api}");
+    }
+    if let Some(door) = running.door {
+        info!("the door of EventStoreDB listens on {door}");
     }
     info!("the admin API listens on http://{}, telemetry on http://{}", running.admin, running.telemetry);
     tokio::select! {

@@ -12,7 +12,7 @@ use daybook_core::{
     reads::{Beside, Events},
 };
 use daybook_domain::published::{Published, publish};
-use daybook_projections::{Selected, Selection, Types};
+use daybook_projections::{Selected, Selection, Streams, Types};
 use futures::StreamExt;
 use serde::{Deserialize, Serialize};
 use tracing::warn;
@@ -197,17 +197,17 @@ impl Page {
             return Err(Problem::malformed("types has 1 to 50 types of events, with commas between them"));
         }
         let types = if names.is_empty() { Types::All } else { Types::Public(names) };
-        let stream = match self.stream.as_deref().map(|stream| stream.split_once('/')) {
-            None => None,
+        let streams = match self.stream.as_deref().map(|stream| stream.split_once('/')) {
+            None => Streams::All,
             Some(Some((kind, id)))
                 if !kind.is_empty() && !id.is_empty() && !id.contains('\0') && !kind.contains('\0') =>
             {
-                Some((kind.to_owned(), id.to_owned()))
+                Streams::One(kind.to_owned(), id.to_owned())
             }
             Some(_) => {
                 return Err(Problem::malformed("stream is a kind and an id with a slash between them"));
             }
         };
-        Ok(Selection { after: self.after.0, until: None, types, stream, limit: 0 })
+        Ok(Selection { after: self.after.0, until: None, types, streams, limit: 0 })
     }
 }

@@ -26,7 +26,7 @@ mod locale;
 mod mails;
 mod malformed;
 mod operators;
-mod orders;
+pub mod orders;
 mod paging;
 mod parameters;
 mod partitions;

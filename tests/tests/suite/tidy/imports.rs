@@ -16,6 +16,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("projections", &["domain", "migrations"]),
     ("api/core", &["domain", "migrations", "commands", "projections"]),
     ("api/http", &["domain", "migrations", "commands", "projections", "api/core"]),
+    ("api/door", &["domain", "migrations", "projections", "api/core"]),
     ("api/effects", &["domain", "projections", "api/core"]),
     ("api/load", &["domain"]),
     (
@@ -27,6 +28,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "projections",
             "api/core",
             "api/http",
+            "api/door",
             "api/effects",
             "api/load",
         ],

@@ -1,0 +1,84 @@
+//! Where in the log a reader begins: revisions and positions of the protocol, as places of ours.
+
+use daybook_domain::{Position, published};
+use daybook_projections::Log;
+
+use crate::ask::{Ask, Begin, Of};
+
+/// What is read, as its reader finds it.
+#[derive(Debug, Clone, Copy)]
+pub struct Found {
+    /// The end of the log.
+    pub head: Position,
+    pub is_there: bool,
+    /// The last revision of a stream of events. A stream of links has none that is known.
+    pub last_revision: Option<i64>,
+}
+
+pub async fn find(log: &Log, of: &Of) -> Result<Found, sqlx::Error> {
+    let last = match of {
+        Of::Stream { kind, id } => log.last_of(kind, id, i64::MAX).await?,
+        Of::Log | Of::Category(_) | Of::Type(_) => None,
+    };
+    let is_there = match of {
+        Of::Log => true,
+        Of::Stream { .. } => last.is_some(),
+        Of::Category(kind) => log.has_kind(kind).await?,
+        Of::Type(name) => published::types().any(|public| public.name == name),
+    };
+    // After the others, so that everything that they found is in front of it.
+    let head = log.head().await?;
+    Ok(Found { head, is_there, last_revision: last.map(|(sequence, _)| sequence - 1) })
+}
+
+impl Found {
+    /// Whether the client has read more than there is, so it has read another log.
+    pub fn is_outrun_by(&self, ask: &Ask) -> bool {
+        let Begin::At(place) = ask.from else { return false };
+        match ask.of {
+            Of::Log | Of::Category(_) | Of::Type(_) => place > self.head.0,
+            Of::Stream { .. } => self.last_revision.is_none_or(|last| place > last),
+        }
+    }
+
+    /// The place behind which a reader begins who wants the event at its own place, too.
+    pub async fn including(&self, log: &Log, ask: &Ask) -> Result<Position, sqlx::Error> {
+        self.behind(log, ask, 0).await
+    }
+
+    /// The same for a reader who has had the event at its own place.
+    pub async fn excluding(&self, log: &Log, ask: &Ask) -> Result<Position, sqlx::Error> {
+        self.behind(log, ask, 1).await
+    }
+
+    async fn behind(&self, log: &Log, ask: &Ask, had: i64) -> Result<Position, sqlx::Error> {
+        match (&ask.of, ask.from) {
+            (_, Begin::Start) => Ok(Position::START),
+            (_, Begin::End) => Ok(self.head),
+            // Before the event of revision `n`, a stream has `n` events.
+            (Of::Stream { kind, id }, Begin::At(revision)) => {
+                let last = log.last_of(kind, id, revision + had).await?;
+                Ok(last.map_or(Position::START, |(_, position)| position))
+            }
+            (_, Begin::At(position)) => Ok(Position((position - 1 + had).max(0))),
+        }
+    }
+
+    /// The place in front of which a reader begins who goes backwards. In the log that is the named one, in a stream
+    /// the one behind the event of the named revision.
+    pub async fn before(&self, log: &Log, ask: &Ask) -> Result<Position, sqlx::Error> {
+        let end = self.head.next();
+        let before = match (&ask.of, ask.from) {
+            (_, Begin::End) => end,
+            (Of::Stream { kind, id }, from) => {
+                let revision = if let Begin::At(revision) = from { revision } else { 0 };
+                let last = log.last_of(kind, id, revision + 1).await?;
+                last.map_or(Position(1), |(_, position)| position.next())
+            }
+            (_, Begin::Start) => Position(1),
+            (Of::Log, Begin::At(position)) => Position(position),
+            (_, Begin::At(position)) => Position(position + 1),
+        };
+        Ok(before.min(end))
+    }
+}

@@ -1,0 +1,94 @@
+//! Who is not let in, and what is not done.
+
+use daybook_domain::policy::Role;
+use daybook_tests::{
+    Door, TestApp,
+    door::{connect, events, following, next},
+    until,
+};
+use eventstore::{
+    AppendToStreamOptions, Client, DeleteStreamOptions, EventData, ReadAllOptions, StreamPosition,
+    SubscribeToAllOptions,
+};
+
+use super::{head, shop};
+
+async fn read(client: &Client) -> eventstore::Result<()> {
+    client.read_all(&ReadAllOptions::default()).await?.next().await.map(drop)
+}
+
+/// Catches: a log that can be written past the deciders.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_written_through_the_door() {
+    let (app, door, analyst) = shop().await;
+    let before = head(&app).await;
+    for client in [&analyst, &door.client(&app, Role::Admin)] {
+        let event = EventData::json("OrderPlaced", &serde_json::json!({})).unwrap();
+        let appended = client.append_to_stream("order-x", &AppendToStreamOptions::default(), event).await;
+        assert!(appended.is_err_and(|error| error.is_access_denied()));
+        let deleted = client.delete_stream("stock-TEA-1", &DeleteStreamOptions::default()).await;
+        assert!(deleted.is_err_and(|error| error.is_access_denied()));
+    }
+    assert_eq!(head(&app).await, before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_who_may_read_the_log_is_let_in() {
+    let (app, door, analyst) = shop().await;
+    read(&analyst).await.unwrap();
+    read(&door.client(&app, Role::Admin)).await.unwrap();
+    for role in [Role::Customer, Role::Support, Role::Operator] {
+        assert!(read(&door.client(&app, role)).await.is_err_and(|error| error.is_access_denied()), "{role}");
+    }
+    for token in ["changeit", "a.b.c"] {
+        let client = door.client_with(&app, "esdb", token);
+        assert!(read(&client).await.is_err_and(|error| error.is_access_denied()), "{token}");
+    }
+    let noted =
+        "SELECT count(*) FROM audit WHERE outcome = 'forbidden' AND actor = 'customer' AND target = '$all'";
+    until("the refusal is in the audit", async || app.database.count(noted).await == 1).await;
+}
+
+/// Catches: a door that forgets the limit of places, or has one of its own.
+#[tokio::test(flavor = "multi_thread")]
+async fn only_so_many_follow_at_a_time() {
+    let door = Door::new();
+    let app = TestApp::start_with(|config| {
+        config.live.max_streams_per_subject = 2;
+        door.open(config);
+    })
+    .await;
+    app.sell("TEA-1", 1999, 1).await;
+    let analyst = door.client(&app, Role::Analyst);
+    let options = SubscribeToAllOptions::default().position(StreamPosition::Start);
+    let mut first = analyst.subscribe_to_all(&options).await;
+    following(&mut first, 1).await;
+    let live = daybook_tests::Live::open(&app.by(Role::Analyst), "", None).await;
+    let mut third = analyst.subscribe_to_all(&options).await;
+    let refused = next(&mut third).await;
+    assert!(matches!(refused, Err(eventstore::Error::Grpc { code, .. }) if code as i32 == 8));
+    drop(live);
+    until("the place is free again", async || read(&analyst).await.is_ok()).await;
+}
+
+/// Catches: an address of the cluster at which nothing listens.
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_that_discover_a_cluster_find_the_server() {
+    let (app, door, _analyst) = shop().await;
+    let client = door.client_with(&app, "esdb+discover", &app.token("ann", &[Role::Analyst]));
+    assert!(!events(&mut client.read_all(&ReadAllOptions::default()).await.unwrap()).await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_tls_only_where_that_is_meant() {
+    let app = TestApp::start_with(|config| {
+        config.door.listen = Some("127.0.0.1:0".parse().unwrap());
+        config.door.plaintext = true;
+    })
+    .await;
+    app.sell("TEA-1", 1999, 1).await;
+    let token = app.token("ann", &[Role::Analyst]);
+    read(&connect(&format!("esdb://any:{token}@{}?tls=false", app.door()))).await.unwrap();
+    let bare = connect(&format!("esdb://{}?tls=false", app.door()));
+    assert!(read(&bare).await.is_err_and(|error| error.is_access_denied()));
+}
