@@ -10,11 +10,12 @@ use std::{
 
 use daybook_dev::process::runs;
 use daybook_tests::{
-    Client, Program,
+    Client, Program, door,
     server::{Folder, Signal, User, free_port, send},
     until,
     until::within,
 };
+use eventstore::ReadAllOptions;
 use reqwest::Method;
 
 const USAGE: &str = "./dev up [--detach]     build, start everything, print URLs, tokens and a first order\n";
@@ -102,9 +103,14 @@ struct Up {
 impl Up {
     fn new() -> Self {
         let address = || format!("127.0.0.1:{}", free_port());
-        let addresses = ["API", "ADMIN", "TELEMETRY"].map(|_| address());
+        let names = [
+            "DAYBOOK_API_LISTEN",
+            "DAYBOOK_ADMIN_LISTEN",
+            "DAYBOOK_TELEMETRY_LISTEN",
+            "DAYBOOK_DOOR__LISTEN",
+        ];
+        let addresses = names.map(|_| address());
         let api = Client::new(format!("http://{}", addresses[0]));
-        let names = ["DAYBOOK_API_LISTEN", "DAYBOOK_ADMIN_LISTEN", "DAYBOOK_TELEMETRY_LISTEN"];
         // PostgreSQL's user must be able to walk through.
         let folder = Folder::new("daybook-dev", User::of_postgres());
         fs::create_dir(folder.path().join(CLONE)).unwrap();
@@ -181,6 +187,14 @@ impl Drop for Up {
     }
 }
 
+/// The line works as it is pasted.
+async fn expect_log_at_the_printed_line(said: &str) {
+    let line = said.lines().find(|line| line.starts_with("esdb://analyst:")).expect("it is printed");
+    let client = door::connect(line);
+    let mut log = client.read_all(&ReadAllOptions::default().max_count(1)).await.expect("it is read");
+    assert_eq!(door::positions(&door::events(&mut log).await), [1]);
+}
+
 #[tokio::test]
 async fn what_up_started_is_started_again_and_found_after_the_supervisor_was_killed() {
     let up = Up::new();
@@ -188,6 +202,7 @@ async fn what_up_started_is_started_again_and_found_after_the_supervisor_was_kil
     assert!(said.contains("\nDaybook is ready.\n"), "{said}");
     let product = up.api.get("/v1/products/TEA-EARL-GREY").await.expect(200).json();
     assert_eq!(product["price"]["amount"], 1290);
+    expect_log_at_the_printed_line(&said).await;
 
     let daybook = up.pid("daybook");
     send(Signal::Kill, [daybook]);

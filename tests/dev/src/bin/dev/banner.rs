@@ -3,9 +3,11 @@
 use std::{
     fmt::Write as _,
     io::{self, Write},
+    os::unix::ffi::OsStrExt,
+    path::{self, Path},
 };
 
-use crate::{catalogue::token, servers::Servers, settings};
+use crate::{authority, catalogue::token, servers::Servers, settings};
 
 const ROLES: [&str; 7] = ["customer", "merchandiser", "warehouse", "support", "analyst", "operator", "admin"];
 
@@ -19,6 +21,11 @@ pub async fn print(servers: &Servers) {
     };
     let api = format!("http://{}", value("DAYBOOK_API_LISTEN"));
     let (admin, telemetry) = (value("DAYBOOK_ADMIN_LISTEN"), value("DAYBOOK_TELEMETRY_LISTEN"));
+    let port = value("DAYBOOK_DOOR__LISTEN").rsplit_once(':').map_or("", |(_, port)| port);
+    // Its certificate has this name, wherever it listens.
+    let door = format!("localhost:{port}");
+    let ca_file = authority::ca_file(&servers.place);
+    let ca_file = in_url(&path::absolute(&ca_file).unwrap_or(ca_file));
     let (database, nats) = (value("DAYBOOK_DATABASE_URL"), value("DAYBOOK_NATS_URL"));
     let mut text = format!(
         "
@@ -26,6 +33,7 @@ Daybook is ready.
   API         {api}  (pages: /docs, /openapi.json)
   Admin       http://{admin}
   Telemetry   http://{telemetry}/metrics
+  Log         esdb://{door} (gRPC with TLS; clients of EventStoreDB read it by the line below)
   PostgreSQL  {database}
   NATS        {nats}  (public events: the stream DAYBOOK_EVENTS)
   Mails       {place}/mail
@@ -34,12 +42,14 @@ Daybook is ready.
 Tokens for 12 hours (the customer is alice):
 "
     );
-    let mut customer = String::new();
+    let (mut customer, mut analyst) = (String::new(), String::new());
     for role in ROLES {
         let token = token(servers, role).await.unwrap_or_else(|_| "(daybook token failed)".into());
         let _ = writeln!(text, "  {role:<13} {token}");
-        if role == "customer" {
-            customer = token;
+        match role {
+            "customer" => customer = token,
+            "analyst" => analyst = token,
+            _ => {}
         }
     }
     let _ = write!(
@@ -55,8 +65,22 @@ curl -sS {api}/v1/orders -H "Authorization: Bearer $TOKEN" \
 
 curl -sS "{api}/v1/orders?limit=1" -H "Authorization: Bearer $TOKEN"
 
+Read the log with a client of EventStoreDB:
+
+esdb://analyst:{analyst}@{door}?tlsCAFile={ca_file}
+
 "#
     );
     // A reader who has gone away must not stop us.
     let _ = io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush());
+}
+
+/// A path as a URL has it. What means something in URLs, or in shells, is written in numbers.
+fn in_url(path: &Path) -> String {
+    let written = |byte: &u8| match byte {
+        b'/' | b'-' | b'.' | b'_' | b'~' => char::from(*byte).to_string(),
+        letter if letter.is_ascii_alphanumeric() => char::from(*letter).to_string(),
+        other => format!("%{other:02X}"),
+    };
+    path.as_os_str().as_bytes().iter().map(written).collect()
 }

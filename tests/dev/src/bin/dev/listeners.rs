@@ -13,10 +13,11 @@ use crate::{
 };
 
 /// Each listener with its usual port, and the variable that asks for another address.
-const LISTENERS: [(&str, u16, &str); 3] = [
+const LISTENERS: [(&str, u16, &str); 4] = [
     ("api", 8080, "DAYBOOK_API_LISTEN"),
     ("admin", 8081, "DAYBOOK_ADMIN_LISTEN"),
     ("telemetry", 8082, "DAYBOOK_TELEMETRY_LISTEN"),
+    ("door", 2113, "DAYBOOK_DOOR__LISTEN"),
 ];
 /// What is tried instead of a usual port.
 const OTHERS: std::ops::Range<u16> = 8083..8200;

@@ -1,6 +1,7 @@
 //! What `./dev` becomes once it is built: Daybook on a private PostgreSQL and a private nats-server. The script of
 //! that name says what the verbs are, and refuses wrong arguments before it builds anything.
 
+mod authority;
 mod banner;
 mod catalogue;
 mod cluster;

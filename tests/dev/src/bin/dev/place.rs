@@ -16,7 +16,7 @@ use crate::failure::{About, Failure};
 pub const PRIVATE_FOLDER: u32 = 0o700;
 const PRIVATE_FILE: u32 = 0o600;
 
-const FOLDERS: [&str; 4] = ["run", "log", "secret", "nats"];
+const FOLDERS: [&str; 5] = ["run", "log", "secret", "nats", "tls"];
 const SECRETS: [&str; 3] = ["superuser", "owner", "app"];
 /// In a folder that `reset` may delete.
 const MARK: &str = "made-by-dev";

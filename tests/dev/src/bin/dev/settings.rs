@@ -1,8 +1,8 @@
 //! What Daybook is told about the servers of a place.
 
-use std::env;
+use std::{env, path::PathBuf};
 
-use crate::place::Place;
+use crate::{authority, place::Place};
 
 const ROLES: &str = "api,relay,projections,reactor,publisher";
 const CANCEL_LINES: &str = "DAYBOOK_COMMANDS__CANCEL_LINES";
@@ -16,7 +16,7 @@ pub fn of_daybook(place: &Place) -> Vec<(&'static str, String)> {
         let given = env::var(name).ok().filter(|value| !value.is_empty());
         given.unwrap_or_else(|| default.to_owned())
     };
-    vec![
+    let mut variables = vec![
         ("DAYBOOK_HOME", place.path().display().to_string()),
         ("DAYBOOK_ENVIRONMENT", "development".into()),
         ("DAYBOOK_DATABASE_URL", url("app")),
@@ -29,7 +29,18 @@ pub fn of_daybook(place: &Place) -> Vec<(&'static str, String)> {
         ("DAYBOOK_API_LISTEN", place.noted("api.listen")),
         ("DAYBOOK_ADMIN_LISTEN", place.noted("admin.listen")),
         ("DAYBOOK_TELEMETRY_LISTEN", place.noted("telemetry.listen")),
-    ]
+    ];
+    // Servers that an earlier release started have none.
+    let door = place.noted("door.listen");
+    if !door.is_empty() {
+        let file = |path: PathBuf| path.display().to_string();
+        variables.extend([
+            ("DAYBOOK_DOOR__LISTEN", door),
+            ("DAYBOOK_DOOR__CERTIFICATE_FILE", file(authority::certificate_file(place))),
+            ("DAYBOOK_DOOR__KEY_FILE", file(authority::key_file(place))),
+        ]);
+    }
+    variables
 }
 
 pub fn nats_url(place: &Place) -> String {

@@ -5,7 +5,7 @@ use std::{fs::File, time::Duration};
 use daybook_dev::until::within;
 
 use crate::{
-    catalogue,
+    authority, catalogue,
     failure::{About, Failure, say_end_of},
     http::Http,
     listeners,
@@ -30,6 +30,7 @@ pub async fn everything(servers: &Servers, group: &mut Group) -> Result<(), Fail
     roles::create(place).await?;
     servers.start_on_free_port(Kind::Nats).await?;
     listeners::choose(place)?;
+    authority::create(place)?;
     let log = File::create(place.log("migrate")).about("log/migrate.log")?;
     let migrated = group.run(&servers.daybook(&["migrate"]), Some(&log)).await?;
     if !migrated.success() {
