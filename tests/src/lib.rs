@@ -17,6 +17,7 @@ pub mod postgres;
 pub mod program;
 pub mod promised;
 pub mod proxy;
+pub mod raw_door;
 pub mod reply;
 pub mod server;
 pub mod shop;

@@ -9,7 +9,7 @@ mod listener;
 mod members;
 mod metrics;
 mod place;
-mod protocol;
+pub mod protocol;
 mod read;
 mod status;
 mod streams;

@@ -5,6 +5,7 @@ mod reads;
 mod refusals;
 mod subscriptions;
 
+use daybook_core::Config;
 use daybook_domain::{policy::Role, settings::Span};
 use daybook_tests::{Door, TestApp};
 use eventstore::Client;
@@ -23,6 +24,18 @@ async fn shop() -> (TestApp, Door, Client) {
     app.sell("TEA-1", 1999, 1_000).await;
     let analyst = door.client(&app, Role::Analyst);
     (app, door, analyst)
+}
+
+/// The same without TLS, for calls as bytes.
+async fn plain_shop(change: impl FnOnce(&mut Config)) -> TestApp {
+    let app = TestApp::start_with(|config| {
+        config.door.listen = Some("127.0.0.1:0".parse().unwrap());
+        config.door.plaintext = true;
+        change(config);
+    })
+    .await;
+    app.sell("TEA-1", 1999, 1_000).await;
+    app
 }
 
 async fn head(app: &TestApp) -> i64 {

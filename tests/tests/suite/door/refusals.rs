@@ -11,7 +11,7 @@ use eventstore::{
     SubscribeToAllOptions,
 };
 
-use super::{head, shop};
+use super::{head, plain_shop, shop};
 
 async fn read(client: &Client) -> eventstore::Result<()> {
     client.read_all(&ReadAllOptions::default()).await?.next().await.map(drop)
@@ -81,12 +81,7 @@ async fn clients_that_discover_a_cluster_find_the_server() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_tls_only_where_that_is_meant() {
-    let app = TestApp::start_with(|config| {
-        config.door.listen = Some("127.0.0.1:0".parse().unwrap());
-        config.door.plaintext = true;
-    })
-    .await;
-    app.sell("TEA-1", 1999, 1).await;
+    let app = plain_shop(|_| {}).await;
     let token = app.token("ann", &[Role::Analyst]);
     read(&connect(&format!("esdb://any:{token}@{}?tls=false", app.door()))).await.unwrap();
     let bare = connect(&format!("esdb://{}?tls=false", app.door()));
