@@ -34,13 +34,13 @@ pub struct Log {
 #[derive(Debug)]
 pub struct Look {
     pub records: Vec<Record>,
-    /// No other events than `records` match up to and including this place.
+    /// No other events than `records` match up to and including this place, or down to it.
     pub through: Position,
 }
 
 struct Found {
     records: Vec<Record>,
-    /// The last place that was looked at, if there may be more in the same direction.
+    /// The last place that was looked at, if there may be more behind it.
     full_at: Option<Position>,
 }
 
@@ -225,11 +225,10 @@ impl Log {
             // One more tells whether there are others.
             let wanted = if is_full { 1 } else { rest.limit };
             let look = self.look(&Selection { limit: wanted, ..rest.clone() }, end).await?;
-            rest.after = look.through;
+            look.leave_the_rest(&mut rest);
             if is_full && !look.records.is_empty() {
                 return Ok(Selected { records, more: true });
             }
-            rest.limit -= i64::try_from(look.records.len()).unwrap_or(i64::MAX);
             bytes += look.records.iter().map(|record| record.payload.get().len()).sum::<usize>();
             records.extend(look.records);
         }
@@ -239,25 +238,16 @@ impl Log {
     /// What the next places of the log have that matches: at most `selection.limit` records, and fewer
     /// if they are large. `end` is not behind the head of the log.
     pub async fn look(&self, selection: &Selection, end: Position) -> Result<Look, sqlx::Error> {
-        // One stream is found by its key, so the whole of it is one window.
-        let window = match selection.streams {
-            Streams::One(..) => end,
-            _ => end.min(Position(selection.after.0.saturating_add(WINDOW))),
+        let (after, last) = (selection.after, selection.until.map_or(end, |until| until.min(end)));
+        let (after, last) = match (&selection.streams, selection.backwards) {
+            // One stream is found by its key, so the whole of it is one window.
+            (Streams::One(..), _) => (after, last),
+            (_, false) => (after, last.min(Position(after.0.saturating_add(WINDOW)))),
+            (_, true) => (after.max(Position(last.0 - WINDOW)), last),
         };
-        let found = self.find(selection, (selection.after, window), "ASC").await?;
-        Ok(Look { records: found.records, through: found.full_at.unwrap_or(window) })
-    }
-
-    /// The same in the other direction: what the places in front of `before` have that matches, the last one first.
-    /// Places from `through` on were looked at.
-    pub async fn look_back(&self, selection: &Selection, before: Position) -> Result<Look, sqlx::Error> {
-        let last = Position(before.0.saturating_sub(1));
-        let after = match selection.streams {
-            Streams::One(..) => Position::START,
-            _ => Position(last.0.saturating_sub(WINDOW).max(0)),
-        };
-        let found = self.find(selection, (after, last), "DESC").await?;
-        Ok(Look { records: found.records, through: found.full_at.unwrap_or(after.next()) })
+        let found = self.find(selection, (after, last)).await?;
+        let whole = if selection.backwards { after.next() } else { last };
+        Ok(Look { records: found.records, through: found.full_at.unwrap_or(whole) })
     }
 
     /// What matches behind the first of two places, up to and including the second one.
@@ -265,8 +255,8 @@ impl Log {
         &self,
         selection: &Selection,
         (after, last): (Position, Position),
-        order: &str,
     ) -> Result<Found, sqlx::Error> {
+        let order = if selection.backwards { "DESC" } else { "ASC" };
         let of_streams = match selection.streams {
             Streams::All | Streams::Chosen(_) => "",
             Streams::One(..) => "AND aggregate_type = $5 AND aggregate_id = $6",
@@ -313,36 +303,27 @@ impl Log {
     ) -> impl Stream<Item = Result<Record, sqlx::Error>> + Send + use<> {
         let pages = stream::try_unfold((self.clone(), selection), |(log, mut selection)| async move {
             let head = log.head().await?;
-            let end = selection.until.map_or(head, |until| until.min(head));
-            if selection.limit <= 0 || selection.after >= end {
+            if selection.is_spent() || selection.after >= head {
                 return Ok::<_, sqlx::Error>(None);
             }
             let page = Selection { limit: selection.limit.min(EXPORT_PAGE), ..selection.clone() };
-            let Look { records, through } = log.look(&page, end).await?;
-            selection.after = through;
-            selection.limit -= i64::try_from(records.len()).unwrap_or(i64::MAX);
-            Ok(Some((stream::iter(records).map(Ok), (log, selection))))
+            let look = log.look(&page, head).await?;
+            look.leave_the_rest(&mut selection);
+            Ok(Some((stream::iter(look.records).map(Ok), (log, selection))))
         });
         pages.try_flatten()
     }
+}
 
-    /// The same in the other direction: from the place in front of `before` to the first one of the log.
-    pub fn export_back(
-        &self,
-        selection: Selection,
-        before: Position,
-    ) -> impl Stream<Item = Result<Record, sqlx::Error>> + Send + use<> {
-        let start = (self.clone(), selection, before);
-        let pages = stream::try_unfold(start, |(log, mut selection, before)| async move {
-            if selection.limit <= 0 || before.0 <= 1 {
-                return Ok::<_, sqlx::Error>(None);
-            }
-            let page = Selection { limit: selection.limit.min(EXPORT_PAGE), ..selection.clone() };
-            let Look { records, through } = log.look_back(&page, before).await?;
-            selection.limit -= i64::try_from(records.len()).unwrap_or(i64::MAX);
-            Ok(Some((stream::iter(records).map(Ok), (log, selection, through))))
-        });
-        pages.try_flatten()
+impl Look {
+    /// Takes what was found out of the selection that it was looked for by.
+    pub fn leave_the_rest(&self, selection: &mut Selection) {
+        if selection.backwards {
+            selection.until = Some(Position(self.through.0 - 1));
+        } else {
+            selection.after = self.through;
+        }
+        selection.limit -= i64::try_from(self.records.len()).unwrap_or(i64::MAX);
     }
 }
 

@@ -13,6 +13,8 @@ pub struct Selection {
     pub after: Position,
     /// Inclusive; the head of the log, if `None`.
     pub until: Option<Position>,
+    /// The last one comes first.
+    pub backwards: bool,
     pub types: Types,
     pub streams: Streams,
     pub limit: i64,
@@ -65,6 +67,11 @@ impl fmt::Debug for Chooser {
 }
 
 impl Selection {
+    /// Whether there is nothing left of it, however the log grows.
+    pub fn is_spent(&self) -> bool {
+        self.limit <= 0 || self.until.is_some_and(|until| self.after >= until)
+    }
+
     /// Whether a record that a statement found is really one of them.
     pub(crate) fn includes(&self, record: &Record) -> bool {
         self.types.include(record) && self.streams.include(record)

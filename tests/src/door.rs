@@ -2,6 +2,7 @@
 
 use std::{
     fs::{self, Permissions},
+    net::SocketAddr,
     os::unix::fs::PermissionsExt,
     path::PathBuf,
     time::Duration,
@@ -15,7 +16,7 @@ use eventstore::{
 };
 use tokio::time::timeout;
 
-use crate::{TestApp, authority::Authority, server::Folder};
+use crate::{Daybook, TestApp, authority::Authority, server::Folder};
 
 /// How long an event may take before the test is given up.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -61,13 +62,25 @@ impl Door {
         };
     }
 
+    /// The same in a process of its own.
+    pub fn open_in(&self, daybook: Daybook, address: SocketAddr) -> Daybook {
+        daybook
+            .with("door.listen", address)
+            .with("door.certificate_file", self.path("door.pem").display())
+            .with("door.key_file", self.path("door.key").display())
+    }
+
     /// A client who shows a token of this role.
     pub fn client(&self, app: &TestApp, role: Role) -> Client {
         self.client_with(app, "esdb", &app.token(role.as_str(), &[role]))
     }
 
     pub fn client_with(&self, app: &TestApp, scheme: &str, token: &str) -> Client {
-        let (address, ca_file) = (app.door(), self.path("ca.pem"));
+        self.client_of(app.door(), scheme, token)
+    }
+
+    pub fn client_of(&self, address: SocketAddr, scheme: &str, token: &str) -> Client {
+        let ca_file = self.path("ca.pem");
         connect(&format!("{scheme}://any:{token}@{address}?tlsCAFile={}", ca_file.display()))
     }
 }

@@ -23,7 +23,7 @@ metrics! {
     LIVE_STREAMS: IntGauge("daybook_live_streams", "Clients that the log is streamed to, live or as lines");
     LIVE_UNREAD: IntCounter(
         "daybook_live_unread_total",
-        "Times that the log could not be read for a client that follows it",
+        "Times that the log could not be read for a client that it is streamed to",
     );
     TURNED_AWAY: IntCounterVec(
         "daybook_http_turned_away_total",

@@ -8,13 +8,16 @@ use daybook_core::{
 };
 use tonic::{Extensions, Status, metadata::MetadataMap};
 
-use crate::status;
+use crate::{answers::Answers, status};
 
 const AUTHORIZATION: &str = "authorization";
 
-/// Where a connection comes from.
-#[derive(Debug, Clone, Copy)]
-pub struct Peer(pub IpAddr);
+/// Where a connection comes from, and what is answered on it.
+#[derive(Debug, Clone)]
+pub struct Peer {
+    pub address: IpAddr,
+    pub answers: Answers,
+}
 
 /// A caller who may read the log.
 #[derive(Debug, Clone)]
@@ -24,34 +27,34 @@ pub struct Caller {
 }
 
 /// Where a call comes from.
-pub fn peer(extensions: &Extensions) -> Peer {
-    *extensions.get::<Peer>().expect("each connection of the listener has one")
+pub fn peer(extensions: &Extensions) -> &Peer {
+    extensions.get::<Peer>().expect("each connection of the listener has one")
 }
 
 /// Lets in who needs no token for what they ask.
-pub fn admit_anyone(app: &App, peer: Peer) -> Result<(), Status> {
-    app.rates.address(peer.0).map(drop).map_err(status::too_often)
+pub fn admit_anyone(app: &App, address: IpAddr) -> Result<(), Status> {
+    app.rates.address(address).map(drop).map_err(status::too_often)
 }
 
 /// Lets callers in who may read the log. `target` is what of it they want.
-pub fn admit(app: &App, metadata: &MetadataMap, peer: Peer, target: &str) -> Result<Caller, Status> {
+pub fn admit(app: &App, metadata: &MetadataMap, address: IpAddr, target: &str) -> Result<Caller, Status> {
     if app.traffic.is_draining() {
         TurnedAway::Draining.count();
         return Err(status::draining());
     }
     let Some(token) = presented_token(metadata)? else {
-        admit_anyone(app, peer)?;
+        admit_anyone(app, address)?;
         return Err(status::unauthenticated());
     };
-    let (actor, _) = identify(app, &token, peer.0).map_err(status::of_unidentified)?;
+    let (actor, _) = identify(app, &token, address).map_err(status::of_unidentified)?;
     Events::admit(Some(&actor)).map_err(|error| {
-        note_refusal(app, &actor.subject, peer, target);
+        note_refusal(app, &actor.subject, address, target);
         status::access_denied(error.to_string())
     })?;
     Ok(Caller { subject: actor.subject.clone(), token })
 }
 
-fn note_refusal(app: &App, subject: &str, peer: Peer, target: &str) {
+fn note_refusal(app: &App, subject: &str, address: IpAddr, target: &str) {
     app.audit.refused(Entry {
         actor: subject.to_owned(),
         action: "event_store.client.streams.Streams/Read".into(),
@@ -59,7 +62,7 @@ fn note_refusal(app: &App, subject: &str, peer: Peer, target: &str) {
         outcome: "forbidden",
         reason: None,
         request_id: entropy::new_id().to_string(),
-        address: peer.0,
+        address,
     });
 }
 

@@ -2,6 +2,7 @@
 //! server. Writing is refused, because what may be in the log is decided by commands. What goes out are the public
 //! events, as `/v1/events` has them.
 
+mod answers;
 mod ask;
 mod caller;
 mod filter;

@@ -106,7 +106,8 @@ impl Listener {
             .add_service(StreamsServer::new(Streams { app: Arc::clone(app) }))
             .add_service(ServerFeaturesServer::new(members.clone()))
             .add_service(GossipServer::new(members));
-        let connections = connections(listener, tls, room, end.clone());
+        let patience = app.live.write_timeout;
+        let connections = connections(listener, tls, room, end.clone(), patience);
         let serving = {
             let (leave, over) = (leave.clone(), over.clone());
             async move {
@@ -136,6 +137,7 @@ fn connections(
     tls: Option<TlsAcceptor>,
     room: Arc<Semaphore>,
     end: CancellationToken,
+    patience: Duration,
 ) -> impl Stream<Item = io::Result<Connection>> {
     let accepted = stream::unfold(listener, |listener| async {
         let accepted = listener.accept().await;
@@ -159,7 +161,7 @@ fn connections(
                     Either::Right(Box::new(greeted.ok()?.ok()?))
                 }
             };
-            Some(Ok(Connection::new(bytes, peer.ip(), place, end)))
+            Some(Ok(Connection::new(bytes, peer.ip(), place, end, patience)))
         }
     });
     greeted.buffer_unordered(HANDSHAKES).filter_map(async |connection| connection)

@@ -64,21 +64,20 @@ impl Found {
         }
     }
 
-    /// The place in front of which a reader begins who goes backwards. In the log that is the named one, in a stream
-    /// the one behind the event of the named revision.
-    pub async fn before(&self, log: &Log, ask: &Ask) -> Result<Position, sqlx::Error> {
-        let end = self.head.next();
-        let before = match (&ask.of, ask.from) {
-            (_, Begin::End) => end,
+    /// The first place of a reader who goes backwards: in the log the one in front of the named place, in a stream that
+    /// of the event of the named revision.
+    pub async fn last_backwards(&self, log: &Log, ask: &Ask) -> Result<Position, sqlx::Error> {
+        let first = match (&ask.of, ask.from) {
+            (_, Begin::End) => self.head,
             (Of::Stream { kind, id }, from) => {
                 let revision = if let Begin::At(revision) = from { revision } else { 0 };
                 let last = log.last_of(kind, id, revision + 1).await?;
-                last.map_or(Position(1), |(_, position)| position.next())
+                last.map_or(Position::START, |(_, position)| position)
             }
-            (_, Begin::Start) => Position(1),
-            (Of::Log, Begin::At(position)) => Position(position),
-            (_, Begin::At(position)) => Position(position + 1),
+            (_, Begin::Start) => Position::START,
+            (Of::Log, Begin::At(position)) => Position((position - 1).max(0)),
+            (_, Begin::At(position)) => Position(position),
         };
-        Ok(before.min(end))
+        Ok(first.min(self.head))
     }
 }

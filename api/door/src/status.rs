@@ -3,7 +3,7 @@
 use daybook_core::{
     admission::Unidentified,
     limits::Exceeded,
-    live::{CutOff, Farewell, NoPlace},
+    live::{Broken, Farewell, NoPlace},
     metrics::TurnedAway,
 };
 use daybook_domain::Position;
@@ -44,6 +44,11 @@ pub fn ahead(head: Position) -> Status {
     Status::aborted(format!("the log has not come so far: its head is {head}"))
 }
 
+/// The client has left lying what it was answered. What it has taken is good, and it may go on from there.
+pub fn untaken() -> Status {
+    Status::deadline_exceeded("nothing of the answer was taken for too long")
+}
+
 /// Why is for our own log only.
 pub fn unread(error: &sqlx::Error) -> Status {
     warn!(%error, "the log can't be read for a client of the door");
@@ -76,6 +81,9 @@ pub fn of_farewell(why: Farewell) -> Status {
     }
 }
 
-pub fn of_cut_off(CutOff: CutOff) -> Status {
-    Status::aborted("the log was cut off: it is not the one that was read before")
+pub fn of_broken(why: Broken) -> Status {
+    match why {
+        Broken::CutOff => Status::aborted(why.to_string()),
+        Broken::Unread => Status::unavailable(why.to_string()),
+    }
 }

@@ -1,6 +1,6 @@
 //! The streams: reads are answered, writes are refused.
 
-use std::{pin::Pin, sync::Arc};
+use std::{net::IpAddr, pin::Pin, sync::Arc};
 
 use daybook_core::app::App;
 use futures::Stream;
@@ -8,6 +8,7 @@ use tonic::{Code, Request, Response, Status, Streaming};
 use tracing::info;
 
 use crate::{
+    answers::Watched,
     ask::Ask,
     caller::{self, Peer},
     metrics,
@@ -15,7 +16,7 @@ use crate::{
         AppendReq, AppendResp, BatchAppendReq, BatchAppendResp, DeleteReq, DeleteResp, ReadReq, TombstoneReq,
         TombstoneResp, streams_server,
     },
-    read::{self, Answer},
+    read,
     status::access_denied,
 };
 
@@ -32,13 +33,13 @@ impl Streams {
         method: &'static str,
         request: &Request<Asked>,
     ) -> Result<Answered, Status> {
-        let peer = caller::peer(request.extensions());
-        noted(method, peer, caller::admit_anyone(&self.app, peer).and(Err(access_denied(READ_ONLY))))
+        let address = caller::peer(request.extensions()).address;
+        noted(method, address, caller::admit_anyone(&self.app, address).and(Err(access_denied(READ_ONLY))))
     }
 }
 
 /// Counts the call and writes its line in the log.
-fn noted<T>(method: &'static str, Peer(address): Peer, outcome: Result<T, Status>) -> Result<T, Status> {
+fn noted<T>(method: &'static str, address: IpAddr, outcome: Result<T, Status>) -> Result<T, Status> {
     let code = outcome.as_ref().err().map_or(Code::Ok, Status::code);
     let name = format!("{code:?}");
     metrics::CALLS.with_label_values(&[method, &name]).inc();
@@ -48,20 +49,20 @@ fn noted<T>(method: &'static str, Peer(address): Peer, outcome: Result<T, Status
 
 #[tonic::async_trait]
 impl streams_server::Streams for Streams {
-    type ReadStream = Answer;
+    type ReadStream = Watched;
     type BatchAppendStream = Pin<Box<dyn Stream<Item = Result<BatchAppendResp, Status>> + Send>>;
 
-    async fn read(&self, request: Request<ReadReq>) -> Result<Response<Answer>, Status> {
-        let peer = caller::peer(request.extensions());
-        let (metadata, _, request) = request.into_parts();
+    async fn read(&self, request: Request<ReadReq>) -> Result<Response<Watched>, Status> {
+        let (metadata, extensions, request) = request.into_parts();
+        let Peer { address, answers } = caller::peer(&extensions);
         let answered = async {
             // What is wrong with a request is nothing for those who may not make it.
             let asked = Ask::read(request);
             let target = asked.as_ref().map_or("", |ask| &ask.name);
-            let caller = caller::admit(&self.app, &metadata, peer, target)?;
+            let caller = caller::admit(&self.app, &metadata, *address, target)?;
             read::open(&self.app, caller, asked?).await
         };
-        noted("read", peer, answered.await.map(Response::new))
+        noted("read", *address, answered.await.map(|answer| Response::new(answers.watch(answer))))
     }
 
     async fn append(&self, request: Request<Streaming<AppendReq>>) -> Result<Response<AppendResp>, Status> {

@@ -1,20 +1,20 @@
-//! One client that follows the log.
+//! One client that reads the log: up to a place that is there, or on and on as it grows.
 
 use std::{sync::Arc, time::Duration, vec};
 
 use daybook_domain::{Position, Record};
-use daybook_projections::{Look, Selection};
+use daybook_projections::{Log, Look, Selection};
 use tokio::{
-    sync::watch,
+    sync::{oneshot, watch},
     time::{Instant, sleep_until, timeout},
 };
 use tracing::warn;
 
 use super::places::Place;
-use crate::{app::App, auth::token::Presented, metrics};
+use crate::{app::App, auth::token::Presented, metrics, traffic::InFlight};
 
 /// How many events a page has at most; their bytes are bounded, too.
-const PAGE: i64 = 100;
+const PAGE: i64 = 500;
 /// While more is appended all the time, it is gathered for so long.
 const GATHER: Duration = Duration::from_millis(50);
 /// How often it is asked whether the token is still good.
@@ -41,7 +41,8 @@ impl Default for Telling {
 pub struct Follower {
     app: Arc<App>,
     token: String,
-    /// What is to be looked for next; its limit is how many events the client still wants.
+    /// What is to be looked for next; its limit is how many events the client still wants. With an end, it is read up
+    /// to there; without one, what is appended follows.
     selection: Selection,
     page: vec::IntoIter<Record>,
     /// The position that the client would go on from if it reconnected.
@@ -60,6 +61,8 @@ pub struct Follower {
     /// The log could not be read at the last try.
     is_blind: bool,
     _place: Place,
+    /// A shutdown waits for what comes to an end by itself.
+    _in_flight: Option<InFlight>,
 }
 
 enum Stage {
@@ -90,8 +93,16 @@ pub enum Farewell {
     TokenEnded,
 }
 
-/// The log is not the one that the client has read from: it has lost its end.
-pub struct CutOff;
+/// Why a client isn't told the rest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Broken {
+    /// The log is not the one that the client has read from: it has lost its end.
+    #[error("the log was cut off: it is not the one that was read before")]
+    CutOff,
+    /// Who follows the log waits until it can be read again instead.
+    #[error("the log can't be read")]
+    Unread,
+}
 
 impl Follower {
     pub fn new(app: Arc<App>, token: String, selection: Selection, place: Place) -> Self {
@@ -101,7 +112,6 @@ impl Follower {
             page: vec![].into_iter(),
             told: selection.after,
             telling: Telling::default(),
-            selection,
             stage: Stage::New,
             head: app.live.head.clone(),
             draining: app.traffic.draining(),
@@ -112,6 +122,8 @@ impl Follower {
             speak_at: now + app.live.heartbeat,
             is_blind: false,
             _place: place,
+            _in_flight: selection.until.map(|_| app.traffic.enter().0),
+            selection,
             app,
         }
     }
@@ -123,7 +135,7 @@ impl Follower {
     }
 
     /// What comes next; `None` is the end. Asked for only when the client has taken most of what went before.
-    pub async fn next(&mut self) -> Option<Result<Said, CutOff>> {
+    pub async fn next(&mut self) -> Option<Result<Said, Broken>> {
         match self.stage {
             Stage::New => {
                 self.stage = Stage::Following;
@@ -141,7 +153,7 @@ impl Follower {
                 self.told = record.position;
                 return Some(Ok(self.say(Said::Event(Box::new(record)))));
             }
-            if self.selection.limit <= 0 {
+            if self.selection.is_spent() {
                 return None;
             }
             let untold = self.selection.after.0 - self.told.0;
@@ -156,9 +168,9 @@ impl Follower {
                 return Some(Ok(Said::CaughtUp(self.selection.after)));
             }
             if self.behind && Instant::now() >= self.look_at {
-                if let Err(cut_off) = self.look().await {
+                if let Err(broken) = self.look().await {
                     self.stage = Stage::Over;
-                    return Some(Err(cut_off));
+                    return Some(Err(broken));
                 }
             } else {
                 self.wait().await;
@@ -173,7 +185,7 @@ impl Follower {
 
     /// Why it is over, if it is.
     fn ends(&mut self) -> Option<Farewell> {
-        if *self.draining.borrow() {
+        if self.selection.until.is_none() && *self.draining.borrow() {
             return Some(Farewell::Draining);
         }
         if Instant::now() >= self.check_token_at {
@@ -187,38 +199,35 @@ impl Follower {
 
     /// Reads the next page. A log that can't be read is waited for: a client that is sent away by a failure may
     /// never come back, because clients take an answer that is an error for a final one.
-    async fn look(&mut self) -> Result<(), CutOff> {
-        let live = &self.app.live;
-        let _reader = live.readers.acquire().await.expect("it is never closed");
+    async fn look(&mut self) -> Result<(), Broken> {
         // Before the look, so that what is appended meanwhile is a reason for another one.
         self.head.mark_unchanged();
-        let selection = Selection { limit: self.selection.limit.min(PAGE), ..self.selection.clone() };
-        let reading = async {
-            let head = self.app.log.head().await?;
-            Ok::<_, sqlx::Error>((head, self.app.log.look(&selection, head).await?))
+        let page = Selection { limit: self.selection.limit.min(PAGE), ..self.selection.clone() };
+        let (end, look) = match read(&self.app, &page).await {
+            Ok(found) => found,
+            Err(error) => return self.note_unread(&error),
         };
-        let (head, Look { records, through }) = match timeout(LOOK_TIMEOUT, reading).await {
-            Ok(Ok(found)) => found,
-            failed => {
-                if !self.is_blind {
-                    let error = failed.map(|read| read.err().map(|error| error.to_string()));
-                    warn!(?error, "the log can't be read, and followers wait for it");
-                }
-                metrics::LIVE_UNREAD.inc();
-                self.is_blind = true;
-                self.look_at = Instant::now() + LOOK_AGAIN_AFTER;
-                return Ok(());
-            }
-        };
-        if head < self.selection.after {
-            return Err(CutOff);
+        if end < page.after {
+            return Err(Broken::CutOff);
         }
         self.is_blind = false;
-        self.selection.after = through;
-        self.selection.limit -= i64::try_from(records.len()).unwrap_or(i64::MAX);
-        self.page = records.into_iter();
-        self.behind = through < head;
+        look.leave_the_rest(&mut self.selection);
+        self.behind = page.until.is_some() || look.through < end;
+        self.page = look.records.into_iter();
         self.look_at = Instant::now() + if self.behind { Duration::ZERO } else { GATHER };
+        Ok(())
+    }
+
+    fn note_unread(&mut self, error: &str) -> Result<(), Broken> {
+        if !self.is_blind {
+            warn!(error, "the log can't be read for a client that is connected");
+        }
+        metrics::LIVE_UNREAD.inc();
+        if self.selection.until.is_some() {
+            return Err(Broken::Unread);
+        }
+        self.is_blind = true;
+        self.look_at = Instant::now() + LOOK_AGAIN_AFTER;
         Ok(())
     }
 
@@ -234,5 +243,38 @@ impl Follower {
             _ = self.head.changed(), if !behind => self.behind = true,
             _ = self.draining.wait_for(|draining| *draining) => {}
         }
+    }
+}
+
+/// What a page of the log has, and where the log ends for its reader; or why it can't be read.
+///
+/// A task of its own reads it. What a client is sent stands still as long as the client takes nothing, and would keep the
+/// turn to read, and the connection of the database, that it has at that moment.
+async fn read(app: &Arc<App>, page: &Selection) -> Result<(Position, Look), String> {
+    let (found, answer) = oneshot::channel();
+    let work = {
+        let (app, page) = (Arc::clone(app), page.clone());
+        async move {
+            let _turn = app.live.readers.acquire().await.expect("it is never closed");
+            if !found.is_closed() {
+                let _ = found.send(read_in_turn(&app.log, &page).await);
+            }
+        }
+    };
+    app.crew.run("page", work);
+    answer.await.unwrap_or_else(|gone| Err(gone.to_string()))
+}
+
+async fn read_in_turn(log: &Log, page: &Selection) -> Result<(Position, Look), String> {
+    let reading = async {
+        let end = match page.until {
+            Some(until) => until,
+            None => log.head().await?,
+        };
+        Ok::<_, sqlx::Error>((end, log.look(page, end).await?))
+    };
+    match timeout(LOOK_TIMEOUT, reading).await {
+        Ok(found) => found.map_err(|error| error.to_string()),
+        Err(elapsed) => Err(elapsed.to_string()),
     }
 }

@@ -17,6 +17,8 @@ pub struct Live {
     pub places: Places,
     pub(super) readers: Semaphore,
     pub(super) heartbeat: Duration,
+    /// A client that takes nothing of what is sent to it for so long is ended.
+    pub write_timeout: Duration,
 }
 
 impl Live {
@@ -31,6 +33,7 @@ impl Live {
             places: Places::new(settings.max_streams, settings.max_streams_per_subject),
             readers: Semaphore::new(READERS),
             heartbeat: settings.heartbeat.get(),
+            write_timeout: settings.write_timeout.get(),
         }
     }
 }

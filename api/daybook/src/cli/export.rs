@@ -82,6 +82,7 @@ pub async fn run(args: &Args, database_url: &str) -> Result<u64, ExportError> {
         types: args.types(),
         streams: args.stream.clone().map_or(Streams::All, |stream| Streams::One(stream.kind, stream.id)),
         limit: i64::MAX,
+        ..Selection::default()
     };
     match &args.out {
         Some(path) => to_file(path, &log, selection, args.line()).await,

@@ -1,16 +1,18 @@
-//! One connection of a client, which can be ended from here.
+//! One connection of a client, which can be ended from here, and is where its client takes nothing.
 
 use std::{
     io,
     net::IpAddr,
     pin::Pin,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
     sync::OwnedSemaphorePermit,
+    time::{Instant, Interval, MissedTickBehavior, interval_at},
 };
 use tokio_rustls::server::TlsStream;
 use tokio_util::{
@@ -19,7 +21,10 @@ use tokio_util::{
 };
 use tonic::transport::server::Connected;
 
-use crate::{caller::Peer, metrics};
+use crate::{answers::Answers, caller::Peer, metrics};
+
+/// How often it is looked within the time that a client may take nothing.
+const LOOKS: u32 = 4;
 
 /// What goes over the connection, in the clear or encrypted.
 pub type Bytes = Either<TcpStream, Box<TlsStream<TcpStream>>>;
@@ -28,22 +33,58 @@ pub struct Connection {
     bytes: Bytes,
     peer: Peer,
     end: Pin<Box<WaitForCancellationFutureOwned>>,
+    /// When it is looked at whether its client takes what it is sent.
+    looks: Interval,
+    patience: Duration,
+    /// Since when its client has taken nothing of what is sent.
+    stuck_since: Option<Instant>,
     _place: OwnedSemaphorePermit,
 }
 
 impl Connection {
-    pub fn new(bytes: Bytes, peer: IpAddr, place: OwnedSemaphorePermit, end: CancellationToken) -> Self {
+    /// Ended by `end`, or when its client takes nothing for as long as `patience`.
+    pub fn new(
+        bytes: Bytes,
+        peer: IpAddr,
+        place: OwnedSemaphorePermit,
+        end: CancellationToken,
+        patience: Duration,
+    ) -> Self {
         metrics::CONNECTIONS.inc();
-        let end = Box::pin(end.cancelled_owned());
-        Self { bytes, peer: Peer(peer.to_canonical()), end, _place: place }
+        let every = patience / LOOKS;
+        let mut looks = interval_at(Instant::now() + every, every);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Self {
+            bytes,
+            peer: Peer { address: peer.to_canonical(), answers: Answers::default() },
+            end: Box::pin(end.cancelled_owned()),
+            looks,
+            patience,
+            stuck_since: None,
+            _place: place,
+        }
     }
 
     /// An error, once it is to end.
     fn poll_end(&mut self, context: &mut Context<'_>) -> io::Result<()> {
-        match self.end.as_mut().poll(context) {
-            Poll::Ready(()) => Err(io::ErrorKind::ConnectionAborted.into()),
-            Poll::Pending => Ok(()),
+        if self.end.as_mut().poll(context).is_ready() {
+            return Err(io::ErrorKind::ConnectionAborted.into());
         }
+        while self.looks.poll_tick(context).is_ready() {
+            if self.stuck_since.is_some_and(|since| since.elapsed() >= self.patience) {
+                return Err(io::ErrorKind::TimedOut.into());
+            }
+            self.peer.answers.give_up(self.patience);
+        }
+        Ok(())
+    }
+
+    fn note<T>(&mut self, sent: Poll<T>) -> Poll<T> {
+        self.stuck_since = match sent {
+            Poll::Pending => self.stuck_since.or_else(|| Some(Instant::now())),
+            Poll::Ready(_) => None,
+        };
+        sent
     }
 }
 
@@ -57,7 +98,7 @@ impl Connected for Connection {
     type ConnectInfo = Peer;
 
     fn connect_info(&self) -> Peer {
-        self.peer
+        self.peer.clone()
     }
 }
 
@@ -79,12 +120,14 @@ impl AsyncWrite for Connection {
         buffer: &[u8],
     ) -> Poll<io::Result<usize>> {
         self.poll_end(context)?;
-        Pin::new(&mut self.bytes).poll_write(context, buffer)
+        let sent = Pin::new(&mut self.bytes).poll_write(context, buffer);
+        self.note(sent)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.poll_end(context)?;
-        Pin::new(&mut self.bytes).poll_flush(context)
+        let sent = Pin::new(&mut self.bytes).poll_flush(context);
+        self.note(sent)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {

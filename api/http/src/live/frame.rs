@@ -1,20 +1,40 @@
-//! How events are written in `text/event-stream`.
+//! How events are written in a stream.
+
+use std::io;
 
 use bytes::Bytes;
-use daybook_core::live::{Farewell, Said};
+use daybook_core::{
+    event_line,
+    live::{Broken, Farewell, Said},
+};
 use daybook_domain::{Position, Record, published::publish};
 
 /// How long a client waits before it comes back.
 const RETRY_MS: u32 = 2_000;
 
-/// What a follower says, as its client reads it; `None` if it is not told.
-pub fn frame(said: Said) -> Option<Bytes> {
+/// A part of a stream. After an error, its client sees that it didn't end well, and not why.
+pub type Piece = io::Result<Bytes>;
+
+/// What a follower says, in `text/event-stream`; `None` if it is not told. A client of a log that was cut off is told
+/// why when it comes back.
+pub fn frame(said: Result<Said, Broken>) -> Option<Piece> {
     match said {
-        Said::Welcome => Some(greeting()),
-        Said::Event(record) => Some(event(&record)),
-        Said::StillHere(position) => Some(heartbeat(position)),
-        Said::CaughtUp(_) => None,
-        Said::Farewell(why) => Some(farewell(why)),
+        Ok(Said::Welcome) => Some(Ok(greeting())),
+        Ok(Said::Event(record)) => Some(Ok(event(&record))),
+        Ok(Said::StillHere(position)) => Some(Ok(heartbeat(position))),
+        Ok(Said::CaughtUp(_)) => None,
+        Ok(Said::Farewell(why)) => Some(Ok(farewell(why))),
+        Err(broken) => Some(Err(io::Error::other(broken))),
+    }
+}
+
+/// The same in lines, of which there are only those of events. Half of them must not look like all.
+pub fn line(said: Result<Said, Broken>) -> Option<Piece> {
+    match said {
+        Ok(Said::Event(record)) => Some(Ok(event_line::public(&record).into())),
+        Ok(Said::Welcome | Said::StillHere(_) | Said::CaughtUp(_)) => None,
+        Ok(Said::Farewell(why)) => Some(Err(io::Error::other(why))),
+        Err(broken) => Some(Err(io::Error::other(broken))),
     }
 }
 

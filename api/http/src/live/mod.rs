@@ -1,20 +1,20 @@
-//! The log followed live, as Server-Sent Events (WHATWG HTML, section 9.2).
+//! The log as a stream: live, as Server-Sent Events (WHATWG HTML, section 9.2), or what is there, as lines.
 
 mod frame;
 
-use std::io;
-
 use actix_web::{
-    HttpResponse,
+    HttpResponse, HttpResponseBuilder,
     http::{
         Method,
         header::{self, HeaderName, HeaderValue},
     },
 };
-use daybook_core::live::{CutOff, Follower, NoPlace};
+use daybook_core::live::{Broken, Follower, NoPlace, Said};
 use daybook_domain::Position;
 use daybook_projections::Selection;
 use futures::stream;
+
+use frame::Piece;
 
 use super::{
     answer::{self, Answer},
@@ -25,6 +25,7 @@ use super::{
 use crate::caller::presented_token;
 
 pub const MEDIA_TYPE: &str = "text/event-stream";
+pub const NDJSON: &str = "application/x-ndjson";
 
 /// When it is worth coming again, s. A client that left without a word is noticed a little after the next
 /// heartbeat.
@@ -51,34 +52,58 @@ pub fn reached(after: Position, head: Position) -> Result<(), Problem> {
     Err(Problem::malformed(format!("the log has not come so far: its head is {head}")))
 }
 
-/// Answers with what `selection` chooses. `Last-Event-ID` is over its `after`: a client that comes back
-/// repeats the address that it began with.
-pub async fn follow(arrived: Arrived, mut selection: Selection) -> Answer {
-    let Arrived { app, request, context, .. } = &arrived;
-    if let Some(last) = context::last_event_id(request.headers())? {
+/// Answers with what `selection` chooses, from what is there on. `Last-Event-ID` is over its `after`: a client that comes
+/// back repeats the address that it began with.
+pub async fn follow(arrived: &Arrived, mut selection: Selection) -> Answer {
+    if let Some(last) = context::last_event_id(arrived.request.headers())? {
         selection.after = last;
     }
-    let head = context::in_time(context.deadline, app.log.head()).await?;
+    let (_, mut response) = begin(arrived, &selection, MEDIA_TYPE).await?;
+    response.insert_header(NOT_BUFFERED);
+    send(arrived, selection, response, frame::frame)
+}
+
+/// Answers with what `selection` chooses of what is there, a line each.
+pub async fn list(arrived: &Arrived, selection: Selection) -> Answer {
+    let (head, response) = begin(arrived, &selection, NDJSON).await?;
+    send(arrived, Selection { until: Some(head), ..selection }, response, frame::line)
+}
+
+/// The head of the log, and that of the answer.
+async fn begin(
+    arrived: &Arrived,
+    selection: &Selection,
+    media_type: &'static str,
+) -> Result<(Position, HttpResponseBuilder), Problem> {
+    let head = context::in_time(arrived.context.deadline, arrived.app.log.head()).await?;
     reached(selection.after, head)?;
     let mut response = HttpResponse::Ok();
     response
-        .insert_header((header::CONTENT_TYPE, MEDIA_TYPE))
-        .insert_header(NOT_BUFFERED)
+        .insert_header((header::CONTENT_TYPE, media_type))
         .insert_header((answer::DAYBOOK_POSITION, head.0));
+    Ok((head, response))
+}
+
+/// Sends what a follower says, in pieces that `write` makes of it.
+fn send(
+    arrived: &Arrived,
+    selection: Selection,
+    mut response: HttpResponseBuilder,
+    write: fn(Result<Said, Broken>) -> Option<Piece>,
+) -> Answer {
+    let Arrived { app, request, .. } = arrived;
     if request.method() == Method::HEAD {
         return Ok(response.finish());
     }
     let token = presented_token(request.headers())?.ok_or_else(Problem::unauthenticated)?.to_owned();
     let place = app.live.places.take(&arrived.actor().ok_or_else(Problem::unauthenticated)?.subject)?;
     let follower = Follower::new(app.clone().into_inner(), token, selection, place);
-    let events = stream::unfold(follower, |mut follower| async {
+    let pieces = stream::unfold(follower, move |mut follower| async move {
         loop {
-            // The client of a log that was cut off sees that it didn't end well, and is told why when it comes back.
-            let next = follower.next().await?.map_err(|CutOff| io::Error::other("the log was cut off"));
-            if let Some(frame) = next.map(frame::frame).transpose() {
-                return Some((frame, follower));
+            if let Some(piece) = write(follower.next().await?) {
+                return Some((piece, follower));
             }
         }
     });
-    Ok(response.streaming(Box::pin(events)))
+    Ok(response.streaming(Box::pin(pieces)))
 }

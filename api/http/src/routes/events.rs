@@ -1,21 +1,10 @@
 //! The events of the log: as pages, as a stream of lines, or live.
 
-use std::io;
-
-use actix_web::{
-    HttpResponse,
-    http::{Method, header},
-};
-use bytes::Bytes;
-use daybook_core::{
-    event_line,
-    reads::{Beside, Events},
-};
+use actix_web::http::header;
+use daybook_core::reads::{Beside, Events};
 use daybook_domain::published::{Published, publish};
 use daybook_projections::{Selected, Selection, Streams, Types};
-use futures::StreamExt;
 use serde::{Deserialize, Serialize};
-use tracing::warn;
 use utoipa::{IntoParams, ToSchema};
 
 use super::event_types;
@@ -29,16 +18,15 @@ use crate::{
     route::{Door, JSON, Route, other},
 };
 
-const NDJSON: &str = "application/x-ndjson";
-const FORMS: &[&str] = &["application/json", NDJSON, live::MEDIA_TYPE];
+const FORMS: &[&str] = &["application/json", live::NDJSON, live::MEDIA_TYPE];
 const MAX_TYPES: usize = 50;
 
 const ABOUT_EVENTS: &str = "Events by position: a page as JSON, all of them as `application/x-ndjson`, or live. \
     `text/event-stream` begins behind `after` and then follows the log (Server-Sent Events): `id` is the \
     position, `event` the type, `data` the line of NDJSON. A client that comes back with `Last-Event-ID` goes \
     on there, without loss or repetition. Comments are signs of life; an `id` alone says that nothing up to \
-    there was chosen. It ends with the token, and when the server goes down. A caller who has too many streams open, \
-    live ones or of lines, gets `rate_limited`, and `overloaded` when too many do.";
+    there was chosen. It ends with the token, and when the server goes down; lines break off when the token ends. A \
+    caller who has too many streams open, live ones or of lines, gets `rate_limited`, and `overloaded` when too many do.";
 
 /// How the two streams begin.
 const LINES: &str = "{\"position\":7,\"event_id\":\"019b0000-0000-7000-8000-000000000001\",\
@@ -50,7 +38,7 @@ const FRAMES: &str =
 pub fn routes() -> Vec<Route> {
     let events = About::new("events.list", "/v1/events", ABOUT_EVENTS, Kind::Stream)
         .answer::<View<'_>>(200)
-        .answer_text(NDJSON, LINES)
+        .answer_text(live::NDJSON, LINES)
         .answer_text(live::MEDIA_TYPE, FRAMES);
     let text = "The types of events that there are, and what their payloads have.";
     let types =
@@ -133,10 +121,10 @@ async fn list(arrived: Arrived, page: Page) -> Answer {
         form => {
             let limit = page.limit.map_or(i64::MAX, |limit| limit.get().into());
             let selection = Selection { limit, ..selection };
-            if form == NDJSON {
-                stream(&arrived, selection).await
+            if form == live::NDJSON {
+                live::list(&arrived, selection).await
             } else {
-                live::follow(arrived, selection).await
+                live::follow(&arrived, selection).await
             }
         }
     }
@@ -155,33 +143,6 @@ async fn show_page(arrived: &Arrived, selection: Selection, limit: u16) -> Answe
     response.headers_mut().insert(header::LINK, links.try_into().map_err(|_| Problem::internal())?);
     answer::tell_position(&mut response, head);
     Ok(response)
-}
-
-/// All that are there now, a line each.
-async fn stream(arrived: &Arrived, selection: Selection) -> Answer {
-    let app = &arrived.app;
-    let head = context::in_time(arrived.context.deadline, app.log.head()).await?;
-    live::reached(selection.after, head)?;
-    let mut response = HttpResponse::Ok();
-    response.insert_header((header::CONTENT_TYPE, NDJSON)).insert_header((answer::DAYBOOK_POSITION, head.0));
-    if arrived.request.method() == Method::HEAD {
-        return Ok(response.finish());
-    }
-    let place = app.live.places.take(&arrived.actor().ok_or_else(Problem::unauthenticated)?.subject)?;
-    let (in_flight, _) = app.traffic.enter();
-    let lines = app.log.export(Selection { until: Some(head), ..selection }).map(move |record| {
-        // The request counts as in work, and has its place, until its last line.
-        let _until_the_end = (&in_flight, &place);
-        match record {
-            Ok(record) => Ok(Bytes::from(event_line::public(&record))),
-            Err(error) => {
-                warn!(%error, "a stream of events broke off");
-                // The client sees that it didn't end well, and not why.
-                Err(io::Error::other("the log can't be read"))
-            }
-        }
-    });
-    Ok(response.streaming(Box::pin(lines)))
 }
 
 impl Page {
@@ -208,6 +169,6 @@ impl Page {
                 return Err(Problem::malformed("stream is a kind and an id with a slash between them"));
             }
         };
-        Ok(Selection { after: self.after.0, until: None, types, streams, limit: 0 })
+        Ok(Selection { after: self.after.0, types, streams, ..Selection::default() })
     }
 }

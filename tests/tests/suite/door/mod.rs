@@ -1,6 +1,8 @@
 //! The log as clients of EventStoreDB read it, through their own client over TLS.
 
+mod bounds;
 mod filters;
+mod kills;
 mod reads;
 mod refusals;
 mod subscriptions;

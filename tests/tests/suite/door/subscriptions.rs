@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use super::{head, shop};
 use crate::http::orders::{order, place};
 
-fn after(position: Option<i64>) -> SubscribeToAllOptions {
+pub fn after(position: Option<i64>) -> SubscribeToAllOptions {
     let place = position.map_or(StreamPosition::Start, |position| {
         let commit = u64::try_from(position).unwrap();
         StreamPosition::Position(Position { commit, prepare: commit })

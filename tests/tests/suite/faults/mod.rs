@@ -100,6 +100,12 @@ impl House {
             json!({"sku": "TEAPOT", "name": "Teapot", "price": {"amount": 1999, "currency": "EUR"}});
         admin.post("/v1/products", product).await.expect(201);
         admin.post("/v1/products/TEAPOT/publication", json!({})).await.expect(200);
+        self.receive(server, pieces).await;
+    }
+
+    /// So many more of it.
+    pub async fn receive(&self, server: &Daybook, pieces: i64) {
+        let admin = self.by(server, "admin", Role::Admin);
         admin.post("/v1/stock/TEAPOT/receipts", json!({"quantity": pieces})).await.expect(200);
     }
 

@@ -193,8 +193,15 @@ async fn streams_of_lines_are_counted_with_those_that_follow() {
     // What has no body takes no place.
     assert_eq!(lines(&cy, Method::HEAD).await.status(), 200);
     drop(first);
-    until("the place is free again", async || lines(&cy, Method::GET).await.status() == 200).await;
-    assert!(lines(&cy, Method::GET).await.text().await.is_ok_and(|text| text.lines().count() > 50_000));
+    let mut count = 0;
+    until("the place is free again", async || {
+        let answer = lines(&cy, Method::GET).await;
+        let is_let_in = answer.status() == 200;
+        count = answer.text().await.expect("it is read to its end").lines().count();
+        is_let_in
+    })
+    .await;
+    assert!(count > 50_000);
     until("a stream that was read to its end has no place", async || counted("daybook_live_streams") <= 2.0)
         .await;
 }
@@ -223,6 +230,22 @@ async fn a_stream_ends_with_its_token() {
     bobs.events(2).await;
     app.advance(3_600 + 31);
     bobs.end().await;
+}
+
+/// Catches: lines that go on when their token has ended, or end as if they were complete.
+#[tokio::test(flavor = "multi_thread")]
+async fn lines_break_off_with_their_token() {
+    let app = shop().await;
+    app.database.lengthen("TEA-1", 60_000).await;
+    let ann = app.named("ann", Role::Analyst);
+    let request = ann.request(Method::GET, "/v1/events").header("accept", "application/x-ndjson");
+    let mut lines = request.send().await.expect("the server answers");
+    lines.chunk().await.unwrap().expect("a line");
+    let body = json!({"revoked": {"subject": "ann"}, "reason": "she left"});
+    app.operator().post("/admin/revocations", body).await.expect(200);
+    while let Ok(chunk) = lines.chunk().await {
+        assert!(chunk.is_some(), "they end as if they were complete");
+    }
 }
 
 /// Catches: a failure to read the log that sends its followers away, or ends in silence.
