@@ -55,7 +55,7 @@ impl Door {
     /// Opens it in a server that is to be started.
     pub fn open(&self, config: &mut Config) {
         config.door = config::Door {
-            listen: Some("127.0.0.1:0".parse().expect("an address")),
+            listen: "127.0.0.1:0".parse().expect("an address"),
             certificate_file: Some(self.path("door.pem")),
             key_file: Some(self.path("door.key")),
             ..config::Door::default()

@@ -27,7 +27,7 @@ use tokio_rustls::{
 };
 use tokio_util::{either::Either, sync::CancellationToken};
 use tonic::transport::Server;
-use tracing::{error, warn};
+use tracing::{error, info, warn};
 
 use crate::{
     listener::connection::Connection,
@@ -75,14 +75,20 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// `None`: there is no door.
+    /// `None`: there is no door, because nothing is said of how its clients are to know it.
     pub fn start(settings: &config::Door, app: &Arc<App>) -> Result<Option<Self>, DoorError> {
-        let Some(listen) = settings.listen else { return Ok(None) };
         let tls = match (&settings.certificate_file, &settings.key_file) {
             (Some(certificate), Some(key)) => Some(acceptor(certificate, key)?),
-            _ => None,
+            _ if settings.plaintext => None,
+            _ => {
+                info!(
+                    "there is no door of EventStoreDB: it needs door.certificate_file and door.key_file, or \
+                     door.plaintext = true behind something that has TLS"
+                );
+                return Ok(None);
+            }
         };
-        let listener = StdListener::bind(listen)?;
+        let listener = StdListener::bind(settings.listen)?;
         listener.set_nonblocking(true)?;
         let listener = TcpListener::from_std(listener)?;
         let address = listener.local_addr()?;

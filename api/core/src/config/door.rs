@@ -7,9 +7,9 @@ use daybook_domain::settings::{Invalid, any, between, text};
 daybook_domain::settings! {
     /// The door, through which clients of EventStoreDB read the log (gRPC).
     pub struct Door {
-        /// Where it listens. Without it there is no door.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        listen: Option<SocketAddr> = None, any("an address and a port, such as 127.0.0.1:2113").optional();
+        /// Where it listens, in a process with the role `api`. There is no door without a certificate, unless `plaintext`
+        /// is true.
+        listen: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 2113)), any("an address and a port");
         /// Its certificate, followed by those of the authorities between it and the one that clients trust (PEM).
         #[serde(skip_serializing_if = "Option::is_none")]
         certificate_file: Option<PathBuf> = None, any("a path").optional();
@@ -38,9 +38,6 @@ impl Door {
         match (&self.certificate_file, &self.key_file) {
             (Some(_), None) => invalid("key_file", "is required beside certificate_file"),
             (None, Some(_)) => invalid("certificate_file", "is required beside key_file"),
-            (None, None) if self.listen.is_some() && !self.plaintext => {
-                invalid("certificate_file", "is required for a door, unless plaintext is true")
-            }
             _ => Ok(()),
         }
     }

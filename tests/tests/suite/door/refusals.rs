@@ -1,9 +1,12 @@
 //! Who is not let in, and what is not done.
 
+use std::net::SocketAddr;
+
 use daybook_domain::policy::Role;
 use daybook_tests::{
     Door, TestApp,
     door::{connect, events, following, next},
+    server::free_port,
     until,
 };
 use eventstore::{
@@ -11,7 +14,10 @@ use eventstore::{
     SubscribeToAllOptions,
 };
 
+use tokio::net::TcpStream;
+
 use super::{head, plain_shop, shop};
+use crate::faults::House;
 
 async fn read(client: &Client) -> eventstore::Result<()> {
     client.read_all(&ReadAllOptions::default()).await?.next().await.map(drop)
@@ -86,4 +92,18 @@ async fn without_tls_only_where_that_is_meant() {
     read(&connect(&format!("esdb://any:{token}@{}?tls=false", app.door()))).await.unwrap();
     let bare = connect(&format!("esdb://{}?tls=false", app.door()));
     assert!(read(&bare).await.is_err_and(|error| error.is_access_denied()));
+}
+
+/// Catches: a door that shows tokens to everyone on the way, and one that is missing without a word.
+#[tokio::test(flavor = "multi_thread")]
+async fn there_is_no_door_without_a_certificate_or_without_the_api() {
+    let (house, door) = (House::new().await, Door::new());
+    let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
+    let mut bare = house.server("bare").with("door.listen", address);
+    bare.start();
+    assert!(bare.log().contains("there is no door of EventStoreDB: it needs door.certificate_file"));
+    assert!(TcpStream::connect(address).await.is_err());
+    let mut relay = door.open_in(house.server("relay").with("roles", "relay"), address);
+    relay.start();
+    assert!(TcpStream::connect(address).await.is_err());
 }
