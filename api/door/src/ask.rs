@@ -1,5 +1,6 @@
 //! What a client wants to read.
 
+use daybook_domain::Position;
 use tonic::Status;
 
 use crate::{
@@ -66,6 +67,12 @@ pub enum Amount {
 }
 
 impl Ask {
+    /// Whether its client says that it has had an event at this place.
+    pub fn has_had(&self, position: Position, revision: i64) -> bool {
+        let Begin::At(place) = self.from else { return false };
+        place >= if let Of::Stream { .. } = self.of { revision } else { position.0 }
+    }
+
     pub fn read(request: ReadReq) -> Result<Self, Status> {
         let options = request.options.ok_or_else(|| unclear("options are required"))?;
         let direction = options.read_direction();

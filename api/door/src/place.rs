@@ -32,15 +32,6 @@ pub async fn find(log: &Log, of: &Of) -> Result<Found, sqlx::Error> {
 }
 
 impl Found {
-    /// Whether the client has read more than there is, so it has read another log.
-    pub fn is_outrun_by(&self, ask: &Ask) -> bool {
-        let Begin::At(place) = ask.from else { return false };
-        match ask.of {
-            Of::Log | Of::Category(_) | Of::Type(_) => place > self.head.0,
-            Of::Stream { .. } => self.last_revision.is_none_or(|last| place > last),
-        }
-    }
-
     /// The place behind which a reader begins who wants the event at its own place, too.
     pub async fn including(&self, log: &Log, ask: &Ask) -> Result<Position, sqlx::Error> {
         self.behind(log, ask, 0).await
@@ -60,7 +51,8 @@ impl Found {
                 let last = log.last_of(kind, id, revision + had).await?;
                 Ok(last.map_or(Position::START, |(_, position)| position))
             }
-            (_, Begin::At(position)) => Ok(Position((position - 1 + had).max(0))),
+            // It may be beyond the head.
+            (_, Begin::At(position)) => Ok(Position((position - 1 + had).max(0)).min(self.head)),
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use daybook_core::{
     app::App,
     entropy,
-    live::{Follower, Said, Telling},
+    live::{Broken, Follower, Said, Telling},
 };
 use daybook_domain::published::publish;
 use daybook_projections::{Log, Selection, Streams, Types};
@@ -39,9 +39,6 @@ pub async fn open(app: &Arc<App>, caller: Caller, ask: Ask) -> Result<Answer, St
     let opened = timeout(app.limits.request_timeout.get(), opening).await;
     let opened = opened.map_err(|_| Status::deadline_exceeded("the log took too long to read"))?;
     let (found, selection) = opened.map_err(|error| status::unread(&error))?;
-    if ask.amount == Amount::Subscription && found.is_outrun_by(&ask) {
-        return Err(status::ahead(found.head));
-    }
     if ask.amount != Amount::Subscription && !found.is_there {
         return Ok(Box::pin(stream::iter([Ok(wire::stream_not_found(ask.name))])));
     }
@@ -120,13 +117,18 @@ impl Reading {
         Ok(match said {
             Said::Welcome => follows.then(|| wire::confirmation(entropy::new_id())),
             Said::Event(record) => {
+                let revision = record.sequence - 1;
+                // It was appended only now.
+                if follows && self.ask.has_had(record.position, revision) {
+                    return Err(status::of_broken(Broken::CutOff));
+                }
                 if let Of::Stream { .. } = self.ask.of {
-                    self.last_revision = self.last_revision.max(Some(record.sequence - 1));
+                    self.last_revision = self.last_revision.max(Some(revision));
                 }
                 Some(wire::event(publish(&record), &self.ask.form))
             }
             Said::StillHere(position) => position
-                .filter(|_| follows && self.ask.filter.is_some())
+                .filter(|position| follows && self.ask.filter.is_some() && !self.ask.has_had(*position, 0))
                 .map(|position| wire::checkpoint(position, now)),
             Said::CaughtUp(position) => {
                 let place = match self.ask.of {

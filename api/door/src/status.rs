@@ -6,7 +6,6 @@ use daybook_core::{
     live::{Broken, Farewell, NoPlace},
     metrics::TurnedAway,
 };
-use daybook_domain::Position;
 use tonic::{Status, metadata::MetadataValue};
 use tracing::warn;
 
@@ -37,11 +36,6 @@ pub fn overloaded() -> Status {
 
 pub fn draining() -> Status {
     Status::unavailable(Farewell::Draining.to_string())
-}
-
-/// The client has read a log that isn't this one.
-pub fn ahead(head: Position) -> Status {
-    Status::aborted(format!("the log has not come so far: its head is {head}"))
 }
 
 /// The client has left lying what it was answered. What it has taken is good, and it may go on from there.

@@ -7,6 +7,7 @@ use daybook_tests::{
 };
 use eventstore::{
     Position, StreamPosition, SubscribeToAllOptions, SubscribeToStreamOptions, SubscriptionEvent,
+    SubscriptionFilter,
 };
 use serde_json::json;
 use tokio::task::JoinSet;
@@ -140,15 +141,31 @@ async fn a_server_that_goes_down_sends_its_followers_away() {
         .await;
 }
 
-/// Catches: a follower that goes on behind another history's positions.
+/// Catches: a follower that goes on behind another history's positions, so that its client misses what it never had.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_client_of_another_log_is_sent_away() {
+async fn who_is_ahead_waits_until_that_is_known_to_be_another_log() {
     let (app, _door, analyst) = shop().await;
-    let beyond = head(&app).await + 1;
-    let mut subscription = analyst.subscribe_to_all(&after(Some(beyond))).await;
-    let Err(eventstore::Error::Grpc { code, message }) = next(&mut subscription).await else {
-        panic!("it is sent away")
+    let head = head(&app).await;
+    let last =
+        app.database.count("SELECT max(sequence) FROM events WHERE aggregate_type = 'stock'").await - 1;
+    let from = |revision: i64| {
+        let place = StreamPosition::Position(u64::try_from(revision).unwrap());
+        SubscribeToStreamOptions::default().start_from(place)
     };
-    assert_eq!(code as i32, 10);
-    assert!(message.contains("the log has not come so far"), "{message}");
+    let mut ahead = analyst.subscribe_to_all(&after(Some(head + 2))).await;
+    let mut ahead_in_stream = analyst.subscribe_to_stream("stock-TEA-1", &from(last + 1)).await;
+    let filter = SubscriptionFilter::on_stream_name().add_prefix("order-");
+    let mut filtered = analyst.subscribe_to_all(&after(Some(head + 3)).filter(filter)).await;
+    for subscription in [&mut ahead, &mut ahead_in_stream, &mut filtered] {
+        assert!(matches!(next(subscription).await.unwrap(), SubscriptionEvent::Confirmed(_)));
+        assert!(matches!(next(subscription).await.unwrap(), SubscriptionEvent::CaughtUp));
+    }
+    place(&app.customer("alice"), order(&[("TEA-1", 1)])).await;
+    for mut subscription in [ahead, ahead_in_stream, filtered] {
+        let Err(eventstore::Error::Grpc { code, message }) = next(&mut subscription).await else {
+            panic!("it is sent away")
+        };
+        assert_eq!(code as i32, 10);
+        assert!(message.contains("it is not the one that was read before"), "{message}");
+    }
 }
