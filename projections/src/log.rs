@@ -256,26 +256,16 @@ impl Log {
         selection: &Selection,
         (after, last): (Position, Position),
     ) -> Result<Found, sqlx::Error> {
-        let order = if selection.backwards { "DESC" } else { "ASC" };
-        let of_streams = match selection.streams {
-            Streams::All | Streams::Chosen(_) => "",
-            Streams::One(..) => "AND aggregate_type = $5 AND aggregate_id = $6",
-            Streams::OfKind(_) => "AND aggregate_type = $5",
-        };
-        let sql = format!(
-            "SELECT {RECORD_COLUMNS} FROM events
-              WHERE position > $1 AND position <= $2
-                AND ($3::text[] IS NULL OR event_type = ANY($3)) {of_streams}
-              ORDER BY position {order} LIMIT $4"
-        );
+        let sql = statement(selection);
         let limit = selection.limit.max(0);
         let rows_limit = if selection.is_loose() && limit > 0 { limit.max(LOOK_ROWS) } else { limit };
-        let names = selection.types.stored_names();
+        let names = selection.stored_names();
         let mut query = sqlx::query(&sql).bind(after.0).bind(last.0).bind(names).bind(rows_limit);
         query = match &selection.streams {
             Streams::All | Streams::Chosen(_) => query,
             Streams::One(kind, id) => query.bind(kind).bind(id),
             Streams::OfKind(kind) => query.bind(kind),
+            Streams::Prefixed(prefixes) => query.bind(prefixes),
         };
         let mut rows = query.fetch(&self.pool);
         let (mut records, mut bytes, mut seen) = (Vec::new(), 0, 0);
@@ -325,6 +315,43 @@ impl Look {
         }
         selection.limit -= i64::try_from(self.records.len()).unwrap_or(i64::MAX);
     }
+}
+
+/// What finds the events of a selection behind the place $1, up to and including $2.
+fn statement(selection: &Selection) -> String {
+    let order = if selection.backwards { "DESC" } else { "ASC" };
+    let places = "position > $1 AND position <= $2";
+    let (places, by) = match selection.streams {
+        Streams::All | Streams::Chosen(_) => (places.to_owned(), "position"),
+        Streams::OfKind(_) => (format!("{places} AND aggregate_type = $5"), "position"),
+        Streams::Prefixed(_) => {
+            (format!("{places} AND (aggregate_type || '-' || aggregate_id) ^@ ANY($5)"), "position")
+        }
+        // The index of positions would find the events of all other streams, too.
+        Streams::One(..) => {
+            let (after, last) = (last_sequence("$1"), last_sequence("$2"));
+            (format!("{OF_ONE} AND sequence > {after} AND sequence <= {last}"), "sequence")
+        }
+    };
+    format!(
+        "SELECT {RECORD_COLUMNS} FROM events
+          WHERE {places} AND ($3::text[] IS NULL OR event_type = ANY($3))
+          ORDER BY {by} {order} LIMIT $4"
+    )
+}
+
+const OF_ONE: &str = "aggregate_type = $5 AND aggregate_id = $6";
+
+/// The sequence of a stream's last event at a place or in front of it. A reader that goes on from one of the stream's
+/// own events finds it at once; only another one looks for it from the stream's end.
+fn last_sequence(place: &str) -> String {
+    format!(
+        "coalesce((SELECT sequence FROM events WHERE position = {place} AND {OF_ONE}),
+                  (SELECT sequence - 1 FROM events WHERE position = {place} + 1 AND {OF_ONE}),
+                  (SELECT sequence FROM events WHERE {OF_ONE} AND position <= {place} AND {place} > 0
+                    ORDER BY sequence DESC LIMIT 1),
+                  0)"
+    )
 }
 
 /// The head, as `executor` sees it.

@@ -40,6 +40,8 @@ pub enum Streams {
     One(String, String),
     /// All streams of one kind.
     OfKind(String),
+    /// Streams whose kind and id, with a hyphen between them, begin with one of these.
+    Prefixed(Vec<String>),
     /// Streams that a filter lets through, which is asked for each event.
     Chosen(Chooser),
 }
@@ -80,13 +82,22 @@ impl Selection {
     /// Only the events themselves tell whether they match.
     pub(crate) fn is_loose(&self) -> bool {
         matches!(self.streams, Streams::Chosen(_))
-            || (self.types.stored_names().is_none() && !matches!(self.types, Types::All))
+            || (self.stored_names().is_none() && !matches!(self.types, Types::All))
+    }
+
+    /// The stored names that a statement looks for; `None`, if it looks for all. The types of one stream are told from
+    /// its events, so that no statement reads a long stream in search of one that is rare.
+    pub(crate) fn stored_names(&self) -> Option<Vec<&str>> {
+        match self.streams {
+            Streams::One(..) => None,
+            _ => self.types.stored_names(),
+        }
     }
 }
 
 impl Types {
     /// The names that they are stored under; `None`, if they may be stored under any name.
-    pub(crate) fn stored_names(&self) -> Option<Vec<&str>> {
+    fn stored_names(&self) -> Option<Vec<&str>> {
         match self {
             Self::All => None,
             Self::Public(types) => published::stored_names(types),
@@ -96,7 +107,8 @@ impl Types {
 
     fn include(&self, record: &Record) -> bool {
         match self {
-            Self::All | Self::Stored(_) => true,
+            Self::All => true,
+            Self::Stored(names) => names.contains(&record.event_type),
             Self::Public(types) => publish(record).is_one_of(types),
         }
     }
@@ -105,7 +117,7 @@ impl Types {
 impl Streams {
     fn include(&self, record: &Record) -> bool {
         match self {
-            Self::All | Self::One(..) | Self::OfKind(_) => true,
+            Self::All | Self::One(..) | Self::OfKind(_) | Self::Prefixed(_) => true,
             Self::Chosen(chooser) => chooser.chooses(&record.aggregate_type, &record.aggregate_id),
         }
     }

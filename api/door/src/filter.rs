@@ -1,7 +1,7 @@
 //! What a filter of the protocol lets through.
 //!
-//! A filter of types is asked once for each public type, since there are no others; one of streams is asked for each
-//! event.
+//! A filter of types is asked once for each public type, since there are no others. Of streams, the database knows those
+//! that begin with a prefix, and a regular expression is asked for each event.
 
 use std::sync::{
     Arc,
@@ -82,9 +82,12 @@ fn overran() -> Status {
 
 fn pattern(expression: Expression) -> Result<Pattern, Status> {
     let Expression { regex, prefix } = expression;
-    let is_long = |text: &str| text.len() > MAX_EXPRESSION_BYTES;
-    if is_long(&regex) || prefix.len() > MAX_PREFIXES || prefix.iter().any(|prefix| is_long(prefix)) {
-        return Err(unclear("a filter has a regular expression of at most 1 KiB, or at most 100 prefixes"));
+    // The database takes no text with NUL.
+    let is_unfit = |text: &str| text.len() > MAX_EXPRESSION_BYTES || text.contains('\0');
+    if is_unfit(&regex) || prefix.len() > MAX_PREFIXES || prefix.iter().any(|prefix| is_unfit(prefix)) {
+        return Err(unclear(
+            "a filter has a regular expression or at most 100 prefixes, each of at most 1 KiB and without NUL",
+        ));
     }
     match (regex.is_empty(), prefix.is_empty()) {
         (true, true) => Ok(Pattern::All),
@@ -126,9 +129,7 @@ fn types(pattern: &Pattern) -> Result<Types, Overrun> {
 fn streams(pattern: Pattern, overran: Arc<AtomicBool>) -> Streams {
     match pattern {
         Pattern::All => Streams::All,
-        Pattern::Prefixes(prefixes) if of_one_kind(&prefixes).is_some() => {
-            Streams::OfKind(of_one_kind(&prefixes).unwrap_or_default().to_owned())
-        }
+        Pattern::Prefixes(prefixes) => Streams::Prefixed(prefixes),
         pattern => Streams::Chosen(Chooser::new(move |kind, id| {
             if overran.load(Ordering::Relaxed) {
                 return false;
@@ -139,12 +140,6 @@ fn streams(pattern: Pattern, overran: Arc<AtomicBool>) -> Streams {
             })
         })),
     }
-}
-
-/// The kind, if they choose the streams of a kind, which is found faster.
-fn of_one_kind(prefixes: &[String]) -> Option<&str> {
-    let [prefix] = prefixes else { return None };
-    prefix.strip_suffix('-').filter(|kind| !kind.contains('-'))
 }
 
 #[cfg(test)]

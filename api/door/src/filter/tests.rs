@@ -33,14 +33,13 @@ fn types_are_chosen_by_name() {
 }
 
 #[test]
-fn streams_are_chosen_by_name_and_a_kind_is_found_by_its_key() {
+fn streams_are_chosen_by_name() {
     let streams = |regex: &str, prefixes: &[&str]| {
         filter(Subject::StreamIdentifier, regex, prefixes).expect("it is understood").streams
     };
-    assert!(matches!(streams("", &["order-"]), Streams::OfKind(kind) if kind == "order"));
-    assert!(matches!(streams("", &["order-ord_"]), Streams::Chosen(_)));
-    assert!(matches!(streams("", &["order"]), Streams::Chosen(_)));
-    assert!(matches!(streams("", &["order-", "stock-"]), Streams::Chosen(_)));
+    let Streams::Prefixed(prefixes) = streams("", &["order-", "stock-T"]) else { panic!("prefixes") };
+    assert_eq!(prefixes, ["order-", "stock-T"]);
+    assert!(matches!(streams("^order", &[]), Streams::Chosen(_)));
     assert!(matches!(streams("", &[]), Streams::All));
 }
 
@@ -54,9 +53,14 @@ fn a_checkpoint_comes_after_the_clients_windows() {
 fn what_is_too_long_or_no_expression_is_refused() {
     let long = "a".repeat(1_025);
     let many = vec!["a"; 101];
-    for (regex, prefixes) in
-        [("(", &[][..]), (&long, &[]), ("", &[long.as_str()]), ("", &many), ("a", &["b"])]
-    {
+    for (regex, prefixes) in [
+        ("(", &[][..]),
+        (&long, &[]),
+        ("", &[long.as_str()]),
+        ("", &many),
+        ("a", &["b"]),
+        ("", &["order-\0"]),
+    ] {
         let refused = filter(Subject::EventType, regex, prefixes).expect_err("it is refused");
         assert_eq!(refused.code(), tonic::Code::InvalidArgument);
     }

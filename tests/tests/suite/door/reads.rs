@@ -24,9 +24,10 @@ async fn read_stream(client: &Client, name: &str, options: ReadStreamOptions) ->
     revisions(&events(&mut client.read_stream(name, &options).await.unwrap()).await)
 }
 
-async fn lines(app: &TestApp) -> Vec<Value> {
+async fn lines(app: &TestApp, query: &str) -> Vec<Value> {
     let analyst = app.by(Role::Analyst);
-    let request = analyst.request(Method::GET, "/v1/events").header("accept", "application/x-ndjson");
+    let path = format!("/v1/events{query}");
+    let request = analyst.request(Method::GET, &path).header("accept", "application/x-ndjson");
     let text = analyst.send(request).await.text();
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
@@ -40,7 +41,7 @@ async fn the_door_shows_the_events_that_other_doors_show() {
     body["external_id"] = "A-1".into();
     place(&app.customer("alice"), body).await;
     let read = events(&mut analyst.read_all(&ReadAllOptions::default()).await.unwrap()).await;
-    let lines = lines(&app).await;
+    let lines = lines(&app, "").await;
     assert_eq!(read.len(), lines.len());
     for (read, line) in read.iter().zip(&lines) {
         let event = event(read);
@@ -105,6 +106,31 @@ async fn a_stream_is_read_from_any_revision_in_either_direction() {
     for absent in ["stock-TEA-2", "nothing", "$streams", "$ce-nothing", "$et-Nothing"] {
         let mut read = analyst.read_stream(absent, &ReadStreamOptions::default()).await.unwrap();
         assert!(matches!(read.next().await, Err(Error::ResourceNotFound)), "{absent}");
+    }
+}
+
+/// Catches: a place of one stream that is taken for one of another, in either direction and from a place of neither.
+#[tokio::test(flavor = "multi_thread")]
+async fn streams_that_lie_among_each_other_are_read_apart() {
+    let (app, _door, analyst) = shop().await;
+    app.sell("TEA-2", 100, 1).await;
+    for _ in 0..4 {
+        app.database.lengthen("TEA-1", 350).await;
+        app.database.lengthen("TEA-2", 1).await;
+    }
+    let all = ReadStreamOptions::default().forwards();
+    let back = ReadStreamOptions::default().position(StreamPosition::End).backwards();
+    for (code, last) in [("TEA-1", 1_400_u64), ("TEA-2", 4)] {
+        let name = format!("stock-{code}");
+        assert_eq!(read_stream(&analyst, &name, all.clone()).await, (0..=last).collect::<Vec<_>>());
+        assert_eq!(read_stream(&analyst, &name, back.clone()).await, (0..=last).rev().collect::<Vec<_>>());
+        let sql = format!(
+            "SELECT position FROM events WHERE aggregate_type = 'stock' AND aggregate_id = '{code}' ORDER BY position"
+        );
+        let places: Vec<i64> = sqlx::query_scalar(&sql).fetch_all(&app.database.superuser).await.unwrap();
+        let places: Vec<i64> = places.into_iter().skip_while(|place| *place <= 1_000).collect();
+        let found = lines(&app, &format!("?stream=stock/{code}&after=1000")).await;
+        assert_eq!(found.iter().map(|line| line["position"].as_i64().unwrap()).collect::<Vec<_>>(), places);
     }
 }
 
