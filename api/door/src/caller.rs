@@ -3,9 +3,7 @@
 use std::net::IpAddr;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use daybook_core::{
-    admission::identify, app::App, audit::Entry, entropy, metrics::TurnedAway, reads::Events,
-};
+use daybook_core::{admission::identify, app::App, audit::Entry, metrics::TurnedAway, reads::Events};
 use tonic::{Extensions, Status, metadata::MetadataMap};
 
 use crate::{answers::Answers, status};
@@ -19,6 +17,14 @@ pub struct Peer {
     pub answers: Answers,
 }
 
+/// A call, wherever its connection comes from.
+#[derive(Debug, Clone)]
+pub struct Call {
+    pub request_id: String,
+    /// Where it comes from.
+    pub address: IpAddr,
+}
+
 /// A caller who may read the log.
 #[derive(Debug, Clone)]
 pub struct Caller {
@@ -26,43 +32,47 @@ pub struct Caller {
     pub token: String,
 }
 
-/// Where a call comes from.
+/// Where the connection of a call comes from.
 pub fn peer(extensions: &Extensions) -> &Peer {
     extensions.get::<Peer>().expect("each connection of the listener has one")
 }
 
+pub fn call(extensions: &Extensions) -> &Call {
+    extensions.get::<Call>().expect("each call is observed")
+}
+
 /// Lets in who needs no token for what they ask.
-pub fn admit_anyone(app: &App, address: IpAddr) -> Result<(), Status> {
-    app.rates.address(address).map(drop).map_err(status::too_often)
+pub fn admit_anyone(app: &App, call: &Call) -> Result<(), Status> {
+    app.rates.address(call.address).map(drop).map_err(status::too_often)
 }
 
 /// Lets callers in who may read the log. `target` is what of it they want.
-pub fn admit(app: &App, metadata: &MetadataMap, address: IpAddr, target: &str) -> Result<Caller, Status> {
+pub fn admit(app: &App, metadata: &MetadataMap, call: &Call, target: &str) -> Result<Caller, Status> {
     if app.traffic.is_draining() {
         TurnedAway::Draining.count();
         return Err(status::draining());
     }
     let Some(token) = presented_token(metadata)? else {
-        admit_anyone(app, address)?;
+        admit_anyone(app, call)?;
         return Err(status::unauthenticated());
     };
-    let (actor, _) = identify(app, &token, address).map_err(status::of_unidentified)?;
+    let (actor, _) = identify(app, &token, call.address).map_err(status::of_unidentified)?;
     Events::admit(Some(&actor)).map_err(|error| {
-        note_refusal(app, &actor.subject, address, target);
+        note_refusal(app, &actor.subject, call, target);
         status::access_denied(error.to_string())
     })?;
     Ok(Caller { subject: actor.subject.clone(), token })
 }
 
-fn note_refusal(app: &App, subject: &str, address: IpAddr, target: &str) {
+fn note_refusal(app: &App, subject: &str, call: &Call, target: &str) {
     app.audit.refused(Entry {
         actor: subject.to_owned(),
         action: "event_store.client.streams.Streams/Read".into(),
         target: target.to_owned(),
         outcome: "forbidden",
         reason: None,
-        request_id: entropy::new_id().to_string(),
-        address,
+        request_id: call.request_id.clone(),
+        address: call.address,
     });
 }
 

@@ -9,6 +9,7 @@ mod filter;
 mod listener;
 mod members;
 mod metrics;
+mod observe;
 mod place;
 pub mod protocol;
 mod read;

@@ -27,11 +27,13 @@ use tokio_rustls::{
 };
 use tokio_util::{either::Either, sync::CancellationToken};
 use tonic::transport::Server;
+use tower_layer::layer_fn;
 use tracing::{error, info, warn};
 
 use crate::{
     listener::connection::Connection,
     members::Members,
+    observe::Observed,
     protocol::{
         gossip::gossip_server::GossipServer, server_features::server_features_server::ServerFeaturesServer,
         streams::streams_server::StreamsServer,
@@ -40,8 +42,6 @@ use crate::{
 };
 
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
-/// Handshakes at the same time; more wait.
-const HANDSHAKES: usize = 64;
 /// The pause after a connection could not be accepted.
 const ACCEPT_AGAIN_AFTER: Duration = Duration::from_millis(100);
 /// How long connections may take to end by themselves.
@@ -92,19 +92,16 @@ impl Listener {
         listener.set_nonblocking(true)?;
         let listener = TcpListener::from_std(listener)?;
         let address = listener.local_addr()?;
-        let advertised = settings.advertise.as_ref().and_then(|advertised| {
-            let (host, port) = advertised.rsplit_once(':')?;
-            Some((host.to_owned(), port.parse().ok()?))
-        });
-        let members = Members {
-            app: Arc::clone(app),
-            id: entropy::new_id(),
-            address: advertised.unwrap_or_else(|| (address.ip().to_string(), address.port())),
-        };
+        let members = members(settings, app, address);
         let (leave, end, over) =
             (CancellationToken::new(), CancellationToken::new(), CancellationToken::new());
-        let room = Arc::new(Semaphore::new(settings.max_connections));
+        let observed = {
+            let app = Arc::clone(app);
+            layer_fn(move |inner| Observed { app: Arc::clone(&app), inner })
+        };
         let routes = Server::builder()
+            .layer(observed)
+            .max_connection_age(settings.max_connection_age.get())
             .http2_keepalive_interval(Some(KEEPALIVE.0))
             .http2_keepalive_timeout(Some(KEEPALIVE.1))
             .http2_max_header_list_size(MAX_HEADER_BYTES)
@@ -113,7 +110,7 @@ impl Listener {
             .add_service(ServerFeaturesServer::new(members.clone()))
             .add_service(GossipServer::new(members));
         let patience = app.live.write_timeout;
-        let connections = connections(listener, tls, room, end.clone(), patience);
+        let connections = connections(listener, tls, settings.max_connections, end.clone(), patience);
         let serving = {
             let (leave, over) = (leave.clone(), over.clone());
             async move {
@@ -137,11 +134,24 @@ impl Listener {
     }
 }
 
+/// The server as it is told to clients that discover it.
+fn members(settings: &config::Door, app: &Arc<App>, listens: SocketAddr) -> Members {
+    let advertised = settings.advertise.as_ref().and_then(|advertised| {
+        let (host, port) = advertised.rsplit_once(':')?;
+        Some((host.to_owned(), port.parse().ok()?))
+    });
+    Members {
+        app: Arc::clone(app),
+        id: entropy::new_id(),
+        address: advertised.unwrap_or_else(|| (listens.ip().to_string(), listens.port())),
+    }
+}
+
 /// The connections of clients, each after its handshake.
 fn connections(
     listener: TcpListener,
     tls: Option<TlsAcceptor>,
-    room: Arc<Semaphore>,
+    most: usize,
     end: CancellationToken,
     patience: Duration,
 ) -> impl Stream<Item = io::Result<Connection>> {
@@ -153,6 +163,7 @@ fn connections(
         }
         Some((accepted.ok(), listener))
     });
+    let room = Arc::new(Semaphore::new(most));
     let greeted = accepted.map(move |accepted| {
         let (tls, end) = (tls.clone(), end.clone());
         // Where there is no room, the connection is closed at once.
@@ -170,7 +181,7 @@ fn connections(
             Some(Ok(Connection::new(bytes, peer.ip(), place, end, patience)))
         }
     });
-    greeted.buffer_unordered(HANDSHAKES).filter_map(async |connection| connection)
+    greeted.buffer_unordered(most).filter_map(async |connection| connection)
 }
 
 /// The provider is named, since a program may have more than one.

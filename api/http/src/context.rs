@@ -13,7 +13,7 @@ use actix_web::{
     dev::ServiceRequest,
     http::header::{self, EntityTag, Header, HeaderMap, HeaderName, IfMatch},
 };
-use daybook_core::entropy;
+use daybook_core::request_id;
 use daybook_domain::{Position, policy::Actor};
 use tokio::time::timeout_at;
 use uuid::Uuid;
@@ -27,7 +27,6 @@ pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key
 pub const DAYBOOK_MIN_POSITION: HeaderName = HeaderName::from_static("daybook-min-position");
 pub const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
-const MAX_REQUEST_ID: usize = 128;
 const MAX_KEY: usize = 255;
 
 /// What is known of a request before its handler runs.
@@ -54,18 +53,8 @@ pub fn leave(request: &ServiceRequest, context: RequestContext) {
     request.extensions_mut().insert(Rc::new(context));
 }
 
-/// The client's own id of the request, if it can be written in a log line; a new one otherwise.
 pub fn request_id(headers: &HeaderMap) -> String {
-    let safe = |id: &&str| {
-        (1..=MAX_REQUEST_ID).contains(&id.len())
-            && id.bytes().all(|c| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'_' | b'.' | b':'))
-    };
-    let given = headers.get(&X_REQUEST_ID).and_then(|value| value.to_str().ok()).filter(safe);
-    given.map_or_else(new_request_id, str::to_owned)
-}
-
-pub fn new_request_id() -> String {
-    entropy::new_id().simple().to_string()
+    request_id::of(headers.get(&X_REQUEST_ID).and_then(|value| value.to_str().ok()))
 }
 
 /// The W3C trace context of the caller, or the beginning of a new trace.

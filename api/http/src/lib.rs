@@ -20,7 +20,6 @@ mod metrics;
 pub mod negotiation;
 pub mod observe;
 pub mod openapi;
-mod origin;
 pub mod params;
 pub mod problem;
 pub mod route;

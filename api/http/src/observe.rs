@@ -1,7 +1,11 @@
 //! What every request goes through, whatever becomes of it: a name for it, a count and a line in the
 //! log, and the headers that every answer has.
 
-use std::{net::IpAddr, panic::AssertUnwindSafe, time::Instant};
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    panic::AssertUnwindSafe,
+    time::Instant,
+};
 
 use actix_web::{
     Error, HttpResponse, ResponseError,
@@ -11,7 +15,7 @@ use actix_web::{
     middleware::Next,
     web,
 };
-use daybook_core::{app::App, audit, limits::Budget};
+use daybook_core::{app::App, audit, limits::Budget, origin};
 use daybook_domain::code::Kind;
 use futures::FutureExt;
 use tracing::{Instrument, error, info, info_span, warn};
@@ -19,7 +23,7 @@ use tracing::{Instrument, error, info, info_span, warn};
 use super::{
     connection::Connection,
     context::{self, RequestContext},
-    gate, limits, metrics, origin,
+    gate, limits, metrics,
     problem::Problem,
     security,
 };
@@ -47,12 +51,16 @@ pub async fn observe(
     request: ServiceRequest,
     next: Next<BoxBody>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
+    // A connection that is gone already has no address any more.
+    let peer = request.peer_addr().map_or(Ipv4Addr::UNSPECIFIED.into(), |peer| peer.ip());
     let noted = Noted {
         started: Instant::now(),
         request_id: context::request_id(request.headers()),
         traceparent: context::traceparent(request.headers()),
         method: request.method().clone(),
-        address: origin::of(&request, &app.limits.trusted_proxies),
+        address: origin::of(peer, &app.limits.trusted_proxies, |name| {
+            request.headers().get_all(name).map(|value| value.to_str().ok())
+        }),
         is_probe: probes.0.contains(&request.path()),
         path: request.path().to_owned(),
     };

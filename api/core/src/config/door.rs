@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf};
 
-use daybook_domain::settings::{Invalid, any, between, text};
+use daybook_domain::settings::{Invalid, Span, any, between, text};
 
 daybook_domain::settings! {
     /// The door, through which clients of EventStoreDB read the log (gRPC).
@@ -24,6 +24,8 @@ daybook_domain::settings! {
         advertise: Option<String> = None, text("a host and a port, such as log.example:2113", is_host_and_port).optional();
         /// Connections at the same time; more are closed.
         max_connections: usize = 1_000, between(1, 1_000_000);
+        /// After so long a connection takes no new calls: its client makes another one. What is open on it goes on.
+        max_connection_age: Span = Span::minutes(30), between(Span::seconds(1), Span::hours(24));
     }
 }
 

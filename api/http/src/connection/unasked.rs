@@ -12,10 +12,11 @@ use actix_web::{
     body::MessageBody,
     http::{StatusCode, header},
 };
+use daybook_core::request_id;
 use tracing::info;
 
 use super::{GoOn, Guarded, Instead};
-use crate::{codes::HttpCode, context::new_request_id, problem::Problem, security::add_headers};
+use crate::{codes::HttpCode, problem::Problem, security::add_headers};
 
 const GO_ON: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 /// A bare answer of the web server is shorter than that.
@@ -131,7 +132,7 @@ fn problem_document(status: u16, date: &str) -> Vec<u8> {
         Ok(status) if status.is_client_error() => Problem::malformed("this can't be read as a request"),
         _ => Problem::internal(),
     };
-    let request_id = new_request_id();
+    let request_id = request_id::new();
     info!(request_id, status, "refused what is no request");
     let mut response = problem.render("", &request_id);
     add_headers(response.headers_mut(), &request_id);

@@ -124,6 +124,49 @@ async fn a_connection_that_is_not_read_is_ended() {
     .await;
 }
 
+/// Catches: a connection that stays for ever, and one that takes what goes on with it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_is_old_takes_no_new_calls() {
+    let app = plain_shop(|config| config.door.max_connection_age = Span::seconds(1)).await;
+    let token = app.token("ann", &[Role::Analyst]);
+    let analyst = connect(&format!("esdb://any:{token}@{}?tls=false", app.door()));
+    let first = head(&app).await;
+    let mut subscription = analyst.subscribe_to_all(&after(None)).await;
+    following(&mut subscription, usize::try_from(first).unwrap()).await;
+    let read = async || events(&mut analyst.read_all(&ReadAllOptions::default()).await.unwrap()).await;
+    until("another connection is made", async || {
+        read().await;
+        counted("daybook_door_connections") >= 2.0
+    })
+    .await;
+    app.by(Role::Warehouse).post("/v1/stock/TEA-1/receipts", json!({"quantity": 1})).await.expect(200);
+    following(&mut subscription, 1).await;
+    drop(subscription);
+    until("none is left", async || counted("daybook_door_connections") == 0.0).await;
+    assert_eq!(i64::try_from(read().await.len()).unwrap(), first + 1);
+}
+
+/// Catches: a door with room for any number of connections, and a place of one that is never free again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_door_that_is_full_turns_away_who_comes() {
+    let app = plain_shop(|config| config.door.max_connections = 2).await;
+    let token = app.token("ann", &[Role::Analyst]);
+    let mut present = Vec::new();
+    for _ in 0..2 {
+        let mut stream = ask(app.door(), &token, subscription(), &[]).await;
+        stream.read_exact(&mut [0]).await.expect("it answers");
+        present.push(stream);
+    }
+    let answers = async || {
+        let mut stream = TcpStream::connect(app.door()).await.expect("it listens");
+        matches!(stream.read(&mut [0]).await, Ok(1))
+    };
+    assert!(!answers().await);
+    present.pop();
+    until("there is room again", answers).await;
+    present[0].read_exact(&mut [0]).await.expect("the other one goes on");
+}
+
 fn subscription() -> CountOption {
     CountOption::Subscription(SubscriptionOptions {})
 }

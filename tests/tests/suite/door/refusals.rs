@@ -3,9 +3,22 @@
 use std::net::SocketAddr;
 
 use daybook_domain::policy::Role;
+use daybook_door::protocol::{
+    Empty,
+    server_features::SupportedMethods,
+    streams::{
+        ReadReq, ReadResp,
+        read_req::{
+            Options,
+            options::{AllOptions, CountOption, StreamOption, all_options::AllOption},
+        },
+    },
+};
 use daybook_tests::{
     Door, TestApp,
     door::{connect, events, following, next},
+    metrics::of_labels,
+    raw_door,
     server::free_port,
     until,
 };
@@ -106,4 +119,69 @@ async fn there_is_no_door_without_a_certificate_or_without_the_api() {
     let mut relay = door.open_in(house.server("relay").with("roles", "relay"), address);
     relay.start();
     assert!(TcpStream::connect(address).await.is_err());
+}
+
+/// Catches: a name that can't be looked up in the audit, and a client that writes where it comes from.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_has_a_name_and_comes_from_somewhere() {
+    let trusts = plain_shop(|config| config.http.trusted_proxies = "127.0.0.0/8".parse().unwrap()).await;
+    let trusts_none = plain_shop(|_| {}).await;
+    for (app, address) in [(&trusts, "192.0.2.7"), (&trusts_none, "127.0.0.1")] {
+        let token = format!("Bearer {}", app.token("alice", &[Role::Customer]));
+        let named = |id: &'static str| {
+            [("authorization", token.as_str()), ("x-request-id", id), ("x-forwarded-for", "192.0.2.7")]
+        };
+        let all = ReadReq { options: Some(Options { count_option: Some(CountOption::Count(1)), ..all() }) };
+        let read = "streams.Streams/Read";
+        let refused = raw_door::call::<ReadResp>(app.door(), read, &named("call-1"), &all).await;
+        assert_eq!((refused.refused(), refused.header("x-request-id")), (Some("7"), Some("call-1")));
+        let noted = format!(
+            "SELECT count(*) FROM audit WHERE actor = 'alice' AND request_id = 'call-1' AND address = '{address}'"
+        );
+        until("the refusal is in the audit", async || app.database.count(&noted).await == 1).await;
+        let unnamed = raw_door::call::<ReadResp>(app.door(), read, &named("call 2"), &all).await;
+        assert!(unnamed.header("x-request-id").is_some_and(|id| id != "call 2" && !id.is_empty()));
+    }
+    let nothing = ReadReq::default();
+    let unknown = raw_door::call::<ReadResp>(trusts.door(), "users.Users/Create", &[], &nothing).await;
+    assert_eq!(unknown.refused(), Some("12"));
+    assert!(unknown.header("x-request-id").is_some());
+    let labels = [("method", "other"), ("code", "Unimplemented")];
+    assert_eq!(of_labels("daybook_door_calls_total", &labels), 1.0);
+}
+
+/// Catches: a method that clients believe in, and so use instead of another one, and a refusal that they don't know.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_may_be_asked_without_a_token_is_what_there_is() {
+    let app = plain_shop(|_| {}).await;
+    let method = "server_features.ServerFeatures/GetSupportedMethods";
+    let answered = raw_door::call::<SupportedMethods>(app.door(), method, &[], &Empty {}).await;
+    let [supported] = &answered.messages[..] else { panic!("one answer") };
+    let methods: Vec<String> =
+        supported.methods.iter().map(|one| format!("{}/{}", one.service_name, one.method_name)).collect();
+    assert_eq!(
+        methods,
+        [
+            "event_store.client.streams.streams/read",
+            "event_store.client.gossip.gossip/read",
+            "event_store.client.server_features.serverfeatures/getsupportedmethods",
+        ]
+    );
+    assert!(supported.event_store_server_version.split('.').all(|part| part.parse::<u32>().is_ok()));
+    for write in ["Append", "BatchAppend", "Delete", "Tombstone"] {
+        let method = format!("streams.Streams/{write}");
+        let refused = raw_door::call::<Empty>(app.door(), &method, &[], &Empty {}).await;
+        assert_eq!(
+            (refused.refused(), refused.header("exception")),
+            (Some("7"), Some("access-denied")),
+            "{write}"
+        );
+        assert!(refused.header("grpc-message").is_some_and(|text| text.contains("/v1/orders")), "{write}");
+    }
+}
+
+/// Everything from the start.
+fn all() -> Options {
+    let all = AllOptions { all_option: Some(AllOption::Start(Empty {})) };
+    Options { stream_option: Some(StreamOption::All(all)), ..Options::default() }
 }

@@ -1,28 +1,30 @@
 //! Which address a request comes from. A connection says that by itself; behind proxies that are trusted, their
 //! headers do.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 
-use actix_web::{
-    dev::ServiceRequest,
-    http::header::{HeaderMap, HeaderName},
-};
-use daybook_core::config::Networks;
+use crate::config::Networks;
 
-const FORWARDED: HeaderName = HeaderName::from_static("forwarded");
-const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-
-/// Where the request comes from. A connection that is gone already has no address any more.
-pub fn of(request: &ServiceRequest, trusted: &Networks) -> IpAddr {
-    let peer = request.peer_addr().map_or(Ipv4Addr::UNSPECIFIED.into(), |peer| peer.ip().to_canonical());
-    if trusted.contain(peer) { behind(peer, request.headers(), trusted) } else { peer }
+/// Where a request comes from whose connection comes from `peer`. `lines` are all values that a header has, in order;
+/// one that isn't ASCII is `None`.
+pub fn of<'a, L: Iterator<Item = Option<&'a str>>>(
+    peer: IpAddr,
+    trusted: &Networks,
+    lines: impl Fn(&'static str) -> L,
+) -> IpAddr {
+    let peer = peer.to_canonical();
+    if trusted.contain(peer) { behind(peer, trusted, lines) } else { peer }
 }
 
 /// The client behind the trusted proxy `peer`. Every proxy adds the address that it was asked from, at the end, so
 /// what is true is at the end, and the client itself may have written the rest.
-fn behind(peer: IpAddr, headers: &HeaderMap, trusted: &Networks) -> IpAddr {
-    let forwarded = named(headers, &FORWARDED, forwarded_for);
-    let x_forwarded = named(headers, &X_FORWARDED_FOR, |field| field.split(',').map(address).collect());
+fn behind<'a, L: Iterator<Item = Option<&'a str>>>(
+    peer: IpAddr,
+    trusted: &Networks,
+    lines: impl Fn(&'static str) -> L,
+) -> IpAddr {
+    let forwarded = hops(lines("forwarded"), forwarded_for);
+    let x_forwarded = hops(lines("x-forwarded-for"), |field| field.split(',').map(address).collect());
     let client = |hops: &[Option<IpAddr>]| last_untrusted(peer, hops, trusted);
     match (forwarded.is_empty(), x_forwarded.is_empty()) {
         (true, true) => peer,
@@ -52,13 +54,12 @@ fn last_untrusted(peer: IpAddr, hops: &[Option<IpAddr>], trusted: &Networks) -> 
     known
 }
 
-/// What `read` finds in all lines of this header, in order. What isn't ASCII tells nothing.
-fn named(
-    headers: &HeaderMap,
-    name: &HeaderName,
+/// What `read` finds in all lines of a header. What isn't ASCII tells nothing.
+fn hops<'a>(
+    lines: impl Iterator<Item = Option<&'a str>>,
     read: impl Fn(&str) -> Vec<Option<IpAddr>>,
 ) -> Vec<Option<IpAddr>> {
-    headers.get_all(name).flat_map(|value| value.to_str().map_or(vec![None], &read)).collect()
+    lines.flat_map(|line| line.map_or(vec![None], &read)).collect()
 }
 
 /// The `for` of each element (RFC 7239, section 4).
@@ -115,12 +116,10 @@ mod tests {
     const PROXY: &str = "10.0.0.1";
 
     fn client(lines: &[(&str, &str)]) -> String {
-        let mut headers = HeaderMap::new();
-        for (name, value) in lines {
-            headers.append(name.parse().expect("a name"), value.parse().expect("a value"));
-        }
         let trusted = "10.0.0.0/8, fd00::/8".parse().expect("networks");
-        behind(PROXY.parse().expect("an address"), &headers, &trusted).to_string()
+        let lines =
+            |name| lines.iter().filter(move |(other, _)| *other == name).map(|(_, value)| Some(*value));
+        of(PROXY.parse().expect("an address"), &trusted, lines).to_string()
     }
 
     #[test]
