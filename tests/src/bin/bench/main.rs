@@ -15,6 +15,8 @@
 mod against;
 mod commands;
 mod comparison;
+mod copy;
+mod doors;
 mod fill;
 mod generator;
 mod growth;
@@ -34,9 +36,10 @@ use std::{path::PathBuf, process::ExitCode};
 use daybook_tests::Program;
 
 /// Every benchmark, in the order in which they run.
-const BENCHMARKS: [&str; 7] = ["commands", "hot", "queries", "lag", "publisher", "rebuild", "growth"];
-/// These compare something else than two builds: this one with itself, and logs.
-const NOT_AGAINST: [&str; 2] = ["publisher", "growth"];
+const BENCHMARKS: [&str; 8] =
+    ["commands", "hot", "queries", "lag", "publisher", "rebuild", "growth", "doors"];
+/// These compare something else than two builds: this one with itself, logs, and what release 0.1 doesn't have.
+const NOT_AGAINST: [&str; 3] = ["publisher", "growth", "doors"];
 
 struct Asked {
     names: Vec<&'static str>,
@@ -67,6 +70,7 @@ async fn main() -> ExitCode {
             (None, "lag") => lag::run().await,
             (None, "publisher") => against::publisher().await,
             (None, "rebuild") => rebuild::run().await,
+            (None, "doors") => doors::run().await,
             (None, _) => growth::run(asked.events).await,
         };
         report.print();

@@ -1,12 +1,13 @@
 //! The orders read model is made anew, as an operator asks for it, beside a COPY of the same events out
 //! of the database: no rebuild reads a log faster than that.
 
-use std::{process::Stdio, time::Instant};
+use std::time::Instant;
 
-use daybook_tests::{Client, Program, TestDatabase, server::find_program};
+use daybook_tests::{Client, Program, TestDatabase};
 use serde_json::Value;
 
 use crate::{
+    copy::{COPY, copied},
     fill::{fill, fill_with_lives},
     rebuild_live,
     rebuilding::{EVENTS, rebuilt, until_quiet},
@@ -23,7 +24,7 @@ pub async fn run() -> Report {
     report.condition("rebuild: POST /admin/projections/orders/rebuilds until GET says done; verification included; nothing else is asked of the server, which serves and folds as always");
     report.condition("beside it: psql -c 'COPY events TO STDOUT' over TCP, its output thrown away: all of the log, which is what the rebuild reads (twice)");
     report.condition("placed: the same on the log of growth, where 250,000 orders have one event each among a million others; its COPY is of the events of orders only");
-    let lives = Log::make("COPY events TO STDOUT", async |database| {
+    let lives = Log::make(COPY, async |database| {
         fill_with_lives(database, EVENTS).await;
     });
     lives.await.measure(&mut report, "").await;
@@ -50,7 +51,7 @@ impl Log {
     pub async fn of_lives(program: &Program) -> Self {
         let database = migrated(program).await;
         fill_with_lives(&database, EVENTS).await;
-        Self::serve(program, database, "COPY events TO STDOUT").await
+        Self::serve(program, database, COPY).await
     }
 
     async fn make(copy: &'static str, filled: impl AsyncFnOnce(&TestDatabase)) -> Self {
@@ -79,10 +80,10 @@ impl Log {
         let (mut rebuilds, mut copies) = (vec![], vec![]);
         let mut phases = PHASES.map(|_| vec![]);
         self.rebuild().await;
-        self.copy();
+        copied(&self.database, self.copy);
         for round in 1..=ROUNDS {
             self.database.execute("CHECKPOINT").await;
-            copies.push(self.copy());
+            copies.push(copied(&self.database, self.copy));
             rebuilds.push(self.rebuild().await);
             for (phase, rounds) in PHASES.iter().zip(&mut phases) {
                 let labels =
@@ -112,15 +113,5 @@ impl Log {
             assert_eq!(done["verification"][member], Value::from(value), "{done}");
         }
         seconds
-    }
-
-    /// Seconds of a client that only reads.
-    fn copy(&self) -> f64 {
-        let mut psql = std::process::Command::new(find_program("psql"));
-        psql.arg(self.database.superuser_url().as_str()).args(["-X", "-q", "-c", self.copy]);
-        let begun = Instant::now();
-        let status = psql.stdout(Stdio::null()).status().expect("psql runs");
-        assert!(status.success(), "{}", self.copy);
-        begun.elapsed().as_secs_f64()
     }
 }

@@ -21,14 +21,30 @@ impl Daybook {
         Self::start_program(&Program::this(), database, roles)
     }
 
-    /// The same of another program, which brings the database to its own schema first.
+    /// The same with other settings.
+    pub fn start_with(
+        database: &TestDatabase,
+        roles: &str,
+        change: impl FnOnce(daybook_tests::Daybook) -> daybook_tests::Daybook,
+    ) -> Self {
+        Self::launch(change(process(&Program::this(), database)), database, roles)
+    }
+
+    /// Another program, which brings the database to its own schema first.
     pub fn start_program(program: &Program, database: &TestDatabase, roles: &str) -> Self {
-        let mut process = process(program, database)
-            .with("roles", roles)
-            .with("log.filter", "warn,daybook::cli=info,daybook_api::cli=info");
+        Self::launch(process(program, database), database, roles)
+    }
+
+    fn launch(process: daybook_tests::Daybook, database: &TestDatabase, roles: &str) -> Self {
+        let mut process =
+            process.with("roles", roles).with("log.filter", "warn,daybook::cli=info,daybook_api::cli=info");
         process.migrate(database);
         process.start();
         Self { api: process.api, telemetry: process.telemetry, process }
+    }
+
+    pub fn token(&self, subject: &str, role: Role) -> String {
+        self.process.token(subject, role)
     }
 
     /// A token for each subject, with that role.
