@@ -3,7 +3,7 @@
 use daybook_domain::{Position, published};
 use daybook_projections::Log;
 
-use crate::ask::{Ask, Begin, Of};
+use crate::ask::{Amount, Ask, Begin, Of};
 
 /// What is read, as its reader finds it.
 #[derive(Debug, Clone, Copy)]
@@ -32,17 +32,10 @@ pub async fn find(log: &Log, of: &Of) -> Result<Found, sqlx::Error> {
 }
 
 impl Found {
-    /// The place behind which a reader begins who wants the event at its own place, too.
-    pub async fn including(&self, log: &Log, ask: &Ask) -> Result<Position, sqlx::Error> {
-        self.behind(log, ask, 0).await
-    }
-
-    /// The same for a reader who has had the event at its own place.
-    pub async fn excluding(&self, log: &Log, ask: &Ask) -> Result<Position, sqlx::Error> {
-        self.behind(log, ask, 1).await
-    }
-
-    async fn behind(&self, log: &Log, ask: &Ask, had: i64) -> Result<Position, sqlx::Error> {
+    /// The place behind which a reader begins who goes forwards. A subscription's client has had the event at the place
+    /// that it names; a read has it, too.
+    pub async fn behind(&self, log: &Log, ask: &Ask) -> Result<Position, sqlx::Error> {
+        let had = i64::from(ask.amount == Amount::Subscription);
         match (&ask.of, ask.from) {
             (_, Begin::Start) => Ok(Position::START),
             (_, Begin::End) => Ok(self.head),

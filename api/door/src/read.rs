@@ -61,11 +61,9 @@ pub async fn open(app: &Arc<App>, caller: Caller, ask: Ask) -> Result<Answer, St
 async fn selection(log: &Log, ask: &Ask, found: &Found) -> Result<Selection, sqlx::Error> {
     let chosen = chosen(ask);
     Ok(match ask.amount {
-        Amount::Subscription => {
-            Selection { after: found.excluding(log, ask).await?, limit: i64::MAX, ..chosen }
-        }
+        Amount::Subscription => Selection { after: found.behind(log, ask).await?, limit: i64::MAX, ..chosen },
         Amount::Forwards(limit) => {
-            let after = found.including(log, ask).await?;
+            let after = found.behind(log, ask).await?;
             Selection { after, until: Some(found.head), limit, ..chosen }
         }
         Amount::Backwards(limit) => {
