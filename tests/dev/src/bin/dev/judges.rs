@@ -3,7 +3,10 @@
 //! and that is said; one that finds something fails the run.
 //!
 //! Spectral and Redocly read the OpenAPI document of each listener. Schemathesis plays requests that the document
-//! allows and that it forbids, with the token of each role, and holds the answers against it.
+//! allows and that it forbids, with the token of each role, and holds the answers against it. Clients of EventStoreDB go
+//! through the door.
+
+mod clients;
 
 use std::{
     env,
@@ -36,7 +39,7 @@ const USUAL_SEED: &str = "1";
 const SEED: &str = "JUDGES_SEED";
 
 /// Installs `$2` in the environment `$1`. The programs of one name its path: if it was moved, it is made anew.
-const INSTALL: &str = r#""$1/bin/schemathesis" --version >/dev/null 2>&1 || rm -rf "$1"
+const INSTALL: &str = r#""$1/bin/pip" --version >/dev/null 2>&1 || rm -rf "$1"
     python3 -m venv "$1" && exec "$1/bin/pip" install --quiet --no-input --disable-pip-version-check \
         --only-binary :all: -r "$2""#;
 
@@ -67,6 +70,7 @@ pub async fn ask(around: &Surroundings, servers: &Servers, group: &mut Group) ->
     let verdicts = Vec::new();
     let mut bench = Bench { servers, files, home, documents, group, verdicts, has_failed: false };
     bench.lint().await?;
+    bench.open_the_door().await?;
     bench.try_requests().await?;
     for verdict in &bench.verdicts {
         say(format_args!("judges: {verdict}"));
@@ -92,9 +96,7 @@ impl Bench<'_> {
         for name in ["package.json", "package-lock.json", "spectral.yaml", "redocly.yaml"] {
             fs::copy(self.files.join(name), home.join(name)).about(name)?;
         }
-        let mut install = Command::new("npm");
-        install.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"]).current_dir(&home);
-        if !self.install("spectral and redocly", install, "npm").await? {
+        if !self.install("spectral and redocly", npm(&home), "npm").await? {
             return Ok(());
         }
         let documents: Vec<PathBuf> =
@@ -116,9 +118,7 @@ impl Bench<'_> {
     /// A program of PyPI.
     async fn try_requests(&mut self) -> Result<(), Failure> {
         let home = self.home.join("python");
-        let requirements = self.files.join("requirements.txt");
-        let mut install = Command::new("sh");
-        install.args(["-c", INSTALL, "sh"]).args([&home, &requirements]);
+        let install = python(&home, &self.files.join("requirements.txt"));
         if !self.install("schemathesis", install, "python3").await? {
             return Ok(());
         }
@@ -184,6 +184,20 @@ impl Bench<'_> {
         self.verdicts.push(format!("{name}: {verdict}"));
         Ok(())
     }
+}
+
+/// Installs what the files there name.
+fn npm(home: &Path) -> Command {
+    let mut install = Command::new("npm");
+    install.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"]).current_dir(home);
+    install
+}
+
+/// Makes an environment with what is required.
+fn python(home: &Path, requirements: &Path) -> Command {
+    let mut install = Command::new("sh");
+    install.args(["-c", INSTALL, "sh"]).args([home, requirements]);
+    install
 }
 
 fn setting(name: &str) -> Option<String> {
