@@ -12,7 +12,7 @@ use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
     sync::OwnedSemaphorePermit,
-    time::{Instant, Interval, MissedTickBehavior, interval_at},
+    time::{Instant, Interval, MissedTickBehavior, Sleep, interval_at, sleep},
 };
 use tokio_rustls::server::TlsStream;
 use tokio_util::{
@@ -25,6 +25,10 @@ use crate::{answers::Answers, caller::Peer, metrics};
 
 /// How often it is looked within the time that a client may take nothing.
 const LOOKS: u32 = 4;
+/// Each client says first that it speaks HTTP/2, in so many bytes (RFC 9113, section 3.4).
+const PREFACE_BYTES: usize = 24;
+/// How long it may take to say so.
+const PREFACE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What goes over the connection, in the clear or encrypted.
 pub type Bytes = Either<TcpStream, Box<TlsStream<TcpStream>>>;
@@ -33,6 +37,8 @@ pub struct Connection {
     bytes: Bytes,
     peer: Peer,
     end: Pin<Box<WaitForCancellationFutureOwned>>,
+    /// Its client has not said yet what it speaks.
+    unannounced: Option<Unannounced>,
     /// When it is looked at whether its client takes what it is sent.
     looks: Interval,
     patience: Duration,
@@ -41,8 +47,13 @@ pub struct Connection {
     _place: OwnedSemaphorePermit,
 }
 
+struct Unannounced {
+    bytes: usize,
+    too_late: Pin<Box<Sleep>>,
+}
+
 impl Connection {
-    /// Ended by `end`, or when its client takes nothing for as long as `patience`.
+    /// Ended by `end`, or when its client takes nothing for as long as `patience`, or says nothing at the beginning.
     pub fn new(
         bytes: Bytes,
         peer: IpAddr,
@@ -58,6 +69,7 @@ impl Connection {
             bytes,
             peer: Peer { address: peer.to_canonical(), answers: Answers::default() },
             end: Box::pin(end.cancelled_owned()),
+            unannounced: Some(Unannounced { bytes: 0, too_late: Box::pin(sleep(PREFACE_TIMEOUT)) }),
             looks,
             patience,
             stuck_since: None,
@@ -70,6 +82,10 @@ impl Connection {
         if self.end.as_mut().poll(context).is_ready() {
             return Err(io::ErrorKind::ConnectionAborted.into());
         }
+        let too_late = self.unannounced.as_mut().map(|unannounced| unannounced.too_late.as_mut());
+        if too_late.is_some_and(|too_late| too_late.poll(context).is_ready()) {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
         while self.looks.poll_tick(context).is_ready() {
             if self.stuck_since.is_some_and(|since| since.elapsed() >= self.patience) {
                 return Err(io::ErrorKind::TimedOut.into());
@@ -77,6 +93,13 @@ impl Connection {
             self.peer.answers.give_up(self.patience);
         }
         Ok(())
+    }
+
+    fn note_heard(&mut self, bytes: usize) {
+        self.unannounced = self.unannounced.take().and_then(|before| {
+            let bytes = before.bytes + bytes;
+            (bytes < PREFACE_BYTES).then_some(Unannounced { bytes, ..before })
+        });
     }
 
     fn note<T>(&mut self, sent: Poll<T>) -> Poll<T> {
@@ -109,7 +132,10 @@ impl AsyncRead for Connection {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         self.poll_end(context)?;
-        Pin::new(&mut self.bytes).poll_read(context, buffer)
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut self.bytes).poll_read(context, buffer);
+        self.note_heard(buffer.filled().len() - before);
+        read
     }
 }
 

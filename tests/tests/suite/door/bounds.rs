@@ -124,6 +124,18 @@ async fn a_connection_that_is_not_read_is_ended() {
     .await;
 }
 
+/// Catches: a place that is kept for a client which never says what it speaks, or half of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_on_which_nothing_is_said_is_ended() {
+    let app = plain_shop(|_| {}).await;
+    for said in [&b""[..], b"PRI * HTTP/2.0\r\n"] {
+        let mut silent = TcpStream::connect(app.door()).await.expect("it listens");
+        silent.write_all(said).await.expect("sent");
+        silent.read_to_end(&mut vec![]).await.expect("it is ended");
+    }
+    until("no place is kept", async || counted("daybook_door_connections") == 0.0).await;
+}
+
 /// Catches: a connection that stays for ever, and one that takes what goes on with it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_that_is_old_takes_no_new_calls() {
