@@ -80,8 +80,11 @@ impl Door {
     }
 
     pub fn client_of(&self, address: SocketAddr, scheme: &str, token: &str) -> Client {
-        let ca_file = self.path("ca.pem");
-        connect(&format!("{scheme}://any:{token}@{address}?tlsCAFile={}", ca_file.display()))
+        connect(&self.connection_string(address, scheme, token))
+    }
+
+    pub fn connection_string(&self, address: SocketAddr, scheme: &str, token: &str) -> String {
+        format!("{scheme}://any:{token}@{address}?tlsCAFile={}", self.path("ca.pem").display())
     }
 }
 

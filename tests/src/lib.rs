@@ -8,6 +8,7 @@ pub mod client;
 pub mod database;
 pub mod daybook;
 pub mod door;
+pub mod exporter;
 pub mod live;
 pub mod log;
 pub mod metrics;

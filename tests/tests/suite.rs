@@ -10,6 +10,8 @@ mod config;
 mod dev;
 #[path = "suite/door/mod.rs"]
 mod door;
+#[path = "suite/exports/mod.rs"]
+mod exports;
 #[path = "suite/faults/mod.rs"]
 mod faults;
 #[path = "suite/http/mod.rs"]

@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use daybook_domain::{Position, Record, published::publish};
+use daybook_domain::{
+    Position, Record,
+    published::{Published, publish},
+};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;
@@ -11,7 +14,12 @@ use uuid::Uuid;
 /// What everyone outside is told: the public event. Payloads are stored without line breaks, so an
 /// event is one line.
 pub fn public(record: &Record) -> Vec<u8> {
-    with_line_break(publish(record).to_json())
+    of(&publish(record))
+}
+
+/// The same of a public event that is there already.
+pub fn of(event: &Published<'_>) -> Vec<u8> {
+    with_line_break(event.to_json())
 }
 
 /// What is stored, for operators: the members are those of a public event, the type, the version and the

@@ -43,7 +43,7 @@ pub struct Published<'a> {
     pub stream: String,
     /// Place in the stream, from 1, without gaps.
     pub sequence: i64,
-    pub r#type: &'static str,
+    pub r#type: &'a str,
     pub version: u16,
     /// The stored bytes, where nothing in them had to change.
     pub payload: Cow<'a, RawValue>,

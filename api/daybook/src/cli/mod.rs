@@ -1,7 +1,6 @@
 //! The verbs of `daybook`, one a file.
 
 pub mod config;
-pub mod export;
 mod failure;
 pub mod migrate;
 pub mod rebuild;
@@ -44,8 +43,8 @@ enum Verb {
     /// Place the orders of a file through the API.
     #[cfg(feature = "load")]
     Load(daybook_load::Args),
-    /// Write the log as NDJSON.
-    Export(export::Args),
+    /// Write the log to files: lines of JSON, or Parquet.
+    Export(Box<daybook_export::Args>),
     /// Make a read model anew from the log, through the admin listener.
     Rebuild(rebuild::Args),
     /// Compare every read model with the log.
@@ -90,7 +89,7 @@ impl Cli {
                 daybook_load::run(&args, token, &config.api_url()).await?;
             }
             Verb::Export(args) => {
-                let count = export::run(&args, config.database_url.expose()).await?;
+                let count = daybook_export::run(&args, config.database_url.expose()).await?;
                 say_beside(format_args!("events={count}"));
             }
             Verb::Rebuild(args) => {

@@ -1,12 +1,9 @@
 //! What leaves the house is the public event, by every door and in every file.
 
-use std::path::PathBuf;
-
 use async_nats::jetstream::consumer::pull;
-use daybook::cli::export;
 use daybook_core::config::Part;
 use daybook_domain::policy::Role;
-use daybook_tests::{Live, TestApp, until};
+use daybook_tests::{Live, TestApp, exporter::Exporter, until};
 use futures::StreamExt;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -56,19 +53,11 @@ fn types(events: &[Value]) -> Vec<&str> {
     events.iter().map(|event| event["type"].as_str().unwrap()).collect()
 }
 
-async fn exported(app: &TestApp, name: &str, change: impl FnOnce(&mut export::Args)) -> String {
-    let out: PathBuf = app.config.home.join(name);
-    let mut args = export::Args {
-        types: vec![],
-        stream: None,
-        after: 0,
-        until: None,
-        out: Some(out.clone()),
-        raw: false,
-    };
-    change(&mut args);
-    export::run(&args, app.config.database_url.expose()).await.expect("it is written");
-    std::fs::read_to_string(out).expect("the file is there")
+/// What `daybook export` writes with these arguments.
+async fn exported(app: &TestApp, arguments: &str) -> String {
+    let exporter = Exporter::at_database(app.config.database_url.expose());
+    exporter.expect(&format!("--out events.ndjson {arguments}")).await;
+    exporter.read("events.ndjson")
 }
 
 /// Catches: a door that gives what is stored; a hole where something isn't public.
@@ -100,13 +89,13 @@ async fn every_door_and_every_file_gives_the_public_event() {
         followed.push(event);
     }
     assert_eq!(followed, events);
-    let file = exported(&app, "public.ndjson", |_| {}).await;
+    let file = exported(&app, "").await;
     assert_eq!(file, lines, "byte by byte");
     // The stream's own name is told: it is the place of the event.
     let in_payloads = events.iter().filter(|event| event["payload"].to_string().contains(SECRET));
     assert_eq!(types(&in_payloads.cloned().collect::<Vec<_>>()), ["ProductCreated"], "its external_id");
 
-    let raw = exported(&app, "raw.ndjson", |args| args.raw = true).await;
+    let raw = exported(&app, "--raw").await;
     let raw = parsed(&raw);
     assert_eq!(types(&raw)[1], "ExternalIdTaken");
     assert_eq!(types(&raw)[7..9], ["OrderTeleported", "ParcelPacked"]);
@@ -134,11 +123,10 @@ async fn the_filter_means_public_types() {
     app.database.lengthen("FAR", 2_500).await;
     let last = append(&app, "parcel", "N8", "ParcelPacked", "{}").await;
     assert_eq!(positions("types=Internal&after=9").await, [11, last]);
-    let file = exported(&app, "internal.ndjson", |args| args.types = vec!["Internal".into()]).await;
+    let file = exported(&app, "--types Internal").await;
     let of_file: Vec<i64> = parsed(&file).iter().map(|event| event["position"].as_i64().unwrap()).collect();
     assert_eq!(of_file, [2, 8, 9, 11, last]);
-    let raw = |args: &mut export::Args| (args.raw, args.types) = (true, vec!["ParcelPacked".into()]);
-    assert_eq!(parsed(&exported(&app, "parcels.ndjson", raw).await).len(), 2);
+    assert_eq!(parsed(&exported(&app, "--raw --types ParcelPacked").await).len(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -18,6 +18,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("api/http", &["domain", "migrations", "commands", "projections", "api/core"]),
     ("api/door", &["domain", "migrations", "projections", "api/core"]),
     ("api/effects", &["domain", "projections", "api/core"]),
+    ("api/export", &["domain", "migrations", "projections", "api/core"]),
     ("api/load", &["domain"]),
     (
         "api/daybook",
@@ -30,6 +31,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "api/http",
             "api/door",
             "api/effects",
+            "api/export",
             "api/load",
         ],
     ),
