@@ -3,6 +3,7 @@
 
 pub mod metrics;
 
+mod analytics;
 mod error;
 mod schema;
 mod timeout;
@@ -24,6 +25,7 @@ use sqlx::{
 };
 use tokio::time::timeout;
 
+pub use analytics::ANALYST;
 pub use error::{ErrorClass, classify};
 pub use schema::{MigrateError, check_schema, may_change_the_log, migrate};
 pub use timeout::with_timeout_of;

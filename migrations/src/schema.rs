@@ -1,8 +1,8 @@
 //! The schema's versions, and what the running server may do to it.
 
-use sqlx::{Executor, PgPool, migrate::Migrator};
+use sqlx::{Connection, Executor, PgPool, migrate::Migrator};
 
-use crate::SCHEMA;
+use crate::{SCHEMA, analytics};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("../migrations");
 
@@ -19,17 +19,22 @@ pub enum MigrateError {
 }
 
 /// Brings the schema up to date, as the owner of the database, and gives the running server's role
-/// `run_as` its rights. Can be repeated; a second one at the same time waits as long
-/// as a statement may wait for a lock.
-pub async fn migrate(owner: &PgPool, run_as: &str) -> Result<(), MigrateError> {
+/// `run_as` its rights, and that of analysts theirs. Can be repeated; a second one at the same time waits as long
+/// as a statement may wait for a lock. Whether analysts have a role is returned.
+pub async fn migrate(owner: &PgPool, run_as: &str) -> Result<bool, MigrateError> {
     let mut connection = owner.acquire().await?;
     // An index of a large log is not made in the time that other statements have.
     connection.execute("SET statement_timeout = 0").await?;
     MIGRATIONS.run(&mut *connection).await?;
     let role = format!("\"{}\"", run_as.replace('"', "\"\""));
-    connection.execute(sqlx::raw_sql(&grants(&role))).await?;
+    let mut transaction = connection.begin().await?;
+    // Two that change the same rights or views at the same time would fail.
+    transaction.execute("SELECT pg_advisory_xact_lock(hashtext('daybook_rights'))").await?;
+    transaction.execute(sqlx::raw_sql(&grants(&role))).await?;
+    let analysts_have_a_role = analytics::prepare(&mut transaction).await?;
+    transaction.commit().await?;
     sqlx::query("SELECT pg_notify($1, '')").bind(SCHEMA).execute(&mut *connection).await?;
-    Ok(())
+    Ok(analysts_have_a_role)
 }
 
 /// Fails if the schema is older than this release. A newer one is fine: releases add, they don't take.
@@ -72,6 +77,8 @@ fn grants(role: &str) -> String {
          GRANT SELECT, INSERT, UPDATE, DELETE ON revocations TO {role};
          GRANT SELECT, INSERT, UPDATE, DELETE ON checkpoints, read_models, rebuilds, leases, reactions,
                effects, dead_letters, audits, row_audits TO {role};
-         GRANT USAGE, CREATE ON SCHEMA read TO {role};"
+         GRANT USAGE, CREATE ON SCHEMA read TO {role};
+         GRANT USAGE ON SCHEMA analytics TO {role};
+         GRANT SELECT, INSERT, TRUNCATE ON analytics.public_events TO {role};"
     )
 }

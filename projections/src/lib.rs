@@ -27,6 +27,7 @@ mod partition;
 mod presence;
 mod projection;
 mod proof;
+mod public_table;
 mod rebuild;
 mod scan;
 mod session;
@@ -66,6 +67,7 @@ use crate::{
     presence::Presence,
     projection::worker::Projecting,
     proof::Proving,
+    public_table::PublicTable,
     reactor::{Performing, Reacting},
     read_models::READ_MODELS,
     rebuild::Rebuilding,
@@ -176,6 +178,7 @@ impl Given {
         }
         if roles.publisher {
             workers.push(carrying(&background, &nats, Publisher::default()));
+            workers.push(Arc::new(PublicTable(background.clone())));
         }
         if roles.projections || roles.reactor {
             let (background, feed) = (background.clone(), feed.clone());

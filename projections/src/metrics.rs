@@ -19,6 +19,12 @@ metrics! {
     PUBLISHER_FAILURES: IntCounter(
         "daybook_publisher_failures_total", "Times that the publisher had to start over.");
     PUBLISHER_UP: IntGauge("daybook_publisher_up", "1 while this process publishes public events.");
+    ANALYTICS_POSITION: IntGauge(
+        "daybook_analytics_position", "Last position in the table that analysts ask.");
+    ANALYTICS_LAG: IntGauge("daybook_analytics_lag_events", "Public events not yet in that table.");
+    ANALYTICS_FAILURES: IntCounter(
+        "daybook_analytics_failures_total", "Times that writing the table for analysts had to start over.");
+    ANALYTICS_UP: IntGauge("daybook_analytics_up", "1 while this process writes the table for analysts.");
     POOL_CONNECTIONS: IntGaugeVec(
         "daybook_downstream_pool_connections", "Database connections of what is downstream: open, idle.", &["state"]);
     FEED_UP: IntGauge("daybook_feed_up", "1 while events arrive by JetStream.");

@@ -11,6 +11,7 @@ use crate::{
     notices::{self, Notice, OPERATORS, READ},
     partition::Partition,
     projection::generations::Generations,
+    public_table,
     read_models::{self, Definition, READ_MODELS},
     rebuild::state::RebuildState,
     status::{self, ProjectionStatus},
@@ -67,6 +68,8 @@ pub struct LogState {
     pub relay_position: Option<i64>,
     /// The last one that other systems have been told of; `None` if no publisher ever ran.
     pub publisher_position: Option<i64>,
+    /// The last one in the table that analysts ask; `None` if no publisher ever ran.
+    pub analytics_position: Option<i64>,
 }
 
 impl Operators {
@@ -80,9 +83,12 @@ impl Operators {
             let checkpoint = carrier.read(&self.pool).await?;
             Ok::<_, sqlx::Error>(checkpoint.map(|checkpoint| checkpoint.at.position.0))
         };
-        let (relay_position, publisher_position) =
-            (position(relay::NAME).await?, position(publisher::NAME).await?);
-        Ok(LogState { head: log::head(&self.pool).await?.0, relay_position, publisher_position })
+        Ok(LogState {
+            head: log::head(&self.pool).await?.0,
+            relay_position: position(relay::NAME).await?,
+            publisher_position: position(publisher::NAME).await?,
+            analytics_position: position(public_table::NAME).await?,
+        })
     }
 
     pub async fn list(&self) -> Result<Vec<ProjectionStatus>, OperatorError> {

@@ -3,6 +3,7 @@
 use std::{str::FromStr, time::Duration};
 
 use daybook_core::{config::Config, terminal::say};
+use daybook_migrations::ANALYST;
 use sqlx::postgres::PgConnectOptions;
 
 use super::failure::Failure;
@@ -15,7 +16,12 @@ pub async fn run(config: &Config) -> Result<(), Failure> {
     let server = PgConnectOptions::from_str(config.database_url.expose())
         .map_err(|_| "setting database_url is not a PostgreSQL URL")?;
     let pool = daybook_migrations::pool(owner, 1, Duration::from_secs(10));
-    daybook_migrations::migrate(&pool, server.get_username()).await?;
+    let analysts_have_a_role = daybook_migrations::migrate(&pool, server.get_username()).await?;
     say(format_args!("the schema is up to date; {} may run the server", server.get_username()));
+    if !analysts_have_a_role {
+        say(format_args!(
+            "there is no role {ANALYST}, and this one may not make it: docs/analysts.md says how analysts get one"
+        ));
+    }
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 mod lines;
 mod parquet;
+mod tables;
 
 use daybook_domain::policy::Role;
 use daybook_tests::{Door, TestApp, exporter::Exporter};

@@ -31,7 +31,7 @@ mod paging;
 mod parameters;
 mod partitions;
 mod permissions;
-mod poison;
+pub mod poison;
 mod positions;
 mod privacy;
 mod probes;

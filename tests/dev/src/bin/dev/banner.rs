@@ -27,6 +27,7 @@ pub async fn print(servers: &Servers) {
     let ca_file = authority::ca_file(&servers.place);
     let ca_file = in_url(&path::absolute(&ca_file).unwrap_or(ca_file));
     let (database, nats) = (value("DAYBOOK_DATABASE_URL"), value("DAYBOOK_NATS_URL"));
+    let analysts = settings::analyst_url(&servers.place);
     let mut text = format!(
         "
 Daybook is ready.
@@ -35,6 +36,7 @@ Daybook is ready.
   Telemetry   http://{telemetry}/metrics
   Log         esdb://{door} (gRPC with TLS; clients of EventStoreDB read it by the line below)
   PostgreSQL  {database}
+  Analysts    {analysts}  (views of public events: docs/analysts.md)
   NATS        {nats}  (public events: the stream DAYBOOK_EVENTS)
   Mails       {place}/mail
   Logs        {place}/log

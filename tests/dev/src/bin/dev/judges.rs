@@ -6,6 +6,7 @@
 //! allows and that it forbids, with the token of each role, and holds the answers against it. Clients of EventStoreDB go
 //! through the door.
 
+mod analysts;
 mod clients;
 
 use std::{
@@ -71,6 +72,7 @@ pub async fn ask(around: &Surroundings, servers: &Servers, group: &mut Group) ->
     let mut bench = Bench { servers, files, home, documents, group, verdicts, has_failed: false };
     bench.lint().await?;
     bench.open_the_door().await?;
+    bench.ask_as_analyst().await?;
     bench.try_requests().await?;
     for verdict in &bench.verdicts {
         say(format_args!("judges: {verdict}"));

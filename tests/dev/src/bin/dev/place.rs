@@ -17,7 +17,7 @@ pub const PRIVATE_FOLDER: u32 = 0o700;
 const PRIVATE_FILE: u32 = 0o600;
 
 const FOLDERS: [&str; 5] = ["run", "log", "secret", "nats", "tls"];
-const SECRETS: [&str; 3] = ["superuser", "owner", "app"];
+const SECRETS: [&str; 4] = ["superuser", "owner", "app", "analyst"];
 /// In a folder that `reset` may delete.
 const MARK: &str = "made-by-dev";
 

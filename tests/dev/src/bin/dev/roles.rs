@@ -1,4 +1,4 @@
-//! The database of Daybook, and the two roles that it logs in as.
+//! The database of Daybook, the two roles that it logs in as, and the one of analysts.
 
 use std::time::Duration;
 
@@ -17,11 +17,15 @@ pub async fn create(place: &Place) -> Result<(), Failure> {
         place.noted("postgres.port").parse().map_err(|_| Failure::new("run/postgres.port has no port"))?;
     let created = async {
         let mut session = connect(place, port, "postgres").await?;
-        for role in ["owner", "app"] {
+        for (role, made) in [
+            ("owner", "CREATE ROLE daybook_owner"),
+            ("app", "CREATE ROLE daybook_app"),
+            ("analyst", include_str!("../../../../../migrations/roles/analyst.sql")),
+        ] {
             if !exists(&mut session, "SELECT FROM pg_roles WHERE rolname = $1", &format!("daybook_{role}"))
                 .await?
             {
-                session.execute(format!("CREATE ROLE daybook_{role}").as_str()).await?;
+                session.execute(sqlx::raw_sql(made)).await?;
             }
             let secret = place.secret(role);
             session.execute(format!("ALTER ROLE daybook_{role} LOGIN PASSWORD '{secret}'").as_str()).await?;

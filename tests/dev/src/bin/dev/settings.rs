@@ -43,6 +43,12 @@ pub fn of_daybook(place: &Place) -> Vec<(&'static str, String)> {
     variables
 }
 
+/// Where analysts ask the database.
+pub fn analyst_url(place: &Place) -> String {
+    let (secret, port) = (place.secret("analyst"), place.noted("postgres.port"));
+    format!("postgres://daybook_analyst:{secret}@127.0.0.1:{port}/daybook")
+}
+
 pub fn nats_url(place: &Place) -> String {
     format!("nats://127.0.0.1:{}", place.noted("nats.port"))
 }

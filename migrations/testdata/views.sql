@@ -1,0 +1,209 @@
+-- Every event, of whichever type.
+events:
+SELECT position, recorded_at, stream, substr(stream, strpos(stream, '/') + 1) AS id, sequence, event_id, version, type, payload
+  FROM analytics.public_events
+
+-- A product was entered into the catalogue. It is not for sale yet. The stream's id is its SKU.
+product_created:
+SELECT position, recorded_at, stream, substr(stream, strpos(stream, '/') + 1) AS id, sequence, event_id, version, payload,
+       payload->>'name' AS name,
+       payload->>'description' AS description,
+       (payload->'price'->>'amount')::bigint AS price_amount,
+       payload->'price'->>'currency' AS price_currency,
+       payload->>'external_id' AS external_id,
+       payload->'metadata' AS metadata
+  FROM analytics.public_events
+ WHERE type = 'ProductCreated'
+
+-- The words for a product changed: this is the whole of them.
+product_described:
+SELECT position, recorded_at, stream, substr(stream, strpos(stream, '/') + 1) AS id, sequence, event_id, version, payload,
+       payload->>'name' AS name,
+       payload->>'description' AS description,
+       payload->'metadata' AS metadata
+  FROM analytics.public_events
+ WHERE type = 'ProductDescribed'
+
+-- The price in one currency changed, or is there for the first time. Orders that were placed keep theirs.
+product_price_set:
+SELECT position, recorded_at, stream, substr(stream, strpos(stream, '/') + 1) AS id, sequence, event_id, version, payload,
+       (payload->'price'->>'amount')::bigint AS price_amount,
+       payload->'price'->>'currency' AS price_currency
+  FROM analytics.public_events
+ WHERE type = 'ProductPriceSet'
+
+-- The product is for sale.
+product_published:
+SELECT position, recorded_at, stream, substr(stream, strpos(stream, '/') + 1) AS id, sequence, event_id, version, payload
+  FROM analytics.public_events
+ WHERE type = 'ProductPublished'
+
+-- The product is not for sale any more.
+product_unpublished:
+SELECT position, recorded_at, stream, substr(stream, strpos(stream, '/') + 1) AS id, sequence, event_id, version, payload
+  FROM analytics.public_events
+ WHERE type = 'ProductUnpublished'
+
+-- The product will never be for sale again, and doesn't change any more.
+product_archived:
+SELECT position, recorded_at, stream, substr(stream, strpos(stream, '/') + 1) AS id, sequence, event_id, version, payload
+  FROM analytics.public_events
+ WHERE type = 'ProductArchived'
+
+-- Pieces came into the house. The stream's id is their SKU.
+stock_received:
+SELECT position, recorded_at, stream, substr(stream, strpos(stream, '/') + 1) AS id, sequence, event_id, version, payload,
+       (payload->>'quantity')::bigint AS quantity,
+       payload->>'reference' AS reference
+  FROM analytics.public_events
+ WHERE type = 'StockReceived'
+
+-- The number of pieces in the house was corrected.
+stock_adjusted:
+SELECT position, recorded_at, stream, substr(stream, strpos(stream, '/') + 1) AS id, sequence, event_id, version, payload,
+       (payload->>'delta')::bigint AS delta,
+       payload->>'reason' AS reason
+  FROM analytics.public_events
+ WHERE type = 'StockAdjusted'
+
+-- Pieces are kept for an order that was placed: nobody else can have them.
+stock_held:
+SELECT position, recorded_at, stream, substr(stream, strpos(stream, '/') + 1) AS id, sequence, event_id, version, payload,
+       payload->>'order' AS order,
+       (payload->>'quantity')::bigint AS quantity
+  FROM analytics.public_events
+ WHERE type = 'StockHeld'
+
+-- Pieces that were held for an order are free again.
+stock_hold_released:
+SELECT position, recorded_at, stream, substr(stream, strpos(stream, '/') + 1) AS id, sequence, event_id, version, payload,
+       payload->>'order' AS order,
+       (payload->>'quantity')::bigint AS quantity
+  FROM analytics.public_events
+ WHERE type = 'StockHoldReleased'
+
+-- Pieces that were held are allocated, because their order was confirmed.
+stock_allocated:
+SELECT position, recorded_at, stream, substr(stream, strpos(stream, '/') + 1) AS id, sequence, event_id, version, payload,
+       payload->>'order' AS order,
+       (payload->>'quantity')::bigint AS quantity
+  FROM analytics.public_events
+ WHERE type = 'StockAllocated'
+
+-- Pieces that were allocated to an order are free again.
+stock_allocation_released:
+SELECT position, recorded_at, stream, substr(stream, strpos(stream, '/') + 1) AS id, sequence, event_id, version, payload,
+       payload->>'order' AS order,
+       (payload->>'quantity')::bigint AS quantity
+  FROM analytics.public_events
+ WHERE type = 'StockAllocationReleased'
+
+-- Pieces have left the house for an order.
+stock_shipped:
+SELECT position, recorded_at, stream, substr(stream, strpos(stream, '/') + 1) AS id, sequence, event_id, version, payload,
+       payload->>'order' AS order,
+       (payload->>'quantity')::bigint AS quantity
+  FROM analytics.public_events
+ WHERE type = 'StockShipped'
+
+-- An order was placed, and its stock is held. The stream's id is the order's.
+order_placed:
+SELECT position, recorded_at, stream, substr(stream, strpos(stream, '/') + 1) AS id, sequence, event_id, version, payload,
+       payload->>'customer' AS customer,
+       payload->'lines' AS lines,
+       payload->>'currency' AS currency,
+       (payload->'total'->>'amount')::bigint AS total_amount,
+       payload->'total'->>'currency' AS total_currency,
+       payload->>'override_reason' AS override_reason,
+       payload->'sealed_override_reason'->>'key_id' AS sealed_override_reason_key_id,
+       payload->'sealed_override_reason'->>'data' AS sealed_override_reason_data,
+       payload->'contact'->>'key_id' AS contact_key_id,
+       payload->'contact'->>'data' AS contact_data,
+       payload->'ship_to'->>'key_id' AS ship_to_key_id,
+       payload->'ship_to'->>'data' AS ship_to_data,
+       payload->>'external_id' AS external_id,
+       payload->'metadata' AS metadata
+  FROM analytics.public_events
+ WHERE type = 'OrderPlaced'
+
+-- The order was confirmed, and its stock is allocated.
+order_confirmed:
+SELECT position, recorded_at, stream, substr(stream, strpos(stream, '/') + 1) AS id, sequence, event_id, version, payload
+  FROM analytics.public_events
+ WHERE type = 'OrderConfirmed'
+
+-- The order was cancelled, and its stock is free again.
+order_cancelled:
+SELECT position, recorded_at, stream, substr(stream, strpos(stream, '/') + 1) AS id, sequence, event_id, version, payload,
+       payload->>'reason' AS reason,
+       payload->'sealed_reason'->>'key_id' AS sealed_reason_key_id,
+       payload->'sealed_reason'->>'data' AS sealed_reason_data
+  FROM analytics.public_events
+ WHERE type = 'OrderCancelled'
+
+-- A part of the order, or all that was left of it, has left the house.
+order_shipped:
+SELECT position, recorded_at, stream, substr(stream, strpos(stream, '/') + 1) AS id, sequence, event_id, version, payload,
+       payload->'parcels' AS parcels,
+       payload->>'tracking' AS tracking,
+       payload->'sealed_tracking'->>'key_id' AS sealed_tracking_key_id,
+       payload->'sealed_tracking'->>'data' AS sealed_tracking_data,
+       (payload->>'complete')::boolean AS complete
+  FROM analytics.public_events
+ WHERE type = 'OrderShipped'
+
+-- Pieces that were not shipped were cancelled, and their stock is free again. The rest of the order stays. If nothing is left of an order that was shipped in part, it is shipped.
+order_lines_cancelled:
+SELECT position, recorded_at, stream, substr(stream, strpos(stream, '/') + 1) AS id, sequence, event_id, version, payload,
+       payload->'parcels' AS parcels,
+       payload->>'reason' AS reason,
+       payload->'sealed_reason'->>'key_id' AS sealed_reason_key_id,
+       payload->'sealed_reason'->>'data' AS sealed_reason_data
+  FROM analytics.public_events
+ WHERE type = 'OrderLinesCancelled'
+
+-- The order has arrived.
+order_delivered:
+SELECT position, recorded_at, stream, substr(stream, strpos(stream, '/') + 1) AS id, sequence, event_id, version, payload
+  FROM analytics.public_events
+ WHERE type = 'OrderDelivered'
+
+-- Something that is not public, or that this release doesn't know.
+internal:
+SELECT position, recorded_at, stream, substr(stream, strpos(stream, '/') + 1) AS id, sequence, event_id, version, payload
+  FROM analytics.public_events
+ WHERE type = 'Internal'
+
+-- What was ordered, as it was then: later changes of the catalogue don't touch it. Numbers count from 0.
+order_lines:
+SELECT position, recorded_at, stream, substr(stream, strpos(stream, '/') + 1) AS id, sequence, event_id, version, item.number - 1 AS number,
+       item.value->>'sku' AS sku,
+       item.value->>'name' AS name,
+       (item.value->>'quantity')::bigint AS quantity,
+       (item.value->'unit_price'->>'amount')::bigint AS unit_price_amount,
+       item.value->'unit_price'->>'currency' AS unit_price_currency,
+       (item.value->'list_price'->>'amount')::bigint AS list_price_amount,
+       item.value->'list_price'->>'currency' AS list_price_currency
+  FROM analytics.public_events
+ CROSS JOIN LATERAL jsonb_array_elements(payload->'lines') WITH ORDINALITY AS item(value, number)
+ WHERE type = 'OrderPlaced'
+
+-- What left the house, by line. Numbers count from 0.
+order_shipped_parcels:
+SELECT position, recorded_at, stream, substr(stream, strpos(stream, '/') + 1) AS id, sequence, event_id, version, item.number - 1 AS number,
+       (item.value->>'line')::bigint AS line,
+       item.value->>'sku' AS sku,
+       (item.value->>'quantity')::bigint AS quantity
+  FROM analytics.public_events
+ CROSS JOIN LATERAL jsonb_array_elements(payload->'parcels') WITH ORDINALITY AS item(value, number)
+ WHERE type = 'OrderShipped'
+
+-- What was cancelled, by line. Numbers count from 0.
+order_lines_cancelled_parcels:
+SELECT position, recorded_at, stream, substr(stream, strpos(stream, '/') + 1) AS id, sequence, event_id, version, item.number - 1 AS number,
+       (item.value->>'line')::bigint AS line,
+       item.value->>'sku' AS sku,
+       (item.value->>'quantity')::bigint AS quantity
+  FROM analytics.public_events
+ CROSS JOIN LATERAL jsonb_array_elements(payload->'parcels') WITH ORDINALITY AS item(value, number)
+ WHERE type = 'OrderLinesCancelled'
