@@ -102,10 +102,12 @@ fn follow(stream: &Stream, until: i64) -> JoinHandle<Vec<Heard>> {
         let name = Some("other".to_owned());
         let config = pull::Config { durable_name: name, max_ack_pending: 1, ..pull::Config::default() };
         let consumer = stream.get_or_create_consumer("other", config).await.expect("a consumer");
-        let mut messages = consumer.messages().await.expect("messages");
         let mut all = Vec::new();
         loop {
-            let message = messages.next().await.expect("it goes on").expect("a message");
+            // No more are asked for than are taken: what is handed out to one that has ended comes again much later.
+            let mut messages = consumer.fetch().max_messages(1).messages().await.expect("messages");
+            let Some(message) = messages.next().await else { continue };
+            let message = message.expect("a message");
             all.push(heard(&message.subject, message.headers.as_ref().expect("headers"), &message.payload));
             // The server says that it knows: otherwise the last one would come again to the follower after this one.
             message.double_ack_with(AckKind::Ack).await.expect("acknowledged");
