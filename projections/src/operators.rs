@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::{
     checkpoint::{CheckpointState, Consumer, Reached},
     dead_letters::{self, DeadLetter, Resolution},
-    log,
+    log, mirror,
     notices::{self, Notice, OPERATORS, READ},
     partition::Partition,
     projection::generations::Generations,
@@ -67,6 +67,8 @@ pub struct LogState {
     pub relay_position: Option<i64>,
     /// The last one that other systems have been told of; `None` if no publisher ever ran.
     pub publisher_position: Option<i64>,
+    /// The last one that another system has a copy of; `None` if no mirror ever ran.
+    pub mirror_position: Option<i64>,
 }
 
 impl Operators {
@@ -80,9 +82,12 @@ impl Operators {
             let checkpoint = carrier.read(&self.pool).await?;
             Ok::<_, sqlx::Error>(checkpoint.map(|checkpoint| checkpoint.at.position.0))
         };
-        let (relay_position, publisher_position) =
-            (position(relay::NAME).await?, position(publisher::NAME).await?);
-        Ok(LogState { head: log::head(&self.pool).await?.0, relay_position, publisher_position })
+        Ok(LogState {
+            head: log::head(&self.pool).await?.0,
+            relay_position: position(relay::NAME).await?,
+            publisher_position: position(publisher::NAME).await?,
+            mirror_position: position(mirror::NAME).await?,
+        })
     }
 
     pub async fn list(&self) -> Result<Vec<ProjectionStatus>, OperatorError> {

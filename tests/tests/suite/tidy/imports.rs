@@ -17,6 +17,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("api/core", &["domain", "migrations", "commands", "projections"]),
     ("api/http", &["domain", "migrations", "commands", "projections", "api/core"]),
     ("api/door", &["domain", "migrations", "projections", "api/core"]),
+    ("api/mirror", &["domain", "projections", "api/core"]),
     ("api/effects", &["domain", "projections", "api/core"]),
     ("api/load", &["domain"]),
     (
@@ -29,6 +30,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "api/core",
             "api/http",
             "api/door",
+            "api/mirror",
             "api/effects",
             "api/load",
         ],
