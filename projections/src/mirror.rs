@@ -1,7 +1,7 @@
 //! The mirror: another system is told every public event, page after page, behind a checkpoint of its own. How that
 //! system is spoken to is known to others.
 
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc};
 
 use async_trait::async_trait;
 use daybook_domain::{Position, Record};
@@ -88,14 +88,6 @@ impl Worker for Mirroring {
     }
 }
 
-/// How much is told at a time. Behind a page that failed it is less and less, so that the checkpoint comes up to the event
-/// that can't be told, and looking again costs no more than that one.
-struct Pace {
-    events: usize,
-    /// Where the page ended that failed: what goes well in front of that says nothing of it.
-    until: Position,
-}
-
 struct Mirror<'a> {
     background: &'a Background,
     other: &'a dyn OtherSystem,
@@ -105,11 +97,12 @@ struct Mirror<'a> {
 
 impl Mirror<'_> {
     async fn run(&self, duty: &Duty) {
+        tracing::info!("this process mirrors from now on");
         let rounds = duty.rounds(PAUSES);
-        let mut pace = Pace { events: PAGE, until: Position::START };
+        let mut failed = Position::START..Position::START;
         while !duty.is_over() {
             let follow = async {
-                let followed = duty.or_over(self.follow(&rounds, &mut pace)).await.unwrap_or(Ok(()));
+                let followed = duty.or_over(self.follow(&rounds, &mut failed)).await.unwrap_or(Ok(()));
                 metrics::MIRROR_UP.set(0);
                 followed.inspect_err(note)
             };
@@ -122,30 +115,32 @@ impl Mirror<'_> {
         }
     }
 
-    /// Until something fails.
-    async fn follow(&self, rounds: &Rounds<'_>, pace: &mut Pace) -> Result<(), Untold> {
+    /// Until something fails. `failed` is the page that was not told, if one wasn't: behind its first place, up to its
+    /// last one. What is told in there doesn't show that what failed would go well now.
+    async fn follow(&self, rounds: &Rounds<'_>, failed: &mut Range<Position>) -> Result<(), Untold> {
         let mut at = self.begin().await?;
-        tracing::info!(position = %at, "the mirror goes on");
         metrics::MIRROR_UP.set(1);
         let mut head = self.background.signals.head();
-        let mut page = self.page(at, pace).await?;
+        let mut page = self.page(at, failed).await?;
         loop {
             self.measure(at);
-            if at >= pace.until {
-                pace.events = PAGE;
+            if !failed.contains(&at) {
+                if rounds.has_failed() {
+                    tracing::info!(position = %at, "the mirror goes on");
+                }
                 metrics::MIRROR_DIVERGED.set(0);
                 rounds.went_well();
             }
             let Some(last) = page.last() else {
                 let moved = head.wait_for(|head| *head > at);
                 tokio::select! { _ = moved => {} () = sleep(self.background.settings.background.poll_interval.get()) => {} }
-                page = self.page(at, pace).await?;
+                page = self.page(at, failed).await?;
                 continue;
             };
             // While the other system takes this page, the next one is read.
-            let (told, next) = tokio::join!(self.other.tell(&page), self.page(last.position, pace));
+            let (told, next) = tokio::join!(self.other.tell(&page), self.page(last.position, failed));
             if told.is_err() {
-                *pace = Pace { events: (page.len() / 2).max(1), until: pace.until.max(last.position) };
+                *failed = at..last.position;
             }
             told?;
             with_timeout(self.reach(at, last)).await?;
@@ -182,8 +177,14 @@ impl Mirror<'_> {
         metrics::MIRROR_LAG.set((head.0 - at.0).max(0));
     }
 
-    async fn page(&self, after: Position, pace: &Pace) -> Result<Vec<Record>, sqlx::Error> {
-        Ok(with_timeout(log::page(&self.background.pool, after, pace.events)).await?.records)
+    /// What follows. Of a page that failed it is the first half, so that the checkpoint comes up to the event that can't
+    /// be told, and looking again costs no more than that one.
+    async fn page(&self, after: Position, failed: &Range<Position>) -> Result<Vec<Record>, sqlx::Error> {
+        let limit = match failed.contains(&after) {
+            true => usize::try_from(failed.end.0 - after.0).map_or(1, |left| left.div_ceil(2)),
+            false => PAGE,
+        };
+        Ok(with_timeout(log::page(&self.background.pool, after, limit)).await?.records)
     }
 
     async fn reach(&self, from: Position, to: &Record) -> Result<(), Untold> {

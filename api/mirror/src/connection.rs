@@ -36,7 +36,7 @@ const REQUIRES_LEADER: &str = "requires-leader";
 pub enum MirrorError {
     #[error("cannot use the file of tlsCAFile, {}: {why}", file.display())]
     CaFile { file: PathBuf, why: String },
-    #[error("cannot use it: {0}")]
+    #[error("cannot use it: {}", chain(.0))]
     Unusable(#[from] transport::Error),
     #[error("its user and password can't be sent")]
     Credentials,
@@ -67,7 +67,7 @@ impl Connection {
             .keep_alive_timeout(KEEPALIVE.1)
             .keep_alive_while_idle(true);
         if let Some(tls) = trusting(&to.tls)? {
-            endpoint = endpoint.tls_config(tls)?;
+            endpoint = endpoint.tls_config(tls.domain_name(to.host.trim_matches(['[', ']'])))?;
         }
         let client = StreamsClient::new(endpoint.connect_lazy()).max_decoding_message_size(MAX_MESSAGE_BYTES);
         let credentials = to.credentials.as_ref().map(basic).transpose()?;
@@ -153,7 +153,7 @@ const TOO_SLOW: &str = "the other system doesn't answer in time";
 
 /// The text of a status may name places, so it is for the log only.
 fn of_status(status: &Status) -> Untold {
-    let causes = || iter::successors(status.source(), |&cause| cause.source());
+    let causes = || causes(status).skip(1);
     // The TLS library tells the runtime of a certificate that isn't trusted, and such, as of data that can't be used.
     let is_of_the_handshake = |cause: &(dyn Error + 'static)| {
         cause.downcast_ref::<io::Error>().map(io::Error::kind) == Some(io::ErrorKind::InvalidData)
@@ -173,9 +173,17 @@ fn of_status(status: &Status) -> Untold {
             None => format!("the other system answered {code:?}"),
         },
     };
-    let mut why = status.message().to_owned();
-    causes().for_each(|cause| why = format!("{why}: {cause}"));
+    let why = causes().fold(status.message().to_owned(), |why, cause| format!("{why}: {cause}"));
     Untold::Failed { told, why }
+}
+
+/// An error, what caused it, what caused that, and so on.
+fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    iter::successors(Some(error), |&cause| cause.source())
+}
+
+fn chain(error: &transport::Error) -> String {
+    causes(error).map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 /// The protocol's name for what a status alone doesn't say, such as `maximum-append-size-exceeded`.
@@ -190,6 +198,17 @@ mod tests {
     use daybook_projections::workers::Tell;
 
     use super::*;
+
+    /// Catches: an address of IPv6 that is looked for in a certificate with its brackets.
+    #[tokio::test]
+    async fn every_form_of_a_host_can_be_reached() {
+        for host in ["db.example", "127.0.0.1", "[::1]"] {
+            for tls in ["true", "false"] {
+                let to = format!("esdb://ann:secret@{host}:2113?tls={tls}").parse().expect("valid");
+                Connection::new(&to, CONNECT_TIMEOUT).expect("it can be used");
+            }
+        }
+    }
 
     /// Catches: a text of the other system, which may name anything, in what operators are shown.
     #[test]

@@ -95,9 +95,6 @@ impl FromStr for ConnectionString {
         if !SCHEMES.contains(&url.scheme()) || !is_whole {
             return Err(Form);
         }
-        let decoded = |text: &str| {
-            percent_decode_str(text).decode_utf8().map(std::borrow::Cow::into_owned).map_err(|_| Form)
-        };
         let credentials = match (url.username(), url.password()) {
             ("", None) => None,
             ("", Some(_)) | (_, None) => return Err(HalfCredentials),
@@ -116,12 +113,19 @@ impl FromStr for ConnectionString {
     }
 }
 
+fn decoded(text: &str) -> Result<String, BadConnectionString> {
+    let decoded = percent_decode_str(text).decode_utf8().map_err(|_| BadConnectionString::Form)?;
+    Ok(decoded.into_owned())
+}
+
 /// Clients don't look at the case of the names of parameters.
 fn tls(url: &Url) -> Result<Tls, BadConnectionString> {
     let mut given = BTreeMap::new();
-    for (name, value) in url.query_pairs() {
-        if given.insert(name.to_lowercase(), value.into_owned()).is_some() {
-            return Err(BadConnectionString::Twice(name.into_owned()));
+    // In a path, unlike in a form, a plus sign is one.
+    for pair in url.query().unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        if given.insert(name.to_lowercase(), decoded(value)?).is_some() {
+            return Err(BadConnectionString::Twice(name.to_owned()));
         }
     }
     let mut flag = |name: &'static str| match given.remove(&name.to_lowercase()) {
@@ -170,7 +174,7 @@ mod tests {
 
     #[test]
     fn a_connection_string_is_read_as_clients_read_it() {
-        let file = Tls::Authority("/etc/daybook/ca.pem".into());
+        let file = Tls::Authority("/etc/c++/ca.pem".into());
         for (text, host, port, user, tls) in [
             ("esdb://ann:p%40ss@db.example:2114?tls=true", "db.example", 2114, Some("ann"), Tls::Web),
             (
@@ -180,7 +184,7 @@ mod tests {
                 Some("ann"),
                 Tls::Web,
             ),
-            ("esdb://a%3An:p%40ss@[::1]:1?tlscafile=%2Fetc/daybook/ca.pem", "[::1]", 1, Some("a:n"), file),
+            ("esdb://a%3An:p%40ss@[::1]:1?tlscafile=%2Fetc/c++/ca.pem", "[::1]", 1, Some("a:n"), file),
             ("kdb://127.0.0.1:2113?tls=False", "127.0.0.1", 2113, None, Tls::Off),
         ] {
             let read = read(text).expect(text);

@@ -60,6 +60,42 @@ async fn a_foreign_event_stops_the_mirror_and_nothing_else_until_it_is_gone() {
     assert_eq!(house.operator(&server).readiness().await["mirror"], "ok");
 }
 
+/// Catches: a page that is told again and again as a whole, for the sake of one event in it.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_in_front_of_an_event_that_can_not_be_told_is_told() {
+    let (house, other) = (House::new().await, OtherSystem::start().await);
+    let mut server = mirroring(&house, "server", &other.url());
+    server.start();
+    house.sell(&server, 1_000).await;
+    has_mirrored_everything(&house, &server).await;
+    let foreign = other.write("stock-TEAPOT");
+    server.kill();
+    for (stream, events) in [("BEFORE", 333), ("TEAPOT", 5), ("BEHIND", 333)] {
+        house.database.lengthen(stream, events).await;
+    }
+    server.start();
+    tells(&house, &server, "revision 1: the log has event").await;
+    let first =
+        "SELECT position FROM events WHERE (aggregate_type, aggregate_id, sequence) = ('stock', 'TEAPOT', 2)";
+    let position = house.database.count(first).await;
+    until("the mirror is in front of it", async || {
+        house.operator(&server).get("/admin/log").await.expect(200).json()["mirror_position"] == position - 1
+    })
+    .await;
+    assert_eq!(metric(&house, &server, "daybook_mirror_diverged").await, 1.0);
+    let appends = other.appends();
+    let failures = metric(&house, &server, "daybook_mirror_failures_total").await;
+    until("it has looked again", async || {
+        metric(&house, &server, "daybook_mirror_failures_total").await > failures
+    })
+    .await;
+    assert!(other.appends() - appends <= 2, "looking is one call");
+    other.change(|streams| streams.cut("stock-TEAPOT", 1));
+    assert!(other.all().iter().all(|kept| kept.id != foreign));
+    has_mirrored_everything(&house, &server).await;
+    same(&copied(&other), &expected(&house).await);
+}
+
 /// Catches: a mirror that goes on in the middle of a system that has nothing.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_system_that_has_lost_what_it_was_told_is_told_everything_when_an_operator_says_so() {

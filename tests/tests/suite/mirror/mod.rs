@@ -25,9 +25,9 @@ struct Copied {
     data: String,
 }
 
-/// A server that mirrors, with everything else.
+/// A server that mirrors, with everything else. One that was killed isn't waited for for long.
 fn mirroring(house: &House, name: &str, to: &str) -> Daybook {
-    house.server(name).with("roles", ROLES).with("mirror.to", to)
+    house.server(name).with("roles", ROLES).with("mirror.to", to).with("background.lease_term", "1s")
 }
 
 /// Streams of the log, as another system should have them.

@@ -59,12 +59,16 @@ async fn a_mirror_that_is_not_told_where_to_does_not_start() {
     let house = House::new().await;
     let mirror = || house.server("server").with("roles", "mirror");
     let to = |text: &str| refused(&mirror().with("mirror.to", text));
+    let broken = house.home.path().join("broken.pem");
+    std::fs::write(&broken, "-----BEGIN CERTIFICATE-----\n?\n-----END CERTIFICATE-----\n").unwrap();
+    let broken = format!("esdb://a:hunter2@db?tlsCAFile={}", broken.display());
     for (said, why) in [
         (refused(&mirror()), "is required by the role mirror"),
         (to("esdb+discover://a:hunter2@db"), "the mirror takes one host"),
         (to("esdb://a:hunter2@db?tlsVerifyCert=false"), "tlsVerifyCert may only be true"),
         (to("esdb://a:hunter2@db?tlsCAFile=/none/ca.pem"), "cannot use the file of tlsCAFile, /none/ca.pem"),
         (to("esdb://a:hunter2@db?tlsCAFile=/dev/null"), "there is no certificate in it"),
+        (to(&broken), "TLS certificate"),
     ] {
         assert!(said.contains("mirror.to") || said.contains("MIRROR__TO"), "{said}");
         assert!(said.contains(why) && !said.contains("hunter2"), "{said}");
