@@ -10,8 +10,9 @@ use daybook_domain::published::Published;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-/// The keys of an event's own metadata, and what its payload is.
+/// The key of an event's type in its metadata.
 pub const TYPE: &str = "type";
+/// The key of what its payload is written in.
 pub const CONTENT_TYPE: &str = "content-type";
 pub const JSON: &str = "application/json";
 
