@@ -1,5 +1,5 @@
-//! All that is downstream of the log: the relay and the publisher to JetStream, read models and the queries that they
-//! answer, rebuilds, reactions and the effects that follow from them.
+//! All that is downstream of the log: the relay and the publisher to JetStream, the mirror to another system, read models
+//! and the queries that they answer, rebuilds, reactions and the effects that follow from them.
 //!
 //! Postgres is the truth. Everything here can stop, start over or be thrown away at any time; what
 //! it may never do is miss an event or count one twice, and the fence of each checkpoint sees to it.
@@ -22,6 +22,7 @@ mod checkpoint;
 mod dead_letters;
 mod lease;
 mod metrics;
+mod mirror;
 mod notices;
 mod partition;
 mod presence;
@@ -49,6 +50,8 @@ pub use checkpoint::CheckpointState;
 pub use cursor::{BadCursor, Cursor};
 pub use dead_letters::{DeadLetter, Resolution};
 pub use log::{Log, Look, Selected, StreamPage};
+/// With the name of the worker that mirrors.
+pub use mirror::{NAME as MIRROR, OtherSystem, Untold};
 pub use operators::{LogState, OperatorError, Operators, Rebuild};
 pub use queries::{Answer, Asked, Audience, Moment, Page, Queries, QueryError};
 pub use reactor::{ClaimedEffect, EffectError, Performer, state::EffectState};
@@ -64,6 +67,7 @@ use crate::{
     background::Background,
     cache::Cache,
     lease::Leases,
+    mirror::Mirroring,
     presence::Presence,
     projection::worker::Projecting,
     proof::Proving,
@@ -100,6 +104,7 @@ struct Given {
     nats_url: String,
     roles: Roles,
     performer: Arc<dyn Performer>,
+    mirrored: Option<Arc<dyn OtherSystem>>,
 }
 
 impl Downstream {
@@ -112,7 +117,8 @@ impl Downstream {
 
     /// Queries work in every process; they read through `pool`. The workers, which are those that `roles`
     /// say, have connections of their own, made with `connect`, which must reach the database directly:
-    /// LISTEN doesn't pass a transaction pool.
+    /// LISTEN doesn't pass a transaction pool. `mirrored` is the system that this process mirrors public events to, if it
+    /// does.
     ///
     /// This never fails: servers that can't be reached are waited for.
     pub fn new(
@@ -122,6 +128,7 @@ impl Downstream {
         pool: PgPool,
         connect: PgConnectOptions,
         performer: Arc<dyn Performer>,
+        mirrored: Option<Arc<dyn OtherSystem>>,
     ) -> Self {
         let signals = Signals::new();
         let cache = Arc::new(Cache::new(settings.cache.size.get(), settings.cache.max_age.get()));
@@ -129,7 +136,7 @@ impl Downstream {
             Listener { signals: signals.clone(), cache: Arc::clone(&cache), connect: connect.clone() };
         let mut workers: Vec<Arc<dyn Worker>> = vec![Arc::new(listener)];
 
-        if roles.work_in_the_background() {
+        if roles.work_in_the_background() || mirrored.is_some() {
             let background = Background {
                 relaxed: connect.clone().options([("synchronous_commit", "off")]),
                 pool: daybook_migrations::pool(
@@ -144,7 +151,7 @@ impl Downstream {
                 settings: Arc::new(settings),
             };
             workers.push(Arc::new(Gauges(background.pool.clone())));
-            workers.extend(Given { background, nats_url, roles, performer }.workers());
+            workers.extend(Given { background, nats_url, roles, performer, mirrored }.workers());
         } else {
             workers.push(Arc::new(Gauges(pool.clone())));
         }
@@ -169,10 +176,16 @@ impl Downstream {
 impl Given {
     /// The list of workers that have a role.
     fn workers(self) -> Vec<Arc<dyn Worker>> {
-        let Self { background, nats_url, roles, performer } = self;
+        let Self { background, nats_url, roles, performer, mirrored } = self;
         let (nats, feed) = (Nats::new(), Feed::new());
-        let mut workers: Vec<Arc<dyn Worker>> =
-            vec![Arc::new(Connection { nats: nats.clone(), url: nats_url })];
+        let mut workers: Vec<Arc<dyn Worker>> = Vec::new();
+        if let Some(other) = mirrored {
+            workers.push(Arc::new(Mirroring { background: background.clone(), other }));
+        }
+        if !roles.work_in_the_background() {
+            return workers;
+        }
+        workers.push(Arc::new(Connection { nats: nats.clone(), url: nats_url }));
         if roles.relay {
             workers.push(carrying(&background, &nats, Relay));
         }

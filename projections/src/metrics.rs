@@ -25,6 +25,15 @@ metrics! {
     ANALYTICS_FAILURES: IntCounter(
         "daybook_analytics_failures_total", "Times that writing the table for analysts had to start over.");
     ANALYTICS_UP: IntGauge("daybook_analytics_up", "1 while this process writes the table for analysts.");
+    MIRROR_APPENDED: IntCounter(
+        "daybook_mirror_appended_total", "Public events that the other system acknowledged.");
+    MIRROR_POSITION: IntGauge(
+        "daybook_mirror_position", "Up to here the other system has acknowledged every public event.");
+    MIRROR_LAG: IntGauge("daybook_mirror_lag_events", "Public events not yet in the other system.");
+    MIRROR_FAILURES: IntCounter("daybook_mirror_failures_total", "Times that the mirror had to start over.");
+    MIRROR_UP: IntGauge("daybook_mirror_up", "1 while this process mirrors public events.");
+    MIRROR_DIVERGED: IntGauge(
+        "daybook_mirror_diverged", "1 while the other system has something else than the log.");
     POOL_CONNECTIONS: IntGaugeVec(
         "daybook_downstream_pool_connections", "Database connections of what is downstream: open, idle.", &["state"]);
     FEED_UP: IntGauge("daybook_feed_up", "1 while events arrive by JetStream.");

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::{
     checkpoint::{CheckpointState, Consumer, Reached},
     dead_letters::{self, DeadLetter, Resolution},
-    log,
+    log, mirror,
     notices::{self, Notice, OPERATORS, READ},
     partition::Partition,
     projection::generations::Generations,
@@ -70,6 +70,8 @@ pub struct LogState {
     pub publisher_position: Option<i64>,
     /// The last one in the table that analysts ask; `None` if no publisher ever ran.
     pub analytics_position: Option<i64>,
+    /// The last one that another system has a copy of; `None` if no mirror ever ran.
+    pub mirror_position: Option<i64>,
 }
 
 impl Operators {
@@ -88,6 +90,7 @@ impl Operators {
             relay_position: position(relay::NAME).await?,
             publisher_position: position(publisher::NAME).await?,
             analytics_position: position(public_table::NAME).await?,
+            mirror_position: position(mirror::NAME).await?,
         })
     }
 

@@ -131,7 +131,7 @@ pub struct Roles {
 }
 
 impl Roles {
-    /// Whether any of it needs connections of its own.
+    /// Whether any of it needs the broker, and connections of its own.
     pub(crate) fn work_in_the_background(self) -> bool {
         self.relay || self.publisher || self.projections || self.reactor
     }

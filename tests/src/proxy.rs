@@ -58,6 +58,8 @@ impl Proxy {
                     continue;
                 }
                 if let Ok(server) = TcpStream::connect(target.clone()).await {
+                    // Small messages must not wait for the ones in front of them to be acknowledged.
+                    let _ = (client.set_nodelay(true), server.set_nodelay(true));
                     let mut cut = cut.clone();
                     cut.mark_unchanged();
                     connections.spawn(relay(client, server, forecast.clone(), Arc::clone(&swallow), cut));

@@ -16,6 +16,8 @@ mod exports;
 mod faults;
 #[path = "suite/http/mod.rs"]
 mod http;
+#[path = "suite/mirror/mod.rs"]
+mod mirror;
 #[path = "suite/tidy.rs"]
 mod tidy;
 #[path = "suite/verbs.rs"]

@@ -1,15 +1,15 @@
-//! How the workers are that publish to JetStream.
+//! How the workers are that carry the log elsewhere: to JetStream, or to another system.
 
 use daybook_domain::words;
 use daybook_projections::{
-    PUBLISHER, RELAY,
+    MIRROR, PUBLISHER, RELAY,
     workers::{Crew, WorkerState},
 };
 
 words! {
-    /// What publishes to JetStream.
+    /// What carries the log elsewhere.
     pub enum CarrierState {
-        /// It publishes, or waits for its turn because another process does.
+        /// It does, or waits for its turn because another process does.
         Ok = "ok",
         /// What it did last failed: `GET /admin/workers` says why.
         Down = "down",
@@ -30,6 +30,10 @@ impl Carriers {
 
     pub fn publisher(&self) -> CarrierState {
         self.state(PUBLISHER)
+    }
+
+    pub fn mirror(&self) -> CarrierState {
+        self.state(MIRROR)
     }
 
     fn state(&self, name: &str) -> CarrierState {

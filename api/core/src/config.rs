@@ -8,6 +8,7 @@ mod error;
 pub mod former;
 mod http;
 mod identity;
+mod mirror;
 mod networks;
 mod part;
 mod process;
@@ -34,6 +35,7 @@ pub use door::Door;
 pub use error::ConfigError;
 pub use http::{Http, Live, Rates};
 pub use identity::{Tokens, Vault};
+pub use mirror::{ConnectionString, Credentials, Mirror, Tls};
 pub use networks::Networks;
 pub use part::Part;
 pub use process::{Database, Log, LogFormat, Mail};
@@ -61,7 +63,7 @@ daybook_domain::settings! {
         admin_listen: SocketAddr = loopback(8081), any(ADDRESS);
         /// Where metrics and probes are, without a token.
         telemetry_listen: SocketAddr = loopback(8082), any(ADDRESS);
-        /// What this process does. `publisher` is the one that isn't among them unless it is named.
+        /// What this process does. `publisher` and `mirror` aren't among them unless they are named.
         #[serde(deserialize_with = "part::parts")]
         roles: Vec<Part> = Part::DEFAULT.to_vec(), part::some();
         groups {
@@ -78,6 +80,7 @@ daybook_domain::settings! {
             background: Background;
             stream: Stream;
             public_stream: PublicStream;
+            mirror: Mirror;
             projections: Projections;
             proof: Proof;
             effects: Effects;
@@ -130,6 +133,11 @@ impl Config {
         self.roles.contains(&part)
     }
 
+    /// Where this process mirrors the public events to, if it does.
+    pub fn mirrors_to(&self) -> Option<&ConnectionString> {
+        self.mirror.to.as_ref().filter(|_| self.has(Part::Mirror))
+    }
+
     pub fn is_production(&self) -> bool {
         self.environment == Environment::Production
     }
@@ -162,6 +170,11 @@ impl Config {
             return Err(Invalid::new("max_queued_size", problem).within("commands"));
         }
         self.door.check_together()?;
+        if self.has(Part::Mirror) && self.mirror.to.is_none() {
+            let problem =
+                "is required by the role mirror: it names the system that public events are appended to";
+            return Err(Invalid::new("to", problem).within("mirror"));
+        }
         if self.is_production() { self.check_production() } else { Ok(()) }
     }
 

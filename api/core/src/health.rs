@@ -52,6 +52,7 @@ pub struct Readiness {
     /// Not needed either: without it, workers read the log.
     relay: CarrierState,
     publisher: CarrierState,
+    mirror: CarrierState,
 }
 
 words! {
@@ -117,7 +118,8 @@ impl Health {
             (false, false) => ReadyState::Unavailable,
         };
         let (relay, publisher) = (self.carriers.relay(), self.carriers.publisher());
-        Readiness { status, database, schema, committer, nats, relay, publisher }
+        let mirror = self.carriers.mirror();
+        Readiness { status, database, schema, committer, nats, relay, publisher, mirror }
     }
 
     async fn around(&self) -> Found {

@@ -9,6 +9,7 @@ pub mod carriers;
 pub mod config;
 pub mod entropy;
 pub mod event_line;
+pub mod eventstoredb;
 pub mod health;
 pub mod keys;
 pub mod limits;

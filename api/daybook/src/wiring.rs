@@ -29,7 +29,8 @@ use daybook_effects::{
 };
 use daybook_http::server::Listeners;
 use daybook_migrations::MigrateError;
-use daybook_projections::{Downstream, Log, Operators, Roles, Settings, workers::Crew};
+use daybook_mirror::{Mirror, MirrorError};
+use daybook_projections::{Downstream, Log, Operators, OtherSystem, Roles, Settings, workers::Crew};
 use sqlx::{PgPool, postgres::PgConnectOptions};
 use tokio::time::{Instant, sleep, timeout_at};
 use tracing::{info, warn};
@@ -52,6 +53,8 @@ pub enum StartError {
     /// The URL is left out: it contains a password.
     #[error("setting database_url is not a PostgreSQL URL")]
     DatabaseUrl,
+    #[error("setting mirror.to: {0}")]
+    Mirror(#[from] MirrorError),
     #[error("cannot use the database: {0}")]
     Database(#[from] sqlx::Error),
     #[error("cannot use the database: {0}")]
@@ -110,6 +113,7 @@ pub async fn start(config: &Config, clock: Clock) -> Result<Running, StartError>
     let vault = Vault::new(queries_pool.clone(), master_key);
     let log = Log::new(queries_pool.clone());
     let mailer = Mailer::new(log.clone(), vault.clone(), &config.mail, config.mail_folder())?;
+    let mirror = config.mirrors_to().map(|to| Mirror::new(to, &config.mirror)).transpose()?;
 
     wait_for_database(config, &queries_pool).await?;
     if config.is_production() && daybook_migrations::may_change_the_log(&queries_pool).await? {
@@ -125,6 +129,7 @@ pub async fn start(config: &Config, clock: Clock) -> Result<Running, StartError>
         queries_pool.clone(),
         connect.clone(),
         Arc::new(Effects::new(mailer)),
+        mirror.map(|mirror| Arc::new(mirror) as Arc<dyn OtherSystem>),
     );
     let command_pool = pool(config.commands.connections);
     let (commands, committer) = config

@@ -1,15 +1,14 @@
-//! What is said, as the protocol has it: pure functions.
-//!
-//! A stream is called by its kind and id with a hyphen between them; no kind has a hyphen. Its revisions begin with
-//! 0, so an event's is its sequence less 1. Both positions of the protocol are our position.
+//! What is said, as the protocol has it: pure functions. Both positions of the protocol are our position.
 
-use std::{borrow::Cow, collections::BTreeMap};
+use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
+use daybook_core::eventstoredb::{
+    CONTENT_TYPE, CustomMetadata, JSON, TYPE, data, revision, stream_name, unsigned,
+};
 use daybook_domain::{Position, published::Published};
 use prost_types::Timestamp;
-use serde::Serialize;
 use uuid::Uuid;
 
 use crate::protocol::{
@@ -59,16 +58,6 @@ pub enum Place {
     InStream(Option<i64>),
 }
 
-/// What an event is called by, beside what other systems are told in `metadata`.
-#[derive(Serialize)]
-struct CustomMetadata<'a> {
-    #[serde(flatten)]
-    metadata: &'a BTreeMap<&'a str, &'a str>,
-    version: u16,
-    #[serde(rename = "$correlationId", skip_serializing_if = "Option::is_none")]
-    request: Option<&'a str>,
-}
-
 pub fn event(event: Published<'_>, form: &Form) -> ReadResp {
     let position = event.position;
     let link = form.links.as_ref().map(|links| link(&event, &links.stream, form.ids));
@@ -84,32 +73,23 @@ pub fn event(event: Published<'_>, form: &Form) -> ReadResp {
 }
 
 fn recorded(event: Published<'_>, ids: Ids) -> RecordedEvent {
-    let custom = CustomMetadata {
-        metadata: &event.metadata,
-        version: event.version,
-        request: event.metadata.get("request_id").copied(),
-    };
-    let custom_metadata = serde_json::to_vec(&custom).expect("string keys");
-    let data = match event.payload {
-        Cow::Borrowed(payload) => Bytes::copy_from_slice(payload.get().as_bytes()),
-        Cow::Owned(payload) => Bytes::from(String::from(Box::<str>::from(payload))),
-    };
+    let custom_metadata = serde_json::to_vec(&CustomMetadata::of(&event)).expect("string keys");
     RecordedEvent {
         id: Some(id(event.event_id, ids)),
         stream_identifier: Some(identifier(stream_name(&event.stream))),
-        stream_revision: unsigned(event.sequence - 1),
+        stream_revision: revision(&event),
         prepare_position: unsigned(event.position.0),
         commit_position: unsigned(event.position.0),
-        metadata: metadata(event.r#type, "application/json", event.recorded_at),
+        metadata: metadata(event.r#type, JSON, event.recorded_at),
         custom_metadata: custom_metadata.into(),
-        data,
+        data: data(event.payload).into(),
     }
 }
 
 /// The link to an event in the stream of all that are of its kind, or of its type. Revisions there are positions, so
 /// they grow, with holes. A link has no id of its own.
 fn link(event: &Published<'_>, stream: &str, ids: Ids) -> RecordedEvent {
-    let revision = event.sequence - 1;
+    let revision = revision(event);
     RecordedEvent {
         id: Some(id(event.event_id, ids)),
         stream_identifier: Some(identifier(stream.to_owned())),
@@ -185,31 +165,21 @@ fn content(content: read_resp::Content) -> ReadResp {
     ReadResp { content: Some(content) }
 }
 
-/// `order/ord_…` is `order-ord_…`.
-fn stream_name(stream: &str) -> String {
-    stream.replacen('/', "-", 1)
-}
-
 fn identifier(name: String) -> StreamIdentifier {
     StreamIdentifier { stream_name: name.into() }
 }
 
 fn metadata(r#type: &str, content_type: &str, created: DateTime<Utc>) -> BTreeMap<String, String> {
     BTreeMap::from([
-        ("content-type".to_owned(), content_type.to_owned()),
+        (CONTENT_TYPE.to_owned(), content_type.to_owned()),
         ("created".to_owned(), ticks(created).to_string()),
-        ("type".to_owned(), r#type.to_owned()),
+        (TYPE.to_owned(), r#type.to_owned()),
     ])
 }
 
 fn timestamp(time: DateTime<Utc>) -> Timestamp {
     let nanos = i32::try_from(time.timestamp_subsec_nanos()).unwrap_or(0);
     Timestamp { seconds: time.timestamp(), nanos }
-}
-
-/// Positions, sequences and revisions are never negative.
-fn unsigned(number: i64) -> u64 {
-    u64::try_from(number).unwrap_or(0)
 }
 
 #[cfg(test)]

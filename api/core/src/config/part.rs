@@ -15,12 +15,14 @@ words! {
         Reactor = "reactor",
         /// Tells other systems: public events.
         Publisher = "publisher",
+        /// Appends public events to another system.
+        Mirror = "mirror",
     }
 }
 
 impl Part {
-    /// The parts of a process if none are set. The publisher is not one, because perhaps no system follows the public
-    /// events.
+    /// The parts of a process if none are set. Publisher and mirror are not among them, because perhaps no other system
+    /// wants the public events.
     pub const DEFAULT: [Self; 4] = [Self::Api, Self::Relay, Self::Projections, Self::Reactor];
 }
 

@@ -99,6 +99,18 @@ fn roles_are_a_list_or_text() {
 }
 
 #[test]
+fn a_mirror_needs_to_know_where_to() {
+    assert!(refusal("roles = 'mirror'").starts_with("setting mirror.to: is required by the role mirror"));
+    let to = "[mirror]\nto = 'esdb://ann:hunter2@db?tls=false'";
+    assert!(from_toml(to).expect("valid").mirrors_to().is_none(), "only with its role");
+    let config = from_toml(&format!("roles = 'mirror'\n{to}")).expect("valid");
+    assert_eq!(config.mirrors_to().expect("it is named").port, 2113);
+    let refused = refusal("[mirror]\nto = 'esdb://ann:hunter2@a,b'");
+    assert!(refused.starts_with("setting mirror.to: names several hosts"), "{refused}");
+    assert!(!show(&config).expect("serializes").contains("hunter2"));
+}
+
+#[test]
 fn secrets_are_not_shown() {
     let config = from_toml("vault.master_key = 'hunter2'\ndatabase_url = 'postgres://a:hunter2@db/d'");
     let shown = show(&config.expect("valid")).expect("serializes");

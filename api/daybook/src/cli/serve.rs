@@ -14,7 +14,8 @@ use crate::{telemetry, wiring};
 /// Settings that are often given here; each is over the file's and the environment's.
 #[derive(Debug, clap::Args, Serialize)]
 pub struct Args {
-    /// The parts of this process: api,relay,projections,reactor,publisher. If it is not given, all but the publisher.
+    /// The parts of this process: api,relay,projections,reactor,publisher,mirror. If it is not given, all but the
+    /// publisher and the mirror.
     #[arg(long, value_name = "A,B")]
     #[serde(skip_serializing_if = "Option::is_none")]
     roles: Option<String>,

@@ -125,11 +125,6 @@ fn what_is_not_public_keeps_its_place_and_nothing_else() {
 }
 
 #[test]
-fn only_the_first_hyphen_of_a_name_is_ours() {
-    assert_eq!(stream_name("stock/TEA-earl/grey"), "stock-TEA-earl/grey");
-}
-
-#[test]
 fn what_is_said_beside_events_has_its_form() {
     let now = DateTime::from_timestamp(1_700_000_000, 5).expect("a time");
     let time = |field| message(field, &[number(1, 1_700_000_000), number(2, 5)]);
