@@ -200,7 +200,7 @@ fn settings(text: &str) -> Result<ClientSettings, ExportError> {
     if !text.starts_with("esdb://") && !text.starts_with("esdb+discover://") {
         return refused("it begins with another scheme".into());
     }
-    let settings: ClientSettings = match text.parse() {
+    let settings: ClientSettings = match hasty(text).parse() {
         Ok(settings) => settings,
         // The error's own text repeats the string.
         Err(_) => return refused("its host, port or parameters can't be read".into()),
@@ -213,6 +213,16 @@ fn settings(text: &str) -> Result<ClientSettings, ExportError> {
         return refused("certificates of clients are not used".into());
     }
     Ok(settings)
+}
+
+/// The client waits half a second before each attempt to find its server, the first one included, unless it is told
+/// otherwise.
+fn hasty(text: &str) -> String {
+    if text.contains("discoveryInterval=") {
+        return text.to_owned();
+    }
+    let joint = if text.contains('?') { '&' } else { '?' };
+    format!("{text}{joint}discoveryInterval=10")
 }
 
 fn check_certificates(file: &Path) -> Result<(), String> {
