@@ -9,6 +9,7 @@ pub mod database;
 pub mod daybook;
 pub mod door;
 pub mod exporter;
+pub mod grpc;
 pub mod live;
 pub mod log;
 pub mod metrics;

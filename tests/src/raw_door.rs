@@ -24,16 +24,47 @@ pub async fn call<M: Message + Default>(
     headers: &[(&'static str, &str)],
     asked: &impl Message,
 ) -> Answered<M> {
+    call_path(door, &format!("event_store.client.{method}"), headers, asked).await
+}
+
+/// The same for any service.
+pub async fn call_path<M: Message + Default>(
+    door: SocketAddr,
+    path: &str,
+    headers: &[(&'static str, &str)],
+    asked: &impl Message,
+) -> Answered<M> {
+    let (headers, body) = send(door, path, headers, message(asked)).await;
+    Answered { headers, messages: messages(&body) }
+}
+
+/// The same with the bytes of a message: the status of a call that was refused before anything was answered.
+pub async fn call_bytes(
+    door: SocketAddr,
+    path: &str,
+    headers: &[(&'static str, &str)],
+    asked: &[u8],
+) -> Option<String> {
+    let (headers, _) = send(door, path, headers, prefixed(asked)).await;
+    headers.get("grpc-status").map(|status| status.to_str().expect("text").to_owned())
+}
+
+async fn send(
+    door: SocketAddr,
+    path: &str,
+    headers: &[(&'static str, &str)],
+    body: Vec<u8>,
+) -> (HeaderMap, Vec<u8>) {
     let client = Client::builder().http2_prior_knowledge().build().expect("a client");
-    let mut request = client.post(format!("http://{door}/event_store.client.{method}"));
+    let mut request = client.post(format!("http://{door}/{path}"));
     request = request.header("content-type", "application/grpc").header("te", "trailers");
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
-    let response = request.body(message(asked)).send().await.expect("it is answered");
+    let response = request.body(body).send().await.expect("it is answered");
     let headers = response.headers().clone();
     let body = response.bytes().await.expect("it is answered to its end");
-    Answered { headers, messages: messages(&body) }
+    (headers, body.to_vec())
 }
 
 impl<M> Answered<M> {
@@ -49,9 +80,12 @@ impl<M> Answered<M> {
 
 /// A message as it is sent.
 pub fn message(message: &impl Message) -> Vec<u8> {
-    let message = message.encode_to_vec();
+    prefixed(&message.encode_to_vec())
+}
+
+fn prefixed(message: &[u8]) -> Vec<u8> {
     let length = u32::try_from(message.len()).expect("a short message");
-    [&[0], &length.to_be_bytes()[..], &message].concat()
+    [&[0][..], &length.to_be_bytes()[..], message].concat()
 }
 
 fn messages<M: Message + Default>(mut body: &[u8]) -> Vec<M> {

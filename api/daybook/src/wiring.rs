@@ -22,7 +22,6 @@ use daybook_core::{
     traffic::Traffic,
     vault::{Vault, VaultError},
 };
-use daybook_door::{DoorError, Listener};
 use daybook_effects::{
     Effects,
     mail::{MailSettingsError, Mailer},
@@ -31,6 +30,7 @@ use daybook_http::server::Listeners;
 use daybook_migrations::MigrateError;
 use daybook_mirror::{Mirror, MirrorError};
 use daybook_projections::{Downstream, Log, Operators, OtherSystem, Roles, Settings, workers::Crew};
+use daybook_rpc::{Listener, ListenerError, Served};
 use sqlx::{PgPool, postgres::PgConnectOptions};
 use tokio::time::{Instant, sleep, timeout_at};
 use tracing::{info, warn};
@@ -75,7 +75,7 @@ pub enum StartError {
     #[error("cannot listen: {0}")]
     Listen(#[from] io::Error),
     #[error("the door: {0}")]
-    Door(#[from] DoorError),
+    Door(#[from] ListenerError),
 }
 
 /// A process that is up.
@@ -180,7 +180,12 @@ pub async fn start(config: &Config, clock: Clock) -> Result<Running, StartError>
     }
 
     let listeners = Listeners::start(config, &app)?;
-    let door_listener = if config.has(Part::Api) { Listener::start(&config.door, &app)? } else { None };
+    let served = |address| {
+        let served = daybook_door::add_to(Served::default(), &config.door, &app, address);
+        daybook_grpc::add_to(served, &app)
+    };
+    let door_listener =
+        if config.has(Part::Api) { Listener::start(&config.door, &app, served)? } else { None };
     Ok(Running {
         api: listeners.api,
         admin: listeners.admin,

@@ -2,19 +2,17 @@
 //! server. Writing is refused, because what may be in the log is decided by commands. What goes out are the public
 //! events, as `/v1/events` has them.
 
-mod answers;
 mod ask;
 mod caller;
 mod filter;
-mod listener;
 mod members;
-mod metrics;
-mod observe;
+mod offered;
 mod place;
 pub mod protocol;
 mod read;
+
 mod status;
 mod streams;
 mod wire;
 
-pub use listener::{DoorError, Listener};
+pub use offered::add_to;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use daybook_core::app::App;
+use daybook_rpc::caller::call;
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
@@ -41,7 +42,7 @@ impl server_features_server::ServerFeatures for Members {
         &self,
         request: Request<Empty>,
     ) -> Result<Response<SupportedMethods>, Status> {
-        caller::admit_anyone(&self.app, caller::call(request.extensions()))?;
+        caller::admit_anyone(&self.app, call(request.extensions()))?;
         let methods = METHODS.map(|(service, method, features)| SupportedMethod {
             method_name: method.to_owned(),
             service_name: service.to_owned(),
@@ -57,7 +58,7 @@ impl server_features_server::ServerFeatures for Members {
 #[tonic::async_trait]
 impl gossip_server::Gossip for Members {
     async fn read(&self, request: Request<Empty>) -> Result<Response<ClusterInfo>, Status> {
-        caller::admit_anyone(&self.app, caller::call(request.extensions()))?;
+        caller::admit_anyone(&self.app, call(request.extensions()))?;
         let is_draining = self.app.traffic.is_draining();
         let state = if is_draining { VNodeState::ShuttingDown } else { VNodeState::Leader };
         let (address, port) = self.address.clone();

@@ -9,12 +9,12 @@ use daybook_core::{
 };
 use daybook_domain::published::publish;
 use daybook_projections::{Log, Selection, Streams, Types};
+use daybook_rpc::answers::Answer;
 use futures::stream;
 use tokio::time::timeout;
 use tonic::Status;
 
 use crate::{
-    answers::Answer,
     ask::{Amount, Ask, Of},
     caller::Caller,
     filter::Filter,
@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// Answers what was asked for. The log is read as the client takes what is answered.
-pub async fn open(app: &Arc<App>, caller: Caller, ask: Ask) -> Result<Answer, Status> {
+pub async fn open(app: &Arc<App>, caller: Caller, ask: Ask) -> Result<Answer<ReadResp>, Status> {
     let (_in_flight, count) = app.traffic.enter();
     if count > app.limits.max_in_flight {
         return Err(status::overloaded());

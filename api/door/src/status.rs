@@ -38,11 +38,6 @@ pub fn draining() -> Status {
     Status::unavailable(Farewell::Draining.to_string())
 }
 
-/// The client has left lying what it was answered. What it has taken is good, and it may go on from there.
-pub fn untaken() -> Status {
-    Status::deadline_exceeded("nothing of the answer was taken for too long")
-}
-
 /// Why is for our own log only.
 pub fn unread(error: &sqlx::Error) -> Status {
     warn!(%error, "the log can't be read for a client of the door");

@@ -3,16 +3,19 @@
 use std::{pin::Pin, sync::Arc};
 
 use daybook_core::app::App;
+use daybook_rpc::{
+    answers::Watched,
+    caller::{call, peer},
+};
 use futures::Stream;
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::{
-    answers::Watched,
     ask::Ask,
     caller,
     protocol::streams::{
-        AppendReq, AppendResp, BatchAppendReq, BatchAppendResp, DeleteReq, DeleteResp, ReadReq, TombstoneReq,
-        TombstoneResp, streams_server,
+        AppendReq, AppendResp, BatchAppendReq, BatchAppendResp, DeleteReq, DeleteResp, ReadReq, ReadResp,
+        TombstoneReq, TombstoneResp, streams_server,
     },
     read,
     status::access_denied,
@@ -27,24 +30,24 @@ pub struct Streams {
 
 impl Streams {
     fn refuse<Asked, Answered>(&self, request: &Request<Asked>) -> Result<Answered, Status> {
-        caller::admit_anyone(&self.app, caller::call(request.extensions()))?;
+        caller::admit_anyone(&self.app, call(request.extensions()))?;
         Err(access_denied(READ_ONLY))
     }
 }
 
 #[tonic::async_trait]
 impl streams_server::Streams for Streams {
-    type ReadStream = Watched;
+    type ReadStream = Watched<ReadResp>;
     type BatchAppendStream = Pin<Box<dyn Stream<Item = Result<BatchAppendResp, Status>> + Send>>;
 
-    async fn read(&self, request: Request<ReadReq>) -> Result<Response<Watched>, Status> {
+    async fn read(&self, request: Request<ReadReq>) -> Result<Response<Watched<ReadResp>>, Status> {
         let (metadata, extensions, request) = request.into_parts();
         // What is wrong with a request is nothing for those who may not make it.
         let asked = Ask::read(request);
         let target = asked.as_ref().map_or("", |ask| &ask.name);
-        let caller = caller::admit(&self.app, &metadata, caller::call(&extensions), target)?;
+        let caller = caller::admit(&self.app, &metadata, call(&extensions), target)?;
         let answer = read::open(&self.app, caller, asked?).await?;
-        Ok(Response::new(caller::peer(&extensions).answers.watch(answer)))
+        Ok(Response::new(peer(&extensions).answers.watch(answer)))
     }
 
     async fn append(&self, request: Request<Streaming<AppendReq>>) -> Result<Response<AppendResp>, Status> {

@@ -108,16 +108,17 @@ impl Kind {
 }
 
 pub struct About {
+    /// A stable name with dots, such as that of a use case.
+    pub name: String,
     pub kind: Kind,
     pub operation: Operation,
     pub schemas: Vec<NamedSchema>,
     /// The first parameter of the path.
-    in_path: Option<String>,
+    pub in_path: Option<String>,
 }
 
 impl About {
-    /// `name` is a stable name with dots, such as that of a use case. The first sentence of `text` is the
-    /// summary.
+    /// The first sentence of `text` is the summary.
     pub fn new(name: &str, path: &str, text: &str, kind: Kind) -> Self {
         let (summary, description) =
             text.split_once(". ").map_or((text, None), |(first, rest)| (first, Some(rest)));
@@ -128,7 +129,7 @@ impl About {
             .tag(tags::of(path))
             .build();
         let in_path = path.split_once('{').and_then(|(_, rest)| rest.split('}').next()).map(str::to_owned);
-        Self { kind, operation, schemas: Vec::new(), in_path }
+        Self { name: name.to_owned(), kind, operation, schemas: Vec::new(), in_path }
     }
 
     #[must_use]

@@ -1,6 +1,6 @@
 //! A request that came through the door, and how its parts are read.
 
-use std::{fmt::Display, rc::Rc};
+use std::{fmt::Display, sync::Arc};
 
 use actix_web::{FromRequest, HttpRequest, dev::Payload, web, web::Data};
 use bytes::Bytes;
@@ -27,7 +27,7 @@ pub struct Arrived {
     pub app: Data<App>,
     pub request: HttpRequest,
     pub payload: Payload,
-    pub context: Rc<RequestContext>,
+    pub context: Arc<RequestContext>,
     /// The media type that the client likes best, of those that the route offers.
     pub form: &'static str,
     /// The position that the answer must have seen.

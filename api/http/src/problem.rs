@@ -245,6 +245,22 @@ impl Problem {
         self.code
     }
 
+    /// In words for people, as it is sent.
+    pub fn detail(&self) -> String {
+        cut(&self.detail, LONGEST_DETAIL)
+    }
+
+    /// What is wrong with which part of the body.
+    pub fn errors(&self) -> &[FieldError] {
+        &self.errors
+    }
+
+    /// After how many seconds it is worth to ask again, if that is known.
+    pub fn retry_after_s(&self) -> Option<u64> {
+        let (_, value) = self.headers.iter().find(|(name, _)| name == header::RETRY_AFTER)?;
+        value.to_str().ok()?.parse().ok()
+    }
+
     pub fn status(&self) -> StatusCode {
         catalogue::status(self.code.kind())
     }
@@ -270,7 +286,7 @@ impl Problem {
             r#type: format!("/problems/{}", self.code),
             title: self.code.title(),
             status: self.status().as_u16(),
-            detail: cut(&self.detail, LONGEST_DETAIL),
+            detail: self.detail(),
             instance: cut(instance, LONGEST_INSTANCE),
             code: self.code,
             request_id,

@@ -42,6 +42,7 @@ const OTHER_MEANINGS: &[states::Exception] = &[
     states::Exception { path: "http/src/docs.rs", word: "none", reason: "a browser's policy" },
     states::Exception { path: "http/src/observe.rs", word: "none", reason: "a request without a route" },
     states::Exception { path: "http/src/security.rs", word: "none", reason: "a browser's policy" },
+    states::Exception { path: "grpc/src/desk.rs", word: "replayed", reason: "a member of an answer" },
     states::Exception { path: "load/src/compare.rs", word: "none", reason: "a price that is not there" },
 ];
 

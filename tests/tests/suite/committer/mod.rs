@@ -6,7 +6,7 @@
 mod bounds;
 mod buyers;
 mod concurrency;
-mod faults;
+pub mod faults;
 mod idempotency;
 mod journeys;
 mod random;

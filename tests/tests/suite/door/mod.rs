@@ -29,7 +29,7 @@ async fn shop() -> (TestApp, Door, Client) {
 }
 
 /// The same without TLS, for calls as bytes.
-async fn plain_shop(change: impl FnOnce(&mut Config)) -> TestApp {
+pub async fn plain_shop(change: impl FnOnce(&mut Config)) -> TestApp {
     let app = TestApp::start_with(|config| {
         config.door.listen = "127.0.0.1:0".parse().unwrap();
         config.door.plaintext = true;

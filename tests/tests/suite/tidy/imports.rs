@@ -8,7 +8,7 @@ use std::{
 use super::{Source, circles, files, none, root, rust_files};
 
 /// Which of our packages may know which, by their folders: what is decided knows no other, the log joins the
-/// halves, and no interface knows another.
+/// halves, and no interface knows another, but gRPC, which asks what HTTP's routes offer.
 const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("domain", &[]),
     ("migrations", &["domain"]),
@@ -16,7 +16,11 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("projections", &["domain", "migrations"]),
     ("api/core", &["domain", "migrations", "commands", "projections"]),
     ("api/http", &["domain", "migrations", "commands", "projections", "api/core"]),
-    ("api/door", &["domain", "migrations", "projections", "api/core"]),
+    // The listener that interfaces of gRPC add their services to.
+    ("api/rpc", &["migrations", "api/core"]),
+    ("api/door", &["domain", "migrations", "projections", "api/core", "api/rpc"]),
+    // What it asks and answers is that of HTTP's routes, in another form.
+    ("api/grpc", &["domain", "projections", "api/core", "api/http", "api/rpc"]),
     ("api/mirror", &["domain", "projections", "api/core"]),
     ("api/effects", &["domain", "projections", "api/core"]),
     ("api/export", &["domain", "migrations", "projections", "api/core"]),
@@ -30,7 +34,9 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "projections",
             "api/core",
             "api/http",
+            "api/rpc",
             "api/door",
+            "api/grpc",
             "api/mirror",
             "api/effects",
             "api/export",

@@ -16,23 +16,26 @@ use futures::Stream;
 use tokio::time::Instant;
 use tonic::Status;
 
-use crate::{protocol::streams::ReadResp, status};
-
 const UNPOISONED: &str = "nobody panics while holding this lock";
 
-pub type Answer = Pin<Box<dyn Stream<Item = Result<ReadResp, Status>> + Send>>;
+pub type Answer<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
 /// Those of one connection that are not complete.
-#[derive(Debug, Clone, Default)]
-pub struct Answers(Arc<Mutex<Vec<Weak<Mutex<State>>>>>);
+#[derive(Clone, Default)]
+pub struct Answers(Arc<Mutex<Vec<Weak<dyn Going>>>>);
 
 /// An answer that is given up if nothing of it is taken.
-pub struct Watched(Arc<Mutex<State>>);
+pub struct Watched<T>(Arc<Mutex<State<T>>>);
 
-enum State {
-    Going { answer: Answer, rest: Arc<Rest> },
+enum State<T> {
+    Going { answer: Answer<T>, rest: Arc<Rest> },
     GivenUp,
     Over,
+}
+
+/// An answer, whatever it is made of.
+trait Going: Send + Sync {
+    fn give_up(&self, patience: Duration);
 }
 
 /// The time in which an answer is not asked for more although it has more.
@@ -44,22 +47,27 @@ struct Rest {
 }
 
 impl Answers {
-    pub fn watch(&self, answer: Answer) -> Watched {
+    pub fn watch<T: 'static>(&self, answer: Answer<T>) -> Watched<T> {
         let state = Arc::new(Mutex::new(State::Going { answer, rest: Arc::default() }));
         let mut all = self.0.lock().expect(UNPOISONED);
         all.retain(|other| other.strong_count() > 0);
-        all.push(Arc::downgrade(&state));
+        let going: Weak<dyn Going> = Arc::<Mutex<State<T>>>::downgrade(&state);
+        all.push(going);
         Watched(state)
     }
 
     /// Gives those up of which nothing was taken for so long.
     pub fn give_up(&self, patience: Duration) {
         let all: Vec<_> = self.0.lock().expect(UNPOISONED).iter().filter_map(Weak::upgrade).collect();
-        for state in all {
-            let mut state = state.lock().expect(UNPOISONED);
-            if matches!(&*state, State::Going { rest, .. } if rest.is_longer_than(patience)) {
-                *state = State::GivenUp;
-            }
+        all.iter().for_each(|answer| answer.give_up(patience));
+    }
+}
+
+impl<T> Going for Mutex<State<T>> {
+    fn give_up(&self, patience: Duration) {
+        let mut state = self.lock().expect(UNPOISONED);
+        if matches!(&*state, State::Going { rest, .. } if rest.is_longer_than(patience)) {
+            *state = State::GivenUp;
         }
     }
 }
@@ -90,14 +98,14 @@ impl Wake for Rest {
     }
 }
 
-impl Stream for Watched {
-    type Item = Result<ReadResp, Status>;
+impl<T> Stream for Watched<T> {
+    type Item = Result<T, Status>;
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let mut state = self.0.lock().expect(UNPOISONED);
         let State::Going { answer, rest } = &mut *state else {
             let before = mem::replace(&mut *state, State::Over);
-            return Poll::Ready(matches!(before, State::GivenUp).then(|| Err(status::untaken())));
+            return Poll::Ready(matches!(before, State::GivenUp).then(|| Err(untaken())));
         };
         rest.end(context.waker());
         let waker = Waker::from(Arc::clone(rest));
@@ -105,4 +113,9 @@ impl Stream for Watched {
         rest.begin();
         Poll::Ready(next)
     }
+}
+
+/// The client has left lying what it was answered. What it has taken is good, and it may go on from there.
+fn untaken() -> Status {
+    Status::deadline_exceeded("nothing of the answer was taken for too long")
 }

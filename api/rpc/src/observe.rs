@@ -1,6 +1,7 @@
 //! What every call goes through, whatever becomes of it: a name for it, a count and a line in the log.
 
 use std::{
+    collections::BTreeMap,
     sync::Arc,
     task::{Context, Poll},
     time::Instant,
@@ -25,21 +26,12 @@ use crate::{
 
 const X_REQUEST_ID: &str = "x-request-id";
 
-/// What methods are called in the log and in metrics.
-const METHODS: [(&str, &str); 7] = [
-    ("/event_store.client.streams.Streams/Read", "read"),
-    ("/event_store.client.streams.Streams/Append", "append"),
-    ("/event_store.client.streams.Streams/BatchAppend", "batch_append"),
-    ("/event_store.client.streams.Streams/Delete", "delete"),
-    ("/event_store.client.streams.Streams/Tombstone", "tombstone"),
-    ("/event_store.client.server_features.ServerFeatures/GetSupportedMethods", "features"),
-    ("/event_store.client.gossip.Gossip/Read", "gossip"),
-];
-
 /// A service whose calls are observed.
 #[derive(Clone)]
 pub struct Observed<S> {
     pub app: Arc<App>,
+    /// What methods are called, by their paths.
+    pub methods: Arc<BTreeMap<String, String>>,
     pub inner: S,
 }
 
@@ -57,19 +49,23 @@ where
     }
 
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
-        let (started, method) = (Instant::now(), method(request.uri().path()));
+        let started = Instant::now();
+        // Paths are the client's choice, labels are not.
+        let method = self.methods.get(request.uri().path()).map_or("other", String::as_str).to_owned();
         let headers = request.headers();
         let lines = |name| headers.get_all(name).iter().map(|value| value.to_str().ok());
         let call = Call {
             request_id: request_id::of(headers.get(X_REQUEST_ID).and_then(|value| value.to_str().ok())),
             address: origin::of(peer(request.extensions()).address, &self.app.limits.trusted_proxies, lines),
+            started,
+            path: request.uri().path().to_owned(),
         };
         request.extensions_mut().insert(call.clone());
         let span = info_span!("call", request_id = call.request_id);
         let answered = self.inner.call(request).instrument(span.clone());
         Box::pin(async move {
             let mut response = answered.await?;
-            span.in_scope(|| note(method, &call, &response, started));
+            span.in_scope(|| note(&method, &call, &response));
             let named = HeaderValue::from_str(&call.request_id);
             response.headers_mut().insert(X_REQUEST_ID, named.expect("it can be written in a header"));
             Ok(response)
@@ -77,16 +73,11 @@ where
     }
 }
 
-/// Paths are the client's choice, labels are not.
-fn method(path: &str) -> &'static str {
-    METHODS.iter().find(|(known, _)| *known == path).map_or("other", |(_, name)| name)
-}
-
 /// Counts the call and writes its line in the log. How an answer ends that is a stream is told to its client alone.
-fn note<B>(method: &str, call: &Call, response: &Response<B>, started: Instant) {
+fn note<B>(method: &str, call: &Call, response: &Response<B>) {
     let status = Status::from_header_map(response.headers());
     let code = format!("{:?}", status.map_or(Code::Ok, |status| status.code()));
     metrics::CALLS.with_label_values(&[method, &code]).inc();
-    let duration_ms = started.elapsed().as_secs_f64() * 1_000.0;
+    let duration_ms = call.started.elapsed().as_secs_f64() * 1_000.0;
     info!(method, code, duration_ms, address = %call.address, "answered");
 }

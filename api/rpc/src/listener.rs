@@ -1,4 +1,4 @@
-//! The listener of the door: connections with TLS, how many there are, and their end.
+//! The listener: connections with TLS, how many there are, and their end.
 
 mod connection;
 
@@ -12,7 +12,7 @@ use std::{
 
 use daybook_core::{
     app::App,
-    config, entropy,
+    config,
     keys::{self, KeyError},
 };
 use futures::{Stream, StreamExt, stream};
@@ -30,16 +30,7 @@ use tonic::transport::Server;
 use tower_layer::layer_fn;
 use tracing::{error, info, warn};
 
-use crate::{
-    listener::connection::Connection,
-    members::Members,
-    observe::Observed,
-    protocol::{
-        gossip::gossip_server::GossipServer, server_features::server_features_server::ServerFeaturesServer,
-        streams::streams_server::StreamsServer,
-    },
-    streams::Streams,
-};
+use crate::{listener::connection::Connection, observe::Observed, served::Served};
 
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 /// The pause after a connection could not be accepted.
@@ -54,7 +45,7 @@ const MAX_HEADER_BYTES: u32 = 16 << 10;
 const KEEPALIVE: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(20));
 
 #[derive(Debug, thiserror::Error)]
-pub enum DoorError {
+pub enum ListenerError {
     #[error("cannot listen: {0}")]
     Listen(#[from] io::Error),
     #[error("setting door.certificate_file: cannot use {path}: {why}")]
@@ -63,7 +54,7 @@ pub enum DoorError {
     Key(#[from] KeyError),
 }
 
-/// A door that is open.
+/// One that is open.
 pub struct Listener {
     pub address: SocketAddr,
     /// Takes no new connections and calls.
@@ -75,15 +66,20 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// `None`: there is no door, because nothing is said of how its clients are to know it.
-    pub fn start(settings: &config::Door, app: &Arc<App>) -> Result<Option<Self>, DoorError> {
+    /// Serves what `services` makes for the address at which it listens. `None`: there is nothing of all that, because
+    /// nothing is said of how clients are to know the server.
+    pub fn start(
+        settings: &config::Door,
+        app: &Arc<App>,
+        services: impl FnOnce(SocketAddr) -> Served,
+    ) -> Result<Option<Self>, ListenerError> {
         let tls = match (&settings.certificate_file, &settings.key_file) {
             (Some(certificate), Some(key)) => Some(acceptor(certificate, key)?),
             _ if settings.plaintext => None,
             _ => {
                 info!(
                     "there is no door of EventStoreDB: it needs door.certificate_file and door.key_file, or \
-                     door.plaintext = true behind something that has TLS"
+                     door.plaintext = true behind something that has TLS; nor is there gRPC"
                 );
                 return Ok(None);
             }
@@ -92,30 +88,28 @@ impl Listener {
         listener.set_nonblocking(true)?;
         let listener = TcpListener::from_std(listener)?;
         let address = listener.local_addr()?;
-        let members = members(settings, app, address);
+        let Served { routes, methods, .. } = services(address);
         let (leave, end, over) =
             (CancellationToken::new(), CancellationToken::new(), CancellationToken::new());
         let observed = {
-            let app = Arc::clone(app);
-            layer_fn(move |inner| Observed { app: Arc::clone(&app), inner })
+            let (app, methods) = (Arc::clone(app), Arc::new(methods));
+            layer_fn(move |inner| Observed { app: Arc::clone(&app), methods: Arc::clone(&methods), inner })
         };
-        let routes = Server::builder()
+        let server = Server::builder()
             .layer(observed)
             .max_connection_age(settings.max_connection_age.get())
             .http2_keepalive_interval(Some(KEEPALIVE.0))
             .http2_keepalive_timeout(Some(KEEPALIVE.1))
             .http2_max_header_list_size(MAX_HEADER_BYTES)
             .max_concurrent_streams(MAX_CALLS)
-            .add_service(StreamsServer::new(Streams { app: Arc::clone(app) }))
-            .add_service(ServerFeaturesServer::new(members.clone()))
-            .add_service(GossipServer::new(members));
+            .add_routes(routes);
         let patience = app.live.write_timeout;
         let connections = connections(listener, tls, settings.max_connections, end.clone(), patience);
         let serving = {
             let (leave, over) = (leave.clone(), over.clone());
             async move {
                 let _over = over.drop_guard();
-                if let Err(error) = routes.serve_with_incoming_shutdown(connections, leave.cancelled()).await
+                if let Err(error) = server.serve_with_incoming_shutdown(connections, leave.cancelled()).await
                 {
                     error!(%error, %address, "the door broke");
                 }
@@ -131,19 +125,6 @@ impl Listener {
         if timeout(LINGER, self.over.cancelled()).await.is_err() {
             self.end.cancel();
         }
-    }
-}
-
-/// The server as it is told to clients that discover it.
-fn members(settings: &config::Door, app: &Arc<App>, listens: SocketAddr) -> Members {
-    let advertised = settings.advertise.as_ref().and_then(|advertised| {
-        let (host, port) = advertised.rsplit_once(':')?;
-        Some((host.to_owned(), port.parse().ok()?))
-    });
-    Members {
-        app: Arc::clone(app),
-        id: entropy::new_id(),
-        address: advertised.unwrap_or_else(|| (listens.ip().to_string(), listens.port())),
     }
 }
 
@@ -185,8 +166,8 @@ fn connections(
 }
 
 /// The provider is named, since a program may have more than one.
-fn acceptor(certificate: &Path, key: &Path) -> Result<TlsAcceptor, DoorError> {
-    let unusable = |why: String| DoorError::Certificate { path: certificate.to_owned(), why };
+fn acceptor(certificate: &Path, key: &Path) -> Result<TlsAcceptor, ListenerError> {
+    let unusable = |why: String| ListenerError::Certificate { path: certificate.to_owned(), why };
     let chain = fs::read(certificate).map_err(|error| unusable(error.to_string()))?;
     let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&chain).collect();
     let chain = chain.map_err(|error| unusable(error.to_string()))?;

@@ -1,0 +1,75 @@
+//! Orders.
+
+use tonic::{Request, Response, Status};
+
+use crate::{
+    desk::Desk,
+    protocol::v1::{
+        CancelOrderRequest, CancelOrderResponse, ConfirmOrderRequest, ConfirmOrderResponse,
+        DeliverOrderRequest, DeliverOrderResponse, GetOrderRequest, GetOrderResponse,
+        ListOrderChangesRequest, ListOrderChangesResponse, ListOrdersRequest, ListOrdersResponse,
+        PlaceOrderRequest, PlaceOrderResponse, ShipOrderRequest, ShipOrderResponse,
+        order_service_server::OrderService,
+    },
+};
+
+pub struct Orders(pub Desk);
+
+#[tonic::async_trait]
+impl OrderService for Orders {
+    async fn place_order(
+        &self,
+        request: Request<PlaceOrderRequest>,
+    ) -> Result<Response<PlaceOrderResponse>, Status> {
+        self.0.command(request, "order.place", "order").await
+    }
+
+    async fn confirm_order(
+        &self,
+        request: Request<ConfirmOrderRequest>,
+    ) -> Result<Response<ConfirmOrderResponse>, Status> {
+        self.0.command(request, "order.confirm", "order").await
+    }
+
+    async fn cancel_order(
+        &self,
+        request: Request<CancelOrderRequest>,
+    ) -> Result<Response<CancelOrderResponse>, Status> {
+        self.0.command(request, "order.cancel", "order").await
+    }
+
+    async fn ship_order(
+        &self,
+        request: Request<ShipOrderRequest>,
+    ) -> Result<Response<ShipOrderResponse>, Status> {
+        self.0.command(request, "order.ship", "order").await
+    }
+
+    async fn deliver_order(
+        &self,
+        request: Request<DeliverOrderRequest>,
+    ) -> Result<Response<DeliverOrderResponse>, Status> {
+        self.0.command(request, "order.deliver", "order").await
+    }
+
+    async fn get_order(
+        &self,
+        request: Request<GetOrderRequest>,
+    ) -> Result<Response<GetOrderResponse>, Status> {
+        self.0.read(request, "order.by_id", "order").await
+    }
+
+    async fn list_orders(
+        &self,
+        request: Request<ListOrdersRequest>,
+    ) -> Result<Response<ListOrdersResponse>, Status> {
+        self.0.read(request, "order.page", "orders").await
+    }
+
+    async fn list_order_changes(
+        &self,
+        request: Request<ListOrderChangesRequest>,
+    ) -> Result<Response<ListOrderChangesResponse>, Status> {
+        self.0.read(request, "order.history", "changes").await
+    }
+}
