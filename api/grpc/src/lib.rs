@@ -63,3 +63,6 @@ fn methods(files: &FileDescriptorSet, service: &str) -> Vec<(String, String)> {
     let methods = services.filter(|one| one.name() == service).flat_map(|one| &one.method);
     methods.map(|method| (method.name().to_owned(), format!("{service}.{}", method.name()))).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -124,6 +124,20 @@ fn at_the_door(route: &Route, actor: Option<&Actor>) -> Option<&'static str> {
     refused.then_some(if actor.is_some() { "7" } else { "16" })
 }
 
+/// Routes without a method: sums for people who look at a shop, who have HTTP and SQL.
+const WITHOUT: &[&str] = &["sales.page"];
+
+/// Catches: a command or a read that HTTP has, and gRPC hasn't.
+#[test]
+fn every_command_and_read_has_a_method() {
+    let methods = methods();
+    let has: Vec<&str> = methods.iter().map(|method| entry(method, "", "").0).collect();
+    let routes = routes::api().into_iter().filter(|route| route.ask.is_some());
+    let names = routes.map(|route| route.about.name).filter(|name| !WITHOUT.contains(&name.as_str()));
+    let missing: Vec<String> = names.filter(|name| !has.contains(&name.as_str())).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
 /// Catches: a method without a rule, and one whose rule is not that of its route.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_method_has_the_door_of_its_route() {
