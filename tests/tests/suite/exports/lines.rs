@@ -193,6 +193,7 @@ async fn who_follows_sees_every_event_once_whatever_is_killed() {
             }
             house.receive(&server, 1).await;
             followers = [begin(&database, ""), begin(&laptop, &source)];
+            have(head().await).await;
         }
         server.kill();
         server.start();
