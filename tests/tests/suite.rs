@@ -12,6 +12,8 @@ mod dev;
 mod door;
 #[path = "suite/faults/mod.rs"]
 mod faults;
+#[path = "suite/graphql/mod.rs"]
+mod graphql;
 #[path = "suite/http/mod.rs"]
 mod http;
 #[path = "suite/tidy.rs"]

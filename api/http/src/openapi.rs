@@ -14,7 +14,7 @@ use utoipa::{PartialSchema, ToSchema};
 
 use super::{
     about::Kind,
-    problem::{FieldProblem, ProblemSchema},
+    problem::{FieldProblem, MEDIA_TYPE, ProblemSchema},
     route::{Door, Route},
     tags,
 };
@@ -133,7 +133,11 @@ fn operation(route: &Route, shared: &mut Shared) -> Value {
                 reference
             }
         };
-        responses.insert(status.to_string(), answer);
+        match responses.get_mut(&status.to_string()) {
+            // It fails in a form of its own, too.
+            Some(own) => own["content"][MEDIA_TYPE] = answer["content"][MEDIA_TYPE].clone(),
+            None => drop(responses.insert(status.to_string(), answer)),
+        }
     }
     operation["responses"] = responses.into();
     operation
@@ -148,7 +152,7 @@ fn security(kind: Kind) -> Value {
     let (nothing, bearer) = (json!({}), json!({ BEARER: [] }));
     match kind {
         Kind::Document | Kind::Probe => json!([nothing]),
-        Kind::Read(Access::Public(_)) => json!([nothing, bearer]),
+        Kind::Graph | Kind::Read(Access::Public(_)) => json!([nothing, bearer]),
         _ => json!([bearer]),
     }
 }

@@ -1,0 +1,73 @@
+//! What a client sends: a document, the name of an operation, variables and extensions (GraphQL over HTTP, section 5).
+
+use daybook_http::problem::Problem;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use url::form_urlencoded;
+
+use crate::{documents::Hash, failure::Refused};
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Asked {
+    pub query: Option<String>,
+    pub operation_name: Option<String>,
+    pub variables: Option<Map<String, Value>>,
+    pub extensions: Option<Map<String, Value>>,
+}
+
+impl Asked {
+    pub fn of_body(body: &[u8]) -> Result<Self, Refused> {
+        match serde_json::from_slice::<Value>(body) {
+            Ok(Value::Array(_)) => Err(Refused::new("one request is taken at a time, and no list of them")),
+            Ok(object @ Value::Object(_)) => serde_json::from_value(object).map_err(|_| {
+                Refused::new("query and operationName are texts, variables and extensions are objects")
+            }),
+            Ok(_) => Err(Refused::new("the body is an object with a query")),
+            Err(error) => Err(Refused::new(format!("the body is not JSON: {error}"))),
+        }
+    }
+
+    pub fn of_query_string(text: &str) -> Result<Self, Problem> {
+        let mut asked = Self::default();
+        for (name, value) in form_urlencoded::parse(text.as_bytes()) {
+            let object = || {
+                let object: Result<Option<Map<String, Value>>, _> = serde_json::from_str(&value);
+                object.map_err(|_| Problem::malformed(format!("{name} is an object in JSON")))
+            };
+            let is_new = match &*name {
+                "query" => asked.query.replace(value.into_owned()).is_none(),
+                "operationName" => asked.operation_name.replace(value.into_owned()).is_none(),
+                "variables" => std::mem::replace(&mut asked.variables, object()?).is_none(),
+                "extensions" => std::mem::replace(&mut asked.extensions, object()?).is_none(),
+                _ => {
+                    return Err(Problem::unknown_parameter(
+                        "there are the parameters query, operationName, variables and extensions",
+                    ));
+                }
+            };
+            if !is_new {
+                return Err(Problem::malformed("a parameter is given more than once"));
+            }
+        }
+        Ok(asked)
+    }
+
+    /// The hash of a document that the client believes to be known here.
+    pub fn hash(&self) -> Result<Option<Hash>, Refused> {
+        let Some(persisted) = self.extensions.as_ref().and_then(|all| all.get("persistedQuery")) else {
+            return Ok(None);
+        };
+        let bad = || {
+            Refused::new("extensions.persistedQuery has version 1, and a sha256Hash of 64 hexadecimal digits")
+        };
+        let text = persisted["sha256Hash"].as_str().filter(|text| text.len() == 64 && text.is_ascii());
+        let text = text.filter(|_| persisted["version"] == 1).ok_or_else(bad)?;
+        let mut hash = Hash::default();
+        for (byte, digits) in hash.iter_mut().zip(text.as_bytes().chunks(2)) {
+            let digits = str::from_utf8(digits).map_err(|_| bad())?;
+            *byte = u8::from_str_radix(digits, 16).map_err(|_| bad())?;
+        }
+        Ok(Some(hash))
+    }
+}

@@ -1,0 +1,69 @@
+//! GraphQL: the same reads and commands as HTTP's, in one language. HTTP's routes say what there is; this package
+//! writes the questions and the answers.
+
+mod answer;
+mod asked;
+mod coerce;
+mod documents;
+mod endpoint;
+mod failure;
+mod forms;
+mod limits;
+mod look_ups;
+mod names;
+mod plan;
+mod registry;
+mod run;
+mod schema;
+mod types;
+mod write;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use actix_web::http::Method;
+use daybook_http::{
+    about::{About, Kind},
+    route::{Door, Route},
+    routes,
+};
+
+use documents::Documents;
+use endpoint::Graph;
+use forms::{GraphAnswer, GraphQuery, GraphRequest};
+
+/// What makes the routes of this interface, once for each thread that serves. In development, clients may ask for the
+/// schema.
+pub fn endpoints(in_development: bool) -> impl Fn() -> Vec<Route> + Clone + Send + 'static {
+    let types = schema::of(&routes::api());
+    let schema = registry::of(&types, in_development).expect("the types fit together, which a test looks at");
+    let documents = Documents::new(schema);
+    let graph = Arc::new(Graph { types, documents, tells_of_itself: in_development });
+    move || of(&graph)
+}
+
+const PATH: &str = "/graphql";
+const FORMS: &[&str] = &[answer::JSON, answer::GRAPHQL];
+
+fn of(graph: &Arc<Graph>) -> Vec<Route> {
+    let text = "Queries and mutations of GraphQL (GraphQL over HTTP). The schema has a field for each read and each command \
+                of this document.";
+    let about = |name, text| {
+        let about = About::new(name, PATH, text, Kind::Graph);
+        let answers = [200, 400].into_iter().flat_map(|status| FORMS.iter().map(move |form| (status, *form)));
+        answers.fold(about, |about, (status, form)| about.answer_as::<GraphAnswer>(status, form))
+    };
+    let ask = about("graphql.ask", text).body::<GraphRequest>(&Method::POST);
+    let read = about("graphql.read", "A query of GraphQL.").query::<GraphQuery>();
+    let (post, get) = (Arc::clone(graph), Arc::clone(graph));
+    vec![
+        Route::new(Method::POST, PATH, Door::Open, FORMS, ask, move |arrived| {
+            endpoint::post(Arc::clone(&post), arrived)
+        }),
+        Route::new(Method::GET, PATH, Door::Open, FORMS, read, move |arrived| {
+            endpoint::get(Arc::clone(&get), arrived)
+        }),
+    ]
+}
