@@ -1,11 +1,13 @@
 //! What a client sends: a document, the name of an operation, variables and extensions (GraphQL over HTTP, section 5).
 
-use daybook_http::problem::Problem;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use url::form_urlencoded;
 
-use crate::{documents::Hash, failure::Refused};
+use crate::{
+    documents::Hash,
+    failure::{Refused, short},
+};
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -28,12 +30,12 @@ impl Asked {
         }
     }
 
-    pub fn of_query_string(text: &str) -> Result<Self, Problem> {
+    pub fn of_query_string(text: &str) -> Result<Self, Refused> {
         let mut asked = Self::default();
         for (name, value) in form_urlencoded::parse(text.as_bytes()) {
             let object = || {
                 let object: Result<Option<Map<String, Value>>, _> = serde_json::from_str(&value);
-                object.map_err(|_| Problem::malformed(format!("{name} is an object in JSON")))
+                object.map_err(|_| Refused::new(format!("{name} is an object in JSON")))
             };
             let is_new = match &*name {
                 "query" => asked.query.replace(value.into_owned()).is_none(),
@@ -41,13 +43,14 @@ impl Asked {
                 "variables" => std::mem::replace(&mut asked.variables, object()?).is_none(),
                 "extensions" => std::mem::replace(&mut asked.extensions, object()?).is_none(),
                 _ => {
-                    return Err(Problem::unknown_parameter(
-                        "there are the parameters query, operationName, variables and extensions",
-                    ));
+                    return Err(Refused::new(format!(
+                        "there is no parameter {} here; there are query, operationName, variables and extensions",
+                        short(&name)
+                    )));
                 }
             };
             if !is_new {
-                return Err(Problem::malformed("a parameter is given more than once"));
+                return Err(Refused::new(format!("{name} is given more than once")));
             }
         }
         Ok(asked)

@@ -11,12 +11,13 @@ use async_graphql::{
 use moka::sync::Cache;
 use sha2::{Digest, Sha256};
 
-use crate::{failure::Refused, limits};
+use crate::{
+    failure::{Refused, short},
+    limits,
+};
 
 /// The texts of all documents that are kept, in bytes. In memory, a document is some twenty times as large as its text.
 const MOST_KEPT_BYTES: u64 = 1024 * 1024;
-/// The longest message of the library that is passed on, in characters: it may repeat what was sent.
-const LONGEST_MESSAGE: usize = 200;
 
 /// SHA-256 of a document's text.
 pub type Hash = [u8; 32];
@@ -122,11 +123,4 @@ fn not_read(error: &parser::Error) -> Refused {
 fn invalid(error: &ServerError) -> Refused {
     let places = error.locations.iter().map(|place| (place.line, place.column)).collect();
     Refused { places, ..Refused::new(short(&error.message)) }
-}
-
-fn short(message: &str) -> String {
-    match message.char_indices().nth(LONGEST_MESSAGE) {
-        Some((end, _)) => format!("{}…", &message[..end]),
-        None => message.to_owned(),
-    }
 }

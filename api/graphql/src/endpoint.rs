@@ -47,8 +47,10 @@ pub async fn post(graph: Arc<Graph>, mut arrived: Arrived) -> Answer {
 
 /// `GET`: queries.
 pub async fn get(graph: Arc<Graph>, arrived: Arrived) -> Answer {
-    let asked = Asked::of_query_string(arrived.request.query_string())?;
-    answer(&graph, &arrived, asked).await
+    match Asked::of_query_string(arrived.request.query_string()) {
+        Ok(asked) => answer(&graph, &arrived, asked).await,
+        Err(refused) => Ok(malformed(&arrived, refused)),
+    }
 }
 
 async fn answer(graph: &Graph, arrived: &Arrived, asked: Asked) -> Answer {

@@ -3,6 +3,9 @@
 use daybook_http::{codes::HttpCode, problem::Problem};
 use serde_json::{Map, Value, json};
 
+/// The longest text that may repeat what was sent, in characters.
+const LONGEST: usize = 200;
+
 /// Why a field has no value.
 #[derive(Debug, Clone)]
 pub struct Failure {
@@ -68,4 +71,12 @@ impl Refused {
 
 fn extensions(code: &str, request_id: &str) -> Value {
     json!({ "code": code, "requestId": request_id })
+}
+
+/// A text that may repeat what was sent.
+pub fn short(message: &str) -> String {
+    match message.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &message[..end]),
+        None => message.to_owned(),
+    }
 }

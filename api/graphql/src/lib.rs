@@ -10,6 +10,7 @@ mod failure;
 mod forms;
 mod limits;
 mod look_ups;
+mod metrics;
 mod names;
 mod plan;
 mod registry;
@@ -29,6 +30,8 @@ use daybook_http::{
     route::{Door, Route},
     routes,
 };
+
+pub use names::root as field_of;
 
 use documents::Documents;
 use endpoint::Graph;

@@ -10,10 +10,7 @@ use daybook_domain::policy::Actor;
 use daybook_http::{asked::json, problem::Problem};
 use serde_json::Value;
 
-use crate::types::Thing;
-
-/// How many are read by one statement.
-const AT_ONCE: usize = 500;
+use crate::{metrics::LOOK_UPS, types::Thing};
 
 pub type Key = (Thing, String);
 
@@ -44,20 +41,14 @@ impl LookUps {
         thing: Thing,
     ) {
         let ids: Vec<String> = wanted.into_iter().collect();
-        for ids in ids.chunks(AT_ONCE) {
-            let found = match thing {
-                Thing::Product => by_keys::<ProductBySku>(app, ids, actor, conditions).await,
-                Thing::Stock => by_keys::<StockBySku>(app, ids, actor, conditions).await,
-            };
-            match found {
-                Ok(found) => {
-                    self.found.extend(ids.iter().map(|id| (thing, id.clone())).zip(found));
-                }
-                Err(problem) => {
-                    self.failed.insert(thing, problem);
-                    return;
-                }
-            }
+        let (kind, found) = match thing {
+            Thing::Product => ("product", by_keys::<ProductBySku>(app, &ids, actor, conditions).await),
+            Thing::Stock => ("stock", by_keys::<StockBySku>(app, &ids, actor, conditions).await),
+        };
+        LOOK_UPS.with_label_values(&[kind]).inc();
+        match found {
+            Ok(found) => self.found.extend(ids.into_iter().map(|id| (thing, id)).zip(found)),
+            Err(problem) => drop(self.failed.insert(thing, problem)),
         }
     }
 }

@@ -16,6 +16,7 @@ use url::form_urlencoded::Serializer;
 use crate::{
     failure::{Failure, Part},
     look_ups::LookUps,
+    metrics::FIELDS,
     plan::{Plan, Step},
     schema::{MUTATION, NODES, QUERY, REPLAYED, is_user_error, told},
     types::{Field, Named, Source, Thing, Types, Whole},
@@ -60,6 +61,7 @@ pub async fn run(types: &Types, caller: &Caller, plan: &Plan) -> Executed {
     };
     let (mut root, mut failures, mut position) = (Map::new(), vec![], None);
     for (step, answer) in plan.steps.iter().zip(answers) {
+        count(types, step, &answer);
         match answer {
             Ok((value, at)) => {
                 if step.place.is_some() {
@@ -82,6 +84,12 @@ pub async fn run(types: &Types, caller: &Caller, plan: &Plan) -> Executed {
     let (body, more, untold) = writer.write(object, &plan.steps, &root);
     failures.extend(more);
     Executed { body, failures, untold, position }
+}
+
+fn count(types: &Types, step: &Step, answer: &Answer) {
+    let Some(place) = step.place else { return };
+    let code = answer.as_ref().map_or_else(|problem| problem.code().as_str(), |_| "answered");
+    FIELDS.with_label_values(&[types.field(place).name.as_str(), code]).inc();
 }
 
 /// Asks what a field of the root asks.

@@ -339,6 +339,10 @@ impl Route {
         let seen = app.live.head();
         let arrived = Arrived { app, request: request.clone(), payload, context, form, min_position };
         let mut response = compression::compress(&request, (self.run)(arrived).await?).await?;
+        // What was not understood has looked at nothing.
+        if response.status().is_client_error() {
+            return Ok(response);
+        }
         if !response.headers().contains_key(DAYBOOK_POSITION) {
             answer::tell_position(&mut response, seen);
         }

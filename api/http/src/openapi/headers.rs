@@ -130,6 +130,12 @@ pub const TOLD: &[Told] = &[
         || json!({ "type": "string", "pattern": "^[A-Za-z-]+(, [A-Za-z-]+)*$", "maxLength": 200 }),
     ),
     told(
+        "Allow",
+        "The methods that would do.",
+        true,
+        || json!({ "type": "string", "pattern": "^[A-Z]+(, [A-Z]+)*$", "maxLength": 100 }),
+    ),
+    told(
         "Link",
         "Of a page of a list: the addresses of the pages `next` and `prev`, if there are such, and of the `first` \
         (RFC 8288).",
@@ -233,6 +239,7 @@ pub fn told_by(route: &Route, status: u16) -> Vec<&'static str> {
         401 => names.push("WWW-Authenticate"),
         415 if route.method == Method::PATCH => names.push("Accept-Patch"),
         415 => names.push("Accept"),
+        405 => names.push("Allow"),
         429 => names.push("Retry-After"),
         503 if !matches!(kind, Kind::Probe) => names.push("Retry-After"),
         _ => {}

@@ -1,5 +1,9 @@
 //! GraphQL, as clients see it.
 
+mod bounds;
+mod commands;
+mod permissions;
+mod protocol;
 mod queries;
 
 use daybook_tests::{Client, Reply};

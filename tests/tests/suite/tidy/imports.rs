@@ -17,7 +17,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("api/core", &["domain", "migrations", "commands", "projections"]),
     ("api/http", &["domain", "migrations", "commands", "projections", "api/core"]),
     // What it asks and answers is that of HTTP's routes, in another form.
-    ("api/graphql", &["domain", "api/core", "api/http"]),
+    ("api/graphql", &["domain", "migrations", "api/core", "api/http"]),
     ("api/door", &["domain", "migrations", "projections", "api/core"]),
     ("api/effects", &["domain", "projections", "api/core"]),
     ("api/load", &["domain"]),
