@@ -20,6 +20,7 @@ pub struct Asked {
 
 impl Asked {
     pub fn of_body(body: &[u8]) -> Result<Self, Refused> {
+        let body = if body.is_empty() { b"{}" } else { body };
         match serde_json::from_slice::<Value>(body) {
             Ok(Value::Array(_)) => Err(Refused::new("one request is taken at a time, and no list of them")),
             Ok(object @ Value::Object(_)) => serde_json::from_value(object).map_err(|_| {

@@ -22,6 +22,7 @@ use crate::{
     documents::{Document, Documents},
     failure::Refused,
     limits::MOST_BYTES,
+    page::{self, HTML},
     plan::{self, Plan},
     run::{self, Caller},
     types::Types,
@@ -31,8 +32,8 @@ use crate::{
 pub struct Graph {
     pub types: Types,
     pub documents: Documents,
-    /// Whether clients may ask for the schema.
-    pub tells_of_itself: bool,
+    /// The page for development, where clients may ask for the schema, too.
+    pub page: Option<String>,
 }
 
 /// `POST`: queries and mutations.
@@ -45,8 +46,11 @@ pub async fn post(graph: Arc<Graph>, mut arrived: Arrived) -> Answer {
     }
 }
 
-/// `GET`: queries.
+/// `GET`: queries, and the page.
 pub async fn get(graph: Arc<Graph>, arrived: Arrived) -> Answer {
+    if let (Some(page), HTML) = (&graph.page, arrived.form) {
+        return Ok(page::show(page));
+    }
     match Asked::of_query_string(arrived.request.query_string()) {
         Ok(asked) => answer(&graph, &arrived, asked).await,
         Err(refused) => Ok(malformed(&arrived, refused)),
@@ -74,7 +78,7 @@ async fn answer(graph: &Graph, arrived: &Arrived, asked: Asked) -> Answer {
     if arrived.request.method() != Method::POST && operation.ty != OperationType::Query {
         return Err(Problem::method_not_allowed("POST"));
     }
-    if graph.tells_of_itself {
+    if graph.page.is_some() {
         let mut names = Vec::new();
         root_names(&document.parsed, &operation.selection_set.node, &mut names);
         let asks_of_it = names.iter().any(|name| matches!(*name, "__schema" | "__type"));

@@ -23,14 +23,11 @@ pub struct GraphRequest {
 #[into_params(parameter_in = Query)]
 #[allow(dead_code, reason = "the parameters of `Asked`")]
 pub struct GraphQuery {
-    #[param(max_length = 16384, example = "{ products(first: 1) { nodes { sku } } }")]
+    #[param(example = "{ products(first: 1) { nodes { sku } } }")]
     query: Option<String>,
     #[serde(rename = "operationName")]
-    #[param(max_length = 256)]
     operation_name: Option<String>,
-    #[param(max_length = 16384)]
     variables: Option<String>,
-    #[param(max_length = 256)]
     extensions: Option<String>,
 }
 

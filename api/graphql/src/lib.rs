@@ -12,6 +12,7 @@ mod limits;
 mod look_ups;
 mod metrics;
 mod names;
+mod page;
 mod plan;
 mod registry;
 mod run;
@@ -42,13 +43,14 @@ use forms::{GraphAnswer, GraphQuery, GraphRequest};
 pub fn endpoints(in_development: bool) -> impl Fn() -> Vec<Route> + Clone + Send + 'static {
     let types = schema::of(&routes::api());
     let schema = registry::of(&types, in_development).expect("the types fit together, which a test looks at");
-    let documents = Documents::new(schema);
-    let graph = Arc::new(Graph { types, documents, tells_of_itself: in_development });
+    let page = in_development.then(|| page::of(&schema.sdl()));
+    let graph = Arc::new(Graph { types, documents: Documents::new(schema), page });
     move || of(&graph)
 }
 
 const PATH: &str = "/graphql";
 const FORMS: &[&str] = &[answer::JSON, answer::GRAPHQL];
+const WITH_PAGE: &[&str] = &[answer::JSON, answer::GRAPHQL, page::HTML];
 
 fn of(graph: &Arc<Graph>) -> Vec<Route> {
     let text = "Queries and mutations of GraphQL (GraphQL over HTTP). The schema has a field for each read and each command \
@@ -60,12 +62,16 @@ fn of(graph: &Arc<Graph>) -> Vec<Route> {
     };
     let ask = about("graphql.ask", text).body::<GraphRequest>(&Method::POST);
     let read = about("graphql.read", "A query of GraphQL.").query::<GraphQuery>();
+    let (read, got) = match graph.page {
+        Some(_) => (read.answer_text(page::HTML, "<!doctype html><html lang=\"en\">"), WITH_PAGE),
+        None => (read, FORMS),
+    };
     let (post, get) = (Arc::clone(graph), Arc::clone(graph));
     vec![
         Route::new(Method::POST, PATH, Door::Open, FORMS, ask, move |arrived| {
             endpoint::post(Arc::clone(&post), arrived)
         }),
-        Route::new(Method::GET, PATH, Door::Open, FORMS, read, move |arrived| {
+        Route::new(Method::GET, PATH, Door::Open, got, read, move |arrived| {
             endpoint::get(Arc::clone(&get), arrived)
         }),
     ]

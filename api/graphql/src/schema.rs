@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use async_graphql::dynamic::TypeRef;
-use daybook_domain::code::Kind as CodeKind;
+use daybook_domain::code::{Code, Kind as CodeKind};
 use daybook_http::{about::Kind, asked::Ask, problem::catalogue, route::Route};
 use serde_json::{Value, json};
 
@@ -14,6 +14,7 @@ use crate::{
 
 pub const QUERY: &str = "Query";
 pub const MUTATION: &str = "Mutation";
+const USER_ERROR_CODE: &str = "UserErrorCode";
 /// What an id of each kind of thing begins with, the name of its type, and of its read.
 pub const NODES: [(&str, &str, &str); 3] =
     [("ord_", "Order", "order"), ("product/", "Product", "product"), ("stock/", "Stock", "stock")];
@@ -70,6 +71,7 @@ pub fn of(routes: &[Route]) -> Types {
         maker.schemas.insert(name.clone(), serde_json::to_value(schema).expect("a schema serializes"));
     }
     maker.types.named.insert("Node".into(), Named::Node(vec![]));
+    maker.types.named.insert(USER_ERROR_CODE.into(), codes(routes));
     let (mut queries, mut mutations) = (Vec::new(), Vec::new());
     for route in routes {
         let Some(ask) = &route.ask else { continue };
@@ -93,6 +95,17 @@ pub fn of(routes: &[Route]) -> Types {
         maker.types.add(Object::new(name, about, fields));
     }
     maker.types
+}
+
+/// The codes that commands are refused with, as far as clients can mend it.
+fn codes(routes: &[Route]) -> Named {
+    let commands = routes.iter().filter(|route| matches!(route.about.kind, Kind::Command { .. }));
+    let told: Vec<Code> = commands.flat_map(|route| route.about.kind.codes(true, true)).collect();
+    let words = catalogue().filter(|code| is_user_error(code.kind()) && told.contains(code));
+    Named::Enum {
+        words: words.map(|code| code.as_str().to_owned()).collect(),
+        about: "Why a command is refused. `GET /problems/{code}` has a page about each.".to_owned(),
+    }
 }
 
 /// A route as the schema needs it.
@@ -283,9 +296,6 @@ fn payload(maker: &mut Maker, offer: &Offer<'_>, name: &str) -> TypeRef {
 }
 
 fn user_error(maker: &mut Maker) -> TypeRef {
-    let codes = catalogue().filter(|code| is_user_error(code.kind())).map(|code| code.as_str().to_owned());
-    let about = "Why a command is refused. `GET /problems/{code}` has a page about each.".to_owned();
-    let code = maker.words("UserErrorCode", codes.collect(), about);
     let member =
         |name: &str, ty: TypeRef, about: &str| Field::new(name, ty, Source::Member(name.to_owned()), about);
     let string = || TypeRef::named(TypeRef::STRING);
@@ -293,7 +303,7 @@ fn user_error(maker: &mut Maker) -> TypeRef {
         "UserError",
         "A reason why a command was refused.",
         vec![
-            member("code", nn(code), "Stable, for programs"),
+            member("code", nn(TypeRef::named(USER_ERROR_CODE)), "Stable, for programs"),
             member(
                 "field",
                 list_of(string()),

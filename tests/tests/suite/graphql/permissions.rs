@@ -250,7 +250,7 @@ async fn every_caller_is_shown_the_same_as_over_http() {
     assert!((30..90).contains(&shown_to_some), "{shown_to_some}");
 }
 
-/// Catches: a look-up that is made for somebody else than the caller.
+/// Catches: a look-up that is made for another caller.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_looked_up_is_shown_by_its_own_rule() {
     let app = TestApp::start().await;

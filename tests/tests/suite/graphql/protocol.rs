@@ -1,5 +1,6 @@
 //! How GraphQL is carried by HTTP.
 
+use daybook_core::entropy::Clock;
 use daybook_domain::policy::Role;
 use daybook_tests::{Client, Reply, TestApp};
 use reqwest::Method;
@@ -7,6 +8,7 @@ use serde_json::{Value, json};
 use url::form_urlencoded;
 
 use super::{ask, data};
+use crate::http::starts::production;
 
 const GRAPHQL: &str = "application/graphql-response+json";
 
@@ -149,4 +151,41 @@ async fn the_schema_is_asked_for_in_development() {
     let mixed =
         ask(anyone, "{ __schema { queryType { name } } products { nodes { sku } } }").await.expect(200);
     assert_eq!(message(&mixed), "the schema is asked for alone");
+}
+
+const BROWSER: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn people_are_shown_a_page_that_needs_nothing_from_elsewhere() {
+    let app = TestApp::start().await;
+    let page =
+        app.anonymous.send(app.anonymous.request(Method::GET, "/graphql").header("accept", BROWSER)).await;
+    let page = page.expect(200);
+    assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"));
+    let policy = page.header("content-security-policy").unwrap();
+    assert!(
+        policy.starts_with("default-src 'none'; style-src 'sha256-") && !policy.contains("unsafe"),
+        "{policy}"
+    );
+    let text = page.text();
+    assert!(!text.contains("http://") && !text.contains("https://") && !text.contains("src="), "{text}");
+    assert!(text.contains("orderPlace(input: OrderPlaceInput!): OrderPlacePayload"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn outside_development_there_is_no_page_and_the_schema_is_not_told() {
+    let app = TestApp::start().await;
+    app.sell("TEA-1", 499, 5).await;
+    app.settle().await;
+    let running = daybook::start(&production(&app), Clock::System).await.expect("it starts");
+    let anyone = app.anonymous.at(format!("http://{}", running.api.expect("it serves the API")));
+    data(ask(&anyone, "{ product(sku: \"TEA-1\") { sku } }").await);
+    for question in ["{ __schema { queryType { name } } }", "{ __type(name: \"Order\") { name } }"] {
+        let answer = ask(&anyone, question).await.expect(200).json();
+        assert!(answer.get("data").is_none(), "{answer}");
+    }
+    let reply =
+        anyone.send(anyone.request(Method::GET, "/graphql").header("accept", BROWSER)).await.expect(400);
+    assert_eq!(message(&reply), "query is missing");
+    running.stop().await;
 }
