@@ -17,7 +17,17 @@ pub const GRAPHQL: &str = "application/graphql-response+json";
 
 /// A request that was executed, however its fields went.
 pub fn executed(form: &str, executed: Executed, request_id: &str) -> HttpResponse {
-    let Executed { mut body, failures, untold, position } = executed;
+    let position = executed.position;
+    let mut response = send(form, StatusCode::OK, written(executed, request_id));
+    if let Some(position) = position {
+        tell_position(&mut response, position);
+    }
+    response
+}
+
+/// Its body.
+pub fn written(executed: Executed, request_id: &str) -> Vec<u8> {
+    let Executed { mut body, failures, untold, position: _ } = executed;
     body.insert(0, b'{');
     if !failures.is_empty() {
         let mut errors: Vec<Value> = failures.iter().map(|failure| failure.json(request_id)).collect();
@@ -28,11 +38,7 @@ pub fn executed(form: &str, executed: Executed, request_id: &str) -> HttpRespons
         body.extend(Value::from(errors).to_string().into_bytes());
     }
     body.push(b'}');
-    let mut response = send(form, StatusCode::OK, body);
-    if let Some(position) = position {
-        tell_position(&mut response, position);
-    }
-    response
+    body
 }
 
 /// A request that was not executed.

@@ -13,7 +13,7 @@ use async_graphql::{
     },
 };
 use daybook_core::metrics::TurnedAway;
-use daybook_http::{answer::Answer, arrived::Arrived, problem::Problem};
+use daybook_http::{answer::Answer, arrived::Arrived, live, problem::Problem};
 use serde_json::Value;
 
 use crate::{
@@ -21,27 +21,20 @@ use crate::{
     asked::Asked,
     documents::{Document, Documents},
     failure::Refused,
+    graph::Graph,
     limits::MOST_BYTES,
     page::{self, HTML},
     plan::{self, Plan},
     run::{self, Caller},
-    types::Types,
+    subscribe,
 };
-
-/// All that requests share.
-pub struct Graph {
-    pub types: Types,
-    pub documents: Documents,
-    /// The page for development, where clients may ask for the schema, too.
-    pub page: Option<String>,
-}
 
 /// `POST`: queries and mutations.
 pub async fn post(graph: Arc<Graph>, mut arrived: Arrived) -> Answer {
     let max_bytes = MOST_BYTES.min(arrived.app.limits.max_body.in_memory());
     let body = arrived.bytes(max_bytes).await?;
     match Asked::of_body(&body) {
-        Ok(asked) => answer(&graph, &arrived, asked).await,
+        Ok(asked) => answer(graph, &arrived, asked).await,
         Err(refused) => Ok(malformed(&arrived, refused)),
     }
 }
@@ -52,14 +45,14 @@ pub async fn get(graph: Arc<Graph>, arrived: Arrived) -> Answer {
         return Ok(page::show(page));
     }
     match Asked::of_query_string(arrived.request.query_string()) {
-        Ok(asked) => answer(&graph, &arrived, asked).await,
+        Ok(asked) => answer(graph, &arrived, asked).await,
         Err(refused) => Ok(malformed(&arrived, refused)),
     }
 }
 
-async fn answer(graph: &Graph, arrived: &Arrived, asked: Asked) -> Answer {
+async fn answer(graph: Arc<Graph>, arrived: &Arrived, asked: Asked) -> Answer {
     let request_id = &arrived.context.request_id;
-    let document = match document(graph, &asked).await {
+    let document = match document(&graph, &asked).await {
         Ok(document) => document,
         Err(NoDocument::Malformed(refused)) => return Ok(malformed(arrived, refused)),
         Err(NoDocument::Unknown) => {
@@ -75,7 +68,7 @@ async fn answer(graph: &Graph, arrived: &Arrived, asked: Asked) -> Answer {
         Ok(operation) => operation,
         Err(refused) => return Ok(invalid(arrived, &[refused])),
     };
-    if arrived.request.method() != Method::POST && operation.ty != OperationType::Query {
+    if arrived.request.method() != Method::POST && operation.ty == OperationType::Mutation {
         return Err(Problem::method_not_allowed("POST"));
     }
     if graph.page.is_some() {
@@ -86,7 +79,7 @@ async fn answer(graph: &Graph, arrived: &Arrived, asked: Asked) -> Answer {
             return Ok(invalid(arrived, &[Refused::new("the schema is asked for alone")]));
         }
         if asks_of_it {
-            return Ok(introspect(graph, arrived, &document.parsed, asked).await);
+            return Ok(introspect(&graph, arrived, &document.parsed, asked).await);
         }
     }
     let sent = asked.variables.unwrap_or_default();
@@ -100,7 +93,20 @@ async fn answer(graph: &Graph, arrived: &Arrived, asked: Asked) -> Answer {
         context: arrived.context.clone(),
         min_position: arrived.min_position,
     };
+    let wants_events = arrived.form == live::MEDIA_TYPE;
+    if operation.ty == OperationType::Subscription {
+        let other_form =
+            || Ok(invalid(arrived, &[Refused::new("a subscription is answered as text/event-stream")]));
+        return if wants_events {
+            subscribe::follow(graph, arrived, caller, plan).await
+        } else {
+            other_form()
+        };
+    }
     let executed = run::run(&graph.types, &caller, &plan).await;
+    if wants_events {
+        return Ok(subscribe::once(&answer::written(executed, request_id)));
+    }
     Ok(answer::executed(arrived.form, executed, request_id))
 }
 

@@ -8,6 +8,7 @@ mod documents;
 mod endpoint;
 mod failure;
 mod forms;
+mod graph;
 mod limits;
 mod look_ups;
 mod metrics;
@@ -17,6 +18,7 @@ mod plan;
 mod registry;
 mod run;
 mod schema;
+mod subscribe;
 mod types;
 mod write;
 
@@ -28,6 +30,7 @@ use std::sync::Arc;
 use actix_web::http::Method;
 use daybook_http::{
     about::{About, Kind},
+    live,
     route::{Door, Route},
     routes,
 };
@@ -35,8 +38,8 @@ use daybook_http::{
 pub use names::root as field_of;
 
 use documents::Documents;
-use endpoint::Graph;
 use forms::{GraphAnswer, GraphQuery, GraphRequest};
+use graph::Graph;
 
 /// What makes the routes of this interface, once for each thread that serves. In development, clients may ask for the
 /// schema.
@@ -48,17 +51,21 @@ pub fn endpoints(in_development: bool) -> impl Fn() -> Vec<Route> + Clone + Send
     move || of(&graph)
 }
 
+/// How a stream of answers begins.
+const EVENTS: &str = "event: next\ndata: {\"data\":{\"events\":{\"type\":\"OrderPlaced\"}}}\n\n";
 const PATH: &str = "/graphql";
-const FORMS: &[&str] = &[answer::JSON, answer::GRAPHQL];
-const WITH_PAGE: &[&str] = &[answer::JSON, answer::GRAPHQL, page::HTML];
+const FORMS: &[&str] = &[answer::JSON, answer::GRAPHQL, live::MEDIA_TYPE];
+const WITH_PAGE: &[&str] = &[answer::JSON, answer::GRAPHQL, live::MEDIA_TYPE, page::HTML];
 
 fn of(graph: &Arc<Graph>) -> Vec<Route> {
-    let text = "Queries and mutations of GraphQL (GraphQL over HTTP). The schema has a field for each read and each command \
-                of this document.";
+    let text = "Queries, mutations and subscriptions of GraphQL (GraphQL over HTTP). The schema has a field for each read and each \
+                command of this document. Subscriptions are answered as `text/event-stream` (graphql-sse, distinct connections).";
     let about = |name, text| {
         let about = About::new(name, PATH, text, Kind::Graph);
-        let answers = [200, 400].into_iter().flat_map(|status| FORMS.iter().map(move |form| (status, *form)));
-        answers.fold(about, |about, (status, form)| about.answer_as::<GraphAnswer>(status, form))
+        let forms = [answer::JSON, answer::GRAPHQL];
+        let answers = [200, 400].into_iter().flat_map(|status| forms.map(|form| (status, form)));
+        let about = answers.fold(about, |about, (status, form)| about.answer_as::<GraphAnswer>(status, form));
+        about.answer_text(live::MEDIA_TYPE, EVENTS)
     };
     let ask = about("graphql.ask", text).body::<GraphRequest>(&Method::POST);
     let read = about("graphql.read", "A query of GraphQL.").query::<GraphQuery>();

@@ -13,13 +13,13 @@ use serde_json::{Map, Value};
 use crate::{
     coerce::{self, Variables},
     limits::{MOST_COST, MOST_MUTATIONS, MOST_QUERIES, USUAL_LIST},
-    schema::{MUTATION, QUERY},
+    schema::{MUTATION, QUERY, SUBSCRIPTION},
     types::{Field, Named, Source, Types, Whole, base},
 };
 
 #[derive(Debug)]
 pub struct Plan {
-    pub is_mutation: bool,
+    pub kind: OperationType,
     pub steps: Vec<Step>,
 }
 
@@ -42,6 +42,15 @@ impl Step {
     }
 }
 
+/// The type of the root.
+pub fn root(kind: OperationType) -> &'static str {
+    match kind {
+        OperationType::Query => QUERY,
+        OperationType::Mutation => MUTATION,
+        OperationType::Subscription => SUBSCRIPTION,
+    }
+}
+
 /// `document` has been checked.
 pub fn of(
     types: &Types,
@@ -51,19 +60,18 @@ pub fn of(
 ) -> Result<Plan, String> {
     let variables = &coerce::variables(types, operation, sent)?;
     let planner = Planner { types, document, variables };
-    let is_mutation = operation.ty == OperationType::Mutation;
-    let root = types.object(if is_mutation { MUTATION } else { QUERY });
+    let root = types.object(root(operation.ty));
     let root = root.ok_or("there is no such operation here")?;
     let mut cost = 0;
     let steps = planner.steps(&[&operation.selection_set.node], root, 1, &mut cost)?;
     if cost > MOST_COST {
         return Err(format!("the query is too large: it costs {cost}, and at most {MOST_COST} are allowed"));
     }
-    let most = if is_mutation { MOST_MUTATIONS } else { MOST_QUERIES };
+    let most = if operation.ty == OperationType::Mutation { MOST_MUTATIONS } else { MOST_QUERIES };
     if steps.iter().filter(|step| step.place.is_some()).count() > most {
         return Err(format!("an operation has at most {most} fields of the root"));
     }
-    Ok(Plan { is_mutation, steps })
+    Ok(Plan { kind: operation.ty, steps })
 }
 
 struct Planner<'a> {

@@ -2,13 +2,14 @@
 //! writes it down. It never asks a field: that is done in `run`.
 
 use async_graphql::dynamic::{
-    Enum, EnumItem, Field, FieldFuture, InputObject, InputValue, Interface, InterfaceField, Object, Scalar,
-    Schema, SchemaError, TypeRef,
+    Enum, EnumItem, Field, FieldFuture, FieldValue, InputObject, InputValue, Interface, InterfaceField,
+    Object, Scalar, Schema, SchemaError, Subscription, SubscriptionField, SubscriptionFieldFuture, TypeRef,
 };
+use futures::stream;
 
 use crate::{
     documents::Checks,
-    schema::{MUTATION, QUERY},
+    schema::{MUTATION, QUERY, SUBSCRIPTION},
     types::{Named, Taken, Types, nn, values},
 };
 
@@ -18,7 +19,7 @@ const MOST_RECURSION: usize = 32;
 const MOST_DIRECTIVES: usize = 10;
 
 pub fn of(types: &Types, tells_of_itself: bool) -> Result<Schema, SchemaError> {
-    let mut builder = Schema::build(QUERY, Some(MUTATION), None)
+    let mut builder = Schema::build(QUERY, Some(MUTATION), Some(SUBSCRIPTION))
         .limit_recursive_depth(MOST_RECURSION)
         .limit_directives(MOST_DIRECTIVES)
         .disable_suggestions()
@@ -43,6 +44,9 @@ pub fn of(types: &Types, tells_of_itself: bool) -> Result<Schema, SchemaError> {
                 let id = InterfaceField::new("id", nn(TypeRef::named(TypeRef::ID)));
                 builder.register(Interface::new(name).description("A thing with an id of its own.").field(id))
             }
+            Named::Object(place) if name == SUBSCRIPTION => {
+                builder.register(subscription(&types.objects[*place]))
+            }
             Named::Object(place) => {
                 let is_node =
                     matches!(types.named.get("Node"), Some(Named::Node(places)) if places.contains(place));
@@ -62,6 +66,19 @@ fn object(object: &crate::types::Object, is_node: bool) -> Object {
         let new = if field.about.is_empty() { new } else { new.description(&field.about) };
         let arguments = field.arguments.iter().map(|(name, taken)| value(name, taken));
         made.field(arguments.fold(new, Field::argument))
+    })
+}
+
+fn subscription(object: &crate::types::Object) -> Subscription {
+    object.fields.iter().fold(Subscription::new(&object.name).description(&object.about), |made, field| {
+        let new = SubscriptionField::new(&field.name, field.ty.clone(), |_| {
+            SubscriptionFieldFuture::new(async {
+                Ok(stream::empty::<async_graphql::Result<FieldValue<'_>>>())
+            })
+        });
+        let new = new.description(&field.about);
+        let arguments = field.arguments.iter().map(|(name, taken)| value(name, taken));
+        made.field(arguments.fold(new, SubscriptionField::argument))
     })
 }
 

@@ -1,7 +1,8 @@
 //! Executes a plan: first what is asked of the root, then what is looked up for it, then the answer is written.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc, time::Instant};
 
+use async_graphql::parser::types::OperationType;
 use daybook_core::{app::App, audit, reads::Conditions};
 use daybook_domain::{Position, code::Kind};
 use daybook_http::{
@@ -17,8 +18,8 @@ use crate::{
     failure::{Failure, Part},
     look_ups::LookUps,
     metrics::FIELDS,
-    plan::{Plan, Step},
-    schema::{MUTATION, NODES, QUERY, REPLAYED, is_user_error, told},
+    plan::{self, Plan, Step},
+    schema::{NODES, QUERY, REPLAYED, is_user_error, told},
     types::{Field, Named, Source, Thing, Types, Whole},
     write::Writer,
 };
@@ -34,6 +35,15 @@ pub struct Caller {
     pub min_position: Option<Position>,
 }
 
+impl Caller {
+    /// The same, whose time begins anew.
+    pub fn anew(&self) -> Self {
+        let deadline = Instant::now() + self.app.limits.request_timeout.get();
+        let context = RequestContext { deadline, ..(*self.context).clone() };
+        Self { app: self.app.clone(), context: Arc::new(context), min_position: self.min_position }
+    }
+}
+
 /// The answer, without the braces around it.
 pub struct Executed {
     /// `"data":…`.
@@ -45,11 +55,13 @@ pub struct Executed {
     pub position: Option<Position>,
 }
 
+/// What was found, or done, and where in the log that is.
+pub type Found = (Value, Position);
 /// What a field of the root came to.
-type Answer = Result<(Value, Position), Problem>;
+type Answer = Result<Found, Problem>;
 
 pub async fn run(types: &Types, caller: &Caller, plan: &Plan) -> Executed {
-    let answers: Vec<Answer> = if plan.is_mutation {
+    let answers: Vec<Answer> = if plan.kind == OperationType::Mutation {
         let mut answers = Vec::with_capacity(plan.steps.len());
         // One after the other, as they are written.
         for step in &plan.steps {
@@ -59,13 +71,19 @@ pub async fn run(types: &Types, caller: &Caller, plan: &Plan) -> Executed {
     } else {
         stream::iter(&plan.steps).map(|step| ask(types, caller, step)).buffered(READS_AT_ONCE).collect().await
     };
+    finish(types, caller, plan, answers).await
+}
+
+/// Makes an answer of what the fields of the root have come to.
+pub async fn finish(types: &Types, caller: &Caller, plan: &Plan, answers: Vec<Answer>) -> Executed {
     let (mut root, mut failures, mut position) = (Map::new(), vec![], None);
     for (step, answer) in plan.steps.iter().zip(answers) {
         count(types, step, &answer);
         match answer {
             Ok((value, at)) => {
                 if step.place.is_some() {
-                    let join = if plan.is_mutation { Position::max } else { Position::min };
+                    let is_mutation = plan.kind == OperationType::Mutation;
+                    let join = if is_mutation { Position::max } else { Position::min };
                     position = Some(position.map_or(at, |before| join(before, at)));
                 }
                 root.insert(step.key.clone(), value);
@@ -77,8 +95,7 @@ pub async fn run(types: &Types, caller: &Caller, plan: &Plan) -> Executed {
         }
     }
     let root = Value::Object(root);
-    let name = if plan.is_mutation { MUTATION } else { QUERY };
-    let object = types.object(name).unwrap_or_default();
+    let object = types.object(plan::root(plan.kind)).unwrap_or_default();
     let look_ups = look_up(types, caller, &plan.steps, &root).await;
     let writer = Writer::new(types, &look_ups, b"\"data\":".to_vec());
     let (body, more, untold) = writer.write(object, &plan.steps, &root);
@@ -199,18 +216,29 @@ fn page(mut view: Value, cursors: &[String]) -> Value {
 async fn node(types: &Types, caller: &Caller, arguments: &Map<String, Value>) -> Answer {
     let id = arguments.get("id").and_then(Value::as_str).unwrap_or_default();
     let kind = NODES.iter().find(|(kind, ..)| id.starts_with(kind)).ok_or_else(Problem::not_found)?;
-    let (prefix, object, read_name) = kind;
+    let (prefix, object, name) = kind;
+    let id = if prefix.ends_with('/') { &id[prefix.len()..] } else { id };
+    let mut arguments = arguments.clone();
+    arguments.insert("id".into(), id.into());
+    let (view, position) = read_named(types, caller, name, arguments).await?;
+    Ok((json!({ *object: view }), position))
+}
+
+/// Reads the one thing that the field `name` of a query finds, by its `id` in the arguments, however that is called there.
+pub async fn read_named(
+    types: &Types,
+    caller: &Caller,
+    name: &str,
+    mut arguments: Map<String, Value>,
+) -> Answer {
     let root = types.object(QUERY).map(|query| &types.objects[query]).ok_or_else(Problem::internal)?;
-    let field = root.place(read_name).map(|place| &root.fields[place]).ok_or_else(Problem::internal)?;
+    let field = root.place(name).map(|place| &root.fields[place]).ok_or_else(Problem::internal)?;
     let (Source::Asked { ask, of }, Some(in_path)) = (&field.source, &field.in_path) else {
         return Err(Problem::internal());
     };
-    let id = if prefix.ends_with('/') { &id[prefix.len()..] } else { id };
-    let mut asked = arguments.clone();
-    asked.remove("id");
-    asked.insert(in_path.clone(), id.into());
-    let (view, position) = read(caller, field, ask, *of, asked).await?;
-    Ok((json!({ *object: view }), position))
+    let id = arguments.remove("id").unwrap_or_default();
+    arguments.insert(in_path.clone(), id);
+    read(caller, field, ask, *of, arguments).await
 }
 
 async fn command(caller: &Caller, field: &Field, ask: &Ask, step: &Step) -> Answer {
@@ -312,7 +340,7 @@ impl Wanted<'_> {
             }
             match &self.types.field(place).source {
                 Source::Member(name) => self.of_value(step, value.get(name)),
-                Source::Asked { .. } => self.of_value(step, value.get(&step.key)),
+                Source::Asked { .. } | Source::Followed(_) => self.of_value(step, value.get(&step.key)),
                 Source::Node => {
                     for (object, value) in
                         value.get(&step.key).and_then(Value::as_object).into_iter().flatten()

@@ -9,11 +9,17 @@ use serde_json::{Value, json};
 
 use crate::{
     names::{camel, capital, root},
-    types::{Field, Maker, Named, Object, Source, Taken, Thing, Types, Way, Whole, base, list_of, nn, text},
+    types::{
+        Field, Followed, Maker, Named, Object, Source, Taken, Thing, Types, Way, Whole, base, list_of, nn,
+        text,
+    },
 };
 
 pub const QUERY: &str = "Query";
 pub const MUTATION: &str = "Mutation";
+pub const SUBSCRIPTION: &str = "Subscription";
+/// The field of a query that reads an order.
+pub const ORDER: &str = "order";
 const USER_ERROR_CODE: &str = "UserErrorCode";
 /// What an id of each kind of thing begins with, the name of its type, and of its read.
 pub const NODES: [(&str, &str, &str); 3] =
@@ -94,6 +100,11 @@ pub fn of(routes: &[Route]) -> Types {
         fields.sort_by(|one, other| one.name.cmp(&other.name));
         maker.types.add(Object::new(name, about, fields));
     }
+    maker.types.add(Object::new(
+        SUBSCRIPTION,
+        "What can be followed, as Server-Sent Events.",
+        subscriptions(),
+    ));
     maker.types
 }
 
@@ -321,6 +332,32 @@ fn node() -> Field {
     field.arguments.insert("id".into(), taken(id, "id", "The `id` of a thing"));
     field.arguments.insert("minPosition".into(), taken(TypeRef::named("Long"), "min_position", ""));
     field
+}
+
+fn subscriptions() -> Vec<Field> {
+    let string = || TypeRef::named(TypeRef::STRING);
+    let of_events = [
+        (
+            "after",
+            "Only events behind this position are sent. Those that are appended from now on, if it is not given",
+        ),
+        ("types", "Types of events, with commas between them; `GET /v1/event-types` lists them"),
+        ("stream", "One stream, such as `order/ord_…`"),
+    ];
+    let mut events = Field::new(
+        "events",
+        TypeRef::named("Event"),
+        Source::Followed(Followed::Events),
+        "Public events, as they are appended",
+    );
+    for (name, of_argument) in of_events {
+        let argument = Taken { ty: string(), about: of_argument.to_owned(), name: name.to_owned() };
+        events.arguments.insert(name.to_owned(), argument);
+    }
+    let about = "An order as it is, and again whenever it has changed";
+    let mut order = Field::new(ORDER, TypeRef::named("Order"), Source::Followed(Followed::Order), about);
+    order.arguments.insert("id".into(), taken(nn(TypeRef::named(TypeRef::ID)), "id", ""));
+    vec![events, order]
 }
 
 /// What joins things with each other: ids of their own, and look-ups.

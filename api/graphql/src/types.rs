@@ -71,6 +71,8 @@ pub struct Taken {
 pub enum Source {
     /// A read or a command, from the root.
     Asked { ask: Ask, of: Whole },
+    /// The log, which is followed for it.
+    Followed(Followed),
     /// Whatever has that id, from the root.
     Node,
     /// A member of what the field is of.
@@ -93,6 +95,13 @@ pub enum Whole {
     Payload,
 }
 
+/// What a subscription follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Followed {
+    Order,
+    Events,
+}
+
 /// What is looked up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Thing {
@@ -104,6 +113,7 @@ impl std::fmt::Debug for Source {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Asked { of, .. } => write!(f, "Asked({of:?})"),
+            Self::Followed(followed) => write!(f, "Followed({followed:?})"),
             Self::Node => f.write_str("Node"),
             Self::Member(name) => write!(f, "Member({name})"),
             Self::Nodes => f.write_str("Nodes"),

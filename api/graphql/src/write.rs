@@ -84,7 +84,9 @@ impl<'a> Writer<'a> {
     fn field(&mut self, field: &'a Field, step: &'a Step, parent: &'a Value) -> Written {
         match &field.source {
             Source::Member(name) => self.value(&field.ty, step, parent.get(name)),
-            Source::Asked { .. } | Source::Node => self.value(&field.ty, step, parent.get(&step.key)),
+            Source::Asked { .. } | Source::Followed(_) | Source::Node => {
+                self.value(&field.ty, step, parent.get(&step.key))
+            }
             Source::Nodes => {
                 let edges = parent.get("edges").and_then(Value::as_array);
                 let nodes = edges.into_iter().flatten().filter_map(|edge| edge.get("node"));

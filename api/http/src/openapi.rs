@@ -125,6 +125,11 @@ fn operation(route: &Route, shared: &mut Shared) -> Value {
     }
     for (status, codes) in problems::by_status(&codes) {
         let answer = problems::answer(&told(route, status), &codes);
+        // It fails in a form of its own, too.
+        if let Some(own) = responses.get_mut(&status.to_string()) {
+            own["content"][MEDIA_TYPE] = answer["content"][MEDIA_TYPE].clone();
+            continue;
+        }
         let answer = match problems::shared_name(route, status, &codes) {
             None => answer,
             Some(name) => {
@@ -133,11 +138,7 @@ fn operation(route: &Route, shared: &mut Shared) -> Value {
                 reference
             }
         };
-        match responses.get_mut(&status.to_string()) {
-            // It fails in a form of its own, too.
-            Some(own) => own["content"][MEDIA_TYPE] = answer["content"][MEDIA_TYPE].clone(),
-            None => drop(responses.insert(status.to_string(), answer)),
-        }
+        responses.insert(status.to_string(), answer);
     }
     operation["responses"] = responses.into();
     operation

@@ -165,6 +165,11 @@ async fn page(
     Ok((head, selected))
 }
 
+/// What a query string chooses, for interfaces that follow the log.
+pub fn selection(query: &str) -> Result<Selection, Problem> {
+    params::query::<Page>(query)?.selection()
+}
+
 /// A page for other interfaces.
 fn asked() -> Ask {
     Arc::new(|question| {

@@ -5,6 +5,7 @@ mod commands;
 mod permissions;
 mod protocol;
 mod queries;
+mod subscriptions;
 
 use daybook_tests::{Client, Reply};
 use reqwest::Method;
