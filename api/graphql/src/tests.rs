@@ -1,3 +1,5 @@
+mod breaking;
+
 use daybook_core::reads::READS;
 use daybook_http::{about::Kind, routes};
 
