@@ -2,12 +2,8 @@
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use url::form_urlencoded;
 
-use crate::{
-    documents::Hash,
-    failure::{Refused, short},
-};
+use crate::{documents::Hash, failure::Refused, forms::GraphQuery};
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -31,30 +27,15 @@ impl Asked {
         }
     }
 
-    pub fn of_query_string(text: &str) -> Result<Self, Refused> {
-        let mut asked = Self::default();
-        for (name, value) in form_urlencoded::parse(text.as_bytes()) {
-            let object = || {
-                let object: Result<Option<Map<String, Value>>, _> = serde_json::from_str(&value);
-                object.map_err(|_| Refused::new(format!("{name} is an object in JSON")))
-            };
-            let is_new = match &*name {
-                "query" => asked.query.replace(value.into_owned()).is_none(),
-                "operationName" => asked.operation_name.replace(value.into_owned()).is_none(),
-                "variables" => std::mem::replace(&mut asked.variables, object()?).is_none(),
-                "extensions" => std::mem::replace(&mut asked.extensions, object()?).is_none(),
-                _ => {
-                    return Err(Refused::new(format!(
-                        "there is no parameter {} here; there are query, operationName, variables and extensions",
-                        short(&name)
-                    )));
-                }
-            };
-            if !is_new {
-                return Err(Refused::new(format!("{name} is given more than once")));
-            }
-        }
-        Ok(asked)
+    pub fn of_query_string(query: GraphQuery) -> Result<Self, Refused> {
+        let object = |name: &str, text: Option<String>| match text.map(|text| serde_json::from_str(&text)) {
+            None => Ok(None),
+            Some(Ok(object)) => Ok(object),
+            Some(Err(_)) => Err(Refused::new(format!("{name} is an object in JSON"))),
+        };
+        let GraphQuery { query, operation_name, variables, extensions } = query;
+        let (variables, extensions) = (object("variables", variables)?, object("extensions", extensions)?);
+        Ok(Self { query, operation_name, variables, extensions })
     }
 
     /// The hash of a document that the client believes to be known here.

@@ -13,7 +13,12 @@ use async_graphql::{
     },
 };
 use daybook_core::metrics::TurnedAway;
-use daybook_http::{answer::Answer, arrived::Arrived, live, problem::Problem};
+use daybook_http::{
+    answer::Answer,
+    arrived::{Arrived, NoQuery},
+    live,
+    problem::Problem,
+};
 use serde_json::Value;
 
 use crate::{
@@ -21,6 +26,7 @@ use crate::{
     asked::Asked,
     documents::{Document, Documents},
     failure::Refused,
+    forms::GraphQuery,
     graph::Graph,
     limits::MOST_BYTES,
     page::{self, HTML},
@@ -31,6 +37,7 @@ use crate::{
 
 /// `POST`: queries and mutations.
 pub async fn post(graph: Arc<Graph>, mut arrived: Arrived) -> Answer {
+    arrived.query::<NoQuery>()?;
     let max_bytes = MOST_BYTES.min(arrived.app.limits.max_body.in_memory());
     let body = arrived.bytes(max_bytes).await?;
     match Asked::of_body(&body) {
@@ -44,7 +51,7 @@ pub async fn get(graph: Arc<Graph>, arrived: Arrived) -> Answer {
     if let (Some(page), HTML) = (&graph.page, arrived.form) {
         return Ok(page::show(page));
     }
-    match Asked::of_query_string(arrived.request.query_string()) {
+    match Asked::of_query_string(arrived.query::<GraphQuery>()?) {
         Ok(asked) => answer(graph, &arrived, asked).await,
         Err(refused) => Ok(malformed(&arrived, refused)),
     }

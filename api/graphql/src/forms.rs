@@ -20,15 +20,15 @@ pub struct GraphRequest {
 
 /// The same in a query string: objects are in JSON.
 #[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-#[allow(dead_code, reason = "the parameters of `Asked`")]
 pub struct GraphQuery {
     #[param(example = "{ products(first: 1) { nodes { sku } } }")]
-    query: Option<String>,
+    pub query: Option<String>,
     #[serde(rename = "operationName")]
-    operation_name: Option<String>,
-    variables: Option<String>,
-    extensions: Option<String>,
+    pub operation_name: Option<String>,
+    pub variables: Option<String>,
+    pub extensions: Option<String>,
 }
 
 /// An answer of GraphQL: `data` if the request was executed, and what went wrong.

@@ -1,5 +1,14 @@
 //! Names as GraphQL writes them, and as HTTP does.
 
+pub const QUERY: &str = "Query";
+pub const MUTATION: &str = "Mutation";
+pub const SUBSCRIPTION: &str = "Subscription";
+/// The field of a query that reads an order.
+pub const ORDER: &str = "order";
+/// What an id of each kind of thing begins with, the name of its type, and of its read.
+pub const NODES: [(&str, &str, &str); 3] =
+    [("ord_", "Order", ORDER), ("product/", "Product", "product"), ("stock/", "Stock", "stock")];
+
 /// `placed_at[gte]` is `placedAtGte`.
 pub fn camel(name: &str) -> String {
     let mut words = name.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());

@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 use crate::{
     coerce::{self, Variables},
     limits::{MOST_COST, MOST_MUTATIONS, MOST_QUERIES, USUAL_LIST},
-    schema::{MUTATION, QUERY, SUBSCRIPTION},
+    names::{MUTATION, QUERY, SUBSCRIPTION},
     types::{Field, Named, Source, Types, Whole, base},
 };
 

@@ -9,7 +9,7 @@ use futures::stream;
 
 use crate::{
     documents::Checks,
-    schema::{MUTATION, QUERY, SUBSCRIPTION},
+    names::{MUTATION, QUERY, SUBSCRIPTION},
     types::{Named, Taken, Types, nn, values},
 };
 

@@ -18,8 +18,9 @@ use crate::{
     failure::{Failure, Part},
     look_ups::LookUps,
     metrics::FIELDS,
+    mutations::{REPLAYED, is_user_error, told},
+    names::{NODES, QUERY},
     plan::{self, Plan, Step},
-    schema::{NODES, QUERY, REPLAYED, is_user_error, told},
     types::{Field, Named, Source, Thing, Types, Whole},
     write::Writer,
 };

@@ -27,9 +27,9 @@ use url::form_urlencoded::Serializer;
 use crate::{
     answer::written,
     graph::Graph,
+    names::ORDER,
     plan::{Plan, Step},
     run::{Caller, Found, finish, read_named},
-    schema::ORDER,
     types::{Followed, Source},
 };
 

@@ -4,9 +4,8 @@ use daybook_core::reads::READS;
 use daybook_http::{about::Kind, routes};
 
 use super::{
-    names::root,
-    registry,
-    schema::{self, MUTATION, QUERY},
+    names::{MUTATION, QUERY, root},
+    registry, schema,
     types::{Source, Types},
 };
 
