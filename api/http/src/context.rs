@@ -3,7 +3,6 @@
 
 use std::{
     net::IpAddr,
-    rc::Rc,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -29,6 +28,8 @@ pub const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 const MAX_KEY: usize = 255;
 
+pub const KEY_FORM: &str = "Idempotency-Key has 1 to 255 printable ASCII characters";
+
 /// What is known of a request before its handler runs.
 #[derive(Debug, Clone)]
 pub struct RequestContext {
@@ -45,12 +46,12 @@ pub struct RequestContext {
 ///
 /// # Panics
 /// It panics on a route that is not behind `gate`.
-pub fn of(request: &HttpRequest) -> Rc<RequestContext> {
-    request.extensions().get::<Rc<RequestContext>>().expect("every route is behind the gate").clone()
+pub fn of(request: &HttpRequest) -> Arc<RequestContext> {
+    request.extensions().get::<Arc<RequestContext>>().expect("every route is behind the gate").clone()
 }
 
 pub fn leave(request: &ServiceRequest, context: RequestContext) {
-    request.extensions_mut().insert(Rc::new(context));
+    request.extensions_mut().insert(Arc::new(context));
 }
 
 pub fn request_id(headers: &HeaderMap) -> String {
@@ -143,14 +144,19 @@ fn version(tag: &EntityTag) -> Option<i64> {
 /// The key as it was meant, whether it came bare or as a string of RFC 8941.
 pub fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let Some(text) = single(headers, &IDEMPOTENCY_KEY)? else { return Ok(None) };
-    let bad = || Problem::malformed("Idempotency-Key has 1 to 255 printable ASCII characters");
+    let bad = || Problem::malformed(KEY_FORM);
     let key = match text.strip_prefix('"') {
         Some(quoted) => unquote(quoted).ok_or_else(bad)?,
         None => {
             Some(text).filter(|key| key.bytes().all(|c| c.is_ascii_graphic())).ok_or_else(bad)?.to_owned()
         }
     };
-    if (1..=MAX_KEY).contains(&key.len()) { Ok(Some(key)) } else { Err(bad()) }
+    if is_key(&key) { Ok(Some(key)) } else { Err(bad()) }
+}
+
+/// Whether it can be an idempotency key, in whichever form it came.
+pub fn is_key(key: &str) -> bool {
+    (1..=MAX_KEY).contains(&key.len()) && key.bytes().all(|c| matches!(c, b' '..=b'~'))
 }
 
 /// Reads a string of RFC 8941, section 3.3.3, from behind its opening quote.

@@ -3,6 +3,7 @@
 pub mod about;
 pub mod answer;
 pub mod arrived;
+pub mod asked;
 pub mod body;
 mod brief;
 pub mod caching;

@@ -245,6 +245,16 @@ impl Problem {
         self.code
     }
 
+    /// In words for people, as it is sent.
+    pub fn detail(&self) -> String {
+        cut(&self.detail, LONGEST_DETAIL)
+    }
+
+    /// What is wrong with which part of the body.
+    pub fn errors(&self) -> &[FieldError] {
+        &self.errors
+    }
+
     pub fn status(&self) -> StatusCode {
         catalogue::status(self.code.kind())
     }
@@ -270,7 +280,7 @@ impl Problem {
             r#type: format!("/problems/{}", self.code),
             title: self.code.title(),
             status: self.status().as_u16(),
-            detail: cut(&self.detail, LONGEST_DETAIL),
+            detail: self.detail(),
             instance: cut(instance, LONGEST_INSTANCE),
             code: self.code,
             request_id,

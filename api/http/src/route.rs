@@ -9,7 +9,12 @@
 //!    HTTP's business;
 //! 5. the answer: its position, its headers.
 
-use std::{future::Future, rc::Rc};
+use std::{
+    future::{Future, ready},
+    rc::Rc,
+    sync::Arc,
+    time::Instant,
+};
 
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -28,7 +33,7 @@ use daybook_core::{
     reads::{Access, Read},
 };
 use daybook_domain::{
-    Code,
+    Code, Position,
     policy::{Action, Actor},
     text::Reason,
 };
@@ -40,6 +45,7 @@ use super::{
     about::{About, Kind},
     answer::{self, Answer, DAYBOOK_POSITION, Told},
     arrived::{Arrived, Body, InPath, NoQuery},
+    asked::{self, Ask},
     compression, context, negotiation,
     problem::Problem,
 };
@@ -56,6 +62,8 @@ pub struct Route {
     pub about: About,
     /// `Vary`.
     pub varies_with: Option<HeaderValue>,
+    /// The same for other interfaces, if it is a command or a read.
+    pub ask: Option<Ask>,
     run: Run,
 }
 
@@ -114,7 +122,7 @@ where
         let done = commands.ask(context, ask(id, body), &arrived.app.vault).await?;
         Ok(answer::to_command::<R::UseCase>(done, path))
     };
-    Route::new(method, path, Door::Action(R::UseCase::ACTION), JSON, about, run)
+    Route::new(method, path, Door::Action(R::UseCase::ACTION), JSON, about, run).asked_by(asked::command(ask))
 }
 
 /// A read: what is in path and query becomes a read, and its view the answer.
@@ -133,7 +141,7 @@ where
         let found = arrived.app.reads.find(&read, arrived.actor(), arrived.read_conditions()).await?;
         Ok(answer::to_read(&arrived.request, &found))
     };
-    Route::new(Method::GET, path, Door::Access(R::ACCESS), JSON, about, run)
+    Route::new(Method::GET, path, Door::Access(R::ACCESS), JSON, about, run).asked_by(asked::read(find))
 }
 
 /// What an operator looks at.
@@ -290,7 +298,8 @@ where
 }
 
 impl Route {
-    fn new<F>(
+    /// One that reads by itself what it takes, `Accept` and `Daybook-Min-Position` excepted.
+    pub fn new<F>(
         method: Method,
         path: &'static str,
         door: Door,
@@ -303,7 +312,18 @@ impl Route {
     {
         let varies_with = varies_with(door, offers);
         let run = Box::new(move |arrived| Box::pin(run(arrived)) as LocalBoxFuture<'static, Answer>);
-        Self { method, path, door, offers, about, varies_with, run }
+        Self { method, path, door, offers, about, varies_with, ask: None, run }
+    }
+
+    /// The same route, which other interfaces ask in this way.
+    #[must_use]
+    pub fn asked_by(self, ask: Ask) -> Self {
+        let door = self.door;
+        let behind_the_door: Ask = Arc::new(move |question| match door.admit(question.actor()) {
+            Ok(()) => ask(question),
+            Err(problem) => Box::pin(ready(Err(problem))),
+        });
+        Self { ask: Some(behind_the_door), ..self }
     }
 
     async fn pass(&self, request: HttpRequest, payload: Payload) -> Answer {
@@ -312,18 +332,17 @@ impl Route {
         let form = negotiation::preferred(&request, self.offers)?;
         let min_position = context::min_position(request.headers())?;
         let app = request.app_data::<Data<App>>().expect("every route has the app").clone();
-        // What this process has seen of the log needs no database to be known.
-        let beyond = min_position.filter(|position| *position > app.live.head());
-        if let (Some(position), Seen::Now) = (beyond, self.sees()) {
-            let head = context::in_time(context.deadline, app.log.head()).await?;
-            if position > head {
-                return Err(Problem::ahead(head));
-            }
+        if let Seen::Now = self.sees() {
+            refuse_ahead(&app, min_position, context.deadline).await?;
         }
         // Before it looks at anything. Commands and reads know better what they have seen.
         let seen = app.live.head();
         let arrived = Arrived { app, request: request.clone(), payload, context, form, min_position };
         let mut response = compression::compress(&request, (self.run)(arrived).await?).await?;
+        // What was not understood has looked at nothing.
+        if response.status().is_client_error() {
+            return Ok(response);
+        }
         if !response.headers().contains_key(DAYBOOK_POSITION) {
             answer::tell_position(&mut response, seen);
         }
@@ -336,11 +355,22 @@ impl Route {
     /// What its answers see of the log.
     fn sees(&self) -> Seen {
         match self.about.kind {
-            Kind::Read(_) => Seen::Later,
+            Kind::Read(_) | Kind::Graph => Seen::Later,
             Kind::Command { .. } | Kind::Look | Kind::Deed { .. } | Kind::Stream => Seen::Now,
             Kind::Document | Kind::Probe => Seen::Nothing,
         }
     }
+}
+
+/// Refuses a position that the log has not come to. What this process has seen of it needs no database to be known.
+pub async fn refuse_ahead(
+    app: &App,
+    min_position: Option<Position>,
+    deadline: Instant,
+) -> Result<(), Problem> {
+    let Some(position) = min_position.filter(|position| *position > app.live.head()) else { return Ok(()) };
+    let head = context::in_time(deadline, app.log.head()).await?;
+    if position > head { Err(Problem::ahead(head)) } else { Ok(()) }
 }
 
 /// Headers of a request that its answer depends on (RFC 9110, section 12.5.5). What everyone sees of a thing is

@@ -39,6 +39,8 @@ pub struct Beside {
     pub prev: Option<String>,
     /// To be sent as `after`.
     pub next: Option<String>,
+    /// One for each row: the list goes on behind it, and before it.
+    pub rows: Arc<[String]>,
 }
 
 /// A view as an interface sends it.
@@ -108,7 +110,7 @@ pub struct Page<V> {
 
 impl<V> Page<V> {
     pub fn new(data: Vec<V>, beside: Beside) -> Self {
-        let Beside { prev, next } = beside;
+        let Beside { prev, next, rows: _ } = beside;
         Self { data, has_more: next.is_some(), next, prev }
     }
 }

@@ -130,7 +130,8 @@ impl Scope<'_> {
         // The tag of the last page is the thing's version; a page that is followed by another never changes.
         let tag = format!("{}{}", last.unwrap_or(behind), if page.more { "+" } else { "" });
         let history = History { data, has_more: next.is_some(), next: next.clone(), prev: prev.clone() };
-        Ok(self.fresh(history, Beside { prev, next }, tag, head))
+        let rows = page.records.iter().map(|record| beside(record.sequence)).collect();
+        Ok(self.fresh(history, Beside { prev, next, rows }, tag, head))
     }
 
     /// Whether anything ever happened there, and the caller is shown it.

@@ -228,7 +228,8 @@ impl<'a> Scope<'a> {
     {
         let asked = self.asked();
         let answer = self.reads.queries.list(list, &asked, |page| async move {
-            let beside = self.beside(page.prev.as_ref(), page.next.as_ref());
+            let rows = page.rows.iter().map(L::key).collect();
+            let beside = self.beside(page.prev.as_ref(), page.next.as_ref(), rows);
             let view = Page::new(I::views(page.rows, self.making()).await?, beside.clone());
             Ok::<_, ReadError>(Kept::new(view, self.visible.owner(), None).among(beside))
         });
@@ -247,7 +248,8 @@ impl<'a> Scope<'a> {
     {
         let asked = self.asked();
         let answer = self.reads.queries.groups(groups, &asked, |page| async move {
-            let beside = self.beside(page.prev.as_ref(), page.next.as_ref());
+            let rows = page.rows.iter().map(|group| groups.key(group)).collect();
+            let beside = self.beside(page.prev.as_ref(), page.next.as_ref(), rows);
             let view = Page::new(page.rows.into_iter().map(view).collect(), beside.clone());
             Ok::<_, ReadError>(Kept::new(view, self.visible.owner(), None).among(beside))
         });
@@ -261,9 +263,10 @@ impl<'a> Scope<'a> {
     }
 
     /// As clients of this list are told.
-    fn beside(&self, prev: Option<&Cursor>, next: Option<&Cursor>) -> Beside {
-        let told = |cursor: Option<&Cursor>| cursor.map(|cursor| cursor.encode(self.name));
-        Beside { prev: told(prev), next: told(next) }
+    fn beside(&self, prev: Option<&Cursor>, next: Option<&Cursor>, rows: Vec<String>) -> Beside {
+        let told = |cursor: &Cursor| cursor.encode(self.name);
+        let rows = rows.into_iter().map(|key| told(&Cursor::beside(key))).collect();
+        Beside { prev: prev.map(told), next: next.map(told), rows }
     }
 
     fn making(&self) -> Making<'a> {

@@ -1,8 +1,16 @@
 //! The events of the log: as pages, as a stream of lines, or live.
 
+use std::{sync::Arc, time::Instant};
+
 use actix_web::http::header;
-use daybook_core::reads::{Beside, Events};
-use daybook_domain::published::{Published, publish};
+use daybook_core::{
+    app::App,
+    reads::{Beside, Events},
+};
+use daybook_domain::{
+    Position,
+    published::{Published, publish},
+};
 use daybook_projections::{Selected, Selection, Streams, Types};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -12,10 +20,11 @@ use crate::{
     about::{About, Kind},
     answer::{self, Answer},
     arrived::{Arrived, NoQuery},
+    asked::{self, Ask, Question, Reply, Said},
     context, live,
-    params::{Limit, Place},
+    params::{self, Limit, Place},
     problem::Problem,
-    route::{Door, JSON, Route, other},
+    route::{Door, JSON, Route, other, refuse_ahead},
 };
 
 const FORMS: &[&str] = &["application/json", live::NDJSON, live::MEDIA_TYPE];
@@ -46,7 +55,8 @@ pub fn routes() -> Vec<Route> {
     vec![
         other("/v1/events", Door::Access(Events::ACCESS), FORMS, events, |arrived, (), page: Page| {
             list(arrived, page)
-        }),
+        })
+        .asked_by(asked()),
         other("/v1/event-types", Door::Open, JSON, types, |_, (), NoQuery {}| async {
             Ok(event_types::show())
         }),
@@ -131,18 +141,57 @@ async fn list(arrived: Arrived, page: Page) -> Answer {
 }
 
 async fn show_page(arrived: &Arrived, selection: Selection, limit: u16) -> Answer {
-    let log = &arrived.app.log;
-    let selection = Selection { limit: limit.into(), ..selection };
-    let reading = async { Ok::<_, sqlx::Error>((log.head().await?, log.select(&selection).await?)) };
-    let (head, Selected { records, more }) = context::in_time(arrived.context.deadline, reading).await?;
-    live::reached(selection.after, head)?;
-    let next = records.last().filter(|_| more).map(|last| last.position.to_string());
-    let links = answer::links(&arrived.request, &Beside { prev: None, next: next.clone() });
-    let view = View { data: records.iter().map(publish).collect(), has_more: more, next };
+    let (head, selected) = page(&arrived.app, arrived.context.deadline, selection, limit).await?;
+    let view = View::of(&selected);
+    let beside = Beside { next: view.next.clone(), ..Beside::default() };
+    let links = answer::links(&arrived.request, &beside);
     let mut response = answer::json(&view);
     response.headers_mut().insert(header::LINK, links.try_into().map_err(|_| Problem::internal())?);
     answer::tell_position(&mut response, head);
     Ok(response)
+}
+
+/// Where the log ends, and a page of it.
+async fn page(
+    app: &App,
+    deadline: Instant,
+    selection: Selection,
+    limit: u16,
+) -> Result<(Position, Selected), Problem> {
+    let selection = Selection { limit: limit.into(), ..selection };
+    let reading = async { Ok::<_, sqlx::Error>((app.log.head().await?, app.log.select(&selection).await?)) };
+    let (head, selected) = context::in_time(deadline, reading).await?;
+    live::reached(selection.after, head)?;
+    Ok((head, selected))
+}
+
+/// What a query string chooses, for interfaces that follow the log.
+pub fn selection(query: &str) -> Result<Selection, Problem> {
+    params::query::<Page>(query)?.selection()
+}
+
+/// A page for other interfaces.
+fn asked() -> Ask {
+    Arc::new(|question| {
+        Box::pin(async move {
+            let Said::Read { query, min_position } = &question.said else { return Err(Problem::internal()) };
+            let Question { app, context, .. } = &question;
+            let asked: Page = params::query(query)?;
+            let (selection, limit) = (asked.selection()?, asked.limit.unwrap_or_default().get());
+            refuse_ahead(app, *min_position, context.deadline).await?;
+            let (position, selected) = page(app, context.deadline, selection, limit).await?;
+            let cursors = selected.records.iter().map(|record| record.position.to_string()).collect();
+            let view = asked::json(&View::of(&selected));
+            Ok(Reply { view, position, replayed: false, cursors: Some(cursors) })
+        })
+    })
+}
+
+impl<'a> View<'a> {
+    fn of(Selected { records, more }: &'a Selected) -> Self {
+        let next = records.last().filter(|_| *more).map(|last| last.position.to_string());
+        Self { data: records.iter().map(publish).collect(), has_more: *more, next }
+    }
 }
 
 impl Page {

@@ -1,0 +1,139 @@
+//! What a route does, for interfaces that write questions and answers in forms of their own: the same command or read,
+//! by the same rules, without paths, headers and statuses of HTTP.
+
+use std::sync::Arc;
+
+use daybook_commands::{Context, Done, IdempotencyKey, Request, UseCase};
+use daybook_core::{
+    app::App,
+    entropy,
+    reads::{Conditions, Found, Read},
+};
+use daybook_domain::{Position, policy::Actor};
+use futures::future::BoxFuture;
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
+
+use crate::{
+    answer::Told,
+    arrived::{Body, InPath},
+    body,
+    context::{self, RequestContext},
+    params,
+    problem::Problem,
+};
+
+/// Asks a command or a read. It is shared by all threads.
+pub type Ask = Arc<dyn Fn(Question) -> BoxFuture<'static, Result<Reply, Problem>> + Send + Sync>;
+
+pub struct Question {
+    pub app: Arc<App>,
+    pub context: Arc<RequestContext>,
+    /// What the path of the route names, if it names something.
+    pub id: Option<String>,
+    pub said: Said,
+}
+
+pub enum Said {
+    Command {
+        /// JSON, as the body of the route.
+        body: Vec<u8>,
+        /// The idempotency key.
+        key: Option<String>,
+        /// The versions, one of which the thing must still have.
+        if_match: Option<Vec<i64>>,
+    },
+    Read {
+        /// The query string of the route.
+        query: String,
+        min_position: Option<Position>,
+    },
+}
+
+/// What is answered.
+pub struct Reply {
+    /// The body of the route's answer.
+    pub view: Value,
+    /// What a command did is at this position; what a read shows reflects the log up to here.
+    pub position: Position,
+    /// It is the answer of an earlier command with the same key.
+    pub replayed: bool,
+    /// The cursor of each row, if it is a page of a list.
+    pub cursors: Option<Arc<[String]>>,
+}
+
+impl Question {
+    pub fn actor(&self) -> Option<&Actor> {
+        self.context.actor.as_deref()
+    }
+
+    /// A name that can't be one names nothing that is there.
+    pub fn id<P: InPath>(&self) -> Result<P, Problem> {
+        let id = self.id.clone().map_or(Value::Null, Value::String);
+        P::deserialize(id).map_err(|_| Problem::not_found())
+    }
+}
+
+/// The command of `ask`.
+pub fn command<P, B, R>(ask: fn(P, B) -> R) -> Ask
+where
+    P: InPath,
+    B: Body,
+    R: Request,
+    <R::UseCase as UseCase>::Outcome: Told,
+{
+    Arc::new(move |question| {
+        Box::pin(async move {
+            let Said::Command { body, key, if_match } = &question.said else {
+                return Err(Problem::internal());
+            };
+            let actor = question.actor().ok_or_else(Problem::unauthenticated)?.clone();
+            let key = match key {
+                Some(key) if !context::is_key(key) => return Err(Problem::malformed(context::KEY_FORM)),
+                None if R::UseCase::NEEDS_KEY => return Err(Problem::idempotency_key_required()),
+                key => key.clone(),
+            };
+            let (id, body) = (question.id::<P>()?, body::parse::<B>(body)?);
+            let Question { app, context, .. } = &question;
+            let command_context = Context {
+                actor,
+                command_id: entropy::new_id(),
+                request_id: context.request_id.clone(),
+                traceparent: Some(context.traceparent.clone()),
+                deadline: context.deadline,
+                now: app.clock.now(),
+                key: key.map(|key| IdempotencyKey { key, http_fingerprint: None }),
+                if_match: if_match.clone(),
+            };
+            let done = app.commands().ask(command_context, ask(id, body), &app.vault).await?;
+            let Done { outcome, position, replayed } = done;
+            Ok(Reply { view: json(&outcome.told(position)), position, replayed, cursors: None })
+        })
+    })
+}
+
+/// The read of `find`.
+pub fn read<P, Q, R>(find: fn(P, Q) -> R) -> Ask
+where
+    P: InPath,
+    Q: DeserializeOwned + 'static,
+    R: Read + 'static,
+{
+    Arc::new(move |question| {
+        Box::pin(async move {
+            let Said::Read { query, min_position } = &question.said else { return Err(Problem::internal()) };
+            let read = find(question.id::<P>()?, params::query::<Q>(query)?);
+            let Question { app, context, .. } = &question;
+            let deadline = context.deadline;
+            let conditions = Conditions { min_position: *min_position, deadline, now: app.clock.now() };
+            let Found { kept, position, .. } = app.reads.find(&read, question.actor(), conditions).await?;
+            let cursors = kept.beside.as_ref().map(|beside| Arc::clone(&beside.rows));
+            Ok(Reply { view: json(&kept.view), position, replayed: false, cursors })
+        })
+    })
+}
+
+/// A view as JSON.
+pub fn json(view: &impl Serialize) -> Value {
+    serde_json::to_value(view).expect("views serialize: string keys, finite numbers")
+}
