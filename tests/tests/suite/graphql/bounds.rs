@@ -34,6 +34,8 @@ async fn a_document_that_is_too_much_is_refused_before_anything_is_asked() {
     let doubling: String = (0..40)
         .map(|number| format!("fragment F{number} on Query {{ ...F{} ...F{} }} ", number + 1, number + 1))
         .collect();
+    let chain: String =
+        (0..2_000).map(|number| format!("fragment F{number} on Query{{...F{}}}", number + 1)).collect();
     let wide = "orders(first: 100) { nodes { lines { product { name } stock { held } sku name quantity total { amount } } \
                 contact { email } shipTo { city } tracking metadata id status } }";
     let brackets = |open: &str, close: &str| {
@@ -50,6 +52,10 @@ async fn a_document_that_is_too_much_is_refused_before_anything_is_asked() {
         (
             "{ ...F } fragment F on Query { ...G } fragment G on Query { ...F }".to_owned(),
             "fragments go round in a circle",
+        ),
+        (
+            format!("{{...F0}}{chain}fragment F2000 on Query{{__typename}}"),
+            "fields and fragments are at most 64 deep in one another",
         ),
         (
             format!("{{ ...F0 }} {doubling} fragment F40 on Query {{ __typename }}"),
