@@ -100,6 +100,10 @@ pub fn arguments(
     given: &[(Positioned<Name>, Positioned<Literal>)],
     variables: &Variables,
 ) -> Result<Map<String, Value>, String> {
+    // Most fields take nothing.
+    if taken.is_empty() && given.is_empty() {
+        return Ok(Map::new());
+    }
     let given = given.iter().map(|(name, value)| (name.node.as_str(), Given::Literal(&value.node))).collect();
     members(types, taken, given, variables)
         .map_err(|wrong| format!("the argument {}", wrong.trim_start_matches('.')))

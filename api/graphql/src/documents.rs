@@ -24,7 +24,10 @@ pub type Hash = [u8; 32];
 
 pub struct Documents {
     schema: Schema,
-    kept: Cache<Hash, Arc<Document>>,
+    /// By their texts.
+    kept: Cache<String, Arc<Document>>,
+    /// The same by their hashes.
+    hashed: Cache<Hash, Arc<Document>>,
 }
 
 pub struct Document {
@@ -34,9 +37,12 @@ pub struct Document {
 
 impl Documents {
     pub fn new(schema: Schema) -> Self {
-        let weigh = |_: &Hash, document: &Arc<Document>| u32::try_from(document.bytes).unwrap_or(u32::MAX);
-        let kept = Cache::builder().weigher(weigh).max_capacity(MOST_KEPT_BYTES).build();
-        Self { schema, kept }
+        let bytes = |document: &Arc<Document>| u32::try_from(document.bytes).unwrap_or(u32::MAX);
+        let (of_text, of_hash) = (Cache::builder(), Cache::builder());
+        let kept = of_text.weigher(move |_, document| bytes(document)).max_capacity(MOST_KEPT_BYTES).build();
+        let hashed =
+            of_hash.weigher(move |_, document| bytes(document)).max_capacity(MOST_KEPT_BYTES).build();
+        Self { schema, kept, hashed }
     }
 
     pub fn hash(text: &str) -> Hash {
@@ -45,12 +51,11 @@ impl Documents {
 
     /// The document with that hash, if it was read before and is still kept.
     pub fn known(&self, hash: &Hash) -> Option<Arc<Document>> {
-        self.kept.get(hash)
+        self.hashed.get(hash)
     }
 
     pub async fn read(&self, text: &str) -> Result<Arc<Document>, Vec<Refused>> {
-        let hash = Self::hash(text);
-        if let Some(document) = self.known(&hash) {
+        if let Some(document) = self.kept.get(text) {
             return Ok(document);
         }
         let refused = |message| vec![Refused::new(message)];
@@ -59,7 +64,8 @@ impl Documents {
         limits::check(&parsed).map_err(refused)?;
         self.check(&parsed).await?;
         let document = Arc::new(Document { parsed, bytes: text.len() });
-        self.kept.insert(hash, document.clone());
+        self.kept.insert(text.to_owned(), document.clone());
+        self.hashed.insert(Self::hash(text), document.clone());
         Ok(document)
     }
 

@@ -70,7 +70,7 @@ fn end_of_string(bytes: &[u8], start: usize) -> usize {
 
 /// Whether no operation of the document is too large, too deep, or without an end.
 pub fn check(document: &ExecutableDocument) -> Result<(), String> {
-    let mut sizes = Sizes { document, fragments: HashMap::new() };
+    let mut sizes = Sizes { document, fragments: HashMap::new(), level: 0 };
     for (_, operation) in document.operations.iter() {
         let size = sizes.of(&operation.node.selection_set.node)?;
         if size.fields > MOST_FIELDS {
@@ -93,10 +93,22 @@ struct Sizes<'a> {
     document: &'a ExecutableDocument,
     /// `None`: it is being measured.
     fragments: HashMap<&'a Name, Option<Size>>,
+    /// How many sets of fields are in one another here, fragments included.
+    level: usize,
 }
 
 impl<'a> Sizes<'a> {
     fn of(&mut self, set: &'a SelectionSet) -> Result<Size, String> {
+        if self.level == DEEPEST_NESTING {
+            return Err(format!("fields and fragments are at most {DEEPEST_NESTING} deep in one another"));
+        }
+        self.level += 1;
+        let size = self.sum(set);
+        self.level -= 1;
+        size
+    }
+
+    fn sum(&mut self, set: &'a SelectionSet) -> Result<Size, String> {
         let mut all = Size::default();
         for selection in &set.items {
             let size = match &selection.node {

@@ -31,6 +31,11 @@ impl LookUps {
         self.found.get(&(thing, id.to_owned())).map(|found| Ok(found.as_ref()))
     }
 
+    /// Why nothing of that kind could be read.
+    pub fn failure(&self, thing: Thing) -> Option<&Problem> {
+        self.failed.get(&thing)
+    }
+
     /// Looks all of these up.
     pub async fn read(
         &mut self,

@@ -14,7 +14,7 @@ use crate::{
     coerce::{self, Variables},
     limits::{MOST_COST, MOST_MUTATIONS, MOST_QUERIES, USUAL_LIST},
     names::{MUTATION, QUERY, SUBSCRIPTION},
-    types::{Field, Named, Source, Types, Whole, base},
+    types::{Base, Field, Named, Source, Types, Whole},
 };
 
 #[derive(Debug)]
@@ -117,12 +117,16 @@ impl<'a> Planner<'a> {
         let arguments = coerce::arguments(self.types, &field.arguments, &first.arguments, self.variables)
             .map_err(|wrong| format!("{name}: {wrong}"))?;
         let rows_below = if field.is_page() { field.rows(&arguments) } else { rows };
+        let objects = match &field.base {
+            Base::Object(place) => std::slice::from_ref(place),
+            Base::Node(places) => places,
+            Base::Scalar | Base::Enum => &[],
+        };
         let mut one = 0;
-        let within = self
-            .objects(&field.ty)
-            .into_iter()
-            .map(|object| Ok((object, self.steps(&sets, object, rows_below, &mut one)?)));
-        let within = within.collect::<Result<_, String>>()?;
+        let mut within = Vec::with_capacity(objects.len());
+        for object in objects {
+            within.push((*object, self.steps(&sets, *object, rows_below, &mut one)?));
+        }
         let times = match (has_list(&field.ty), &field.source) {
             (false, _) => 1,
             (true, _) if self.types.objects[object].name.ends_with("Connection") => rows,
@@ -130,15 +134,6 @@ impl<'a> Planner<'a> {
         };
         *cost = cost.saturating_add(one.saturating_mul(times)).saturating_add(1);
         Ok(Step { key, place: Some((object, place)), arguments, within })
-    }
-
-    /// The objects that a type can be.
-    fn objects(&self, ty: &TypeRef) -> Vec<usize> {
-        match self.types.named.get(base(ty)) {
-            Some(Named::Object(place)) => vec![*place],
-            Some(Named::Node(places)) => places.clone(),
-            _ => vec![],
-        }
     }
 
     fn collect(&self, set: &'a SelectionSet, object: usize, groups: &mut Vec<Group<'a>>) {

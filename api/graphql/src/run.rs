@@ -90,7 +90,8 @@ pub async fn finish(types: &Types, caller: &Caller, plan: &Plan, answers: Vec<An
                 root.insert(step.key.clone(), value);
             }
             Err(problem) => {
-                note_refusal(types, caller, step, &problem);
+                let name = step.place.map_or("", |place| &types.field(place).name);
+                note_refusal(caller, name, target(&step.arguments), &problem);
                 failures.push(Failure::of(&problem, vec![Part::Key(step.key.clone())]));
             }
         }
@@ -275,16 +276,15 @@ fn user_errors(problem: &Problem) -> Vec<Value> {
 }
 
 /// Audited as a refusal over HTTP is.
-fn note_refusal(types: &Types, caller: &Caller, step: &Step, problem: &Problem) {
+fn note_refusal(caller: &Caller, name: &str, target: String, problem: &Problem) {
     if problem.code().kind() != Kind::Forbidden {
         return;
     }
     let context = &caller.context;
-    let name = step.place.map_or("", |place| &types.field(place).name);
     caller.app.audit.refused(audit::Entry {
         actor: context.actor.as_ref().map(|actor| actor.subject.clone()).unwrap_or_default(),
         action: format!("GraphQL {name}"),
-        target: target(&step.arguments),
+        target,
         outcome: "forbidden",
         reason: None,
         request_id: context.request_id.clone(),
@@ -320,6 +320,9 @@ async fn look_up(types: &Types, caller: &Caller, steps: &[Step], root: &Value) -
         for (ids, thing) in [(products, Thing::Product), (stock, Thing::Stock)] {
             if !ids.is_empty() {
                 look_ups.read(&caller.app, actor, conditions, ids, thing).await;
+                if let Some(problem) = look_ups.failure(thing) {
+                    note_refusal(caller, &format!("{thing:?}"), "/graphql".to_owned(), problem);
+                }
             }
         }
     }

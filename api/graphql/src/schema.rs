@@ -51,6 +51,7 @@ pub fn of(routes: &[Route]) -> Types {
         "What can be followed, as Server-Sent Events.",
         subscriptions(),
     ));
+    maker.types.settle();
     maker.types
 }
 

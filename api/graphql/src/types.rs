@@ -49,12 +49,25 @@ pub struct Field {
     pub name: String,
     pub about: String,
     pub ty: TypeRef,
+    /// What its type is without lists and the like, once all types are there.
+    pub base: Base,
     pub arguments: BTreeMap<String, Taken>,
     pub source: Source,
     /// The argument, or the member of the input, that the path of the route names.
     pub in_path: Option<String>,
     /// How many rows a page has if its length isn't asked for.
     pub usual_rows: usize,
+}
+
+/// What values are written as.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Base {
+    /// JSON as it is.
+    Scalar,
+    Enum,
+    /// One of these objects: the only one, or the one that the value names.
+    Object(usize),
+    Node(Vec<usize>),
 }
 
 /// An argument, or a member of an input.
@@ -146,6 +159,7 @@ impl Field {
             name: name.to_owned(),
             about: about.to_owned(),
             ty,
+            base: Base::Scalar,
             arguments: BTreeMap::new(),
             source,
             in_path: None,
@@ -194,6 +208,18 @@ impl Types {
     pub fn extend(&mut self, object: &str, field: Field) {
         if let Some(place) = self.object(object) {
             self.objects[place].add(field);
+        }
+    }
+
+    /// Says of each field what it is, so that this isn't looked up for each value.
+    pub fn settle(&mut self) {
+        for field in self.objects.iter_mut().flat_map(|object| &mut object.fields) {
+            field.base = match self.named.get(base(&field.ty)) {
+                Some(Named::Object(place)) => Base::Object(*place),
+                Some(Named::Node(places)) => Base::Node(places.clone()),
+                Some(Named::Enum { .. }) => Base::Enum,
+                _ => Base::Scalar,
+            };
         }
     }
 

@@ -11,7 +11,7 @@ use crate::{
     look_ups::LookUps,
     names::upper,
     plan::Step,
-    types::{Field, Named, Source, Types, base},
+    types::{Base, Field, Source, Types, base},
 };
 
 /// A value can't be null and has to be: so is the one that it is a part of.
@@ -83,14 +83,14 @@ impl<'a> Writer<'a> {
 
     fn field(&mut self, field: &'a Field, step: &'a Step, parent: &'a Value) -> Written {
         match &field.source {
-            Source::Member(name) => self.value(&field.ty, step, parent.get(name)),
+            Source::Member(name) => self.value(&field.ty, field, step, parent.get(name)),
             Source::Asked { .. } | Source::Followed(_) | Source::Node => {
-                self.value(&field.ty, step, parent.get(&step.key))
+                self.value(&field.ty, field, step, parent.get(&step.key))
             }
             Source::Nodes => {
                 let edges = parent.get("edges").and_then(Value::as_array);
                 let nodes = edges.into_iter().flatten().filter_map(|edge| edge.get("node"));
-                self.list(element(&field.ty), step, nodes)
+                self.list(element(&field.ty), field, step, nodes)
             }
             Source::Id { kind, member } => {
                 match parent.get(member).and_then(Value::as_str) {
@@ -105,7 +105,7 @@ impl<'a> Writer<'a> {
                 let look_ups = self.look_ups;
                 match look_ups.get(*thing, id) {
                     Some(Err(problem)) => self.fail(problem),
-                    Some(Ok(found)) => return self.value(&field.ty, step, found),
+                    Some(Ok(found)) => return self.value(&field.ty, field, step, found),
                     None => {}
                 }
                 self.out.extend(b"null");
@@ -114,7 +114,13 @@ impl<'a> Writer<'a> {
         }
     }
 
-    fn value(&mut self, ty: &'a TypeRef, step: &'a Step, value: Option<&'a Value>) -> Written {
+    fn value(
+        &mut self,
+        ty: &'a TypeRef,
+        field: &'a Field,
+        step: &'a Step,
+        value: Option<&'a Value>,
+    ) -> Written {
         self.values += 1;
         if self.values == MOST_VALUES {
             self.fail(&Problem::new(HttpCode::MalformedRequest, "the answer would be too large"));
@@ -124,7 +130,7 @@ impl<'a> Writer<'a> {
         }
         let value = value.filter(|value| !value.is_null());
         match (ty, value) {
-            (TypeRef::NonNull(inner), Some(value)) => self.present(inner, step, value),
+            (TypeRef::NonNull(inner), Some(value)) => self.present(inner, field, step, value),
             (TypeRef::NonNull(inner), None) if base(inner) == TypeRef::BOOLEAN => {
                 self.out.extend(b"false");
                 Ok(())
@@ -135,7 +141,7 @@ impl<'a> Writer<'a> {
             }
             (ty, Some(value)) => {
                 let start = self.out.len();
-                match self.present(ty, step, value) {
+                match self.present(ty, field, step, value) {
                     Err(Null) if self.values < MOST_VALUES => self.null(start),
                     written => return written,
                 }
@@ -148,15 +154,17 @@ impl<'a> Writer<'a> {
         }
     }
 
-    fn present(&mut self, ty: &'a TypeRef, step: &'a Step, value: &'a Value) -> Written {
-        let name = match ty {
-            TypeRef::NonNull(inner) => return self.present(inner, step, value),
-            TypeRef::List(inner) => return self.list(inner, step, value.as_array().into_iter().flatten()),
-            TypeRef::Named(name) => name,
-        };
-        match self.types.named.get(name.as_ref()) {
-            Some(Named::Object(object)) => self.object(*object, step.of(*object), value),
-            Some(Named::Node(_)) => {
+    fn present(&mut self, ty: &'a TypeRef, field: &'a Field, step: &'a Step, value: &'a Value) -> Written {
+        match ty {
+            TypeRef::NonNull(inner) => return self.present(inner, field, step, value),
+            TypeRef::List(inner) => {
+                return self.list(inner, field, step, value.as_array().into_iter().flatten());
+            }
+            TypeRef::Named(_) => {}
+        }
+        match &field.base {
+            Base::Object(object) => self.object(*object, step.of(*object), value),
+            Base::Node(_) => {
                 let thing = value.as_object().and_then(|thing| thing.iter().next());
                 let Some((object, value)) = thing.and_then(|(ty, it)| Some((self.types.object(ty)?, it)))
                 else {
@@ -164,25 +172,31 @@ impl<'a> Writer<'a> {
                 };
                 self.object(object, step.of(object), value)
             }
-            Some(Named::Enum { .. }) => {
+            Base::Enum => {
                 self.quoted(&upper(value.as_str().unwrap_or_default()));
                 Ok(())
             }
-            _ => {
+            Base::Scalar => {
                 serde_json::to_writer(&mut self.out, value).expect("JSON is written to memory");
                 Ok(())
             }
         }
     }
 
-    fn list(&mut self, ty: &'a TypeRef, step: &'a Step, values: impl Iterator<Item = &'a Value>) -> Written {
+    fn list(
+        &mut self,
+        ty: &'a TypeRef,
+        field: &'a Field,
+        step: &'a Step,
+        values: impl Iterator<Item = &'a Value>,
+    ) -> Written {
         self.out.push(b'[');
         for (index, value) in values.enumerate() {
             if index > 0 {
                 self.out.push(b',');
             }
             self.path.push(At::Index(index));
-            let written = self.value(ty, step, Some(value));
+            let written = self.value(ty, field, step, Some(value));
             self.path.pop();
             written?;
         }

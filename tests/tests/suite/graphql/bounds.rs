@@ -34,6 +34,8 @@ async fn a_document_that_is_too_much_is_refused_before_anything_is_asked() {
     let doubling: String = (0..40)
         .map(|number| format!("fragment F{number} on Query {{ ...F{} ...F{} }} ", number + 1, number + 1))
         .collect();
+    let chain: String =
+        (0..2_000).map(|number| format!("fragment F{number} on Query{{...F{}}}", number + 1)).collect();
     let wide = "orders(first: 100) { nodes { lines { product { name } stock { held } sku name quantity total { amount } } \
                 contact { email } shipTo { city } tracking metadata id status } }";
     let brackets = |open: &str, close: &str| {
@@ -50,6 +52,10 @@ async fn a_document_that_is_too_much_is_refused_before_anything_is_asked() {
         (
             "{ ...F } fragment F on Query { ...G } fragment G on Query { ...F }".to_owned(),
             "fragments go round in a circle",
+        ),
+        (
+            format!("{{...F0}}{chain}fragment F2000 on Query{{__typename}}"),
+            "fields and fragments are at most 64 deep in one another",
         ),
         (
             format!("{{ ...F0 }} {doubling} fragment F40 on Query {{ __typename }}"),
@@ -146,4 +152,30 @@ async fn what_rows_name_is_looked_up_for_all_of_them_together() {
         assert_eq!(of_labels("daybook_graphql_look_ups_total", &[("kind", kind)]), 1.0, "{kind}");
     }
     assert_eq!(of_labels("daybook_graphql_fields_total", &[("field", "orders"), ("code", "answered")]), 1.0);
+}
+
+/// Catches: an answer that is as large as a small question can make it.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_has_a_bound_whatever_was_expected_of_it() {
+    let app = TestApp::start().await;
+    app.sell("TEA-1", 499, 10_000).await;
+    let alice = app.customer("alice");
+    let id = place(&alice, order(&vec![("TEA-1", 1); 2_000])).await;
+    app.settle().await;
+    let lines = |times: usize| -> String {
+        let lines = |number| {
+            format!("l{number}: lines {{ sku name quantity shipped cancelled total {{ amount }} }} ")
+        };
+        format!("{{ order(id: \"{id}\") {{ {} }} }}", (0..times).map(lines).collect::<String>())
+    };
+    let all = data(ask(&alice, &lines(2)).await);
+    assert_eq!(all["order"]["l1"].as_array().unwrap().len(), 2_000);
+    let reply = ask(&alice, &lines(50)).await;
+    assert!(reply.body.len() < 1_000, "{}", reply.body.len());
+    let answer = reply.json();
+    assert_eq!(
+        (&answer["data"], &answer["errors"][0]["message"]),
+        (&serde_json::Value::Null, &json!("the answer would be too large"))
+    );
+    assert_eq!(answer["errors"].as_array().unwrap().len(), 1);
 }
