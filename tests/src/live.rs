@@ -31,6 +31,11 @@ impl Live {
     pub async fn open(client: &Client, query: &str, last: Option<i64>) -> Self {
         let response = ask(client, query, last).await;
         assert_eq!(response.status(), 200);
+        Self::of(response)
+    }
+
+    /// What is sent in answer to another question.
+    pub fn of(response: Response) -> Self {
         assert_eq!(response.headers()["content-type"], "text/event-stream");
         Self { response, unread: String::new() }
     }
@@ -96,6 +101,7 @@ fn parse(text: &str) -> Frame {
             "" => frame.comment = Some(value.to_owned()),
             "id" => frame.id = Some(value.parse().expect("a position")),
             "event" => frame.event = Some(value.to_owned()),
+            "data" if value.is_empty() => {}
             "data" => frame.data = Some(serde_json::from_str(value).expect("one line of JSON")),
             "retry" => frame.retry = Some(value.parse().expect("milliseconds")),
             other => panic!("a field that nobody knows: {other}"),

@@ -13,7 +13,10 @@ use serde_json::{Value, json};
 
 use crate::reply::Reply;
 
-static API: LazyLock<Document> = LazyLock::new(|| Document::new(openapi::document(&routes::api())));
+static API: LazyLock<Document> = LazyLock::new(|| {
+    let routes: Vec<_> = routes::api().into_iter().chain(daybook_graphql::endpoints(true)()).collect();
+    Document::new(openapi::document(&routes))
+});
 static ADMIN: LazyLock<Document> = LazyLock::new(|| Document::new(openapi::document(&routes::admin())));
 static TELEMETRY: LazyLock<Document> =
     LazyLock::new(|| Document::new(openapi::document(&routes::telemetry())));

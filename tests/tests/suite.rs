@@ -14,6 +14,8 @@ mod door;
 mod exports;
 #[path = "suite/faults/mod.rs"]
 mod faults;
+#[path = "suite/graphql/mod.rs"]
+mod graphql;
 #[path = "suite/grpc/mod.rs"]
 mod grpc;
 #[path = "suite/http/mod.rs"]

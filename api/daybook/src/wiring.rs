@@ -35,7 +35,7 @@ use sqlx::{PgPool, postgres::PgConnectOptions};
 use tokio::time::{Instant, sleep, timeout_at};
 use tracing::{info, warn};
 
-use crate::workers::workers;
+use crate::{further, workers::workers};
 
 /// How often a database that is away is looked for.
 const RETRY_EVERY: Duration = Duration::from_millis(500);
@@ -179,7 +179,7 @@ pub async fn start(config: &Config, clock: Clock) -> Result<Running, StartError>
         crew.keep(worker);
     }
 
-    let listeners = Listeners::start(config, &app)?;
+    let listeners = Listeners::start(config, &app, further::routes(config))?;
     let served = |address| {
         let served = daybook_door::add_to(Served::default(), &config.door, &app, address);
         daybook_grpc::add_to(served, &app)

@@ -95,6 +95,11 @@ impl Args {
         Ok(())
     }
 
+    /// The file or folder that is written, if there is one.
+    pub(crate) fn path(&self) -> PathBuf {
+        self.dir.as_ref().or(self.out.as_ref()).cloned().unwrap_or_default()
+    }
+
     /// Which events are chosen, in words that stay the same as long as the choice does.
     pub fn choice(&self) -> String {
         let mut types = self.types.clone();

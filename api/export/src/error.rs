@@ -34,6 +34,8 @@ pub enum ExportError {
     NotResumable { path: PathBuf, reason: String },
     #[error("{} ends with event {at}, which the log doesn't have: it was made from another log", path.display())]
     OtherHistory { path: PathBuf, at: Position },
+    #[error("{} has the events up to position {through}: --after {after} would leave some out", path.display())]
+    Gap { path: PathBuf, through: Position, after: Position },
     #[cfg(feature = "parquet")]
     #[error("can't write Parquet: {0}")]
     Parquet(#[from] ::parquet::errors::ParquetError),

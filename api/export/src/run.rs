@@ -79,13 +79,9 @@ async fn check_history(
     head: Position,
     writing: &Writing,
 ) -> Result<(), ExportError> {
-    let other = |at| {
-        let path = args.dir.as_ref().or(args.out.as_ref()).cloned().unwrap_or_default();
-        Err(ExportError::OtherHistory { path, at })
-    };
     let Some(last) = writing.last else { return Ok(()) };
     if last.position > head || source.event_id(last.position).await? != Some(last.event_id) {
-        return other(last.position);
+        return Err(ExportError::OtherHistory { path: args.path(), at: last.position });
     }
     Ok(())
 }

@@ -22,7 +22,11 @@ pub(crate) struct Writing {
 impl Writing {
     pub fn begin(args: &Args) -> Result<Self, ExportError> {
         let (target, begun) = Target::open(args)?;
-        let through = begun.through.max(Position(args.after));
+        let after = Position(args.after);
+        if begun.through > Position::START && after > begun.through {
+            return Err(ExportError::Gap { path: args.path(), through: begun.through, after });
+        }
+        let through = begun.through.max(after);
         let writes_to_output = args.out.is_none() && args.dir.is_none();
         let progress = Progress::new(writes_to_output, through);
         Ok(Self { target, is_raw: args.raw, progress, through, taken: 0, last: begun.last })

@@ -46,6 +46,8 @@ pub enum Kind {
     Probe,
     /// The events of the log, in several forms.
     Stream,
+    /// Commands and reads in a language of their own, whose answers say how each of them went.
+    Graph,
 }
 
 impl Kind {
@@ -76,7 +78,10 @@ impl Kind {
         }
         if body {
             codes.extend([HttpCode::PayloadTooLarge, HttpCode::UnsupportedMediaType].map(HttpCode::code));
-            codes.extend([HttpCode::RequestTimeout.code(), GeneralCode::ValidationFailed.code()]);
+            codes.push(HttpCode::RequestTimeout.code());
+            if !matches!(self, Self::Graph) {
+                codes.push(GeneralCode::ValidationFailed.code());
+            }
         }
         match self {
             Self::Command { needs_key, refusals, .. } => {
@@ -96,6 +101,7 @@ impl Kind {
                 codes.push(GeneralCode::DeadlineExceeded.code());
                 codes.extend(refusals);
             }
+            Self::Graph => codes.push(HttpCode::MethodNotAllowed.code()),
             Self::Document | Self::Probe => {}
         }
         codes
@@ -103,7 +109,7 @@ impl Kind {
 
     /// Whether it needs a token.
     pub fn needs_token(self) -> bool {
-        !matches!(self, Self::Document | Self::Probe | Self::Read(Access::Public(_)))
+        !matches!(self, Self::Document | Self::Probe | Self::Graph | Self::Read(Access::Public(_)))
     }
 }
 
@@ -171,9 +177,15 @@ impl About {
     }
 
     #[must_use]
-    pub fn answer<V: ToSchema>(mut self, status: u16) -> Self {
+    pub fn answer<V: ToSchema>(self, status: u16) -> Self {
+        self.answer_as::<V>(status, "application/json")
+    }
+
+    /// An answer in another form of JSON.
+    #[must_use]
+    pub fn answer_as<V: ToSchema>(mut self, status: u16, media_type: &str) -> Self {
         let content = Content::new(Some(self.named::<V>()));
-        self.content(status, "application/json", content);
+        self.content(status, media_type, content);
         self
     }
 
@@ -218,6 +230,7 @@ fn meaning(status: u16) -> &'static str {
     match status {
         201 => "It was created",
         202 => "It has begun",
+        400 => "It can't be understood",
         _ => "It was done, or found",
     }
 }

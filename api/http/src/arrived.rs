@@ -82,20 +82,27 @@ impl Arrived {
 
     /// The body, and its bytes as they came.
     pub async fn body<B: Body>(&mut self) -> Result<(B, Bytes), Problem> {
+        let bytes = self.bytes(self.app.limits.max_body.in_memory()).await?;
+        Ok((body::parse(&bytes)?, bytes))
+    }
+
+    /// The bytes of a JSON body that has no more than `max_bytes`.
+    pub async fn bytes(&mut self, max_bytes: usize) -> Result<Bytes, Problem> {
         let headers = self.request.headers();
-        body::check_length(headers, &self.app.limits)?;
+        body::check_length(headers, max_bytes)?;
         let connection = self.request.conn_data::<Connection>();
         if let Some(connection) = connection {
             connection.body_is_wanted();
         }
-        let bytes = body::read(&mut self.payload, &self.app.limits).await?;
+        let time = self.app.limits.client_timeout.get();
+        let bytes = body::read(&mut self.payload, max_bytes, time).await?;
         if let Some(connection) = connection {
             connection.body_was_read();
         }
         if !bytes.is_empty() {
             body::check_media_type(headers, self.request.method())?;
         }
-        Ok((body::parse(&bytes)?, bytes))
+        Ok(bytes)
     }
 
     pub fn read_conditions(&self) -> Conditions {

@@ -4,6 +4,8 @@ mod json;
 mod mistakes;
 mod strict;
 
+use std::time::Duration;
+
 use actix_web::{
     dev::Payload,
     http::{
@@ -12,7 +14,6 @@ use actix_web::{
     },
     web::{Bytes, BytesMut},
 };
-use daybook_core::config::Http;
 use futures::StreamExt;
 use json::Json;
 use mistakes::Mistakes;
@@ -28,18 +29,16 @@ use super::{
 const JSON: &str = "application/json";
 const MERGE_PATCH: &str = "application/merge-patch+json";
 
-/// Refuses a body that is announced to be larger than `limits` say, before it is sent.
-pub fn check_length(headers: &HeaderMap, limits: &Http) -> Result<(), Problem> {
-    let max_bytes = limits.max_body.in_memory();
+/// Refuses a body that is announced to be larger than `max_bytes`, before it is sent.
+pub fn check_length(headers: &HeaderMap, max_bytes: usize) -> Result<(), Problem> {
     let announced = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
     let length = announced.and_then(|text| text.parse::<u64>().ok());
     let is_too_large = length.is_some_and(|length| length > max_bytes as u64);
     if is_too_large { Err(Problem::payload_too_large(max_bytes)) } else { Ok(()) }
 }
 
-/// Reads the body, if it is not larger than `limits` say and comes in time.
-pub async fn read(payload: &mut Payload, limits: &Http) -> Result<Bytes, Problem> {
-    let max_bytes = limits.max_body.in_memory();
+/// Reads the body, if it has no more than `max_bytes` and comes within `time`.
+pub async fn read(payload: &mut Payload, max_bytes: usize, time: Duration) -> Result<Bytes, Problem> {
     let all = async {
         let mut body = BytesMut::new();
         while let Some(chunk) = payload.next().await {
@@ -51,9 +50,7 @@ pub async fn read(payload: &mut Payload, limits: &Http) -> Result<Bytes, Problem
         }
         Ok(body.freeze())
     };
-    tokio::time::timeout(limits.client_timeout.get(), all)
-        .await
-        .unwrap_or_else(|_| Err(Problem::request_timeout()))
+    tokio::time::timeout(time, all).await.unwrap_or_else(|_| Err(Problem::request_timeout()))
 }
 
 /// Whether a body that isn't empty is JSON as the method takes it.

@@ -14,7 +14,7 @@ use utoipa::{PartialSchema, ToSchema};
 
 use super::{
     about::Kind,
-    problem::{FieldProblem, ProblemSchema},
+    problem::{FieldProblem, MEDIA_TYPE, ProblemSchema},
     route::{Door, Route},
     tags,
 };
@@ -125,6 +125,11 @@ fn operation(route: &Route, shared: &mut Shared) -> Value {
     }
     for (status, codes) in problems::by_status(&codes) {
         let answer = problems::answer(&told(route, status), &codes);
+        // It fails in a form of its own, too.
+        if let Some(own) = responses.get_mut(&status.to_string()) {
+            own["content"][MEDIA_TYPE] = answer["content"][MEDIA_TYPE].clone();
+            continue;
+        }
         let answer = match problems::shared_name(route, status, &codes) {
             None => answer,
             Some(name) => {
@@ -148,7 +153,7 @@ fn security(kind: Kind) -> Value {
     let (nothing, bearer) = (json!({}), json!({ BEARER: [] }));
     match kind {
         Kind::Document | Kind::Probe => json!([nothing]),
-        Kind::Read(Access::Public(_)) => json!([nothing, bearer]),
+        Kind::Graph | Kind::Read(Access::Public(_)) => json!([nothing, bearer]),
         _ => json!([bearer]),
     }
 }

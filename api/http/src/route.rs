@@ -355,7 +355,7 @@ impl Route {
     /// What its answers see of the log.
     fn sees(&self) -> Seen {
         match self.about.kind {
-            Kind::Read(_) => Seen::Later,
+            Kind::Read(_) | Kind::Graph => Seen::Later,
             Kind::Command { .. } | Kind::Look | Kind::Deed { .. } | Kind::Stream => Seen::Now,
             Kind::Document | Kind::Probe => Seen::Nothing,
         }

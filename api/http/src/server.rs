@@ -42,16 +42,21 @@ pub struct Listeners {
 }
 
 /// How one listener differs from another.
-struct Listener {
+struct Listener<F> {
     address: SocketAddr,
     workers: usize,
     /// Connections of one worker.
     max_connections: usize,
-    routes: fn() -> Vec<Route>,
+    routes: F,
 }
 
 impl Listeners {
-    pub fn start(config: &Config, app: &Arc<App>) -> io::Result<Self> {
+    /// `further` makes the routes of other interfaces, which the API's listener serves beside its own.
+    pub fn start(
+        config: &Config,
+        app: &Arc<App>,
+        further: impl Fn() -> Vec<Route> + Clone + Send + 'static,
+    ) -> io::Result<Self> {
         let app = &Data::from(Arc::clone(app));
         let mut handles = Vec::new();
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -59,7 +64,7 @@ impl Listeners {
             address: config.api_listen,
             workers: cores,
             max_connections: config.http.max_connections.div_ceil(cores),
-            routes: routes::api,
+            routes: move || [routes::api(), further()].into_iter().flatten().collect(),
         };
         let api = match config.has(Part::Api) {
             true => Some(run(&app.crew, api.bind(config, app)?, &mut handles)),
@@ -90,7 +95,7 @@ impl Listeners {
     }
 }
 
-impl Listener {
+impl<F: Fn() -> Vec<Route> + Clone + Send + 'static> Listener<F> {
     fn bind(self, config: &Config, app: &Data<App>) -> io::Result<(Server, SocketAddr)> {
         let routes = (self.routes)();
         let documents = Data::new(Documents::new(&openapi::document(&routes)));

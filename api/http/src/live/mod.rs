@@ -32,7 +32,7 @@ pub const NDJSON: &str = "application/x-ndjson";
 const COME_AGAIN_S: u64 = 15;
 
 /// So that proxies in front of us pass events on as they come.
-const NOT_BUFFERED: (HeaderName, HeaderValue) =
+pub const NOT_BUFFERED: (HeaderName, HeaderValue) =
     (HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
 
 impl From<NoPlace> for Problem {

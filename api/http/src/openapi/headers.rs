@@ -130,6 +130,12 @@ pub const TOLD: &[Told] = &[
         || json!({ "type": "string", "pattern": "^[A-Za-z-]+(, [A-Za-z-]+)*$", "maxLength": 200 }),
     ),
     told(
+        "Allow",
+        "The methods that would do.",
+        true,
+        || json!({ "type": "string", "pattern": "^[A-Z]+(, [A-Z]+)*$", "maxLength": 100 }),
+    ),
+    told(
         "Link",
         "Of a page of a list: the addresses of the pages `next` and `prev`, if there are such, and of the `first` \
         (RFC 8288).",
@@ -201,7 +207,7 @@ pub fn sent_to(kind: Kind) -> Vec<(&'static str, bool)> {
         Kind::Command { needs_key, .. } => names.extend([(KEY, needs_key), ("If-Match", false)]),
         Kind::Read(_) => names.push(("If-None-Match", false)),
         Kind::Stream => names.push(("Last-Event-ID", false)),
-        Kind::Look | Kind::Deed { .. } | Kind::Document | Kind::Probe => {}
+        Kind::Look | Kind::Deed { .. } | Kind::Document | Kind::Graph | Kind::Probe => {}
     }
     names
 }
@@ -222,7 +228,7 @@ pub fn told_by(route: &Route, status: u16) -> Vec<&'static str> {
             Kind::Command { .. } => names.extend(["ETag", "Idempotent-Replayed"]),
             Kind::Read(_) => names.push("ETag"),
             Kind::Stream => names.push("X-Accel-Buffering"),
-            Kind::Look | Kind::Deed { .. } | Kind::Document | Kind::Probe => {}
+            Kind::Look | Kind::Deed { .. } | Kind::Document | Kind::Graph | Kind::Probe => {}
         }
         if route.about.is_paged() {
             names.push("Link");
@@ -233,6 +239,7 @@ pub fn told_by(route: &Route, status: u16) -> Vec<&'static str> {
         401 => names.push("WWW-Authenticate"),
         415 if route.method == Method::PATCH => names.push("Accept-Patch"),
         415 => names.push("Accept"),
+        405 => names.push("Allow"),
         429 => names.push("Retry-After"),
         503 if !matches!(kind, Kind::Probe) => names.push("Retry-After"),
         _ => {}

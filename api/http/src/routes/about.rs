@@ -1,5 +1,7 @@
 //! What the API says of itself, to programs and to people.
 
+use std::{future::ready, sync::Arc};
+
 use daybook_core::{auth::keys::Jwk, values::RoleName};
 use daybook_domain::policy::{RULES, Role};
 use serde::Serialize;
@@ -9,6 +11,7 @@ use crate::{
     about::{About, Kind},
     answer::{self, Answer},
     arrived::{Arrived, NoQuery},
+    asked::{self, Reply},
     docs::{self, Documents},
     problem,
     route::{Door, JSON, Route, other},
@@ -57,7 +60,13 @@ pub fn routes() -> Vec<Route> {
     let text = "The public keys that tokens of this server can be checked with (RFC 7517).";
     let keys = About::new("jwks", "/.well-known/jwks.json", text, Kind::Document).answer::<Keys<'_>>(200);
     vec![
-        other(path, Door::Open, JSON, permissions, |_, (), NoQuery {}| async { Ok(show_permissions()) }),
+        other(path, Door::Open, JSON, permissions, |_, (), NoQuery {}| async {
+            Ok(answer::public(&Permissions::all()))
+        })
+        .asked_by(Arc::new(|question| {
+            let (view, position) = (asked::json(&Permissions::all()), question.app.live.head());
+            Box::pin(ready(Ok(Reply { view, position, replayed: false, cursors: None })))
+        })),
         other("/.well-known/jwks.json", Door::Open, JSON, keys, |arrived, (), NoQuery {}| show_keys(arrived)),
     ]
 }
@@ -84,13 +93,15 @@ pub fn documents() -> Vec<Route> {
     ]
 }
 
-fn show_permissions() -> actix_web::HttpResponse {
-    let rules = RULES.iter().map(|rule| Permission {
-        name: rule.name,
-        roles: rule.roles.iter().chain([&Role::Admin]).map(|role| RoleName(*role)).collect(),
-        own: rule.own,
-    });
-    answer::public(&Permissions { data: rules.collect() })
+impl Permissions {
+    fn all() -> Self {
+        let rules = RULES.iter().map(|rule| Permission {
+            name: rule.name,
+            roles: rule.roles.iter().chain([&Role::Admin]).map(|role| RoleName(*role)).collect(),
+            own: rule.own,
+        });
+        Self { data: rules.collect() }
+    }
 }
 
 async fn show_keys(arrived: Arrived) -> Answer {

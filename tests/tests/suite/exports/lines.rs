@@ -69,6 +69,8 @@ async fn a_file_is_continued_behind_its_last_whole_line() {
         let told = exporter.expect(&format!("{source} --out log.ndjson --resume")).await.told;
         assert_eq!(exporter.read("log.ndjson"), whole);
         assert_eq!(told, format!("events={}\n", whole.lines().count() - 2));
+        let gap = exporter.run(&format!("{source} --out log.ndjson --resume --after 1000")).await;
+        assert!(!gap.is_well && gap.told.contains("would leave some out"), "{}", gap.told);
         // Nothing is new, and nothing is lost by asking.
         exporter.expect(&format!("{source} --out log.ndjson --resume")).await;
         assert_eq!(exporter.read("log.ndjson"), whole);
@@ -191,6 +193,7 @@ async fn who_follows_sees_every_event_once_whatever_is_killed() {
             }
             house.receive(&server, 1).await;
             followers = [begin(&database, ""), begin(&laptop, &source)];
+            have(head().await).await;
         }
         server.kill();
         server.start();

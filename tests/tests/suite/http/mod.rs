@@ -42,7 +42,7 @@ mod receipts;
 mod refusals;
 mod sales;
 mod search;
-mod starts;
+pub mod starts;
 mod statements;
 mod statuses;
 mod stock;

@@ -4,7 +4,7 @@ use daybook_core::{Config, config::Environment, entropy::Clock};
 use daybook_tests::TestApp;
 
 /// As production is, with the keys of the app.
-fn production(app: &TestApp) -> Config {
+pub fn production(app: &TestApp) -> Config {
     let mut config = app.config.clone();
     let keys = config.home.join("keys");
     let key = keys.join("signing.pem");

@@ -8,7 +8,7 @@ use std::{
 use super::{Source, circles, files, none, root, rust_files};
 
 /// Which of our packages may know which, by their folders: what is decided knows no other, the log joins the
-/// halves, and no interface knows another, but gRPC, which asks what HTTP's routes offer.
+/// halves, and no interface knows another, but GraphQL and gRPC, which ask what HTTP's routes offer.
 const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("domain", &[]),
     ("migrations", &["domain"]),
@@ -16,10 +16,11 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("projections", &["domain", "migrations"]),
     ("api/core", &["domain", "migrations", "commands", "projections"]),
     ("api/http", &["domain", "migrations", "commands", "projections", "api/core"]),
+    // What these ask and answer is that of HTTP's routes, in another form.
+    ("api/graphql", &["domain", "migrations", "api/core", "api/http"]),
     // The listener that interfaces of gRPC add their services to.
     ("api/rpc", &["migrations", "api/core"]),
     ("api/door", &["domain", "migrations", "projections", "api/core", "api/rpc"]),
-    // What it asks and answers is that of HTTP's routes, in another form.
     ("api/grpc", &["domain", "projections", "api/core", "api/http", "api/rpc"]),
     ("api/mirror", &["domain", "projections", "api/core"]),
     ("api/effects", &["domain", "projections", "api/core"]),
@@ -34,6 +35,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "projections",
             "api/core",
             "api/http",
+            "api/graphql",
             "api/rpc",
             "api/door",
             "api/grpc",

@@ -31,7 +31,7 @@ pub async fn print(servers: &Servers) {
     let mut text = format!(
         "
 Daybook is ready.
-  API         {api}  (pages: /docs, /openapi.json)
+  API         {api}  (pages: /docs, /graphql, /openapi.json)
   Admin       http://{admin}
   Telemetry   http://{telemetry}/metrics
   Log         esdb://{door} (gRPC with TLS; clients of EventStoreDB read it by the line below)

@@ -3,11 +3,12 @@
 //! and that is said; one that finds something fails the run.
 //!
 //! Spectral and Redocly read the OpenAPI document of each listener. Schemathesis plays requests that the document
-//! allows and that it forbids, with the token of each role, and holds the answers against it. Clients of EventStoreDB go
-//! through the door.
+//! allows and that it forbids, with the token of each role, and holds the answers against it. The audits of GraphQL over
+//! HTTP are made, and clients of EventStoreDB go through the door.
 
 mod analysts;
 mod clients;
+mod graphql;
 
 use std::{
     env,
@@ -71,6 +72,7 @@ pub async fn ask(around: &Surroundings, servers: &Servers, group: &mut Group) ->
     let verdicts = Vec::new();
     let mut bench = Bench { servers, files, home, documents, group, verdicts, has_failed: false };
     bench.lint().await?;
+    bench.audit_graphql().await?;
     bench.open_the_door().await?;
     bench.ask_as_analyst().await?;
     bench.try_requests().await?;
