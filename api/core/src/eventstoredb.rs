@@ -38,6 +38,11 @@ pub fn stream_name(stream: &str) -> String {
     stream.replacen('/', "-", 1)
 }
 
+/// `order-ord_…` is `order/ord_…`.
+pub fn stream_of(name: &str) -> String {
+    name.replacen('-', "/", 1)
+}
+
 pub fn revision(event: &Published<'_>) -> u64 {
     unsigned(event.sequence - 1)
 }
@@ -61,5 +66,6 @@ mod tests {
     #[test]
     fn only_the_first_hyphen_of_a_name_is_ours() {
         assert_eq!(stream_name("stock/TEA-earl/grey"), "stock-TEA-earl/grey");
+        assert_eq!(stream_of("stock-TEA-earl/grey"), "stock/TEA-earl/grey");
     }
 }

@@ -6,6 +6,7 @@
 use std::{borrow::Cow, collections::BTreeMap, io, path::Path, pin::pin, slice, time::Duration};
 
 use chrono::{DateTime, Utc};
+use daybook_core::eventstoredb::{stream_name, stream_of};
 use daybook_domain::{Position, published::Published};
 use eventstore::{
     Client, ClientSettings, Error, ReadAllOptions, RecordedEvent, ResolvedEvent, StreamPosition,
@@ -13,7 +14,7 @@ use eventstore::{
 };
 use futures::{StreamExt, stream};
 use serde::Deserialize;
-use serde_json::value::RawValue;
+use serde_json::{Value, value::RawValue};
 use tokio::time::timeout;
 use tokio_rustls::rustls::{
     RootCertStore,
@@ -34,8 +35,8 @@ const WINDOW: u32 = 1_000;
 const QUIET: Duration = Duration::from_millis(200);
 /// A status of gRPC.
 const RESOURCE_EXHAUSTED: i32 = 8;
-/// Members of an event's own metadata that the door adds.
-const ADDED: [&str; 2] = ["$correlationId", "$causationId"];
+/// The first letter of members that the protocol's servers and clients give a meaning.
+const RESERVED: char = '$';
 
 pub(crate) struct Door {
     settings: ClientSettings,
@@ -53,15 +54,18 @@ struct Arrived<'a> {
     sequence: i64,
     version: u16,
     payload: &'a RawValue,
+    recorded_at: DateTime<Utc>,
     metadata: BTreeMap<String, String>,
 }
 
-/// An event's own metadata.
+/// An event's own metadata. A system that a mirror appended to has times and positions of its own; the time at which the
+/// event was recorded is then here, and its position in the log, which is no place to go on at there.
 #[derive(Deserialize)]
 struct Custom {
     version: u16,
+    recorded_at: Option<DateTime<Utc>>,
     #[serde(flatten)]
-    others: BTreeMap<String, String>,
+    others: BTreeMap<String, Value>,
 }
 
 impl Door {
@@ -69,7 +73,7 @@ impl Door {
         let text = if from == "-" { io::read_to_string(io::stdin())? } else { from.to_owned() };
         let settings = settings(text.trim())?;
         let server = settings.hosts().first().map(|host| format!("{}:{}", host.host, host.port));
-        let stream = args.stream.as_ref().map(|StreamName { kind, id }| format!("{kind}-{id}"));
+        let stream = args.stream.as_ref().map(|StreamName { kind, id }| stream_name(&format!("{kind}/{id}")));
         Ok(Self { settings, server: server.unwrap_or_default(), types: args.types.clone(), stream })
     }
 
@@ -260,11 +264,15 @@ impl<'a> Arrived<'a> {
             reason: format!("its {what}: {error}"),
         };
         let payload = serde_json::from_slice(&event.data).map_err(|error| foreign("data", error))?;
-        let Custom { version, others } =
+        let Custom { version, recorded_at, others } =
             serde_json::from_slice(&event.custom_metadata).map_err(|error| foreign("metadata", error))?;
-        let metadata = others.into_iter().filter(|(name, _)| !ADDED.contains(&name.as_str())).collect();
+        let metadata = others.into_iter().filter_map(|(name, value)| match value {
+            Value::String(text) if !name.starts_with(RESERVED) => Some((name, text)),
+            _ => None,
+        });
+        let recorded_at = recorded_at.unwrap_or_else(|| self::recorded_at(event));
         let sequence = i64::try_from(event.revision).unwrap_or(i64::MAX).saturating_add(1);
-        Ok(Self { event, at, sequence, version, payload, metadata })
+        Ok(Self { event, at, sequence, version, payload, recorded_at, metadata: metadata.collect() })
     }
 
     /// The event as the server's other interfaces tell it.
@@ -273,13 +281,13 @@ impl<'a> Arrived<'a> {
         Published {
             position: self.at,
             event_id: self.event.id,
-            stream: self.event.stream_id.replacen('-', "/", 1),
+            stream: stream_of(&self.event.stream_id),
             sequence: self.sequence,
             r#type: &self.event.event_type,
             version: self.version,
             payload: Cow::Borrowed(self.payload),
             metadata: metadata.collect(),
-            recorded_at: recorded_at(self.event),
+            recorded_at: self.recorded_at,
         }
     }
 }
@@ -288,4 +296,53 @@ impl<'a> Arrived<'a> {
 fn recorded_at(event: &RecordedEvent) -> DateTime<Utc> {
     let ticks = event.metadata.get("created").and_then(|ticks| ticks.parse::<i64>().ok());
     ticks.and_then(|ticks| DateTime::from_timestamp_micros(ticks / 10)).unwrap_or(event.created)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+
+    fn event(custom_metadata: &'static str) -> RecordedEvent {
+        let time = DateTime::from_timestamp_micros(1_700_000_000_000_001).expect("a time");
+        RecordedEvent {
+            stream_id: "stock-TEA-1".into(),
+            id: Uuid::nil(),
+            revision: 3,
+            event_type: "StockReceived".into(),
+            data: r#"{"quantity":5}"#.into(),
+            metadata: HashMap::from([("created".into(), (time.timestamp_micros() * 10).to_string())]),
+            custom_metadata: custom_metadata.into(),
+            is_json: true,
+            position: eventstore::Position { commit: 9, prepare: 9 },
+            created: DateTime::from_timestamp(time.timestamp(), 0).expect("a time"),
+        }
+    }
+
+    fn told(custom_metadata: &'static str) -> String {
+        let event = event(custom_metadata);
+        let arrived = Arrived::read(&event, Position(9)).expect("an event");
+        String::from_utf8(arrived.published().to_json()).expect("text")
+    }
+
+    /// Catches: an event that a mirror appended to another system, and that can't be read there.
+    #[test]
+    fn an_event_is_read_from_the_door_and_from_a_copy_of_the_log() {
+        let same = r#"{"position":9,"event_id":"00000000-0000-0000-0000-000000000000","stream":"stock/TEA-1","sequence":4,"type":"StockReceived","version":1,"payload":{"quantity":5},"metadata":{"actor":"bob"},"recorded_at":"#;
+        let of_door = told(r#"{"actor":"bob","version":1,"$correlationId":"r"}"#);
+        assert_eq!(of_door, format!(r#"{same}"2023-11-14T22:13:20.000001Z"}}"#));
+        let of_copy =
+            told(r#"{"actor":"bob","version":1,"position":4,"recorded_at":"2020-01-02T03:04:05.000006Z"}"#);
+        assert_eq!(of_copy, format!(r#"{same}"2020-01-02T03:04:05.000006Z"}}"#));
+    }
+
+    #[test]
+    fn what_daybook_did_not_write_is_told_by_its_place() {
+        for metadata in ["", "{}", r#"{"version":"x"}"#] {
+            let event = event(metadata);
+            let told = Arrived::read(&event, Position(9)).err().expect("refused").to_string();
+            assert!(told.contains("at position 9"), "{told}");
+        }
+    }
 }

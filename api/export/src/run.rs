@@ -24,22 +24,23 @@ pub async fn run(args: &Args, database_url: &str) -> Result<u64, ExportError> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let ended = tokio::select! {
-        ended = read_all(args, &source, head, &mut writing) => ended,
-        _ = terminate.recv() => Err(ExportError::Interrupted(Position::START)),
-        _ = interrupt.recv() => Err(ExportError::Interrupted(Position::START)),
+        ended = read_all(args, &source, head, &mut writing) => Some(ended),
+        _ = terminate.recv() => None,
+        _ = interrupt.recv() => None,
     };
     writing.progress.clear();
     match ended {
-        Ok(()) => writing.complete()?,
+        Some(Ok(())) => writing.complete()?,
         // It has no other end.
-        Err(ExportError::Interrupted(_)) if args.follow => writing.complete()?,
-        Err(error) if error.is_broken_pipe() => {}
-        Err(error) => {
+        None if args.follow => writing.complete()?,
+        Some(Err(error)) if error.is_broken_pipe() => {}
+        Some(Err(error)) => {
             writing.keep()?;
-            return Err(match error {
-                ExportError::Interrupted(_) => ExportError::Interrupted(writing.through),
-                other => other,
-            });
+            return Err(error);
+        }
+        None => {
+            writing.keep()?;
+            return Err(ExportError::Interrupted(writing.through));
         }
     }
     Ok(writing.taken)

@@ -5,7 +5,7 @@ use std::{fmt::Display, sync::Arc};
 use actix_web::{FromRequest, HttpRequest, dev::Payload, web, web::Data};
 use bytes::Bytes;
 use daybook_commands::{Context, IdempotencyKey, UseCase};
-use daybook_core::{app::App, entropy, reads::Conditions, values};
+use daybook_core::{app::App, reads::Conditions, values};
 use daybook_domain::{Position, ids, policy::Actor, sku};
 use serde::{Deserialize, de::DeserializeOwned};
 use sha2::{Digest, Sha256};
@@ -111,27 +111,15 @@ impl Arrived {
     }
 
     pub fn command_conditions<U: UseCase>(&self) -> Result<CommandConditions, Problem> {
-        let key = context::idempotency_key(self.request.headers())?;
-        if U::NEEDS_KEY && key.is_none() {
-            return Err(Problem::idempotency_key_required());
-        }
+        let key = context::needed::<U>(context::idempotency_key(self.request.headers())?)?;
         Ok(CommandConditions { key, if_match: context::if_match(&self.request)? })
     }
 
     /// What comes with a command whose body has these bytes.
     pub fn command_context(&self, conditions: CommandConditions, body: &[u8]) -> Result<Context, Problem> {
-        let actor = self.actor().ok_or_else(Problem::unauthenticated)?;
         let CommandConditions { key, if_match } = conditions;
-        Ok(Context {
-            actor: actor.clone(),
-            command_id: entropy::new_id(),
-            request_id: self.context.request_id.clone(),
-            traceparent: Some(self.context.traceparent.clone()),
-            deadline: self.context.deadline,
-            now: self.app.clock.now(),
-            key: key.map(|key| IdempotencyKey { key, http_fingerprint: Some(self.fingerprint(body)) }),
-            if_match,
-        })
+        let key = key.map(|key| IdempotencyKey { key, http_fingerprint: Some(self.fingerprint(body)) });
+        self.context.of_command(&self.app, key, if_match)
     }
 
     /// What makes two requests the same to release 0.1, which may share the database: method, path and body.

@@ -3,10 +3,9 @@
 
 use std::sync::Arc;
 
-use daybook_commands::{Context, Done, IdempotencyKey, Request, UseCase};
+use daybook_commands::{Done, IdempotencyKey, Request, UseCase};
 use daybook_core::{
     app::App,
-    entropy,
     reads::{Conditions, Found, Read},
 };
 use daybook_domain::{Position, policy::Actor};
@@ -87,24 +86,14 @@ where
             let Said::Command { body, key, if_match } = &question.said else {
                 return Err(Problem::internal());
             };
-            let actor = question.actor().ok_or_else(Problem::unauthenticated)?.clone();
-            let key = match key {
-                Some(key) if !context::is_key(key) => return Err(Problem::malformed(context::KEY_FORM)),
-                None if R::UseCase::NEEDS_KEY => return Err(Problem::idempotency_key_required()),
-                key => key.clone(),
-            };
-            let (id, body) = (question.id::<P>()?, body::parse::<B>(body)?);
+            if key.as_ref().is_some_and(|key| !context::is_key(key)) {
+                return Err(Problem::malformed(context::KEY_FORM));
+            }
+            let key = context::needed::<R::UseCase>(key.clone())?;
             let Question { app, context, .. } = &question;
-            let command_context = Context {
-                actor,
-                command_id: entropy::new_id(),
-                request_id: context.request_id.clone(),
-                traceparent: Some(context.traceparent.clone()),
-                deadline: context.deadline,
-                now: app.clock.now(),
-                key: key.map(|key| IdempotencyKey { key, http_fingerprint: None }),
-                if_match: if_match.clone(),
-            };
+            let key = key.map(|key| IdempotencyKey { key, http_fingerprint: None });
+            let command_context = context.of_command(app, key, if_match.clone())?;
+            let (id, body) = (question.id::<P>()?, body::parse::<B>(body)?);
             let done = app.commands().ask(command_context, ask(id, body), &app.vault).await?;
             let Done { outcome, position, replayed } = done;
             Ok(Reply { view: json(&outcome.told(position)), position, replayed, cursors: None })

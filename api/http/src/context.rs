@@ -12,7 +12,8 @@ use actix_web::{
     dev::ServiceRequest,
     http::header::{self, EntityTag, Header, HeaderMap, HeaderName, IfMatch},
 };
-use daybook_core::request_id;
+use daybook_commands::{Context, IdempotencyKey, UseCase};
+use daybook_core::{app::App, entropy, request_id};
 use daybook_domain::{Position, policy::Actor};
 use tokio::time::timeout_at;
 use uuid::Uuid;
@@ -40,6 +41,33 @@ pub struct RequestContext {
     pub deadline: Instant,
     /// `None`: there is no token.
     pub actor: Option<Arc<Actor>>,
+}
+
+impl RequestContext {
+    /// What comes with a command.
+    pub fn of_command(
+        &self,
+        app: &App,
+        key: Option<IdempotencyKey>,
+        if_match: Option<Vec<i64>>,
+    ) -> Result<Context, Problem> {
+        let actor = self.actor.as_deref().ok_or_else(Problem::unauthenticated)?;
+        Ok(Context {
+            actor: actor.clone(),
+            command_id: entropy::new_id(),
+            request_id: self.request_id.clone(),
+            traceparent: Some(self.traceparent.clone()),
+            deadline: self.deadline,
+            now: app.clock.now(),
+            key,
+            if_match,
+        })
+    }
+}
+
+/// The key, unless it is missing and the use case needs one.
+pub fn needed<U: UseCase>(key: Option<String>) -> Result<Option<String>, Problem> {
+    if U::NEEDS_KEY && key.is_none() { Err(Problem::idempotency_key_required()) } else { Ok(key) }
 }
 
 /// The context that `gate` left with the request.

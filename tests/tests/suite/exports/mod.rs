@@ -6,7 +6,8 @@ mod tables;
 
 use daybook_domain::policy::Role;
 use daybook_tests::{Door, TestApp, exporter::Exporter};
-use serde_json::Value;
+
+use crate::http::published::parsed;
 
 /// A shop with a door, in which something is sold.
 async fn shop() -> (TestApp, Door) {
@@ -23,10 +24,6 @@ fn from(app: &TestApp, door: &Door, role: Role) -> String {
 
 fn at_database(app: &TestApp) -> Exporter {
     Exporter::at_database(app.config.database_url.expose())
-}
-
-fn parsed(lines: &str) -> Vec<Value> {
-    lines.lines().map(|line| serde_json::from_str(line).expect("a line of NDJSON")).collect()
 }
 
 fn positions(lines: &str) -> Vec<i64> {

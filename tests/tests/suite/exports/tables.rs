@@ -124,8 +124,9 @@ async fn a_table_that_is_not_as_it_was_left_is_written_anew() {
 /// A session of an analyst. The role is the whole server's, so it is made once.
 async fn analyst(database: &TestDatabase) -> PgConnection {
     daybook_migrations::migrate(&database.superuser, daybook_tests::database::APP).await.unwrap();
+    database.execute(&format!("ALTER ROLE {} PASSWORD 'a test'", daybook_migrations::ANALYST)).await;
     let options: PgConnectOptions = database.superuser_url().as_str().parse().unwrap();
-    options.username(daybook_migrations::ANALYST).connect().await.unwrap()
+    options.username(daybook_migrations::ANALYST).password("a test").connect().await.unwrap()
 }
 
 /// Catches: an analyst who sees what is stored, who changes something, or whose query takes all day.

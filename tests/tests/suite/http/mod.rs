@@ -36,7 +36,7 @@ mod positions;
 mod privacy;
 mod probes;
 mod products;
-mod published;
+pub mod published;
 pub mod rebuilds;
 mod receipts;
 mod refusals;

@@ -45,7 +45,7 @@ const ALL: [&str; 10] = [
     "StockReceived",
 ];
 
-fn parsed(lines: &str) -> Vec<Value> {
+pub fn parsed(lines: &str) -> Vec<Value> {
     lines.lines().map(|line| serde_json::from_str(line).expect("a line of NDJSON")).collect()
 }
 

@@ -76,7 +76,7 @@ async fn every_public_event_of_a_shop_arrives_in_its_stream() {
     // Operators are told.
     assert_eq!(house.operator(&server).readiness().await["mirror"], "ok");
     let worker = worker(&house, &server).await;
-    assert!(worker["rounds"].as_u64() > Some(0) && worker["last_error"].is_null(), "{worker}");
+    assert!(worker["rounds"].as_u64() > Some(0) && worker["state"] != "failed", "{worker}");
     let head = told.len() as f64;
     for (name, value) in
         [("appended_total", head), ("position", head), ("lag_events", 0.0), ("up", 1.0), ("diverged", 0.0)]

@@ -7,7 +7,7 @@ use std::{
     path::{self, Path},
 };
 
-use crate::{authority, catalogue::token, servers::Servers, settings};
+use crate::{authority, catalogue::token, place::Place, servers::Servers, settings};
 
 const ROLES: [&str; 7] = ["customer", "merchandiser", "warehouse", "support", "analyst", "operator", "admin"];
 
@@ -21,11 +21,7 @@ pub async fn print(servers: &Servers) {
     };
     let api = format!("http://{}", value("DAYBOOK_API_LISTEN"));
     let (admin, telemetry) = (value("DAYBOOK_ADMIN_LISTEN"), value("DAYBOOK_TELEMETRY_LISTEN"));
-    let port = value("DAYBOOK_DOOR__LISTEN").rsplit_once(':').map_or("", |(_, port)| port);
-    // Its certificate has this name, wherever it listens.
-    let door = format!("localhost:{port}");
-    let ca_file = authority::ca_file(&servers.place);
-    let ca_file = in_url(&path::absolute(&ca_file).unwrap_or(ca_file));
+    let door = settings::door(&servers.place);
     let (database, nats) = (value("DAYBOOK_DATABASE_URL"), value("DAYBOOK_NATS_URL"));
     let analysts = settings::analyst_url(&servers.place);
     let mut text = format!(
@@ -69,12 +65,20 @@ curl -sS "{api}/v1/orders?limit=1" -H "Authorization: Bearer $TOKEN"
 
 Read the log with a client of EventStoreDB:
 
-esdb://analyst:{analyst}@{door}?tlsCAFile={ca_file}
+{}
 
-"#
+"#,
+        connection_string(&servers.place, &analyst)
     );
     // A reader who has gone away must not stop us.
     let _ = io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush());
+}
+
+/// How clients of EventStoreDB are told where the door is, and with which token they come.
+pub fn connection_string(place: &Place, token: &str) -> String {
+    let ca_file = authority::ca_file(place);
+    let ca_file = in_url(&path::absolute(&ca_file).unwrap_or(ca_file));
+    format!("esdb://analyst:{token}@{}?tlsCAFile={ca_file}", settings::door(place))
 }
 
 /// A path as a URL has it. What means something in URLs, or in shells, is written in numbers.

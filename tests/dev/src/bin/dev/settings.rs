@@ -43,6 +43,12 @@ pub fn of_daybook(place: &Place) -> Vec<(&'static str, String)> {
     variables
 }
 
+/// Where the door of EventStoreDB is. Its certificate has this name, wherever it listens.
+pub fn door(place: &Place) -> String {
+    let noted = place.noted("door.listen");
+    format!("localhost:{}", noted.rsplit_once(':').map_or("", |(_, port)| port))
+}
+
 /// Where analysts ask the database.
 pub fn analyst_url(place: &Place) -> String {
     let (secret, port) = (place.secret("analyst"), place.noted("postgres.port"));

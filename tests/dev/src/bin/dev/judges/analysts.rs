@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use super::{Bench, python};
-use crate::{authority, catalogue::token, failure::Failure, settings};
+use crate::{banner::connection_string, catalogue::token, failure::Failure, settings};
 
 impl Bench<'_> {
     pub(super) async fn ask_as_analyst(&mut self) -> Result<(), Failure> {
@@ -13,9 +13,6 @@ impl Bench<'_> {
             return Ok(());
         }
         let place = &self.servers.place;
-        let noted = place.noted("door.listen");
-        let port = noted.rsplit_once(':').map_or("", |(_, port)| port);
-        let ca_file = authority::ca_file(place);
         let analyst = token(self.servers, "analyst").await?;
         let mut asked = Command::new(home.join("bin/python"));
         asked
@@ -24,7 +21,7 @@ impl Bench<'_> {
             .env("ADMIN", token(self.servers, "admin").await?)
             .env("ANALYSTS", settings::analyst_url(place))
             .env("DAYBOOK", self.servers.daybook(&[""; 0]).get_program())
-            .env("FROM", format!("esdb://analyst:{analyst}@localhost:{port}?tlsCAFile={}", ca_file.display()))
+            .env("FROM", connection_string(place, &analyst))
             .env("PAGE", self.files.join("../../docs/analysts.md"));
         self.judge("the queries for analysts", &asked).await
     }

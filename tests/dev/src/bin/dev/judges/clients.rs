@@ -7,6 +7,7 @@ use crate::{
     authority,
     catalogue::token,
     failure::{About, Failure},
+    settings,
 };
 
 /// Modules of PyPI. They need different releases of the same packages, so each has an environment of its own.
@@ -43,12 +44,10 @@ impl Bench<'_> {
 
     async fn let_in(&mut self, name: &str, mut client: Command) -> Result<(), Failure> {
         let place = &self.servers.place;
-        let noted = place.noted("door.listen");
-        let port = noted.rsplit_once(':').map_or("", |(_, port)| port);
         let ca_file: PathBuf = authority::ca_file(place);
         client
             .env("API", format!("http://{}", place.noted("api.listen")))
-            .env("DOOR", format!("localhost:{port}"))
+            .env("DOOR", settings::door(place))
             .env("CA_FILE", ca_file);
         for role in ["analyst", "customer", "warehouse"] {
             client.env(role.to_uppercase(), token(self.servers, role).await?);
