@@ -37,7 +37,7 @@ impl CatalogService for Catalog {
         &self,
         request: Request<SetPriceRequest>,
     ) -> Result<Response<SetPriceResponse>, Status> {
-        self.0.command_with(request, "product.set_price", "product", price).await
+        self.0.command(request, "product.set_price", "product").await
     }
 
     async fn publish_product(
@@ -81,14 +81,6 @@ impl CatalogService for Catalog {
     ) -> Result<Response<ListProductChangesResponse>, Status> {
         self.0.read(request, "product.history", "changes").await
     }
-}
-
-/// The body is the price itself.
-fn price(_: &SetPriceRequest, members: &mut Map<String, Value>) -> Result<(), Problem> {
-    if let Some(Value::Object(price)) = members.remove("price") {
-        members.extend(price);
-    }
-    Ok(())
 }
 
 /// With a mask, what it doesn't name stays, and what it names and is not there is removed: `null` (RFC 7396).

@@ -33,6 +33,8 @@ const PARAMETERS: [(&str, &str); 5] = [
     ("placed_from", "placed_at[gte]"),
     ("placed_before", "placed_at[lt]"),
 ];
+/// Routes whose body is one member of the message.
+const BODIES: [(&str, &str); 1] = [("product.set_price", "price")];
 /// Headers of HTTP that metadata have, too.
 const HEADERS: [HeaderName; 2] = [context::TRACEPARENT, context::IDEMPOTENCY_KEY];
 
@@ -48,6 +50,8 @@ struct Asked {
     ask: Ask,
     /// The member of a message that names the thing, as the route's path does.
     named: Option<String>,
+    /// The member that is the body, if it isn't the message.
+    body: Option<&'static str>,
 }
 
 /// Someone who was let in.
@@ -62,8 +66,9 @@ pub struct Caller {
 impl Desk {
     pub fn new(app: &Arc<App>) -> Self {
         let asks = routes::api().into_iter().filter_map(|route| {
-            let asked = Asked { ask: route.ask?, named: route.about.in_path };
-            Some((route.about.name, asked))
+            let (ask, name, named) = (route.ask?, route.about.name, route.about.in_path);
+            let body = BODIES.iter().find(|(route, _)| *route == name).map(|(_, member)| *member);
+            Some((name, Asked { ask, named, body }))
         });
         Self { app: Arc::clone(app), asks: Arc::new(asks.collect()) }
     }
@@ -95,6 +100,10 @@ impl Desk {
                 let expected = members.remove("expected_version").and_then(|version| version.as_i64());
                 let id = id(asked, &mut members);
                 adapt(&message, &mut members)?;
+                if let Some(member) = asked.body {
+                    members =
+                        members.remove(member).and_then(|body| body.as_object().cloned()).unwrap_or_default();
+                }
                 let body = Value::Object(members).to_string().into_bytes();
                 let said = Said::Command { body, key, if_match: expected.map(|version| vec![version]) };
                 Ok((id, said))
@@ -149,7 +158,11 @@ impl Desk {
         let answered = async {
             let (id, said) = question(message, &caller, asked)?;
             let (app, context) = (Arc::clone(app), Arc::clone(&caller.context));
-            told((asked.ask)(Question { app, context, id, said }).await?)
+            let reply = (asked.ask)(Question { app, context, id, said }).await;
+            told(reply.map_err(|problem| match asked.body {
+                Some(member) => problem.within(member),
+                None => problem,
+            })?)
         };
         // Answers wait for the deadline themselves, and say more of it.
         let answered: Result<A, Problem> = answered.await;

@@ -1,5 +1,7 @@
 //! Orders.
 
+use daybook_http::problem::Problem;
+use serde_json::{Map, Value};
 use tonic::{Request, Response, Status};
 
 use crate::{
@@ -35,14 +37,20 @@ impl OrderService for Orders {
         &self,
         request: Request<CancelOrderRequest>,
     ) -> Result<Response<CancelOrderResponse>, Status> {
-        self.0.command(request, "order.cancel", "order").await
+        self.0
+            .command_with(request, "order.cancel", "order", |_, members| all_or_lines("whole_order", members))
+            .await
     }
 
     async fn ship_order(
         &self,
         request: Request<ShipOrderRequest>,
     ) -> Result<Response<ShipOrderResponse>, Status> {
-        self.0.command(request, "order.ship", "order").await
+        self.0
+            .command_with(request, "order.ship", "order", |_, members| {
+                all_or_lines("all_that_is_left", members)
+            })
+            .await
     }
 
     async fn deliver_order(
@@ -71,5 +79,18 @@ impl OrderService for Orders {
         request: Request<ListOrderChangesRequest>,
     ) -> Result<Response<ListOrderChangesResponse>, Status> {
         self.0.read(request, "order.history", "changes").await
+    }
+}
+
+/// In a body, no list says that all is meant, and messages can't tell it from an empty one: they say `all` by name.
+fn all_or_lines(all: &str, members: &mut Map<String, Value>) -> Result<(), Problem> {
+    let is_all = members.remove(all) == Some(Value::Bool(true));
+    match (is_all, members.contains_key("lines")) {
+        (true, true) => Err(Problem::malformed(format!("either {all} is true, or there are lines"))),
+        (false, false) => {
+            members.insert("lines".to_owned(), Vec::<Value>::new().into());
+            Ok(())
+        }
+        _ => Ok(()),
     }
 }

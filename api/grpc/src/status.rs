@@ -4,11 +4,13 @@ use std::{collections::HashMap, time::Duration};
 
 use daybook_domain::code::{GeneralCode, Kind};
 use daybook_http::problem::Problem;
-use tonic::{Code, Status};
+use tonic::{Code, Status, metadata::MetadataMap};
 use tonic_types::{ErrorDetails, StatusExt};
 
 /// Whose codes the reasons are.
 const DOMAIN: &str = "daybook";
+/// When a client that repeats calls by itself shall do so, in milliseconds.
+const PUSHBACK: &str = "grpc-retry-pushback-ms";
 const ALREADY_EXISTS: &str = "already_exists";
 
 /// The problem of the call `request_id`.
@@ -22,7 +24,11 @@ pub fn of(problem: &Problem, request_id: &str) -> Status {
     for error in problem.errors() {
         details.add_bad_request_violation(field(&error.pointer), &error.detail);
     }
-    Status::with_error_details(code(problem), problem.detail(), details)
+    let mut metadata = MetadataMap::new();
+    if let Some(seconds) = problem.retry_after_s() {
+        metadata.insert(PUSHBACK, (seconds * 1_000).into());
+    }
+    Status::with_error_details_and_metadata(code(problem), problem.detail(), details, metadata)
 }
 
 /// The one place that says which status the kind of a code is.
@@ -113,10 +119,12 @@ mod tests {
 
     #[test]
     fn a_status_has_code_name_and_time_of_a_problem() {
-        let details = of(&Problem::rate_limited(7), "r1").get_error_details();
+        let status = of(&Problem::rate_limited(7), "r1");
+        let details = status.get_error_details();
         let info = details.error_info().expect("a reason");
         assert_eq!((info.reason.as_str(), info.domain.as_str()), ("rate_limited", DOMAIN));
         assert_eq!(details.request_info().expect("a name").request_id, "r1");
         assert_eq!(details.retry_info().expect("a time").retry_delay, Some(Duration::from_secs(7)));
+        assert_eq!(status.metadata().get(PUSHBACK).expect("a time"), "7000");
     }
 }

@@ -241,6 +241,15 @@ impl Problem {
         self.with(header::RETRY_AFTER, seconds)
     }
 
+    /// The same of a body that is a member of what was sent.
+    #[must_use]
+    pub fn within(mut self, member: &str) -> Self {
+        for error in &mut self.errors {
+            error.pointer.insert_str(0, &format!("/{member}"));
+        }
+        self
+    }
+
     pub fn code(&self) -> Code {
         self.code
     }

@@ -1,7 +1,11 @@
 //! The log through the door of EventStoreDB, beside a COPY of the same events out of the database: no door gives a log
-//! away faster than that.
+//! away faster than that. And orders over gRPC, beside the same over HTTP.
 
-use std::{net::SocketAddr, time::Instant};
+use std::{
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use daybook_domain::policy::Role;
 use daybook_tests::{Door, TestDatabase, door::connect, server::free_port};
@@ -10,15 +14,26 @@ use eventstore::{Client, ReadAllOptions};
 use crate::{
     copy::{COPY, copied},
     fill::fill_with_lives,
+    generator, grpc,
+    orders::{orders, stock_up},
     rebuilding::EVENTS,
     report::Report,
     server::Daybook,
 };
 
 const ROUNDS: usize = 5;
+const SLICE: Duration = Duration::from_secs(4);
+const CALLERS: [u64; 3] = [64, 128, 256];
+const SKUS: u64 = 1_000;
 
 pub async fn run() -> Report {
     let mut report = Report::new("doors", ROUNDS);
+    door_by_copy(&mut report).await;
+    grpc_by_http(&mut report).await;
+    report
+}
+
+async fn door_by_copy(report: &mut Report) {
     report.condition("log: 1,000,000 events of orders, their lives interleaved: placed, confirmed, shipped, delivered; a tenth is cancelled instead");
     report.condition("door: the crate eventstore reads $all from the start to the end, on one stream of one connection; client, server and database share the cores; relay, projections and reactor are off");
     report.condition("tls: the same over TLS; each form has a server of its own on the same database");
@@ -50,7 +65,40 @@ pub async fn run() -> Report {
         report.figure(&format!("{prefix}events_per_second"), &[EVENTS as f64 / seconds]);
         report.ratio(&format!("{prefix}vs_copy"), copy, seconds);
     }
-    report
+}
+
+async fn grpc_by_http(report: &mut Report) {
+    report.condition("orders over gRPC and HTTP, both without TLS: one line, token of 1,000 customers, idempotency key; the best of 64, 128 and 256 callers, who have a connection each over HTTP and share 4 over gRPC");
+    let database = TestDatabase::new().await;
+    let door = SocketAddr::from(([127, 0, 0, 1], free_port()));
+    let daybook = Daybook::start_with(&database, "api", |process| {
+        process.with("door.listen", door).with("door.plaintext", true)
+    });
+    stock_up(&daybook, SKUS).await;
+    let make = orders(&daybook, SKUS);
+    let tokens = Arc::new(daybook.tokens(Role::Customer));
+    let over_http = async |callers| generator::run(daybook.api, callers, SLICE, 0, make.clone()).await;
+    let over_grpc = async |callers| grpc::place(door, callers, SLICE, SKUS, Arc::clone(&tokens)).await;
+    // A warm-up of each.
+    over_http(CALLERS[0]).await;
+    over_grpc(CALLERS[0]).await;
+    let (mut plain, mut called) = (vec![], vec![]);
+    for round in 1..=ROUNDS {
+        let mut best = [0.0_f64; 2];
+        for callers in CALLERS {
+            let loads = [over_http(callers).await, over_grpc(callers).await];
+            for (best, load) in best.iter_mut().zip(loads) {
+                assert_eq!(load.bad, 0, "every order is accepted");
+                *best = best.max(load.per_second);
+            }
+        }
+        plain.push(best[0]);
+        called.push(best[1]);
+        eprintln!("  orders: round {round} of {ROUNDS}");
+    }
+    let plain = report.figure("http_orders_per_second", &plain);
+    let called = report.figure("grpc_orders_per_second", &called);
+    report.ratio("grpc_vs_http", called, plain);
 }
 
 /// Seconds until a client has all of the log.

@@ -64,22 +64,30 @@ pub async fn run_count(address: SocketAddr, connections: u64, count: u64, make: 
 }
 
 async fn drive(address: SocketAddr, plan: Plan, make: Make) -> Load {
+    on_a_thread(move || async move {
+        let clients = (0..plan.connections).map(|client| {
+            let make = Arc::clone(&make);
+            async move { talk(address, plan, plan.first + client, &make).await }
+        });
+        talk_all(clients).await
+    })
+    .await
+}
+
+/// Runs a generator on a thread of its own.
+pub async fn on_a_thread<F: Future<Output = Load>>(generate: impl FnOnce() -> F + Send + 'static) -> Load {
     let generator = std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        LocalSet::new().block_on(&runtime, talk_all(address, plan, make))
+        LocalSet::new().block_on(&runtime, generate())
     });
     let joined = tokio::task::spawn_blocking(move || generator.join()).await;
     joined.expect("joining a thread").expect("the generator ends well")
 }
 
-async fn talk_all(address: SocketAddr, plan: Plan, make: Make) -> Load {
+/// What clients come to that talk at the same time.
+pub async fn talk_all<F: Future<Output = Talked> + 'static>(clients: impl Iterator<Item = F>) -> Load {
     let begun = Instant::now();
-    let clients: Vec<_> = (0..plan.connections)
-        .map(|client| {
-            let make = Arc::clone(&make);
-            tokio::task::spawn_local(async move { talk(address, plan, plan.first + client, &make).await })
-        })
-        .collect();
+    let clients: Vec<_> = clients.map(tokio::task::spawn_local).collect();
     let (mut latencies, mut bad) = (Vec::new(), 0);
     for client in clients {
         let talked = client.await.expect("a client doesn't panic");
@@ -99,13 +107,28 @@ async fn talk_all(address: SocketAddr, plan: Plan, make: Make) -> Load {
     }
 }
 
-struct Talked {
+#[derive(Default)]
+pub struct Talked {
     latencies_us: Vec<u32>,
     bad: u64,
 }
 
+impl Talked {
+    pub fn good(&mut self, begun: Instant) {
+        self.latencies_us.push(u32::try_from(begun.elapsed().as_micros()).unwrap_or(u32::MAX));
+    }
+
+    /// The first bad answer is shown.
+    pub fn bad(&mut self, answer: &str) {
+        self.bad += 1;
+        if self.bad == 1 {
+            eprintln!("  ! {answer}");
+        }
+    }
+}
+
 async fn talk(address: SocketAddr, plan: Plan, mut number: u64, make: &Make) -> Talked {
-    let mut talked = Talked { latencies_us: Vec::with_capacity(16_384), bad: 0 };
+    let mut talked = Talked::default();
     let mut stream = TcpStream::connect(address).await.expect("the server listens");
     stream.set_nodelay(true).expect("a TCP socket");
     let (mut request, mut answer) = (Vec::with_capacity(2_048), Vec::with_capacity(4_096));
@@ -123,12 +146,9 @@ async fn talk(address: SocketAddr, plan: Plan, mut number: u64, make: &Make) -> 
         let begun = Instant::now();
         stream.write_all(&request).await.expect("the server takes the request");
         if receive(&mut stream, &mut answer).await {
-            talked.latencies_us.push(u32::try_from(begun.elapsed().as_micros()).unwrap_or(u32::MAX));
+            talked.good(begun);
         } else {
-            talked.bad += 1;
-            if talked.bad == 1 {
-                eprintln!("  ! {}", String::from_utf8_lossy(&answer));
-            }
+            talked.bad(&String::from_utf8_lossy(&answer));
         }
     }
     talked

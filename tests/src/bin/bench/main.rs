@@ -20,6 +20,7 @@ mod doors;
 mod fill;
 mod generator;
 mod growth;
+mod grpc;
 mod hot;
 mod lag;
 mod orders;

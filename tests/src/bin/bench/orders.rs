@@ -53,10 +53,15 @@ pub fn orders(daybook: &Daybook, skus: u64) -> Make {
 }
 
 pub fn order(number: u64, skus: u64, tokens: &[String], request: &mut Vec<u8>) {
-    // A large prime scatters the SKUs.
-    let sku = number.wrapping_mul(7_919) % skus;
-    let body = format!(r#"{{"lines":[{{"sku":"SKU-{sku}","quantity":1}}],"currency":"EUR"}}"#);
+    let sku = sku_of(number, skus);
+    let body = format!(r#"{{"lines":[{{"sku":"{sku}","quantity":1}}],"currency":"EUR"}}"#);
     post(request, "/v1/orders", &tokens[(number % SUBJECTS) as usize], &body);
+}
+
+/// What the order of that number is for.
+pub fn sku_of(number: u64, skus: u64) -> String {
+    // A large prime scatters the SKUs.
+    format!("SKU-{}", number.wrapping_mul(7_919) % skus)
 }
 
 fn post(request: &mut Vec<u8>, path: &str, token: &str, body: &str) {

@@ -98,11 +98,12 @@ async fn lines_and_whole_orders_are_cancelled() {
     let alice = Grpc::named(&app, "alice", Role::Customer);
     let placed = alice.orders().place_order(order("k1", "TEA-1", 5)).await.unwrap().into_inner();
     let id = placed.order.unwrap().id;
-    let cancel = |key: &str, lines: Vec<CancelOrderLine>| CancelOrderRequest {
+    let cancel = |key: &str, lines: Vec<CancelOrderLine>, whole_order: bool| CancelOrderRequest {
         id: id.clone(),
         idempotency_key: key.into(),
         reason: Some("Too many.".into()),
         lines,
+        whole_order,
         expected_version: None,
     };
     let lines = [
@@ -110,11 +111,16 @@ async fn lines_and_whole_orders_are_cancelled() {
         CancelOrderLine { sku: Some("TEA-1".into()), line: None, quantity: 1 },
     ];
     let nameless = CancelOrderLine { quantity: 1, ..CancelOrderLine::default() };
-    let refused = alice.orders().cancel_order(cancel("k2", vec![nameless])).await;
+    let refused = alice.orders().cancel_order(cancel("k2", vec![nameless], false)).await;
     assert_eq!(refusal(refused), (Code::InvalidArgument, "validation_failed".into()));
-    alice.orders().cancel_order(cancel("k3", lines[..1].to_vec())).await.unwrap();
-    let partly = alice.orders().cancel_order(cancel("k4", lines[1..].to_vec())).await.unwrap().into_inner();
+    alice.orders().cancel_order(cancel("k3", lines[..1].to_vec(), false)).await.unwrap();
+    let partly = cancel("k4", lines[1..].to_vec(), false);
+    let partly = alice.orders().cancel_order(partly).await.unwrap().into_inner();
     assert_eq!(partly.order.unwrap().status(), OrderStatus::Placed);
-    let whole = alice.orders().cancel_order(cancel("k5", vec![])).await.unwrap().into_inner();
+    let unsaid = alice.orders().cancel_order(cancel("k5", vec![], false)).await;
+    assert_eq!(refusal(unsaid), (Code::InvalidArgument, "validation_failed".into()));
+    let both = alice.orders().cancel_order(cancel("k5", lines[..1].to_vec(), true)).await;
+    assert_eq!(refusal(both), (Code::InvalidArgument, "malformed_request".into()));
+    let whole = alice.orders().cancel_order(cancel("k5", vec![], true)).await.unwrap().into_inner();
     assert_eq!(whole.order.unwrap().status(), OrderStatus::Cancelled);
 }

@@ -3,8 +3,9 @@ use daybook_grpc::protocol::v1::*;
 use daybook_tests::{TestApp, grpc::Grpc};
 use prost_types::{FieldMask, value::Kind};
 use serde_json::json;
+use tonic::Code;
 
-use super::{euros, order};
+use super::{euros, order, refusal};
 use crate::door::plain_shop;
 
 fn key(name: &str) -> String {
@@ -44,11 +45,17 @@ async fn an_order_is_placed_confirmed_shipped_and_delivered() {
         idempotency_key: key("k3"),
         lines: vec![ShipOrderLine { sku: "TEA-1".into(), quantity: 2 }],
         tracking: Some("1Z-1".into()),
-        expected_version: None,
+        ..ShipOrderRequest::default()
     };
     let shipped = warehouse.orders().ship_order(part).await.unwrap().into_inner();
     assert_eq!(shipped.order.unwrap().status(), OrderStatus::PartlyShipped);
-    let rest = ShipOrderRequest { id: id.clone(), idempotency_key: key("k4"), ..ShipOrderRequest::default() };
+    let unsaid =
+        ShipOrderRequest { id: id.clone(), idempotency_key: key("k4"), ..ShipOrderRequest::default() };
+    let rest = ShipOrderRequest { all_that_is_left: true, ..unsaid.clone() };
+    assert_eq!(
+        refusal(warehouse.orders().ship_order(unsaid).await),
+        (Code::FailedPrecondition, "nothing_to_ship".into())
+    );
     warehouse.orders().ship_order(rest).await.unwrap();
     let deliver =
         DeliverOrderRequest { id: id.clone(), idempotency_key: key("k5"), ..DeliverOrderRequest::default() };

@@ -28,12 +28,16 @@ fn entry(method: &str, id: &str, key: &str) -> (&'static str, Vec<u8>) {
             "order.confirm",
             ConfirmOrderRequest { id, idempotency_key, ..Default::default() }.encode_to_vec(),
         ),
-        "OrderService/CancelOrder" => {
-            ("order.cancel", CancelOrderRequest { id, idempotency_key, ..Default::default() }.encode_to_vec())
-        }
-        "OrderService/ShipOrder" => {
-            ("order.ship", ShipOrderRequest { id, idempotency_key, ..Default::default() }.encode_to_vec())
-        }
+        "OrderService/CancelOrder" => (
+            "order.cancel",
+            CancelOrderRequest { id, idempotency_key, whole_order: true, ..Default::default() }
+                .encode_to_vec(),
+        ),
+        "OrderService/ShipOrder" => (
+            "order.ship",
+            ShipOrderRequest { id, idempotency_key, all_that_is_left: true, ..Default::default() }
+                .encode_to_vec(),
+        ),
         "OrderService/DeliverOrder" => (
             "order.deliver",
             DeliverOrderRequest { id, idempotency_key, ..Default::default() }.encode_to_vec(),
@@ -124,8 +128,9 @@ fn at_the_door(route: &Route, actor: Option<&Actor>) -> Option<&'static str> {
     refused.then_some(if actor.is_some() { "7" } else { "16" })
 }
 
-/// Routes without a method: sums for people who look at a shop, who have HTTP and SQL.
-const WITHOUT: &[&str] = &["sales.page"];
+/// Routes without a method: sums for people who look at a shop, who have HTTP and SQL, and the table of rules for those
+/// who administer.
+const WITHOUT: &[&str] = &["sales.page", "permissions"];
 
 /// Catches: a command or a read that HTTP has, and gRPC hasn't.
 #[test]

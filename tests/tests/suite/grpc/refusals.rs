@@ -31,6 +31,7 @@ async fn a_refusal_has_the_code_of_http_and_a_status_of_its_kind() {
         id: id.clone(),
         idempotency_key: "k3".into(),
         expected_version: Some(7),
+        whole_order: true,
         ..CancelOrderRequest::default()
     };
     let stale = alice.orders().cancel_order(stale).await;
@@ -74,6 +75,12 @@ async fn what_is_wrong_with_a_message_is_told_by_its_fields() {
     let nothing = PlaceOrderRequest { lines: vec![], ..order("k1", "TEA-1", 1) };
     let status = alice.orders().place_order(nothing).await.unwrap_err();
     assert_eq!(status.get_error_details().error_info().unwrap().reason, "validation_failed");
+    let free = Money { amount: -1, currency: "EUR".into() };
+    for (price, field) in [(Some(free), "price"), (None, "price.amount")] {
+        let asked = SetPriceRequest { sku: "TEA-1".into(), price, ..SetPriceRequest::default() };
+        let status = Grpc::by(&app, Role::Merchandiser).catalog().set_price(asked).await.unwrap_err();
+        assert_eq!(status.get_error_details().bad_request().unwrap().field_violations[0].field, field);
+    }
 }
 
 /// Catches: a limit that one interface forgets.

@@ -4,11 +4,12 @@
 //!
 //! Spectral and Redocly read the OpenAPI document of each listener. Schemathesis plays requests that the document
 //! allows and that it forbids, with the token of each role, and holds the answers against it. The audits of GraphQL over
-//! HTTP are made, and clients of EventStoreDB go through the door.
+//! HTTP are made, clients of EventStoreDB go through the door, and clients of gRPC place orders.
 
 mod analysts;
 mod clients;
 mod graphql;
+mod grpc;
 
 use std::{
     env,
@@ -74,6 +75,7 @@ pub async fn ask(around: &Surroundings, servers: &Servers, group: &mut Group) ->
     bench.lint().await?;
     bench.audit_graphql().await?;
     bench.open_the_door().await?;
+    bench.call_by_grpc().await?;
     bench.ask_as_analyst().await?;
     bench.try_requests().await?;
     for verdict in &bench.verdicts {
