@@ -40,13 +40,28 @@ impl Live {
         Self { response, unread: String::new() }
     }
 
+    /// What is sent as lines of JSON.
+    pub fn lines(response: Response) -> Self {
+        assert_eq!(response.headers()["content-type"], "application/x-ndjson");
+        Self { response, unread: String::new() }
+    }
+
     /// `None` after the last one; an error, if it breaks off.
     pub async fn frame(&mut self) -> Result<Option<Frame>, reqwest::Error> {
+        Ok(self.up_to("\n\n").await?.map(|frame| parse(&frame)))
+    }
+
+    /// The next line of JSON. `None` after the last one; an error, if it breaks off.
+    pub async fn line(&mut self) -> Result<Option<Value>, reqwest::Error> {
+        Ok(self.up_to("\n").await?.map(|line| serde_json::from_str(&line).expect("a line of JSON")))
+    }
+
+    async fn up_to(&mut self, end: &str) -> Result<Option<String>, reqwest::Error> {
         loop {
-            if let Some((frame, rest)) = self.unread.split_once("\n\n") {
-                let frame = parse(frame);
+            if let Some((part, rest)) = self.unread.split_once(end) {
+                let part = part.to_owned();
                 self.unread = rest.to_owned();
-                return Ok(Some(frame));
+                return Ok(Some(part));
             }
             let chunk = timeout(PATIENCE, self.response.chunk()).await.expect("something is sent in time");
             let Some(chunk) = chunk? else { return Ok(None) };

@@ -3,6 +3,7 @@
 mod brokers;
 mod chaos;
 mod disk;
+mod followers;
 mod kills;
 mod overload;
 mod partitions;
