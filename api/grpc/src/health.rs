@@ -13,16 +13,17 @@ use crate::protocol::health::{
 
 /// How often it is looked for those who watch.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-const SERVICES: [&str; 5] = [
-    "",
-    "daybook.v1.OrderService",
-    "daybook.v1.CatalogService",
-    "daybook.v1.StockService",
-    "daybook.v1.EventService",
-];
 
 pub struct Health {
     pub app: Arc<App>,
+    /// By their whole names. The server itself has the name "".
+    pub services: Vec<String>,
+}
+
+impl Health {
+    fn knows(&self, service: &str) -> bool {
+        service.is_empty() || self.services.iter().any(|one| one == service)
+    }
 }
 
 #[tonic::async_trait]
@@ -33,7 +34,7 @@ impl health_server::Health for Health {
         &self,
         request: Request<HealthCheckRequest>,
     ) -> Result<Response<HealthCheckResponse>, Status> {
-        if !SERVICES.contains(&request.get_ref().service.as_str()) {
+        if !self.knows(&request.get_ref().service) {
             return Err(Status::not_found("there is no such service"));
         }
         Ok(Response::new(answer(status(&self.app).await)))
@@ -43,7 +44,7 @@ impl health_server::Health for Health {
         &self,
         request: Request<HealthCheckRequest>,
     ) -> Result<Response<Self::WatchStream>, Status> {
-        if !SERVICES.contains(&request.get_ref().service.as_str()) {
+        if !self.knows(&request.get_ref().service) {
             let unknown = stream::iter([Ok(answer(ServingStatus::ServiceUnknown))]);
             return Ok(Response::new(Box::pin(unknown)));
         }

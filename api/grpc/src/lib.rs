@@ -18,7 +18,7 @@ use std::sync::Arc;
 use daybook_core::app::App;
 use daybook_rpc::Served;
 use prost::Message;
-use prost_types::FileDescriptorSet;
+use prost_types::{FileDescriptorProto, FileDescriptorSet};
 use tonic_reflection::server::Builder;
 
 use desk::Desk;
@@ -42,7 +42,8 @@ pub fn add_to(served: Served, app: &Arc<App>) -> Served {
         CatalogServiceServer::new(catalog::Catalog(desk.clone())).max_decoding_message_size(most_bytes);
     let stock = StockServiceServer::new(stock::Stocks(desk.clone())).max_decoding_message_size(most_bytes);
     let events = EventServiceServer::new(events::Events(desk)).max_decoding_message_size(most_bytes);
-    let health = HealthServer::new(Health { app: Arc::clone(app) }).max_decoding_message_size(most_bytes);
+    let health = Health { app: Arc::clone(app), services: services(&files) };
+    let health = HealthServer::new(health).max_decoding_message_size(most_bytes);
     let reflection = Builder::configure()
         .register_encoded_file_descriptor_set(DESCRIPTORS)
         .build_v1()
@@ -55,6 +56,16 @@ pub fn add_to(served: Served, app: &Arc<App>) -> Served {
         .with(events, methods("EventService"))
         .with(health, methods("Health"))
         .with(reflection, [("ServerReflectionInfo".to_owned(), "reflection".to_owned())])
+}
+
+/// The whole names of all services.
+fn services(files: &FileDescriptorSet) -> Vec<String> {
+    let named = |file: &FileDescriptorProto| {
+        let package = file.package().to_owned();
+        let names = file.service.iter().map(move |service| format!("{package}.{}", service.name()));
+        names.collect::<Vec<_>>()
+    };
+    files.file.iter().flat_map(named).collect()
 }
 
 /// The methods of a service, and what they are called in the log and in metrics.
