@@ -1,6 +1,7 @@
 use daybook_domain::policy::Role;
 use daybook_grpc::protocol::v1::*;
 use daybook_tests::{TestApp, grpc::Grpc};
+use tokio::net::TcpStream;
 use tonic::Code;
 
 use super::{order, refusal};
@@ -20,6 +21,22 @@ async fn a_message_has_a_size() {
     let status = alice.orders().place_order(large).await.unwrap_err();
     assert_eq!(status.code(), Code::OutOfRange, "{status:?}");
     alice.orders().place_order(order("k1", "TEA-1", 1)).await.unwrap();
+}
+
+/// Catches: a connection that may have any number of calls under way.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_is_told_how_many_calls_it_may_have() {
+    let app = shop().await;
+    let stream = TcpStream::connect(app.door()).await.unwrap();
+    let (mut calls, connection) = h2::client::handshake(stream).await.unwrap();
+    let connection = tokio::spawn(connection);
+    let request = http::Request::post(format!("http://{}/daybook.v1.OrderService/None", app.door()));
+    let request = request.header("content-type", "application/grpc").body(()).unwrap();
+    let (answer, _) = calls.send_request(request, true).unwrap();
+    answer.await.unwrap();
+    assert_eq!(calls.current_max_send_streams(), 256);
+    drop(calls);
+    connection.await.unwrap().unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
