@@ -1,7 +1,7 @@
 use daybook_domain::policy::Role;
 use daybook_grpc::protocol::v1::*;
 use daybook_tests::{TestApp, grpc::Grpc};
-use tokio::net::TcpStream;
+use tokio::{net::TcpStream, task::JoinSet};
 use tonic::Code;
 
 use super::{order, refusal};
@@ -29,14 +29,15 @@ async fn a_connection_is_told_how_many_calls_it_may_have() {
     let app = shop().await;
     let stream = TcpStream::connect(app.door()).await.unwrap();
     let (mut calls, connection) = h2::client::handshake(stream).await.unwrap();
-    let connection = tokio::spawn(connection);
+    let mut connections = JoinSet::new();
+    connections.spawn(connection);
     let request = http::Request::post(format!("http://{}/daybook.v1.OrderService/None", app.door()));
     let request = request.header("content-type", "application/grpc").body(()).unwrap();
     let (answer, _) = calls.send_request(request, true).unwrap();
     answer.await.unwrap();
     assert_eq!(calls.current_max_send_streams(), 256);
     drop(calls);
-    connection.await.unwrap().unwrap();
+    connections.join_next().await.unwrap().unwrap().unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
