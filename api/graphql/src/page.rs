@@ -2,7 +2,7 @@
 
 use actix_web::{HttpResponse, http::header};
 use base64::{Engine, engine::general_purpose::STANDARD};
-use daybook_http::{answer::NO_STORE, docs::escape};
+use daybook_http::{answer::NO_STORE, html::escape};
 use sha2::{Digest, Sha256};
 
 pub const HTML: &str = "text/html";

@@ -10,6 +10,7 @@ use actix_web::{
         uri::PathAndQuery,
     },
 };
+use bytes::Bytes;
 use daybook_commands::{Done, Outcome, UseCase};
 use daybook_core::reads::{Beside, Form, Found, Kept};
 use daybook_domain::Position;
@@ -20,7 +21,7 @@ use utoipa::{
     openapi::{ArrayBuilder, Ref, RefOr, schema::Schema},
 };
 
-use super::{negotiation::has_it_already, problem::Problem};
+use super::{compression::Forms, negotiation::has_it_already, problem::Problem};
 
 pub use super::caching::{NO_STORE, PUBLIC};
 
@@ -40,6 +41,43 @@ pub trait Told: Outcome {
     type Answer: Serialize + ToSchema;
 
     fn told(self, position: Position) -> Self::Answer;
+}
+
+/// An answer that is the same for every caller.
+pub struct Fixed {
+    media_type: &'static str,
+    body: Bytes,
+    tag: String,
+    /// What a browser may load for it, if it is a page.
+    policy: Option<HeaderValue>,
+    forms: Forms,
+}
+
+impl Fixed {
+    pub fn new(media_type: &'static str, body: impl Into<Bytes>) -> Self {
+        let body = body.into();
+        let tag = digest(&body);
+        Self { media_type, body, tag, policy: None, forms: Forms::default() }
+    }
+
+    pub fn page(policy: HeaderValue, html: impl Into<Bytes>) -> Self {
+        Self { policy: Some(policy), ..Self::new("text/html; charset=utf-8", html) }
+    }
+
+    /// It, or 304 if the client has it already.
+    pub fn answer(&self, request: &HttpRequest) -> HttpResponse {
+        let known = has_it_already(request, &self.tag);
+        let mut response = HttpResponse::build(if known { StatusCode::NOT_MODIFIED } else { StatusCode::OK });
+        response.insert_header((header::ETAG, self.tag.as_str())).insert_header(PUBLIC);
+        if let Some(policy) = &self.policy {
+            response.insert_header((header::CONTENT_SECURITY_POLICY, policy.clone()));
+        }
+        if known {
+            return response.finish();
+        }
+        response.extensions_mut().insert(self.forms.clone());
+        response.insert_header((header::CONTENT_TYPE, self.media_type)).body(self.body.clone())
+    }
 }
 
 /// All there are of something, as an array.
@@ -146,11 +184,9 @@ pub fn json(body: &impl Serialize) -> HttpResponse {
     HttpResponse::Ok().insert_header(JSON).body(written(body))
 }
 
-/// An answer that is the same for every caller.
-pub fn public(body: &impl Serialize) -> HttpResponse {
-    let mut response = json(body);
-    response.headers_mut().insert(PUBLIC.0, PUBLIC.1);
-    response
+/// An answer that is the same for every caller, or 304 if the client has it already.
+pub fn public(request: &HttpRequest, body: &impl Serialize) -> HttpResponse {
+    Fixed::new("application/json", written(body)).answer(request)
 }
 
 pub fn tell_position(response: &mut HttpResponse, position: Position) {

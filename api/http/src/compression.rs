@@ -1,6 +1,8 @@
 //! Compression (RFC 9110, section 8.4.1) of answers that everyone may see. What only some callers may see is sent as it
 //! is, because the length of what is compressed tells something of what is in it.
 
+use std::sync::Arc;
+
 use actix_http::encoding::Encoder;
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -10,6 +12,8 @@ use actix_web::{
         header::{self, AcceptEncoding, ContentEncoding, Encoding, Header},
     },
 };
+use bytes::Bytes;
+use tokio::sync::OnceCell;
 
 use super::{caching::PUBLIC, problem::Problem};
 
@@ -18,6 +22,10 @@ const LARGEST_PLAIN: u64 = 1024;
 /// Those of the client's liking; if it likes several alike, the first that it names.
 const ENCODINGS: [ContentEncoding; 3] =
     [ContentEncoding::Zstd, ContentEncoding::Brotli, ContentEncoding::Gzip];
+
+/// The compressed forms of a body that is sent again and again, which goes with its answers: each is made once.
+#[derive(Clone, Default)]
+pub struct Forms(Arc<[OnceCell<Bytes>; ENCODINGS.len()]>);
 
 /// The answer as the client likes it best. Each form of it has an entity tag of its own (section 8.8.3).
 pub async fn compress(request: &HttpRequest, mut response: HttpResponse) -> Result<HttpResponse, Problem> {
@@ -53,9 +61,12 @@ fn liked_encoding(request: &HttpRequest) -> Option<ContentEncoding> {
 
 /// The whole body is at hand, so it is sent with its length.
 async fn encode(response: HttpResponse, encoding: ContentEncoding) -> Result<HttpResponse, Problem> {
+    let forms = response.extensions().get::<Forms>().cloned().unwrap_or_default();
+    let form = ENCODINGS.iter().zip(&*forms.0).find(|(known, _)| **known == encoding);
+    let (_, form) = form.expect("it is one of ours");
     let (mut response, body) =
         response.map_body(|head, body| Encoder::response(encoding, head, body)).into_parts();
-    let body = to_bytes(body).await.map_err(|error| {
+    let body = form.get_or_try_init(|| to_bytes(body)).await.cloned().map_err(|error| {
         tracing::error!(%error, encoding = encoding.as_str(), "an answer could not be compressed");
         Problem::internal()
     })?;

@@ -15,6 +15,7 @@ pub mod context;
 pub mod docs;
 mod error;
 pub mod gate;
+pub mod html;
 pub mod limits;
 pub mod live;
 mod metrics;

@@ -118,7 +118,7 @@ fn operation(route: &Route, shared: &mut Shared) -> Value {
     for (status, response) in &mut responses {
         response["headers"] = told(route, status.parse().unwrap_or_default()).into();
     }
-    if matches!(about.kind, Kind::Read(_)) {
+    if matches!(about.kind, Kind::Read(_) | Kind::Document) {
         let unchanged =
             json!({ "description": "What you have is still right.", "headers": told(route, 304) });
         responses.insert("304".into(), unchanged);

@@ -42,6 +42,7 @@ const OTHER_MEANINGS: &[states::Exception] = &[
     states::Exception { path: "graphql/src/page.rs", word: "none", reason: "a browser's policy" },
     states::Exception { path: "graphql/src/mutations.rs", word: "replayed", reason: "a member of a payload" },
     states::Exception { path: "http/src/docs.rs", word: "none", reason: "a browser's policy" },
+    states::Exception { path: "http/src/html.rs", word: "none", reason: "a browser's policy" },
     states::Exception { path: "http/src/observe.rs", word: "none", reason: "a request without a route" },
     states::Exception { path: "http/src/security.rs", word: "none", reason: "a browser's policy" },
     states::Exception { path: "grpc/src/desk.rs", word: "replayed", reason: "a member of an answer" },

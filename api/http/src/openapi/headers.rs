@@ -205,9 +205,9 @@ pub fn sent_to(kind: Kind) -> Vec<(&'static str, bool)> {
     }
     match kind {
         Kind::Command { needs_key, .. } => names.extend([(KEY, needs_key), ("If-Match", false)]),
-        Kind::Read(_) => names.push(("If-None-Match", false)),
+        Kind::Read(_) | Kind::Document => names.push(("If-None-Match", false)),
         Kind::Stream => names.push(("Last-Event-ID", false)),
-        Kind::Look | Kind::Deed { .. } | Kind::Document | Kind::Graph | Kind::Probe => {}
+        Kind::Look | Kind::Deed { .. } | Kind::Graph | Kind::Probe => {}
     }
     names
 }
@@ -226,9 +226,9 @@ pub fn told_by(route: &Route, status: u16) -> Vec<&'static str> {
         names.extend(route.varies_with.as_ref().map(|_| "Vary"));
         match kind {
             Kind::Command { .. } => names.extend(["ETag", "Idempotent-Replayed"]),
-            Kind::Read(_) => names.push("ETag"),
+            Kind::Read(_) | Kind::Document => names.push("ETag"),
             Kind::Stream => names.push("X-Accel-Buffering"),
-            Kind::Look | Kind::Deed { .. } | Kind::Document | Kind::Graph | Kind::Probe => {}
+            Kind::Look | Kind::Deed { .. } | Kind::Graph | Kind::Probe => {}
         }
         if route.about.is_paged() {
             names.push("Link");

@@ -1,20 +1,20 @@
 //! The page that a problem's `type` leads to.
 
-use actix_web::HttpResponse;
+use actix_web::{HttpRequest, HttpResponse};
 use daybook_domain::Code;
 
 use super::{Problem, catalogue};
-use crate::docs;
+use crate::html;
 
-pub fn page(code: &str) -> Result<HttpResponse, Problem> {
+pub fn page(request: &HttpRequest, code: &str) -> Result<HttpResponse, Problem> {
     let code = catalogue::find(code).ok_or_else(Problem::not_found)?;
-    Ok(docs::html(code.title(), &content(code)))
+    Ok(html::page(request, code.title(), &content(code)))
 }
 
 fn content(code: Code) -> String {
     format!(
         "<h1>{}</h1><p><code>{code}</code>, status {}</p>{}<p><a href=\"/docs\">All of the API</a></p>",
-        docs::escape(code.title()),
+        html::escape(code.title()),
         catalogue::status(code.kind()).as_u16(),
         render(code.page()),
     )
@@ -23,8 +23,8 @@ fn content(code: Code) -> String {
 /// Renders as much of Markdown as the pages use: headings, paragraphs and `code`. All else is text.
 fn render(markdown: &str) -> String {
     let block = |block: &str| match block.strip_prefix("## ") {
-        Some(heading) => format!("<h2>{}</h2>", docs::prose(heading)),
-        None => format!("<p>{}</p>", docs::prose(block)),
+        Some(heading) => format!("<h2>{}</h2>", html::prose(heading)),
+        None => format!("<p>{}</p>", html::prose(block)),
     };
     markdown.trim().split("\n\n").map(block).collect()
 }

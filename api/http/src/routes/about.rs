@@ -12,12 +12,13 @@ use crate::{
     answer::{self, Answer},
     arrived::{Arrived, NoQuery},
     asked::{self, Reply},
-    docs::{self, Documents},
+    docs::{self, Documents, File},
     problem,
     route::{Door, JSON, Route, other},
 };
 
 const HTML: &[&str] = &["text/html"];
+const FILES: &[&str] = &["text/javascript", "text/css"];
 
 #[derive(Serialize, ToSchema)]
 struct Permissions {
@@ -60,8 +61,8 @@ pub fn routes() -> Vec<Route> {
     let text = "The public keys that tokens of this server can be checked with (RFC 7517).";
     let keys = About::new("jwks", "/.well-known/jwks.json", text, Kind::Document).answer::<Keys<'_>>(200);
     vec![
-        other(path, Door::Open, JSON, permissions, |_, (), NoQuery {}| async {
-            Ok(answer::public(&Permissions::all()))
+        other(path, Door::Open, JSON, permissions, |arrived, (), NoQuery {}| async move {
+            Ok(answer::public(&arrived.request, &Permissions::all()))
         })
         .asked_by(Arc::new(|question| {
             let (view, position) = (asked::json(&Permissions::all()), question.app.live.head());
@@ -77,19 +78,29 @@ pub fn documents() -> Vec<Route> {
         .answer::<OpenApi>(200);
     let page = About::new("docs", "/docs", "This document as a page.", Kind::Document)
         .answer_text("text/html", "<!doctype html><html lang=\"en\">");
+    let file = About::new("docs.file", "/docs/{file}", "A file that the page is made of.", Kind::Document)
+        .answer_text("text/javascript", "\"use strict\";")
+        .answer_text("text/css", ".swagger-ui{}");
     let text = "What a problem's code means. It is what the `type` of a problem leads to.";
     let problem = About::new("problem", "/problems/{code}", text, Kind::Document)
         .answer_text("text/html", "<!doctype html><html lang=\"en\">");
     vec![
         other("/openapi.json", Door::Open, JSON, openapi, |arrived, (), NoQuery {}| async move {
-            Ok(Documents::of(&arrived.request).openapi())
+            Ok(Documents::of(&arrived.request).openapi(&arrived.request))
         }),
         other("/docs", Door::Open, HTML, page, |arrived, (), NoQuery {}| async move {
-            Ok(docs::html("Daybook API", &Documents::of(&arrived.request).page))
+            Ok(docs::page(&arrived.request))
         }),
-        other("/problems/{code}", Door::Open, HTML, problem, |_, code: String, NoQuery {}| async move {
-            problem::page(&code)
+        other("/docs/{file}", Door::Open, FILES, file, |arrived, file: File, NoQuery {}| async move {
+            Ok(file.answer(&arrived.request))
         }),
+        other(
+            "/problems/{code}",
+            Door::Open,
+            HTML,
+            problem,
+            |arrived, code: String, NoQuery {}| async move { problem::page(&arrived.request, &code) },
+        ),
     ]
 }
 
@@ -107,5 +118,5 @@ impl Permissions {
 async fn show_keys(arrived: Arrived) -> Answer {
     let app = &arrived.app;
     let usable = app.published_key.iter().filter(|key| !app.verifier.is_key_revoked(&key.kid));
-    Ok(answer::public(&Keys { keys: usable.collect() }))
+    Ok(answer::public(&arrived.request, &Keys { keys: usable.collect() }))
 }

@@ -1,6 +1,6 @@
 //! The types of events that there are.
 
-use actix_web::HttpResponse;
+use actix_web::{HttpRequest, HttpResponse};
 use daybook_domain::published::{self, Field, PublicType, Shape};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -35,8 +35,8 @@ pub struct EventType {
     payload: Value,
 }
 
-pub fn show() -> HttpResponse {
-    answer::public(&View { data: published::types().map(EventType::from).collect() })
+pub fn show(request: &HttpRequest) -> HttpResponse {
+    answer::public(request, &View { data: published::types().map(EventType::from).collect() })
 }
 
 impl From<&'static PublicType> for EventType {

@@ -57,8 +57,8 @@ pub fn routes() -> Vec<Route> {
             list(arrived, page)
         })
         .asked_by(asked()),
-        other("/v1/event-types", Door::Open, JSON, types, |_, (), NoQuery {}| async {
-            Ok(event_types::show())
+        other("/v1/event-types", Door::Open, JSON, types, |arrived, (), NoQuery {}| async move {
+            Ok(event_types::show(&arrived.request))
         }),
     ]
 }

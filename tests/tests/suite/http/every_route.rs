@@ -50,6 +50,7 @@ fn addresses(app: &TestApp, id: &str) -> Vec<Address> {
             let id = if route.path.starts_with("/v1/") { id } else { nobodys };
             let path = route.path.replace("{sku}", "TEA-1").replace("{id}", id);
             let path = path.replace("{code}", "not_found").replace("{name}", "orders");
+            let path = path.replace("{file}", "initializer.js");
             let method = route.method.as_str().parse().expect("a method");
             Address { client: client.clone(), path, method, route }
         };

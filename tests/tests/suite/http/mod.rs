@@ -49,6 +49,7 @@ mod stock;
 mod tokens;
 mod upgrades;
 mod validation;
+mod viewer;
 mod views;
 mod warehouse;
 mod workers;
