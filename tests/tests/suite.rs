@@ -22,6 +22,8 @@ mod grpc;
 mod http;
 #[path = "suite/mirror/mod.rs"]
 mod mirror;
+#[path = "suite/permissions.rs"]
+mod permissions;
 #[path = "suite/tidy.rs"]
 mod tidy;
 #[path = "suite/verbs.rs"]

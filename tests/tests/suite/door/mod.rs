@@ -3,6 +3,7 @@
 mod bounds;
 mod filters;
 mod kills;
+mod permissions;
 mod reads;
 mod refusals;
 mod subscriptions;

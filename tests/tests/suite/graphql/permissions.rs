@@ -2,17 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use daybook_domain::policy::{Actor, Role, may_ever};
+use daybook_domain::policy::Role;
 use daybook_graphql::field_of;
-use daybook_http::{
-    route::{Door, Route},
-    routes,
-};
+use daybook_http::{route::Route, routes};
 use daybook_tests::{Client, TestApp};
 use serde_json::{Map, Value, json};
 
-use super::{ask_with, data};
-use crate::http::orders::{order, place};
+use super::{ask_with, data, subscriptions};
+use crate::{
+    http::orders::{order, place},
+    permissions::{self, Caller, OWNER, Said},
+};
 
 const SCHEMA: &str = "{ __schema { queryType { name } types { name kind \
     fields { name args { name type { ...T } } type { ...T } } inputFields { name type { ...T } } } } } \
@@ -82,36 +82,30 @@ fn base(ty: &Value) -> &str {
     if ty["ofType"].is_null() { ty["name"].as_str().unwrap() } else { base(&ty["ofType"]) }
 }
 
-/// A caller: who they are, and how they ask. Without a role, it is someone without a token.
-fn callers(app: &TestApp) -> Vec<(Option<Actor>, Client)> {
-    let with_role = Role::ALL.into_iter().map(|role| {
-        let actor = Actor { subject: "someone".into(), roles: [role].into_iter().collect() };
-        (Some(actor), app.named("someone", role))
-    });
-    with_role.chain([(None, app.anonymous.clone())]).collect()
+/// What was said in an answer to one field.
+fn said(answer: &Value) -> Said {
+    match answer["errors"][0]["extensions"]["code"].as_str() {
+        None => Said::Welcome,
+        Some("unauthenticated") => Said::Unauthenticated,
+        Some("forbidden") => Said::Forbidden,
+        Some("not_found") => Said::Hidden,
+        Some(other) => panic!("{other}: {answer}"),
+    }
 }
 
-/// What a route says to a caller before it looks at anything: the code of its refusal.
-fn at_the_door(route: &Route, actor: Option<&Actor>) -> Option<&'static str> {
-    let refused = match (route.door, actor) {
-        (Door::Probe | Door::Open, _) => false,
-        (Door::Access(access), actor) => access.admit(actor).is_err(),
-        (Door::Action(_), None) => true,
-        (Door::Action(action), Some(actor)) => may_ever(actor, action).is_err(),
-    };
-    refused.then_some(if actor.is_some() { "forbidden" } else { "unauthenticated" })
-}
-
-/// Catches: a field without a rule, and one whose rule is not that of its route.
+/// Catches: a field without a rule, one whose rule is not that of its route, and one that forgets whose a thing is.
 #[tokio::test(flavor = "multi_thread")]
-async fn every_field_of_the_root_has_the_door_of_its_route() {
-    let app = TestApp::start().await;
+async fn every_field_of_the_root_says_to_everyone_what_the_policy_says() {
+    let app = TestApp::start_with(|config| config.live.max_streams_per_subject = 100).await;
     app.sell("TEA-1", 499, 100).await;
-    let id = place(&app.customer("alice"), order(&[("TEA-1", 1)])).await;
+    let id = place(&app.customer(OWNER), order(&[("TEA-1", 1)])).await;
+    app.by(Role::Support).post(&format!("/v1/orders/{id}/confirmation"), json!({})).await.expect(200);
+    app.settle().await;
     let schema = Schema::of(&app.anonymous).await;
     let routes: Vec<Route> = routes::api().into_iter().filter(|route| route.ask.is_some()).collect();
     let mut asked = 0;
-    for (root, operation) in [("Query", "query"), ("Mutation", "mutation")] {
+    for (root, operation) in [("Query", "query"), ("Subscription", "subscription"), ("Mutation", "mutation")]
+    {
         for field in schema.fields(root) {
             let name = field["name"].as_str().unwrap();
             // It asks the fields of what it finds, by their names.
@@ -119,17 +113,23 @@ async fn every_field_of_the_root_has_the_door_of_its_route() {
                 continue;
             }
             let route = routes.iter().find(|route| field_of(&route.about.name) == name);
-            let route = route.unwrap_or_else(|| panic!("{name} has no rule"));
+            let route = route.unwrap_or_else(|| panic!("{name} has no route"));
             let arguments = field["args"].as_array().unwrap().iter();
-            let needed: Vec<&Value> = arguments.filter(|it| it["type"]["kind"] == "NON_NULL").collect();
+            // What is followed begins with what there is.
+            let is_given = |it: &&Value| {
+                it["type"]["kind"] == "NON_NULL" || root == "Subscription" && it["name"] == "after"
+            };
+            let given: Vec<&Value> = arguments.filter(is_given).collect();
             let mut variables = Map::new();
-            let (mut declared, mut given) = (Vec::new(), Vec::new());
-            for argument in needed {
+            let (mut declared, mut passed) = (Vec::new(), Vec::new());
+            for argument in given {
                 let argument_name = argument["name"].as_str().unwrap();
                 let ty = &argument["type"];
-                variables.insert(argument_name.to_owned(), schema.value(argument_name, ty, &id));
+                let value =
+                    if argument_name == "after" { "0".into() } else { schema.value(argument_name, ty, &id) };
+                variables.insert(argument_name.to_owned(), value);
                 declared.push(format!("${argument_name}: {}!", base(ty)));
-                given.push(format!("{argument_name}: ${argument_name}"));
+                passed.push(format!("{argument_name}: ${argument_name}"));
             }
             let in_brackets = |list: Vec<String>| {
                 if list.is_empty() { String::new() } else { format!("({})", list.join(", ")) }
@@ -137,29 +137,29 @@ async fn every_field_of_the_root_has_the_door_of_its_route() {
             let query = format!(
                 "{operation}{} {{ {name}{} {{ __typename }} }}",
                 in_brackets(declared),
-                in_brackets(given)
+                in_brackets(passed)
             );
-            for (actor, client) in callers(&app) {
+            for caller in Caller::all() {
                 let mut variables = variables.clone();
                 if let Some(input) =
                     variables.get_mut("input").filter(|input| !input["idempotencyKey"].is_null())
                 {
-                    input["idempotencyKey"] =
-                        format!("{name}-{:?}", actor.as_ref().map(|actor| actor.roles)).into();
+                    input["idempotencyKey"] = format!("{name}-{asked}").into();
                 }
-                let answer = ask_with(&client, &query, variables.into()).await.expect(200).json();
-                let code = answer["errors"][0]["extensions"]["code"].as_str();
-                let refused = code.filter(|code| matches!(*code, "forbidden" | "unauthenticated"));
-                assert_eq!(refused, at_the_door(route, actor.as_ref()), "{query} {actor:?}: {answer}");
-                assert!(
-                    matches!(code, None | Some("forbidden" | "unauthenticated" | "not_found")),
-                    "{query} {actor:?}: {answer}"
-                );
+                let (client, what) = (caller.client(&app), format!("{operation} {name}"));
+                let answer = if root == "Subscription" {
+                    let body = json!({ "query": query, "variables": variables });
+                    subscriptions::next(&mut subscriptions::open(&client, body).await).await
+                } else {
+                    ask_with(&client, &query, variables.into()).await.expect(200).json()
+                };
+                let guard = permissions::guard(&route.about.name);
+                permissions::check(&what, &caller, guard, said(&answer), &answer.to_string());
                 asked += 1;
             }
         }
     }
-    assert!(asked >= 24 * 8, "{asked}");
+    assert!(asked >= 26 * 10, "{asked}");
 }
 
 /// What HTTP shows, as GraphQL writes it.
@@ -194,7 +194,7 @@ async fn every_caller_is_shown_the_same_as_over_http() {
     let merchandiser = app.by(Role::Merchandiser);
     let draft = json!({ "sku": "DRAFT", "name": "Draft", "price": { "amount": 1, "currency": "EUR" } });
     merchandiser.post("/v1/products", draft).await.expect(201);
-    let alice = app.customer("alice");
+    let alice = app.customer(OWNER);
     let mut body = order(&[("TEA-1", 2)]);
     body["contact"] = json!({ "name": "Alice", "email": "alice@example.com" });
     body["ship_to"] = json!({ "name": "Alice", "street": "1 Road", "city": "Town", "country": "DE" });
@@ -205,10 +205,8 @@ async fn every_caller_is_shown_the_same_as_over_http() {
     support.post(&format!("/v1/orders/{confirmed}/confirmation"), json!({})).await.expect(200);
     app.settle().await;
     let schema = Schema::of(&app.anonymous).await;
-    let mut all = callers(&app);
-    all.push((None, alice.clone()));
     let mut shown_to_some = 0;
-    for (_, client) in &all {
+    for client in Caller::all().iter().map(|caller| caller.client(&app)) {
         for (field, argument, id, ty, path) in [
             ("order", "id", placed.as_str(), "Order", format!("/v1/orders/{placed}")),
             ("order", "id", &confirmed, "Order", format!("/v1/orders/{confirmed}")),

@@ -9,14 +9,18 @@ use super::{ask, data};
 use crate::http::orders::{order, place};
 
 async fn subscribe(client: &Client, query: &str) -> Live {
+    open(client, json!({ "query": query })).await
+}
+
+pub(super) async fn open(client: &Client, body: Value) -> Live {
     let request = client.request(Method::POST, "/graphql").header("accept", "text/event-stream");
-    let response = request.json(&json!({ "query": query })).send().await.expect("the server answers");
+    let response = request.json(&body).send().await.expect("the server answers");
     assert_eq!(response.status(), 200);
     Live::of(response)
 }
 
 /// The next answer.
-async fn next(live: &mut Live) -> Value {
+pub(super) async fn next(live: &mut Live) -> Value {
     let frame = live.event().await;
     assert_eq!(frame.event.as_deref(), Some("next"));
     frame.data.expect("an answer")

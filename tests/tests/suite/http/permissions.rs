@@ -7,6 +7,7 @@ use daybook_tests::{Client, Log, Reply, TestApp};
 use serde_json::json;
 
 use super::orders::{order, place};
+use crate::permissions::{self, Caller, OWNER, Said, guard};
 
 /// What an action is over HTTP, on things that were prepared for it. `None`: it has no request of its own.
 async fn ask(app: &TestApp, client: &Client, action: Action, id: &str) -> Option<Reply> {
@@ -173,6 +174,84 @@ async fn the_table_is_there_for_everybody() {
         assert_eq!(shown["own"], rule.own);
         assert!(shown["roles"].as_array().unwrap().contains(&json!("admin")));
     }
+}
+
+/// A body that the route of this name understands.
+fn body(name: &str, turn: usize) -> serde_json::Value {
+    let price = json!({"amount": 7, "currency": "EUR"});
+    match name {
+        "product.create" => json!({"sku": format!("NEW-{turn}"), "name": "New", "price": price}),
+        "product.describe" => json!({"name": "Other"}),
+        "product.set_price" => price,
+        "stock.receive" => json!({"quantity": 1}),
+        "stock.adjust" => json!({"delta": 1, "reason": "counted"}),
+        "order.place" => order(&[("TEA-1", 1)]),
+        "revoke" => json!({"revoked": {"token": "one of before"}}),
+        "graphql.ask" => json!({"query": "{ __typename }"}),
+        _ => json!({}),
+    }
+}
+
+/// Catches: a route without a rule, one that keeps another rule than it should, and one that forgets whose a thing is.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_route_of_every_listener_says_to_everyone_what_the_policy_says() {
+    let app = TestApp::start_with(|config| {
+        (config.rates.address_per_second, config.rates.address_burst) = (10_000, 10_000);
+    })
+    .await;
+    app.sell("TEA-1", 1999, 1_000).await;
+    app.sell("OLD", 1999, 0).await;
+    let cancelled = place(&app.customer(OWNER), order(&[("TEA-1", 1)])).await;
+    let id = place(&app.customer(OWNER), order(&[("TEA-1", 1)])).await;
+    app.by(Role::Support).post(&format!("/v1/orders/{id}/confirmation"), json!({})).await.expect(200);
+    app.settle().await;
+    let api = routes::api().into_iter().chain(daybook_graphql::endpoints(true)());
+    let listeners = [
+        (app.anonymous.base(), api.collect::<Vec<_>>()),
+        (app.telemetry.base(), routes::telemetry()),
+        (app.admin().base(), routes::admin()),
+    ];
+    let mut asked = 0;
+    for (base, route) in
+        listeners.iter().flat_map(|(base, routes)| routes.iter().map(move |route| (*base, route)))
+    {
+        let name = route.about.name.as_str();
+        let sku = if matches!(name, "product.unpublish" | "product.archive") { "OLD" } else { "TEA-1" };
+        let nobodys = "019b0000-0000-7000-8000-000000000001";
+        let id = match name {
+            "order.cancel" => &cancelled,
+            _ if route.path.starts_with("/v1/") => &id,
+            _ => nobodys,
+        };
+        let path = route.path.replace("{sku}", sku).replace("{id}", id).replace("{name}", "orders");
+        let path = path.replace("{code}", "not_found").replace("{file}", "initializer.js");
+        let query = if name == "graphql.read" { "?query=%7B__typename%7D" } else { "" };
+        for caller in Caller::all() {
+            let client = caller.client(&app).at(base.to_owned());
+            let method: reqwest::Method = route.method.as_str().parse().unwrap();
+            let request = client.request(method.clone(), &format!("{path}{query}"));
+            let request = match method {
+                reqwest::Method::GET => request,
+                _ => request.header("idempotency-key", format!("k-{asked}")).json(&body(name, asked)),
+            };
+            let reply = client.send(request).await;
+            let said = match reply.status {
+                401 => Said::Unauthenticated,
+                403 => Said::Forbidden,
+                404 => Said::Hidden,
+                // A rule of the domain may refuse it; that it wasn't understood would say nothing.
+                status => {
+                    let code = if status < 400 { String::new() } else { reply.code() };
+                    let is_understood = status != 400 && code != "validation_failed";
+                    assert!(is_understood && status != 429 && status < 500, "{name}: {}", reply.text());
+                    Said::Welcome
+                }
+            };
+            permissions::check(name, &caller, guard(name), said, &reply.text());
+            asked += 1;
+        }
+    }
+    assert!(asked > 50 * 10, "{asked}");
 }
 
 /// Whatever else is wrong with a request, who may not do such a thing at all is told that, and nothing more.

@@ -1,0 +1,189 @@
+//! The matrix of permissions: what each thing that can be asked for is guarded by, and so what the policy says to
+//! everyone who asks for it. Every interface walks its own registry against it, over the wire.
+
+use daybook_domain::policy::{
+    Action::{self, *},
+    Actor, Denied, Role, authorize,
+};
+use daybook_tests::{Client, TestApp};
+
+/// Whose the thing is that is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whose {
+    /// The shop's, which has no owner.
+    Shop,
+    /// The caller's, such as an order that is placed.
+    Asker,
+    /// That of [`OWNER`].
+    Owner,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub enum Guard {
+    /// Everyone may ask for it.
+    Open,
+    /// Callers who may do one of these to it.
+    Any(Whose, &'static [Action]),
+    /// It is refused to every caller.
+    Closed,
+}
+
+/// What is said to a caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Said {
+    /// It is let in, whatever becomes of what it asks for.
+    Welcome,
+    /// It is told that there is no such thing.
+    Hidden,
+    Forbidden,
+    /// It has to say who it is.
+    Unauthenticated,
+}
+
+/// The subject whose things are asked for.
+pub const OWNER: &str = "alice";
+/// The subject of all other callers that have a token.
+const OTHER: &str = "someone";
+
+const fn of(whose: Whose, actions: &'static [Action]) -> Guard {
+    Guard::Any(whose, actions)
+}
+
+/// By the names of routes, which are the same on all interfaces.
+#[rustfmt::skip]
+const GUARDS: &[(&str, Guard)] = &[
+    ("product.create", of(Whose::Shop, &[CreateProduct])),
+    ("product.describe", of(Whose::Shop, &[DescribeProduct])),
+    ("product.set_price", of(Whose::Shop, &[PriceProduct])),
+    ("product.publish", of(Whose::Shop, &[PublishProduct])),
+    ("product.unpublish", of(Whose::Shop, &[PublishProduct])),
+    ("product.archive", of(Whose::Shop, &[ArchiveProduct])),
+    // Those that are public.
+    ("product.page", Guard::Open),
+    ("product.by_sku", Guard::Open),
+    ("product.history", of(Whose::Shop, &[ReadUnpublishedProduct])),
+    ("stock.receive", of(Whose::Shop, &[ReceiveStock])),
+    ("stock.adjust", of(Whose::Shop, &[AdjustStock])),
+    ("stock.by_sku", of(Whose::Shop, &[ReadStock])),
+    ("stock.history", of(Whose::Shop, &[ReadStock])),
+    ("order.place", of(Whose::Asker, &[PlaceOrder])),
+    ("order.confirm", of(Whose::Shop, &[ConfirmOrder])),
+    ("order.cancel", of(Whose::Owner, &[CancelOrder])),
+    ("order.ship", of(Whose::Shop, &[ShipOrder])),
+    ("order.deliver", of(Whose::Shop, &[DeliverOrder])),
+    ("order.page", of(Whose::Asker, &[ListAllOrders, ReadOrderToShip, ReadOrder])),
+    // One that is confirmed.
+    ("order.by_id", of(Whose::Owner, &[ReadOrderToShip, ReadOrder])),
+    ("order.history", of(Whose::Owner, &[ReadOrderToShip, ReadOrder])),
+    ("sales.page", of(Whose::Shop, &[ReadSales])),
+    ("events.list", of(Whose::Shop, &[ReadEvents])),
+    ("projections.list", of(Whose::Shop, &[Operate])),
+    ("projections.get", of(Whose::Shop, &[Operate])),
+    ("projection.rebuild", of(Whose::Shop, &[Operate])),
+    ("projection.rollback", of(Whose::Shop, &[Operate])),
+    ("projection.pause", of(Whose::Shop, &[Operate])),
+    ("projection.resume", of(Whose::Shop, &[Operate])),
+    ("rebuilds.get", of(Whose::Shop, &[Operate])),
+    ("rebuild.cancel", of(Whose::Shop, &[Operate])),
+    ("dead_letters.list", of(Whose::Shop, &[Operate])),
+    ("dead_letter.retry", of(Whose::Shop, &[Operate])),
+    ("dead_letter.skip", of(Whose::Shop, &[Operate])),
+    ("workers.list", of(Whose::Shop, &[Operate])),
+    ("log.get", of(Whose::Shop, &[Operate])),
+    // To revoke a key needs more than to revoke a token.
+    ("revoke", of(Whose::Shop, &[Operate])),
+    ("verify", of(Whose::Shop, &[Operate])),
+    ("events.types", Guard::Open),
+    ("permissions", Guard::Open),
+    ("jwks", Guard::Open),
+    ("openapi", Guard::Open),
+    ("docs", Guard::Open),
+    ("docs.file", Guard::Open),
+    ("problem", Guard::Open),
+    // Each field of a document has a guard of its own.
+    ("graphql.ask", Guard::Open),
+    ("graphql.read", Guard::Open),
+    ("alive", Guard::Open),
+    ("ready", Guard::Open),
+    ("metrics", Guard::Open),
+];
+
+/// The guard of what has this name.
+#[track_caller]
+pub fn guard(name: &str) -> Guard {
+    let found = GUARDS.iter().find(|(known, _)| *known == name);
+    found.unwrap_or_else(|| panic!("say in GUARDS who may ask for {name}")).1
+}
+
+/// Who asks. Without an actor, it is someone without a token.
+#[derive(Debug, Clone)]
+pub struct Caller(pub Option<Actor>);
+
+impl Caller {
+    /// The owner, someone of each role, someone with a token and no role, and someone without a token.
+    pub fn all() -> Vec<Self> {
+        let named = |subject: &str, roles: &[Role]| {
+            Self(Some(Actor { subject: subject.into(), roles: roles.iter().copied().collect() }))
+        };
+        let mut all = vec![named(OWNER, &[Role::Customer]), named(OTHER, &[]), Self(None)];
+        all.extend(Role::ALL.iter().map(|role| named(OTHER, &[*role])));
+        all
+    }
+
+    pub fn token(&self, app: &TestApp) -> Option<String> {
+        let actor = self.0.as_ref()?;
+        let roles: Vec<Role> = Role::ALL.into_iter().filter(|role| actor.roles.contains(*role)).collect();
+        Some(app.token(&actor.subject, &roles))
+    }
+
+    pub fn client(&self, app: &TestApp) -> Client {
+        self.token(app).map_or_else(|| app.anonymous.clone(), |token| app.anonymous.with_token(token))
+    }
+
+    /// What the policy says to it.
+    pub fn is_told(&self, guard: Guard) -> Said {
+        let (whose, actions) = match guard {
+            Guard::Open => return Said::Welcome,
+            Guard::Closed => return Said::Forbidden,
+            Guard::Any(whose, actions) => (whose, actions),
+        };
+        let Some(actor) = &self.0 else { return Said::Unauthenticated };
+        let owner = match whose {
+            Whose::Shop => None,
+            Whose::Asker => Some(actor.subject.as_str()),
+            Whose::Owner => Some(OWNER),
+        };
+        let said: Vec<_> = actions.iter().map(|action| authorize(actor, *action, owner)).collect();
+        if said.contains(&Ok(())) {
+            Said::Welcome
+        } else if said.contains(&Err(Denied::Hidden)) {
+            Said::Hidden
+        } else {
+            Said::Forbidden
+        }
+    }
+}
+
+/// Holds what was said to a caller against the policy. What has no owner may be missing, whatever caller asks for it.
+#[track_caller]
+pub fn check(what: &str, caller: &Caller, guard: Guard, said: Said, answer: &str) {
+    let is_missing = said == Said::Hidden && !matches!(guard, Guard::Any(Whose::Owner, _));
+    let said = if is_missing { Said::Welcome } else { said };
+    assert_eq!(said, caller.is_told(guard), "{what}, asked for by {caller:?}: {answer}");
+}
+
+/// Catches: an action of the policy that nothing is guarded by, and a guard that stands here twice.
+#[test]
+fn every_action_guards_something() {
+    // What is done to another's thing, beside what is done to it: a test of HTTP asks for these.
+    let beside = [PlaceOrderForOther, OverridePrice, RevokeKey];
+    for rule in daybook_domain::policy::RULES {
+        let guards =
+            |guard: &Guard| matches!(guard, Guard::Any(_, actions) if actions.contains(&rule.action));
+        let is_used = GUARDS.iter().any(|(_, guard)| guards(guard));
+        assert!(is_used != beside.contains(&rule.action), "{}", rule.name);
+    }
+    for (name, _) in GUARDS {
+        assert_eq!(GUARDS.iter().filter(|(other, _)| other == name).count(), 1, "{name}");
+    }
+}
