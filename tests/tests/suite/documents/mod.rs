@@ -2,10 +2,12 @@
 //! let through.
 
 mod breaking;
+mod client;
 mod schemas;
 
 use std::path::Path;
 
+use daybook_domain::policy::Role;
 use daybook_tests::TestApp;
 use serde_json::Value;
 
@@ -51,4 +53,28 @@ async fn the_documents_that_are_served_are_those_under_review() {
         differ.join(", "),
         folder.display()
     );
+}
+
+const PAGE: &str = include_str!("../../../../docs/clients.md");
+
+/// The programs in other languages are compiled and run by judges.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_program_in_rust_on_the_page_for_clients_does_what_the_page_says() {
+    let blocks = PAGE.split("```rust\n").skip(1).filter_map(|rest| rest.split("```").next());
+    assert_eq!(
+        blocks.collect::<Vec<_>>().join("\n"),
+        include_str!("client.rs"),
+        "the page has another program"
+    );
+    let app = TestApp::start().await;
+    for sku in ["TEA-EARL-GREY", "TEA-ROOIBOS", "TEA-SENCHA"] {
+        app.sell(sku, 1290, 10).await;
+    }
+    let as_of = |subject, role| client::Daybook {
+        http: reqwest::Client::new(),
+        base: app.anonymous.base().to_owned(),
+        token: app.token(subject, &[role]),
+    };
+    let (shop, analyst) = (as_of("alice", Role::Customer), as_of("ann", Role::Analyst));
+    client::buy(&shop, &analyst, "order-4711").await.unwrap();
 }
