@@ -25,12 +25,16 @@ pub struct DeadLetter {
     pub position: i64,
     pub event_id: Uuid,
     /// What kind of effect it was; `None` if it was no effect.
+    #[cfg_attr(feature = "schema", schema(required))]
     pub kind: Option<String>,
+    #[cfg_attr(feature = "schema", schema(required))]
     pub target: Option<String>,
     pub error: String,
     pub created_at: DateTime<Utc>,
     /// It is open if `None`.
+    #[cfg_attr(feature = "schema", schema(required))]
     pub resolution: Option<Resolution>,
+    #[cfg_attr(feature = "schema", schema(required))]
     pub resolved_at: Option<DateTime<Utc>>,
 }
 

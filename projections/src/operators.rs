@@ -54,9 +54,10 @@ pub struct Rebuild {
     /// Estimated until the load is over.
     pub total_events: i64,
     pub events_per_second: f64,
+    #[cfg_attr(feature = "schema", schema(required))]
     pub eta_seconds: Option<f64>,
     /// A [`Verification`], or `{"failure": why}`.
-    #[cfg_attr(feature = "schema", schema(value_type = Option<Object>))]
+    #[cfg_attr(feature = "schema", schema(required, value_type = Option<Object>))]
     pub verification: Option<serde_json::Value>,
 }
 
@@ -65,12 +66,16 @@ pub struct Rebuild {
 pub struct LogState {
     pub head: i64,
     /// The last event that JetStream has; `None` if no relay ever ran.
+    #[cfg_attr(feature = "schema", schema(required))]
     pub relay_position: Option<i64>,
     /// The last one that other systems have been told of; `None` if no publisher ever ran.
+    #[cfg_attr(feature = "schema", schema(required))]
     pub publisher_position: Option<i64>,
     /// The last one in the table that analysts ask; `None` if no publisher ever ran.
+    #[cfg_attr(feature = "schema", schema(required))]
     pub analytics_position: Option<i64>,
     /// The last one that another system has a copy of; `None` if no mirror ever ran.
+    #[cfg_attr(feature = "schema", schema(required))]
     pub mirror_position: Option<i64>,
 }
 

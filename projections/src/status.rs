@@ -62,12 +62,15 @@ pub struct ProjectionStatus {
     pub lag_seconds: f64,
     /// Why it is parked or diverged.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schema(nullable = false))]
     pub reason: Option<String>,
     /// For a read model: the position up to which it is known to have applied exactly the log's events.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schema(nullable = false))]
     pub proved_position: Option<i64>,
     /// When all its rows had last been compared with the log.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schema(nullable = false))]
     pub rows_compared_at: Option<DateTime<Utc>>,
     /// For a read model whose streams are shared by several workers: each part. The status and the position above
     /// are the worst and the lowest of these.

@@ -8,6 +8,8 @@ mod committer;
 mod config;
 #[path = "suite/dev.rs"]
 mod dev;
+#[path = "suite/documents/mod.rs"]
+mod documents;
 #[path = "suite/door/mod.rs"]
 mod door;
 #[path = "suite/exports/mod.rs"]

@@ -53,6 +53,8 @@ pub fn endpoints(in_development: bool) -> impl Fn() -> Vec<Route> + Clone + Send
     move || of(&graph)
 }
 
+const ABOUT_EVENTS: &str = "The `data` of each event `next` is an answer in JSON: the schema is that of the data. An event `complete` ends it.";
+
 /// How a stream of answers begins.
 const EVENTS: &str = "event: next\ndata: {\"data\":{\"events\":{\"type\":\"OrderPlaced\"}}}\n\n";
 const PATH: &str = "/graphql";
@@ -67,7 +69,7 @@ fn of(graph: &Arc<Graph>) -> Vec<Route> {
         let forms = [answer::JSON, answer::GRAPHQL];
         let answers = [200, 400].into_iter().flat_map(|status| forms.map(|form| (status, form)));
         let about = answers.fold(about, |about, (status, form)| about.answer_as::<GraphAnswer>(status, form));
-        about.answer_text(live::MEDIA_TYPE, EVENTS)
+        about.answer_parts::<GraphAnswer>(live::MEDIA_TYPE, ABOUT_EVENTS, EVENTS)
     };
     let ask = about("graphql.ask", text).body::<GraphRequest>(&Method::POST);
     let read = about("graphql.read", "A query of GraphQL.").query::<GraphQuery>();

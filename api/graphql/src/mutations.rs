@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::{
     names::{NODES, camel, capital, root},
-    offer::{Offer, resolved, taken},
+    offer::{Offer, taken},
     types::{Field, Maker, Named, Object, Source, Whole, list_of, nn},
 };
 
@@ -36,7 +36,7 @@ pub fn codes(routes: &[Route]) -> Named {
 /// The field of a command.
 pub fn mutation(maker: &mut Maker, offer: &Offer<'_>, needs_key: bool) -> Field {
     let name = root(offer.name);
-    let body = resolved(maker, &offer.body);
+    let body = maker.resolved(&offer.body);
     let mut members = maker.members(&body);
     members.extend(offer.path());
     let key = TypeRef::named(TypeRef::STRING);
@@ -53,7 +53,7 @@ pub fn mutation(maker: &mut Maker, offer: &Offer<'_>, needs_key: bool) -> Field 
 
 /// What a command came to, or why it was refused.
 fn payload(maker: &mut Maker, offer: &Offer<'_>, name: &str) -> TypeRef {
-    let schema = resolved(maker, &offer.answer);
+    let schema = maker.resolved(&offer.answer);
     let mut fields = maker.fields(&schema);
     for field in &mut fields {
         // A command that is refused has none of them.

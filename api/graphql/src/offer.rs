@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::{
     names::{camel, root},
-    types::{Field, Maker, Source, Taken, Whole, nn, text},
+    types::{Field, Source, Taken, Whole, nn, text},
 };
 
 /// What is said of reads and arguments where HTTP speaks of its own forms.
@@ -98,10 +98,4 @@ fn json_of(content: &Value) -> Value {
 
 pub fn taken(ty: TypeRef, name: &str, of_http: &str) -> Taken {
     Taken { ty, about: about(name, of_http.trim_end_matches('.')).to_owned(), name: name.to_owned() }
-}
-
-/// A schema by its name, or as it is.
-pub fn resolved(maker: &Maker, schema: &Value) -> Value {
-    let name = schema["$ref"].as_str().and_then(|reference| reference.rsplit('/').next());
-    name.and_then(|name| maker.schemas.get(name)).unwrap_or(schema).clone()
 }

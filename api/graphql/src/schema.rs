@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::{
     mutations::{USER_ERROR_CODE, codes, mutation},
     names::{MUTATION, NODES, ORDER, QUERY, SUBSCRIPTION, camel},
-    offer::{Offer, resolved, taken},
+    offer::{Offer, taken},
     types::{
         Field, Followed, Maker, Named, Object, Source, Taken, Thing, Types, Way, Whole, base, list_of, nn,
         text,
@@ -56,7 +56,7 @@ pub fn of(routes: &[Route]) -> Types {
 }
 
 fn query(maker: &mut Maker, offer: &Offer<'_>) -> Field {
-    let schema = resolved(maker, &offer.answer);
+    let schema = maker.resolved(&offer.answer);
     let rows = schema["properties"]["data"]["items"].clone();
     let is_page = !schema["properties"]["has_more"].is_null();
     let (ty, of) = match (rows.is_null(), is_page) {

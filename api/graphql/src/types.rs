@@ -353,7 +353,7 @@ impl Maker {
     /// only those that each form has must be given.
     pub fn members(&mut self, schema: &Value) -> BTreeMap<String, Taken> {
         let forms: Vec<Value> = match schema["oneOf"].as_array() {
-            Some(forms) => forms.clone(),
+            Some(forms) => forms.iter().map(|form| self.resolved(form)).collect(),
             None => vec![schema.clone()],
         };
         let mut members = BTreeMap::new();
@@ -367,6 +367,12 @@ impl Maker {
             }
         }
         members
+    }
+
+    /// A schema by its name, or as it is.
+    pub fn resolved(&self, schema: &Value) -> Value {
+        let name = schema["$ref"].as_str().and_then(|reference| reference.rsplit('/').next());
+        name.and_then(|name| self.schemas.get(name)).unwrap_or(schema).clone()
     }
 
     /// What there is to say about a member: by itself, or by its schema.

@@ -21,7 +21,7 @@ const BESIDE: &[(&str, &str, &[&str])] = &[
     ("Stock", "Stock", &[]),
     ("Stock", "StockReceipt", &["id", "position"]),
     ("Change", "Change", &[]),
-    ("Event", "Event", &[]),
+    ("Event", "OrderPlacedEvent", &[]),
     ("PlaceOrderRequest", "PlaceOrder", &[]),
     ("PlaceOrderLine", "PlaceLine", &[]),
     ("CancelOrderRequest", "CancelOrder", &[]),

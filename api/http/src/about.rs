@@ -18,6 +18,7 @@ use super::{
     arrived::{Body, InPath},
     body::media_types,
     codes::HttpCode,
+    operation_id,
     problem::catalogue::{CommandCode, DownstreamCode},
     tags,
 };
@@ -119,6 +120,8 @@ pub struct About {
     pub kind: Kind,
     pub operation: Operation,
     pub schemas: Vec<NamedSchema>,
+    /// Answers of many parts: the media type, and what a part says.
+    pub streams: Vec<(String, RefOr<Schema>)>,
     /// The first parameter of the path.
     pub in_path: Option<String>,
 }
@@ -129,13 +132,13 @@ impl About {
         let (summary, description) =
             text.split_once(". ").map_or((text, None), |(first, rest)| (first, Some(rest)));
         let operation = OperationBuilder::new()
-            .operation_id(Some(name.replace(['.', '-'], "_")))
+            .operation_id(Some(operation_id::of(name)))
             .summary(Some(summary.trim_end_matches('.')))
             .description(description)
             .tag(tags::of(path))
             .build();
         let in_path = path.split_once('{').and_then(|(_, rest)| rest.split('}').next()).map(str::to_owned);
-        Self { name: name.to_owned(), kind, operation, schemas: Vec::new(), in_path }
+        Self { name: name.to_owned(), kind, operation, schemas: vec![], streams: vec![], in_path }
     }
 
     #[must_use]
@@ -193,6 +196,21 @@ impl About {
     #[must_use]
     pub fn answer_text(mut self, media_type: &str, example: &str) -> Self {
         let schema = ObjectBuilder::new().schema_type(Type::String).examples([example]);
+        self.content(200, media_type, Content::new(Some(schema)));
+        self
+    }
+
+    /// An answer that is a text of many parts, such as lines, each of which says a `V` in JSON. `about` says how,
+    /// `example` is its beginning.
+    #[must_use]
+    pub fn answer_parts<V: ToSchema>(mut self, media_type: &str, about: &str, example: &str) -> Self {
+        let part = self.named::<V>();
+        self.streams.push((media_type.to_owned(), part));
+        let schema = ObjectBuilder::new()
+            .schema_type(Type::String)
+            .description(Some(about))
+            .content_media_type("application/json")
+            .examples([example]);
         self.content(200, media_type, Content::new(Some(schema)));
         self
     }

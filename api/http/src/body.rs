@@ -130,8 +130,10 @@ fn pointer(path: &serde_path_to_error::Path) -> String {
 #[cfg(test)]
 mod tests {
     use serde::Deserialize;
+    use utoipa::PartialSchema;
 
     use super::*;
+    use crate::problem::{FieldProblem, ProblemSchema};
     use daybook_core::values::{Metadata, Price, Quantity, Sku};
 
     #[derive(Debug, Deserialize, ToSchema)]
@@ -167,6 +169,16 @@ mod tests {
             }
             None => document["code"].as_str().unwrap_or("?").to_owned(),
         }
+    }
+
+    /// The schemas have to repeat the numbers, because their macro takes no constants.
+    #[test]
+    fn as_many_mistakes_are_named_as_the_schema_says() {
+        let schemas = [ProblemSchema::schema(), FieldProblem::schema()];
+        let [problem, error] = schemas.map(|schema| serde_json::to_value(schema).expect("a schema"));
+        assert_eq!(problem["properties"]["errors"]["maxItems"], mistakes::MOST_NAMED);
+        // What is cut ends with an ellipsis.
+        assert_eq!(error["properties"]["pointer"]["maxLength"], mistakes::LONGEST_POINTER + 1);
     }
 
     #[test]

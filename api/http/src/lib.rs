@@ -22,6 +22,7 @@ mod metrics;
 pub mod negotiation;
 pub mod observe;
 pub mod openapi;
+mod operation_id;
 pub mod params;
 pub mod problem;
 pub mod route;

@@ -1,6 +1,7 @@
 //! The OpenAPI document: what the routes say of themselves, and what is the same for all of them.
 
 mod bounds;
+mod events;
 mod examples;
 mod headers;
 mod problems;
@@ -10,11 +11,14 @@ use std::collections::BTreeMap;
 use daybook_core::reads::Access;
 use daybook_domain::policy::{Action, Role};
 use serde_json::{Map, Value, json};
-use utoipa::{PartialSchema, ToSchema};
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{RefOr, schema::Schema},
+};
 
 use super::{
     about::Kind,
-    problem::{FieldProblem, MEDIA_TYPE, ProblemSchema},
+    problem::{FieldProblem, MEDIA_TYPE, ProblemCode, ProblemSchema},
     route::{Door, Route},
     tags,
 };
@@ -34,19 +38,25 @@ type Shared = BTreeMap<String, Value>;
 /// The document of these routes, which are those of one listener.
 pub fn document(routes: &[Route]) -> Value {
     let is_internal = routes.iter().any(|route| route.path.starts_with("/admin/"));
-    let mut schemas = BTreeMap::new();
+    let mut schemas = BTreeMap::<String, Value>::new();
+    let mut add = |name: String, schema: RefOr<Schema>| {
+        schemas.insert(name, serde_json::to_value(schema).expect("a schema serializes"));
+    };
     let mut shared = Shared::new();
     let mut paths = BTreeMap::<&str, Map<String, Value>>::new();
     for route in routes {
-        schemas.extend(route.about.schemas.iter().cloned());
+        route.about.schemas.iter().for_each(|(name, schema)| add(name.clone(), schema.clone()));
         let method = route.method.as_str().to_lowercase();
         paths.entry(route.path).or_default().insert(method, operation(route, &mut shared));
     }
-    for (name, schema) in
-        [(ProblemSchema::name(), ProblemSchema::schema()), (FieldProblem::name(), FieldProblem::schema())]
-    {
-        schemas.insert(name.into_owned(), schema);
+    for (name, schema) in [
+        (ProblemSchema::name(), ProblemSchema::schema()),
+        (ProblemCode::name(), ProblemCode::schema()),
+        (FieldProblem::name(), FieldProblem::schema()),
+    ] {
+        add(name.into_owned(), schema);
     }
+    events::tell_apart(&mut schemas);
     let mut document = json!({
         "openapi": "3.1.0",
         "info": {
@@ -115,6 +125,9 @@ fn operation(route: &Route, shared: &mut Shared) -> Value {
     }
     operation["parameters"] = parameters.into();
     let mut responses = operation["responses"].as_object().cloned().unwrap_or_default();
+    for (media_type, part) in &about.streams {
+        responses["200"]["content"][media_type]["schema"]["contentSchema"] = json!(part);
+    }
     for (status, response) in &mut responses {
         response["headers"] = told(route, status.parse().unwrap_or_default()).into();
     }
@@ -225,6 +238,8 @@ mod tests {
             (&lines["minItems"], &lines["maxItems"]),
             (&1.into(), &daybook_domain::order::MAX_LINES.into())
         );
+        let index = &document["components"]["schemas"]["CancelLineByIndex"]["properties"]["line"];
+        assert_eq!(index["maximum"], daybook_domain::order::MAX_LINES - 1);
     }
 
     #[test]
@@ -237,8 +252,8 @@ mod tests {
                         Some(reference) => document.pointer(&reference[1..]).expect("it is there"),
                         None => response,
                     };
-                    let codes = response
-                        .pointer("/content/application~1problem+json/schema/allOf/1/properties/code/enum");
+                    let codes =
+                        response.pointer("/content/application~1problem+json/schema/properties/code/enum");
                     for code in codes.and_then(Value::as_array).into_iter().flatten() {
                         let code = problem::find(code.as_str().expect("text")).expect("a code");
                         assert_eq!(problem::status(code.kind()).as_str(), status, "{name}: {code}");

@@ -3,7 +3,7 @@
 pub mod catalogue;
 mod page;
 
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, collections::BTreeSet, fmt};
 
 use actix_web::{
     HttpResponse, ResponseError,
@@ -17,7 +17,13 @@ use daybook_core::auth::Refused;
 use daybook_domain::{Code, Position, code::GeneralCode, policy::PolicyCode};
 use serde::Serialize;
 use serde_json::Value;
-use utoipa::ToSchema;
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{
+        ObjectBuilder, RefOr,
+        schema::{Schema, Type},
+    },
+};
 
 use super::{brief::cut, caching::NO_STORE, codes::HttpCode};
 pub use catalogue::{catalogue, find, status};
@@ -77,26 +83,46 @@ pub struct ProblemSchema {
     title: String,
     #[schema(minimum = 400, maximum = 599)]
     status: u16,
+    #[schema(pattern = r"\S", max_length = 401)]
     detail: String,
     /// The path of the request.
-    #[schema(pattern = "^/")]
+    #[schema(pattern = "^/", max_length = 301)]
     instance: String,
-    /// Stable, for programs.
-    #[schema(pattern = "^[a-z_]+$", max_length = 64)]
-    code: String,
+    code: ProblemCode,
     #[schema(pattern = "^[A-Za-z0-9_.:-]+$", max_length = 128)]
     request_id: String,
+    /// What is wrong with which part of the body, if that is what it is about.
+    #[schema(nullable = false, max_items = 20)]
     errors: Option<Vec<FieldProblem>>,
 }
+
+/// The schema of a code: a word for each that there is.
+pub struct ProblemCode;
+
+impl PartialSchema for ProblemCode {
+    fn schema() -> RefOr<Schema> {
+        let codes: BTreeSet<&str> = catalogue().map(Code::as_str).collect();
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .description(Some(
+                "What went wrong, for programs. `/problems/{code}` is a page about each. More codes may be added",
+            ))
+            .enum_values(Some(codes))
+            .into()
+    }
+}
+
+impl ToSchema for ProblemCode {}
 
 #[derive(ToSchema)]
 #[allow(dead_code, reason = "the schema of `FieldError`")]
 pub struct FieldProblem {
     /// JSON Pointer (RFC 6901) into the body.
-    #[schema(format = JsonPointer)]
+    #[schema(format = JsonPointer, max_length = 201)]
     pointer: String,
     #[schema(pattern = "^[a-z_]+$", max_length = 64)]
     code: String,
+    #[schema(pattern = r"\S", max_length = 5000)]
     detail: String,
 }
 
@@ -356,8 +382,6 @@ impl ResponseError for Problem {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::*;
 
     #[test]
@@ -414,6 +438,20 @@ mod tests {
                 let code = find(name).expect(name);
                 assert_eq!(super::status(code.kind()).as_u16(), status, "{name}");
             }
+        }
+    }
+
+    /// The schemas have to repeat the numbers, because their macro takes no constants. What is cut ends with an ellipsis.
+    #[test]
+    fn a_problem_is_as_long_as_its_schema_says() {
+        let schemas = [ProblemSchema::schema(), FieldProblem::schema()];
+        let [problem, error] = schemas.map(|schema| serde_json::to_value(schema).expect("a schema"));
+        for (schema, member, bound, most) in [
+            (&problem, "detail", "maxLength", LONGEST_DETAIL + 1),
+            (&problem, "instance", "maxLength", LONGEST_INSTANCE + 1),
+            (&error, "detail", "maxLength", MOST_BYTES_OF_ERRORS),
+        ] {
+            assert_eq!(schema["properties"][member][bound], most, "{member}");
         }
     }
 

@@ -34,6 +34,7 @@ pub struct LogVerification {
     pub broken_promises: i64,
     /// All of the above.
     pub differences: i64,
+    #[cfg_attr(feature = "schema", schema(required))]
     pub first_difference: Option<String>,
 }
 

@@ -37,10 +37,12 @@ pub struct Verification {
     pub events: i64,
     /// Sums that were compared with what the rows of a tally add up to.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schema(nullable = false))]
     pub sums: Option<i64>,
     /// Rows and sums that differ.
     pub differences: i64,
     /// The first one that differs, and how.
+    #[cfg_attr(feature = "schema", schema(required))]
     pub first_difference: Option<String>,
 }
 

@@ -38,7 +38,6 @@ const OTHER_MEANINGS: &[states::Exception] = &[
         reason: "a member of an answer, which has sums",
     },
     states::Exception { path: "domain/src/code.rs", word: "unavailable", reason: "a code" },
-    states::Exception { path: "routes/probes.rs", word: "ready", reason: "the name of a route" },
     states::Exception { path: "graphql/src/page.rs", word: "none", reason: "a browser's policy" },
     states::Exception { path: "graphql/src/mutations.rs", word: "replayed", reason: "a member of a payload" },
     states::Exception { path: "http/src/docs.rs", word: "none", reason: "a browser's policy" },

@@ -32,8 +32,10 @@ pub struct Jwk {
     #[schema(examples("2026-01"))]
     pub kid: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub alg: Option<String>,
     #[serde(default, rename = "use", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub usage: Option<String>,
 }
 

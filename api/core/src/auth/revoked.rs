@@ -70,14 +70,7 @@ pub enum Revoked {
 /// An object of one member, whose name is the kind. Deriving it would allow others beside that.
 impl PartialSchema for Revoked {
     fn schema() -> RefOr<Schema> {
-        let of_kind = |kind: RevokedKind| {
-            ObjectBuilder::new()
-                .description(Some(kind.what_ends()))
-                .property(kind.as_str(), Ref::from_schema_name(RevokedValue::name()))
-                .required(kind.as_str())
-                .additional_properties(Some(AdditionalProperties::<Schema>::FreeForm(false)))
-        };
-        let kinds = RevokedKind::ALL.into_iter().map(of_kind);
+        let kinds = RevokedKind::ALL.into_iter().map(|kind| Ref::from_schema_name(kind.name_of_schema()));
         kinds.fold(OneOfBuilder::new(), OneOfBuilder::item).description(Some("What ends.")).into()
     }
 }
@@ -85,10 +78,26 @@ impl PartialSchema for Revoked {
 impl ToSchema for Revoked {
     fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
         schemas.push((RevokedValue::name().into(), RevokedValue::schema()));
+        for kind in RevokedKind::ALL {
+            let schema = ObjectBuilder::new()
+                .description(Some(kind.what_ends()))
+                .property(kind.as_str(), Ref::from_schema_name(RevokedValue::name()))
+                .required(kind.as_str())
+                .additional_properties(Some(AdditionalProperties::<Schema>::FreeForm(false)));
+            schemas.push((kind.name_of_schema().into(), schema.into()));
+        }
     }
 }
 
 impl RevokedKind {
+    fn name_of_schema(self) -> &'static str {
+        match self {
+            Self::Token => "RevokedToken",
+            Self::Subject => "RevokedSubject",
+            Self::Key => "RevokedKey",
+        }
+    }
+
     fn what_ends(self) -> &'static str {
         match self {
             Self::Token => "The token with this `jti`.",

@@ -140,6 +140,7 @@ impl<V: ToSchema> PartialSchema for Page<V> {
             .property("prev", prev)
             .required("data")
             .required("has_more")
+            .required("next")
             .into()
     }
 }

@@ -46,11 +46,11 @@ pub struct History {
     pub data: Vec<Change>,
     pub has_more: bool,
     /// Send this as `after` to get the next page.
-    #[schema(pattern = "^[A-Za-z0-9_-]+$", max_length = 256)]
+    #[schema(required, pattern = "^[A-Za-z0-9_-]+$", max_length = 256, examples("b3JkZXIucGFnZQ"))]
     pub next: Option<String>,
     /// Send this as `before` to get the page before. The first page has none.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(pattern = "^[A-Za-z0-9_-]+$", max_length = 256)]
+    #[schema(nullable = false, pattern = "^[A-Za-z0-9_-]+$", max_length = 256, examples("b3JkZXIucGFnZQ"))]
     pub prev: Option<String>,
 }
 
@@ -68,12 +68,12 @@ pub struct Change {
     pub what: String,
     /// The subject of the person or program that did it. Of what others did, customers are told neither who, nor why,
     /// nor by which request.
-    #[schema(examples("alice"))]
+    #[schema(required, examples("alice"))]
     pub who: Option<String>,
-    #[schema(pattern = "^[A-Za-z0-9_.:-]+$", max_length = 128, examples("checkout-7f3a"))]
+    #[schema(required, pattern = "^[A-Za-z0-9_.:-]+$", max_length = 128, examples("checkout-7f3a"))]
     pub request_id: Option<String>,
     /// The reason that was given, if there was one, and it is not erased.
-    #[schema(max_length = 500)]
+    #[schema(required, max_length = 500)]
     pub why: Option<String>,
     /// The rest of the event; personal data is left out.
     #[schema(value_type = Object)]

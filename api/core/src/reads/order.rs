@@ -40,24 +40,30 @@ pub struct Order {
     #[schema(value_type = crate::values::OrderId)]
     pub id: String,
     pub status: OrderStatus,
+    #[schema(required)]
     pub customer: Option<CustomerId>,
     #[schema(max_items = 2000)]
     pub lines: Vec<OrderLine>,
     pub currency: Currency,
     pub total: Money,
     /// Not shown to the warehouse, which ships to `ship_to`.
+    #[schema(required)]
     pub contact: Option<Contact>,
+    #[schema(required)]
     pub ship_to: Option<Address>,
     /// There was more about the person, and it is erased.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub erased: bool,
+    #[schema(required)]
     pub external_id: Option<ExternalId>,
     /// What the shop has noted is not shown to the customer, who is shown what they noted themselves.
     pub metadata: Metadata,
     /// Not shown to the customer.
+    #[schema(required)]
     pub override_reason: Option<Reason>,
     pub tracking: Vec<Reference>,
     /// Shown to the customer if they gave it.
+    #[schema(required)]
     pub cancel_reason: Option<Reason>,
     pub placed_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
@@ -74,6 +80,7 @@ pub struct OrderLine {
     pub unit_price: Price,
     /// The catalogue's price, where another one was agreed.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub list_price: Option<Price>,
     pub total: Money,
     /// Pieces that have been shipped.

@@ -36,6 +36,7 @@ pub struct Product {
     #[schema(max_items = 50)]
     pub prices: Vec<Price>,
     pub status: ProductStatus,
+    #[schema(required)]
     pub external_id: Option<ExternalId>,
     pub metadata: Metadata,
     pub created_at: DateTime<Utc>,

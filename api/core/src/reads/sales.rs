@@ -43,11 +43,14 @@ pub type SalesPage = Page<SalesGroup>;
 #[derive(Debug, Serialize, ToSchema)]
 pub struct SalesGroup {
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub day: Option<NaiveDate>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub product: Option<Sku>,
     /// The currency of the amounts. Absent, as they are, where several come together, which don't add up.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub currency: Option<Currency>,
     /// Orders that were placed; of a product: those that have it. An order of several products counts once
     /// where products aren't told apart.
@@ -58,7 +61,7 @@ pub struct SalesGroup {
     pub pieces: i128,
     /// Minor units.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<i64>)]
+    #[schema(nullable = false, value_type = Option<i64>)]
     pub amount: Option<i128>,
     pub cancelled: CancelledSales,
 }
@@ -72,7 +75,7 @@ pub struct CancelledSales {
     pub pieces: i128,
     /// Minor units.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<i64>)]
+    #[schema(nullable = false, value_type = Option<i64>)]
     pub amount: Option<i128>,
 }
 

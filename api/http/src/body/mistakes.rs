@@ -19,7 +19,7 @@ use super::json::Json;
 use crate::{brief::cut, problem::FieldError};
 
 /// The most mistakes that are named. The rest is counted.
-const MOST_NAMED: usize = 20;
+pub const MOST_NAMED: usize = 20;
 /// The longest part of a pointer, in characters: names of members come from the body.
 const LONGEST_TOKEN: usize = 64;
 /// The longest pointer, in characters.
@@ -144,27 +144,33 @@ impl Look {
         if let [form] = forms[..] {
             return self.look(form, json);
         }
-        let members = |form: &RefOr<Schema>| -> Vec<String> {
-            match form {
-                RefOr::T(Schema::Object(form)) => form.properties.keys().cloned().collect(),
-                _ => Vec::new(),
-            }
-        };
-        let names = forms.iter().map(|form| members(form).join(" and ")).collect::<Vec<_>>().join(", or ");
+        let forms: Vec<_> = forms.into_iter().map(|form| (form, self.members(form))).collect();
+        let names = forms.iter().map(|(_, names)| names.join(" and ")).collect::<Vec<_>>().join(", or ");
         let Json::Object(given) = json else {
             let detail =
                 || format!("is {} and has to be an object with {names}, and nothing else", json.kind());
             return self.mistake("invalid_type", detail);
         };
-        let likeness = |form: &RefOr<Schema>| {
-            members(form).iter().filter(|name| given.iter().any(|it| it.0 == **name)).count()
-        };
-        let most = forms.iter().map(|form| likeness(form)).max().unwrap_or_default();
-        let alike: Vec<_> = forms.iter().filter(|form| most > 0 && likeness(form) == most).collect();
+        let likeness =
+            |names: &[String]| names.iter().filter(|name| given.iter().any(|it| it.0 == **name)).count();
+        let most = forms.iter().map(|(_, names)| likeness(names)).max().unwrap_or_default();
+        let alike: Vec<_> = forms.iter().filter(|(_, names)| most > 0 && likeness(names) == most).collect();
         match alike[..] {
-            [form] if members(form).len() > 1 || given.len() == 1 => self.look(form, json),
+            [(form, names)] if names.len() > 1 || given.len() == 1 => self.look(form, json),
             _ => self
                 .mistake("invalid_value", || format!("has to be an object with {names}, and nothing else")),
+        }
+    }
+
+    /// The names of the members of an object.
+    fn members(&self, schema: &RefOr<Schema>) -> Vec<String> {
+        match schema {
+            RefOr::Ref(reference) => {
+                let name = reference.ref_location.rsplit('/').next().unwrap_or_default();
+                self.schemas.get(name).map(|schema| self.members(schema)).unwrap_or_default()
+            }
+            RefOr::T(Schema::Object(object)) => object.properties.keys().cloned().collect(),
+            RefOr::T(_) => vec![],
         }
     }
 

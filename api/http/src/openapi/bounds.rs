@@ -1,4 +1,5 @@
-//! The bounds of numbers and texts that follow from their formats, which the types behind them keep.
+//! What schemas leave out that follows from their types: the bounds of numbers and texts, which the types behind them
+//! keep, and that an object of which nothing is said may have any members.
 
 use serde_json::Value;
 
@@ -11,6 +12,8 @@ pub fn complete(value: &mut Value) {
                 complete_integer(value);
             } else if is_of(members.get("type"), "string") {
                 complete_text(value);
+            } else if is_of(members.get("type"), "object") {
+                complete_object(value);
             }
             for (name, member) in value.as_object_mut().into_iter().flatten() {
                 if !matches!(name.as_str(), "example" | "examples") {
@@ -59,6 +62,14 @@ fn complete_text(schema: &mut Value) {
     };
     if schema["maxLength"].is_null() {
         schema["maxLength"] = longest.into();
+    }
+}
+
+/// One of which nothing is said may have any members. Some generators of clients would take it for one that has none.
+fn complete_object(schema: &mut Value) {
+    let has_no_members = schema["properties"].as_object().is_none_or(|properties| properties.is_empty());
+    if has_no_members && schema.get("additionalProperties").is_none() {
+        schema["additionalProperties"] = true.into();
     }
 }
 

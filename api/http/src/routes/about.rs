@@ -38,6 +38,7 @@ struct Permission {
 }
 
 #[derive(Serialize, ToSchema)]
+#[schema(as = KeySet)]
 struct Keys<'a> {
     #[schema(max_items = 100)]
     keys: Vec<&'a Jwk>,

@@ -156,8 +156,10 @@ struct Worker {
     when: String,
     state: WorkerState,
     /// When a round went well last; null if none has yet.
+    #[schema(required)]
     last_run: Option<DateTime<Utc>>,
     /// What failed last, also if it has gone well since; null if nothing has failed yet.
+    #[schema(required)]
     last_error: Option<LastError>,
     /// Rounds that went well since the worker was started.
     rounds: u64,

@@ -23,7 +23,12 @@ pub struct EventType {
     r#type: &'static str,
     /// Its name for webhooks; absent if they don't carry it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(pattern = r"^[a-z_]+\.[a-z_]+$", max_length = 100, examples("order.confirmed"))]
+    #[schema(
+        nullable = false,
+        pattern = r"^[a-z_]+\.[a-z_]+$",
+        max_length = 100,
+        examples("order.confirmed")
+    )]
     webhook: Option<&'static str>,
     /// The version of the payload's shape. Events that were stored in another one are shown in this.
     #[schema(minimum = 1)]
@@ -51,7 +56,8 @@ impl From<&'static PublicType> for EventType {
     }
 }
 
-fn object(fields: &[Field]) -> Value {
+/// The schema of an object with these members.
+pub fn object(fields: &[Field]) -> Value {
     let member = |field: &Field| {
         let mut schema = schema_of(&field.shape);
         schema["description"] = field.description.into();

@@ -37,6 +37,10 @@ const ABOUT_EVENTS: &str = "Events by position: a page as JSON, all of them as `
     there was chosen. It ends with the token, and when the server goes down; lines break off when the token ends. A \
     caller who has too many streams open, live ones or of lines, gets `rate_limited`, and `overloaded` when too many do.";
 
+const ABOUT_LINES: &str = "Each line is an event in JSON: the schema is that of a line.";
+const ABOUT_FRAMES: &str =
+    "The `data` of each Server-Sent Event is an event in JSON: the schema is that of the data.";
+
 /// How the two streams begin.
 const LINES: &str = "{\"position\":7,\"event_id\":\"019b0000-0000-7000-8000-000000000001\",\
     \"stream\":\"order/ord_019b0000000070008000000000000001\",\"sequence\":2,\"type\":\"OrderConfirmed\",\"version\":1,\
@@ -47,8 +51,8 @@ const FRAMES: &str =
 pub fn routes() -> Vec<Route> {
     let events = About::new("events.list", "/v1/events", ABOUT_EVENTS, Kind::Stream)
         .answer::<View<'_>>(200)
-        .answer_text(live::NDJSON, LINES)
-        .answer_text(live::MEDIA_TYPE, FRAMES);
+        .answer_parts::<Event>(live::NDJSON, ABOUT_LINES, LINES)
+        .answer_parts::<Event>(live::MEDIA_TYPE, ABOUT_FRAMES, FRAMES);
     let text = "The types of events that there are, and what their payloads have.";
     let types =
         About::new("events.types", "/v1/event-types", text, Kind::Document).answer::<event_types::View>(200);
@@ -93,7 +97,7 @@ pub struct View<'a> {
     data: Vec<Published<'a>>,
     has_more: bool,
     /// Send this as `after` to get the next page.
-    #[schema(pattern = "^[0-9]{1,19}$", max_length = 19)]
+    #[schema(required, pattern = "^[0-9]{1,19}$", max_length = 19)]
     next: Option<String>,
 }
 

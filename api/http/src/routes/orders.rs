@@ -14,15 +14,12 @@ use daybook_core::{
 };
 use daybook_domain::{
     Position,
-    order::{MAX_LINES, Pieces, Portion, PortionOf},
+    order::{Pieces, Portion, PortionOf},
 };
 use serde::{Deserialize, Serialize};
 use utoipa::{
     IntoParams, PartialSchema, ToSchema,
-    openapi::{
-        ObjectBuilder, OneOfBuilder, Ref, RefOr,
-        schema::{AdditionalProperties, Schema, Type},
-    },
+    openapi::{OneOfBuilder, Ref, RefOr, schema::Schema},
 };
 
 use crate::{
@@ -128,22 +125,9 @@ impl TryFrom<CancelLineForm> for CancelLine {
 /// Deriving it would allow both names of a line, or none.
 impl PartialSchema for CancelLine {
     fn schema() -> RefOr<Schema> {
-        let by = |name: &str, schema: RefOr<Schema>| {
-            ObjectBuilder::new()
-                .property(name, schema)
-                .property("quantity", Ref::from_schema_name(Quantity::name()))
-                .required(name)
-                .required("quantity")
-                .additional_properties(Some(AdditionalProperties::<Schema>::FreeForm(false)))
-        };
-        let index = ObjectBuilder::new()
-            .schema_type(Type::Integer)
-            .description(Some("Index of the line, from 0"))
-            .minimum(Some(0))
-            .maximum(Some(MAX_LINES - 1));
         OneOfBuilder::new()
-            .item(by("sku", Ref::from_schema_name(Sku::name()).into()))
-            .item(by("line", index.into()))
+            .item(Ref::from_schema_name(CancelLineBySku::name()))
+            .item(Ref::from_schema_name(CancelLineByIndex::name()))
             .description(Some("Pieces of a line, or of a SKU that is on one line only."))
             .into()
     }
@@ -151,9 +135,33 @@ impl PartialSchema for CancelLine {
 
 impl ToSchema for CancelLine {
     fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
-        schemas.push((Sku::name().into(), Sku::schema()));
-        schemas.push((Quantity::name().into(), Quantity::schema()));
+        for (name, schema) in [
+            (CancelLineBySku::name(), CancelLineBySku::schema()),
+            (CancelLineByIndex::name(), CancelLineByIndex::schema()),
+        ] {
+            schemas.push((name.into(), schema));
+        }
+        CancelLineBySku::schemas(schemas);
+        CancelLineByIndex::schemas(schemas);
     }
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code, reason = "the schema of one form of `CancelLine`")]
+struct CancelLineBySku {
+    sku: Sku,
+    quantity: Quantity,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code, reason = "the schema of one form of `CancelLine`")]
+struct CancelLineByIndex {
+    /// Index of the line, from 0
+    #[schema(minimum = 0, maximum = 1999)]
+    line: u16,
+    quantity: Quantity,
 }
 
 #[derive(Deserialize, ToSchema)]

@@ -26,10 +26,16 @@ daybook_domain::words! {
 daybook_domain::schema_of_words!(AliveState);
 
 pub fn routes() -> Vec<Route> {
-    let alive = About::new("alive", "/healthz", "Is the process alive?", Kind::Probe).answer::<Alive>(200);
-    let ready = About::new("ready", "/readyz", "Can the process do its work? 503 if it can't.", Kind::Probe)
-        .answer::<Readiness>(200)
-        .answer::<Readiness>(503);
+    let alive =
+        About::new("liveness.check", "/healthz", "Is the process alive?", Kind::Probe).answer::<Alive>(200);
+    let ready = About::new(
+        "readiness.check",
+        "/readyz",
+        "Can the process do its work? 503 if it can't.",
+        Kind::Probe,
+    )
+    .answer::<Readiness>(200)
+    .answer::<Readiness>(503);
     vec![
         other("/healthz", Door::Probe, JSON, alive, |_, (), NoQuery {}| async {
             Ok(answer::json(&Alive { status: AliveState::Ok }))

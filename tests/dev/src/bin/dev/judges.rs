@@ -4,10 +4,12 @@
 //!
 //! Spectral and Redocly read the OpenAPI document of each listener. Schemathesis plays requests that the document
 //! allows and that it forbids, with the token of each role, and holds the answers against it. The audits of GraphQL over
-//! HTTP are made, clients of EventStoreDB go through the door, and clients of gRPC place orders.
+//! HTTP are made, clients of EventStoreDB go through the door, and clients of gRPC place orders. So do clients that are
+//! generated from the documents.
 
 mod analysts;
 mod clients;
+mod generated;
 mod graphql;
 mod grpc;
 
@@ -73,6 +75,7 @@ pub async fn ask(around: &Surroundings, servers: &Servers, group: &mut Group) ->
     let verdicts = Vec::new();
     let mut bench = Bench { servers, files, home, documents, group, verdicts, has_failed: false };
     bench.lint().await?;
+    bench.generate_clients().await?;
     bench.audit_graphql().await?;
     bench.open_the_door().await?;
     bench.call_by_grpc().await?;
