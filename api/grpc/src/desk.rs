@@ -104,7 +104,7 @@ impl Desk {
                     members =
                         members.remove(member).and_then(|body| body.as_object().cloned()).unwrap_or_default();
                 }
-                let body = Value::Object(members).to_string().into_bytes();
+                let body = serde_json::to_vec(&members).map_err(|_| Problem::internal())?;
                 let said = Said::Command { body, key, if_match: expected.map(|version| vec![version]) };
                 Ok((id, said))
             },

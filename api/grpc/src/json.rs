@@ -8,27 +8,29 @@ use crate::protocol::v1::{OrderStatus, ProductStatus};
 
 /// A message as an object. It may have a value that can't be written, such as a time that isn't one.
 pub fn object(message: &impl Serialize) -> Result<Map<String, Value>, serde_json::Error> {
-    match pruned(serde_json::to_value(message)?) {
+    let mut value = serde_json::to_value(message)?;
+    prune(&mut value);
+    match value {
         Value::Object(members) => Ok(members),
         _ => Ok(Map::new()),
     }
 }
 
-/// Without what messages can't tell from what is absent: nulls, and lists and maps of nothing.
-fn pruned(value: Value) -> Value {
-    let is_something = |value: &Value| match value {
-        Value::Null => false,
-        Value::Array(items) => !items.is_empty(),
-        _ => true,
+/// Takes away what messages can't tell from what is absent: nulls, and lists and maps of nothing.
+fn prune(value: &mut Value) {
+    let is_nothing = |value: &Value| match value {
+        Value::Null => true,
+        Value::Array(items) => items.is_empty(),
+        Value::Object(members) => members.is_empty(),
+        _ => false,
     };
     match value {
         Value::Object(members) => {
-            let of_nothing = |value: &Value| value.as_object().is_some_and(Map::is_empty);
-            let kept = members.into_iter().filter(|(_, value)| is_something(value) && !of_nothing(value));
-            Value::Object(kept.map(|(name, value)| (name, pruned(value))).collect())
+            members.retain(|_, member| !is_nothing(member));
+            members.values_mut().for_each(prune);
         }
-        Value::Array(items) => Value::Array(items.into_iter().map(pruned).collect()),
-        other => other,
+        Value::Array(items) => items.iter_mut().for_each(prune),
+        _ => {}
     }
 }
 
@@ -97,7 +99,8 @@ mod tests {
 
     #[test]
     fn what_is_absent_in_a_message_is_absent_in_json() {
-        let value = serde_json::json!({ "a": null, "b": [], "c": {}, "d": "", "e": [{ "f": null }] });
-        assert_eq!(pruned(value), serde_json::json!({ "d": "", "e": [{}] }));
+        let mut value = serde_json::json!({ "a": null, "b": [], "c": {}, "d": "", "e": [{ "f": null }] });
+        prune(&mut value);
+        assert_eq!(value, serde_json::json!({ "d": "", "e": [{}] }));
     }
 }
