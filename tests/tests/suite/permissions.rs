@@ -103,8 +103,8 @@ const GUARDS: &[(&str, Guard)] = &[
     // Each field of a document has a guard of its own.
     ("graphql.ask", Guard::Open),
     ("graphql.read", Guard::Open),
-    ("alive", Guard::Open),
-    ("ready", Guard::Open),
+    ("liveness.check", Guard::Open),
+    ("readiness.check", Guard::Open),
     ("metrics", Guard::Open),
 ];
 
