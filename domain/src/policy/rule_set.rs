@@ -64,7 +64,7 @@ impl RuleSet {
     }
 
     /// What an API key with these scopes may do for an account that may do this: what both have. A rule that is never a
-    /// scope is in none, whoever wrote it there.
+    /// scope is in none, although it is stored there.
     #[must_use]
     pub fn only(self, scopes: Self) -> Self {
         let mask = (scopes.all | scopes.own) & where_it_holds(|rule| rule.is_scope);

@@ -27,8 +27,8 @@ impl<E> Rate<E> {
         Self { per_minute, minutes: HashMap::new() }
     }
 
-    /// It, if it is to be kept by itself. A minute of which some weren't goes on until somebody has asked for it, so that
-    /// their number isn't lost.
+    /// It, if it is to be kept by itself. A minute of which some weren't goes on until its number is asked for, so that
+    /// it isn't lost.
     pub fn take(&mut self, subject: &str, entry: E, now: Instant) -> Option<E> {
         if self.has_no_room(subject) {
             self.minutes.retain(|_, minute| minute.more.is_some() || minute.over_at > now);
@@ -52,7 +52,7 @@ impl<E> Rate<E> {
         self.minutes.len() >= MAX_SUBJECTS && !self.minutes.contains_key(subject)
     }
 
-    /// Of a minute that is over, the last refusal that wasn't kept, and how many weren't. A minute of which all were is
+    /// The last refusal that wasn't kept in a minute that is over, and how many weren't. A minute in which all were kept is
     /// forgotten.
     pub fn over(&mut self, now: Instant) -> Option<(E, u64)> {
         self.end(|minute| minute.over_at <= now)
@@ -80,7 +80,7 @@ impl<E> Rate<E> {
 mod tests {
     use super::*;
 
-    /// Catches: a caller whose refusals fill the disk, and refusals that nobody hears of.
+    /// Catches: a caller whose refusals fill the disk, and refusals that leave no trace.
     #[test]
     fn of_very_many_in_a_minute_the_number_is_kept() {
         let (mut rate, now) = (Rate::new(3), Instant::now());

@@ -127,7 +127,7 @@ pub async fn load(pool: &PgPool, verifier: &Verifier) -> Result<(), sqlx::Error>
 /// Keeps the verifier at what the database says, roles included. While that can't be read, what is known stays in force;
 /// when it is too old, no token is taken any more.
 pub struct FollowingRevocations {
-    /// For nothing else: who waits behind slow queries would let nobody in.
+    /// For nothing else: a read that waits behind slow queries would keep all callers out.
     pub pool: PgPool,
     pub verifier: Arc<Verifier>,
 }

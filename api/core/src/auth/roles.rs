@@ -88,7 +88,7 @@ impl RoleTable {
 }
 
 /// What the stored names of rules come to. A rule that this release doesn't know gives nothing, and neither does one that
-/// only administrators have, whoever wrote it there.
+/// only administrators have, although it is stored.
 pub fn stored_rules(names: &[String]) -> RuleSet {
     let known = RULES.iter().filter(|rule| !rule.is_for_admins && names.iter().any(|name| name == rule.name));
     RuleSet::named(known.map(|rule| rule.name)).unwrap_or_default()

@@ -5,7 +5,7 @@ use serde_json::json;
 
 const NOTED: &str = "SELECT count(*) FROM audit WHERE outcome = 'forbidden' AND actor = 'mallory'";
 
-/// Catches: a caller who fills the disk with what they may not do, and one whose tries nobody can count.
+/// Catches: a caller who fills the disk with what they may not do, and tries that are not even counted.
 #[tokio::test(flavor = "multi_thread")]
 async fn of_very_many_refusals_in_a_minute_the_number_is_kept() {
     let mut app = TestApp::start_with(|config| config.rates.audited_refusals_per_minute = 3).await;

@@ -1,4 +1,4 @@
-//! A process that can't read which tokens were revoked: it lets nobody in who has one, and everyone else.
+//! A process that can't read which tokens were revoked: it lets in no caller who has one, and all others.
 
 use daybook_domain::{policy::Role, settings::Span};
 use daybook_grpc::protocol::v1::ListOrdersRequest;

@@ -7,6 +7,7 @@ use std::sync::{
 
 use async_trait::async_trait;
 use daybook_core::config::Part;
+use daybook_domain::settings::Span;
 use daybook_projections::workers::{About, Duty, Pauses, When, Worker};
 use daybook_tests::{OwnNats, OwnPostgres, TestApp, TestDatabase, metrics, until};
 use serde_json::{Value, json};
@@ -142,7 +143,8 @@ async fn fault_a_relay_without_a_broker_is_failed_until_there_is_one() {
 async fn fault_workers_are_seen_to_fail_without_a_database_and_to_be_well_again() {
     let mut postgres = OwnPostgres::start();
     let database = TestDatabase::on(&postgres.url()).await;
-    let app = TestApp::start_on(database, |_| {}).await;
+    // Else the page would be closed to operators after 5 s, as everything is that needs a token.
+    let app = TestApp::start_on(database, |config| config.tokens.revocations_max_age = Span::hours(1)).await;
     let concerned = ["listener", "projection/orders/0", "relay", "revocations", "performers"];
     for name in concerned {
         until(&format!("{name} is well"), async || worker(&app, name).await["rounds"] != 0).await;
