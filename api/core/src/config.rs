@@ -170,6 +170,7 @@ impl Config {
             return Err(Invalid::new("max_queued_size", problem).within("commands"));
         }
         self.door.check_together()?;
+        self.tokens.check_together()?;
         if self.has(Part::Mirror) && self.mirror.to.is_none() {
             let problem =
                 "is required by the role mirror: it names the system that public events are appended to";

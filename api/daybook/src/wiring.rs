@@ -9,6 +9,7 @@ use daybook_core::{
     audit::Audit,
     auth::{
         KeySet, SigningKey, Verifier,
+        claims::OutsideTerms,
         custom_roles::CustomRoles,
         revocation::{self, Revocations},
     },
@@ -144,6 +145,7 @@ pub async fn start(config: &Config, clock: Clock) -> Result<Running, StartError>
     let published_key = signing_key.map(|key| key.jwk);
     let own_keys = KeySet::new(&published_key);
     let verifier = Verifier::new(&config.tokens.issuer, &config.tokens.audience, own_keys, clock.clone());
+    let verifier = verifier.with_outside(OutsideTerms::of(&config.tokens));
     let verifier = Arc::new(verifier.with_max_age(config.tokens.revocations_max_age.get()));
     revocation::load(&queries_pool, &verifier).await?;
     let (audit, audit_writer) = Audit::new(queries_pool.clone(), config.rates.audited_refusals_per_minute);

@@ -29,7 +29,8 @@ pub fn workers(
     ];
     if let Some(url) = config.tokens.jwks_url.clone() {
         let own = app.published_key.clone();
-        workers.push(Arc::new(FollowingIssuer { url, own, verifier: verifier() }));
+        let interval = config.tokens.jwks_interval.get();
+        workers.push(Arc::new(FollowingIssuer { url, own, interval, verifier: verifier() }));
     }
     workers
 }

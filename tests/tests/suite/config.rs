@@ -33,6 +33,7 @@ fn another(known: &Known) -> String {
         "environment" => "production".into(),
         "roles" => "api,relay".into(),
         "log.format" => "json".into(),
+        "tokens.role_map" => "{ staff = \"support\" }".into(),
         "http.trusted_proxies" => "10.0.0.0/8".into(),
         "tokens.jwks_url" => "https://issuer.example/jwks".into(),
         _ if path.ends_with("_url") => "nats://elsewhere:1".into(),

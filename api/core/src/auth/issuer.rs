@@ -6,31 +6,33 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use daybook_projections::workers::{About, Duty, Pauses, When, Worker};
 use serde::Deserialize;
+use serde_json::Value;
 use tokio::time::sleep;
 use tracing::{info, warn};
 
 use super::{
+    jwks,
     keys::{Jwk, KeySet},
     token::Verifier,
 };
 
 const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
-const REFRESH_EVERY: Duration = Duration::from_secs(30);
-/// The pause after a failed fetch.
-const RETRY_EVERY: Duration = Duration::from_secs(15);
+/// The pauses after failed fetches: an issuer that starts together with us is there soon.
+const PAUSES: Pauses = Pauses::new(Duration::from_secs(1), Duration::from_secs(15));
 const MAX_ANSWER_BYTES: usize = 256 * 1024;
-const MAX_KEYS: usize = 100;
 
 #[derive(Deserialize)]
 struct Answer {
     /// Unread at first: keys of other kinds may have other members.
-    keys: Vec<serde_json::Value>,
+    keys: Vec<Value>,
 }
 
 /// Keeps the verifier's keys those of `url` and `own`.
 pub struct FollowingIssuer {
     pub url: String,
     pub own: Option<Jwk>,
+    /// How often they are fetched.
+    pub interval: Duration,
     pub verifier: Arc<Verifier>,
 }
 
@@ -39,26 +41,26 @@ impl Worker for FollowingIssuer {
     fn about(&self) -> About {
         let description =
             "Fetches the keys of the other issuer, so that its tokens are known and withdrawn keys are not.";
-        About::new("issuer", description, When::every(REFRESH_EVERY))
+        About::new("issuer", description, When::every(self.interval))
     }
 
     async fn run(&self, duty: &Duty) {
-        let rounds = duty.rounds(Pauses::new(RETRY_EVERY, RETRY_EVERY));
+        let rounds = duty.rounds(PAUSES);
         while !duty.is_over() {
             let fetched = rounds.attempt(fetch(&self.url), |problem| {
                 warn!(problem, "cannot fetch the issuer's keys; the known ones stay in use");
             });
-            let Some(Some(mut keys)) = duty.or_over(fetched).await else { continue };
-            info!(keys = keys.len(), "fetched the issuer's keys");
-            keys.extend(self.own.clone());
-            self.verifier.replace_keys(KeySet::new(&keys));
+            let Some(Some(published)) = duty.or_over(fetched).await else { continue };
+            let usable = jwks::usable(&published);
+            info!(published = published.len(), usable = usable.len(), "fetched the issuer's keys");
+            self.verifier.replace_keys(KeySet::new(&self.own).with_outside(usable));
             rounds.went_well();
-            duty.or_over(sleep(REFRESH_EVERY)).await;
+            duty.or_over(sleep(self.interval)).await;
         }
     }
 }
 
-async fn fetch(url: &str) -> Result<Vec<Jwk>, String> {
+async fn fetch(url: &str) -> Result<Vec<Value>, String> {
     let client = reqwest::Client::builder()
         .timeout(FETCH_TIMEOUT)
         .redirect(reqwest::redirect::Policy::none())
@@ -74,6 +76,5 @@ async fn fetch(url: &str) -> Result<Vec<Jwk>, String> {
         body.extend_from_slice(&chunk);
     }
     let answer: Answer = serde_json::from_slice(&body).map_err(|error| error.to_string())?;
-    let keys = answer.keys.into_iter().take(MAX_KEYS);
-    Ok(keys.filter_map(|key| serde_json::from_value(key).ok()).collect())
+    Ok(answer.keys)
 }

@@ -1,4 +1,4 @@
-//! Ed25519 keys: the one that signs, and the public ones that tokens are checked with.
+//! Keys: our own, which signs, and the public ones that tokens are checked with.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -7,7 +7,7 @@ use base64::{
     Engine,
     engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
 };
-use jsonwebtoken::{DecodingKey, EncodingKey};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -45,9 +45,27 @@ pub struct SigningKey {
     pub(super) encoding: EncodingKey,
 }
 
-/// Public keys by their id. Each one is for EdDSA and nothing else.
+/// Whose tokens a key signs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whose {
+    Ours,
+    /// Those of the other issuer.
+    Outside,
+}
+
+/// A public key, with the one algorithm that it is good for.
+#[derive(Clone)]
+pub struct VerifyingKey {
+    pub algorithm: Algorithm,
+    pub whose: Whose,
+    /// Tells it from another one with the same id.
+    pub print: [u8; 32],
+    decoding: DecodingKey,
+}
+
+/// Public keys by their id.
 #[derive(Clone, Default)]
-pub struct KeySet(Arc<HashMap<String, DecodingKey>>);
+pub struct KeySet(Arc<HashMap<String, VerifyingKey>>);
 
 impl SigningKey {
     /// The configured key; in development, one that is made on the first use. `None` where tokens
@@ -120,15 +138,41 @@ impl Jwk {
     }
 }
 
-impl KeySet {
-    /// Keys of another kind are left out.
-    pub fn new<'a>(keys: impl IntoIterator<Item = &'a Jwk>) -> Self {
-        let usable = keys.into_iter().filter(|key| key.signs());
-        let decoding = |key: &Jwk| Some((key.kid.clone(), DecodingKey::from_ed_components(&key.x).ok()?));
-        Self(Arc::new(usable.filter_map(decoding).collect()))
+impl VerifyingKey {
+    /// `print` is a digest of what it is made of.
+    pub fn outside(algorithm: Algorithm, decoding: DecodingKey, print: [u8; 32]) -> Self {
+        Self { algorithm, whose: Whose::Outside, print, decoding }
     }
 
-    pub fn get(&self, kid: &str) -> Option<&DecodingKey> {
+    pub fn decoding(&self) -> &DecodingKey {
+        &self.decoding
+    }
+}
+
+impl KeySet {
+    /// Our own. Keys of another kind are left out.
+    pub fn new<'a>(keys: impl IntoIterator<Item = &'a Jwk>) -> Self {
+        let usable = keys.into_iter().filter(|key| key.signs());
+        let of = |key: &Jwk| {
+            let decoding = DecodingKey::from_ed_components(&key.x).ok()?;
+            let print = Sha256::digest(&key.x).into();
+            Some(VerifyingKey { algorithm: Algorithm::EdDSA, whose: Whose::Ours, print, decoding })
+        };
+        Self(Arc::new(usable.filter_map(|key| Some((key.kid.clone(), of(key)?))).collect()))
+    }
+
+    /// These beside them, by their ids. An id that is taken already keeps its key, so that no other issuer can stand in
+    /// for us.
+    #[must_use]
+    pub fn with_outside(self, outside: impl IntoIterator<Item = (String, VerifyingKey)>) -> Self {
+        let mut keys = HashMap::clone(&self.0);
+        for (kid, key) in outside {
+            keys.entry(kid).or_insert(key);
+        }
+        Self(Arc::new(keys))
+    }
+
+    pub fn get(&self, kid: &str) -> Option<&VerifyingKey> {
         self.0.get(kid)
     }
 

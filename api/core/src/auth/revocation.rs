@@ -12,9 +12,10 @@ use tokio::time::{Instant, sleep};
 use tracing::warn;
 
 use super::{
+    claims::MAX_LIFETIME_S,
     custom_roles,
     revoked::{Revoked, RevokedKind},
-    token::{MAX_LIFETIME_S, Verifier},
+    token::Verifier,
 };
 use crate::metrics;
 

@@ -1,4 +1,4 @@
-//! Bearer tokens: JWTs (RFC 7519) signed with EdDSA, checked here claim by claim.
+//! Bearer tokens: JWTs (RFC 7519), ours and those of another issuer, checked here claim by claim (RFC 8725).
 
 use std::{
     fmt::Display,
@@ -11,78 +11,26 @@ use chrono::{DateTime, Utc};
 use daybook_domain::policy::{Actor, ActorKind, Role};
 use jsonwebtoken::{Algorithm, Header};
 use moka::sync::Cache;
-use serde::{
-    Deserialize, Deserializer, Serialize,
-    de::{Error as _, IgnoredAny},
-};
 use sha2::{Digest, Sha256};
 
 use super::{
+    claims::{Audience, Claimed, MAX_LIFETIME_S, OutsideTerms, OwnClaims, TOLERANCE_S, Terms, is_subject},
     freshness::Freshness,
-    keys::{KeySet, SigningKey},
+    header::Head,
+    keys::{KeySet, SigningKey, Whose},
+    refused::Refused,
     revoked::{Marks, Revocations, Revoked},
     roles::{Named, RoleTable},
 };
 use crate::entropy::{self, Clock};
 
-/// How far clocks may be apart.
-const TOLERANCE_S: i64 = 30;
 const MAX_TOKEN_BYTES: usize = 8 * 1024;
-const MAX_SUBJECT_CHARS: usize = 128;
 /// Tokens that were found valid and are not checked again, at most.
 const REMEMBERED_TOKENS: u64 = 200_000;
 /// How long a token is remembered after it was last used.
 const REMEMBERED_FOR: Duration = Duration::from_secs(300);
-/// No token is valid for longer than a leap year, so revocations need not be kept for longer.
-pub const MAX_LIFETIME_S: i64 = 366 * 24 * 3_600;
-
-/// Both names of signatures with an Ed25519 key (RFC 8037, RFC 9864). Our keys are all of that kind.
-const ALGORITHMS: [&str; 2] = ["EdDSA", "Ed25519"];
-/// Whole numbers up to this are told apart by a floating-point number (2^53).
-const LATEST_S: f64 = 9_007_199_254_740_992.0;
 
 const UNPOISONED: &str = "nobody panics while holding this lock";
-
-/// All of them are required, and numbers are numbers.
-#[derive(Debug, Serialize, Deserialize)]
-struct Claims {
-    iss: String,
-    aud: Audience,
-    sub: String,
-    #[serde(deserialize_with = "numeric_date")]
-    exp: i64,
-    #[serde(deserialize_with = "numeric_date")]
-    nbf: i64,
-    #[serde(deserialize_with = "numeric_date")]
-    iat: i64,
-    jti: String,
-    roles: Vec<String>,
-}
-
-/// What is looked at in a header.
-#[derive(Deserialize)]
-struct Head {
-    alg: String,
-    typ: Option<String>,
-    kid: Option<String>,
-    jku: Option<IgnoredAny>,
-    jwk: Option<IgnoredAny>,
-    x5u: Option<IgnoredAny>,
-    x5c: Option<IgnoredAny>,
-    x5t: Option<IgnoredAny>,
-    #[serde(rename = "x5t#S256")]
-    x5t_s256: Option<IgnoredAny>,
-    crit: Option<IgnoredAny>,
-    zip: Option<IgnoredAny>,
-    enc: Option<IgnoredAny>,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(untagged)]
-enum Audience {
-    One(String),
-    Several(Vec<String>),
-}
 
 /// What a new token says. Its roles are named by words, or by names of custom roles.
 pub struct Grant<'a, R = Role> {
@@ -100,27 +48,6 @@ pub enum Unfit {
     Lifetime,
 }
 
-/// Why a token is no good: for our metrics and logs, never for the caller.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Refused {
-    #[error("malformed")]
-    Malformed,
-    #[error("unacceptable_header")]
-    Header,
-    #[error("unknown_key")]
-    UnknownKey,
-    #[error("bad_signature")]
-    Signature,
-    #[error("bad_claims")]
-    Claims,
-    #[error("wrong_issuer_or_audience")]
-    Elsewhere,
-    #[error("expired_or_not_yet_valid")]
-    Time,
-    #[error("revoked")]
-    Revoked,
-}
-
 /// How a token is doing that something was begun with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing {
@@ -132,8 +59,8 @@ pub enum Standing {
 
 /// Checks tokens, and remembers the valid ones.
 pub struct Verifier {
-    issuer: String,
-    audience: String,
+    own: Terms,
+    outside: OutsideTerms,
     clock: Clock,
     keys: RwLock<KeySet>,
     revocations: RwLock<Revocations>,
@@ -151,6 +78,8 @@ struct Valid {
     generation: u64,
     id: Box<str>,
     key: Box<str>,
+    /// That of its key.
+    print: [u8; 32],
     /// Unix time in seconds.
     issued_at: i64,
     /// Unix time in seconds.
@@ -183,12 +112,6 @@ impl<R> Grant<'_, R> {
     }
 }
 
-fn is_subject(text: &str) -> bool {
-    (1..=MAX_SUBJECT_CHARS).contains(&text.chars().count())
-        && text.trim().len() == text.len()
-        && !text.chars().any(char::is_control)
-}
-
 impl SigningKey {
     /// A signed token.
     pub fn mint<R: Display>(
@@ -200,7 +123,7 @@ impl SigningKey {
     ) -> String {
         let issued_at = now.timestamp();
         let ttl_s = i64::try_from(grant.ttl.as_secs()).unwrap_or(i64::MAX);
-        let claims = Claims {
+        let claims = OwnClaims {
             iss: issuer.to_owned(),
             aud: Audience::One(audience.to_owned()),
             sub: grant.subject.to_owned(),
@@ -219,9 +142,10 @@ impl SigningKey {
 impl Verifier {
     pub fn new(issuer: &str, audience: &str, keys: KeySet, clock: Clock) -> Self {
         let valid = Cache::builder().max_capacity(REMEMBERED_TOKENS).time_to_live(REMEMBERED_FOR).build();
+        let own = Terms { issuer: issuer.to_owned(), audience: audience.to_owned() };
         Self {
-            issuer: issuer.to_owned(),
-            audience: audience.to_owned(),
+            outside: OutsideTerms::alike(own.clone()),
+            own,
             clock,
             keys: RwLock::new(keys),
             revocations: RwLock::default(),
@@ -229,6 +153,12 @@ impl Verifier {
             roles: RoleTable::default(),
             valid,
         }
+    }
+
+    /// How tokens are understood that are signed with keys of another issuer.
+    #[must_use]
+    pub fn with_outside(self, outside: OutsideTerms) -> Self {
+        Self { outside, ..self }
     }
 
     /// Who has read no revocations for so long can't say of any token that it is good.
@@ -300,7 +230,7 @@ impl Verifier {
     pub fn remembered(&self, presented: &Presented) -> Option<Arc<Actor>> {
         let valid = self.valid.get(&presented.hash)?;
         let is_current = self.now() < valid.expires_at.saturating_add(TOLERANCE_S)
-            && self.keys.read().expect(UNPOISONED).get(&valid.key).is_some()
+            && self.has_key(&valid)
             && !self.is_revoked(&valid);
         match is_current {
             true if valid.generation == self.roles.generation() => Some(Arc::clone(&valid.actor)),
@@ -320,21 +250,13 @@ impl Verifier {
 
     /// The owner of the token, after checking everything about it.
     pub fn verify(&self, presented: &Presented) -> Result<Arc<Actor>, Refused> {
-        let (key, claims) = self.signed_claims(presented.token)?;
-        self.check(&claims)?;
-        let Claims { sub, exp, iat, jti, roles, .. } = claims;
-        let roles = Named::of(&roles);
+        let (key, print, claimed) = self.claimed(presented.token)?;
+        claimed.check(self.now())?;
+        let Claimed { subject, roles, id, issued_at, expires_at, .. } = claimed;
         let (rules, generation) = self.roles.resolve(&roles);
-        let actor = Arc::new(Actor { subject: sub, kind: ActorKind::Person, rules });
-        let valid = Valid {
-            actor: Arc::clone(&actor),
-            roles,
-            generation,
-            id: jti.into(),
-            key,
-            issued_at: iat,
-            expires_at: exp,
-        };
+        let actor = Arc::new(Actor { subject, kind: ActorKind::Person, rules });
+        let (id, made) = (id.into(), Arc::clone(&actor));
+        let valid = Valid { actor: made, roles, generation, id, key, print, issued_at, expires_at };
         if self.is_revoked(&valid) {
             return Err(Refused::Revoked);
         }
@@ -351,14 +273,20 @@ impl Verifier {
         if is_good { Standing::Good } else { Standing::Ended }
     }
 
+    /// Whether the key that signed it is there, and still the same one.
+    fn has_key(&self, token: &Valid) -> bool {
+        let keys = self.keys.read().expect(UNPOISONED);
+        keys.get(&token.key).is_some_and(|key| key.print == token.print)
+    }
+
     fn is_revoked(&self, token: &Valid) -> bool {
         let Valid { actor, id, key, issued_at, .. } = token;
         let marks = Marks { id, subject: &actor.subject, key, issued_at: *issued_at };
         self.revocations.read().expect(UNPOISONED).cover(&marks)
     }
 
-    /// The claims, with the id of the key that signed them.
-    fn signed_claims(&self, token: &str) -> Result<(Box<str>, Claims), Refused> {
+    /// What it says, with the id and the print of the key that signed it.
+    fn claimed(&self, token: &str) -> Result<(Box<str>, [u8; 32], Claimed), Refused> {
         if token.len() > MAX_TOKEN_BYTES || token.bytes().filter(|byte| *byte == b'.').count() != 2 {
             return Err(Refused::Malformed);
         }
@@ -366,72 +294,29 @@ impl Verifier {
         let (header, claims) = message.split_once('.').ok_or(Refused::Malformed)?;
         let decoded = |part: &str| URL_SAFE_NO_PAD.decode(part).map_err(|_| Refused::Malformed);
         let header: Head = serde_json::from_slice(&decoded(header)?).map_err(|_| Refused::Malformed)?;
-        let kid = acceptable(&header)?;
+        let (kid, algorithm) = header.acceptable()?;
         let keys = self.keys.read().expect(UNPOISONED).clone();
         let key = keys.get(kid).ok_or(Refused::UnknownKey)?;
+        // The key says which algorithm it is good for, whatever a token says.
+        if algorithm != key.algorithm {
+            return Err(Refused::Header);
+        }
 
         // Header and claims are read here: the library knows neither "Ed25519" (RFC 9864) nor required `jti` and
         // `roles`.
-        match jsonwebtoken::crypto::verify(signature, message.as_bytes(), key, Algorithm::EdDSA) {
+        match jsonwebtoken::crypto::verify(signature, message.as_bytes(), key.decoding(), key.algorithm) {
             Ok(true) => {}
             Ok(false) => return Err(Refused::Signature),
             Err(_) => return Err(Refused::Malformed),
         }
-        let claims = serde_json::from_slice(&decoded(claims)?).map_err(|_| Refused::Claims)?;
-        Ok((kid.into(), claims))
-    }
-
-    fn check(&self, claims: &Claims) -> Result<(), Refused> {
-        let for_us = match &claims.aud {
-            Audience::One(audience) => *audience == self.audience,
-            Audience::Several(audiences) => audiences.contains(&self.audience),
+        let claims = decoded(claims)?;
+        // Whose key it is decides whose issuer it must name: neither speaks for the other.
+        let claimed = match key.whose {
+            Whose::Ours => self.own.read(&claims)?,
+            Whose::Outside => self.outside.read(&claims)?,
         };
-        if claims.iss != self.issuer || !for_us {
-            return Err(Refused::Elsewhere);
-        }
-        let now = self.now();
-        let latest_start = now.saturating_add(TOLERANCE_S);
-        if claims.exp.saturating_add(TOLERANCE_S) <= now
-            || claims.nbf > latest_start
-            || claims.iat > latest_start
-        {
-            return Err(Refused::Time);
-        }
-        let is_too_long = claims.exp.saturating_sub(claims.iat) > MAX_LIFETIME_S;
-        if !is_subject(&claims.sub) || claims.jti.is_empty() || is_too_long {
-            return Err(Refused::Claims);
-        }
-        Ok(())
+        Ok((kid.into(), key.print, claimed))
     }
-}
-
-/// A time as tokens have it, which may have a fraction (RFC 7519, section 2): the second that it is in.
-fn numeric_date<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
-    let number = serde_json::Number::deserialize(deserializer)?;
-    let out_of_range = || D::Error::custom("a time that can't be");
-    if let Some(seconds) = number.as_i64() {
-        return Ok(seconds);
-    }
-    let seconds = number.as_f64().map(f64::floor).ok_or_else(out_of_range)?;
-    #[allow(clippy::cast_possible_truncation, reason = "it is within bounds, and whole")]
-    if seconds.abs() <= LATEST_S { Ok(seconds as i64) } else { Err(out_of_range()) }
-}
-
-/// The id of the key, if the header is one that we would write ourselves: keys come from our set, never
-/// from a token, and an extension that must be understood is not.
-fn acceptable(header: &Head) -> Result<&str, Refused> {
-    let brings_a_key = [&header.jku, &header.jwk, &header.x5u, &header.x5c, &header.x5t, &header.x5t_s256];
-    let is_more_than_signed = [&header.crit, &header.zip, &header.enc];
-    let typ_fits = header.typ.as_deref().is_none_or(|typ| {
-        typ.eq_ignore_ascii_case("JWT")
-            || typ.eq_ignore_ascii_case("at+jwt")
-            || typ.eq_ignore_ascii_case("application/at+jwt")
-    });
-    let unwanted = brings_a_key.into_iter().chain(is_more_than_signed).any(Option::is_some);
-    if unwanted || !typ_fits || !ALGORITHMS.contains(&header.alg.as_str()) {
-        return Err(Refused::Header);
-    }
-    header.kid.as_deref().ok_or(Refused::UnknownKey)
 }
 
 #[cfg(test)]

@@ -1,10 +1,12 @@
 //! What can be set of tokens and of the vault.
 
-use std::path::PathBuf;
+use std::{collections::BTreeMap, path::PathBuf};
 
-use daybook_domain::settings::{Rule, Span, any, between, text};
+use daybook_domain::policy::Role;
+use daybook_domain::settings::{Invalid, Rule, Span, any, between, text, that_is};
 
 use super::secret::Secret;
+use crate::auth::roles::is_custom_name;
 
 daybook_domain::settings! {
     /// Tokens: which ones count, and which key signs our own.
@@ -16,9 +18,28 @@ daybook_domain::settings! {
         /// The key that signs tokens: an Ed25519 key in PKCS#8 PEM. In development one is made.
         #[serde(skip_serializing_if = "Option::is_none")]
         signing_key_file: Option<PathBuf> = None, any("a path").optional();
-        /// Keys of another issuer, whose tokens are then the ones that count.
+        /// Keys of another issuer, whose tokens count then, too: its set of keys (RFC 7517), of RSA (RS256), P-256 (ES256) and
+        /// Ed25519.
         #[serde(skip_serializing_if = "Option::is_none")]
         jwks_url: Option<String> = None, text("an https URL; in development also an http one", is_url).optional();
+        /// How often those keys are fetched. A key that its issuer takes back is good for so long.
+        jwks_interval: Span = Span::seconds(30), between(Span::seconds(1), Span::hours(1));
+        /// The issuer that its tokens must name. Without it: `issuer`.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        outside_issuer: Option<String> = None, not_empty().optional();
+        /// The audience that its tokens must name. Without it: `audience`.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        outside_audience: Option<String> = None, not_empty().optional();
+        /// What its subjects begin with here, so that none of them is one of ours. Without it: `ext:` if `outside_issuer` is
+        /// set, else nothing. With it, a subject has at most 128 characters.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        outside_subject_prefix: Option<String> = None, text("up to 32 visible characters of ASCII", is_prefix).optional();
+        /// The claim of its tokens that names roles. Names with dots between them lead through objects, such as
+        /// `realm_access.roles`.
+        roles_claim: String = "roles".into(), not_empty();
+        /// Its names of roles, and the roles here that they mean. If there are any, all others mean nothing; if there are none,
+        /// names are taken as they are.
+        role_map: BTreeMap<String, String> = BTreeMap::new(), that_is("names of roles, such as { shop-staff = \"support\" }", are_roles);
         /// A process that could not read for so long which tokens were revoked takes none: callers with a token are
         /// answered 503. It is usually read three times a second.
         revocations_max_age: Span = Span::seconds(5), between(Span::seconds(1), Span::hours(1));
@@ -32,6 +53,41 @@ daybook_domain::settings! {
         #[serde(skip_serializing_if = "Option::is_none")]
         master_key: Option<Secret> = None, any("32 random bytes in base64").optional();
     }
+}
+
+/// What a subject of another issuer begins with, if nothing else is set.
+const OUTSIDE: &str = "ext:";
+
+impl Tokens {
+    /// What subjects of the other issuer begin with.
+    pub fn subject_prefix(&self) -> &str {
+        let usual = if self.outside_issuer.is_some() { OUTSIDE } else { "" };
+        self.outside_subject_prefix.as_deref().unwrap_or(usual)
+    }
+
+    /// What these settings say of each other.
+    pub(super) fn check_together(&self) -> Result<(), Invalid> {
+        let outside = [
+            ("outside_issuer", self.outside_issuer.is_some()),
+            ("outside_audience", self.outside_audience.is_some()),
+            ("outside_subject_prefix", self.outside_subject_prefix.is_some()),
+            ("role_map", !self.role_map.is_empty()),
+        ];
+        match outside.into_iter().find(|(_, is_set)| *is_set && self.jwks_url.is_none()) {
+            Some((name, _)) => {
+                Err(Invalid::new(name, "means something only if jwks_url is set").within("tokens"))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+fn is_prefix(text: &str) -> bool {
+    text.len() <= 32 && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+fn are_roles(map: &BTreeMap<String, String>) -> bool {
+    map.values().all(|name| name.parse::<Role>().is_ok() || is_custom_name(name))
 }
 
 fn not_empty() -> Rule<String> {

@@ -29,6 +29,7 @@ mod mails;
 mod malformed;
 mod operators;
 pub mod orders;
+mod outside_issuer;
 mod paging;
 mod parameters;
 mod partitions;
