@@ -26,6 +26,8 @@ mod http;
 mod mirror;
 #[path = "suite/permissions.rs"]
 mod permissions;
+#[path = "suite/relying_party.rs"]
+mod relying_party;
 #[path = "suite/tidy.rs"]
 mod tidy;
 #[path = "suite/verbs.rs"]

@@ -1,6 +1,7 @@
 //! The keys of an issuer, and what is signed with them.
 
 use aws_lc_rs::{
+    digest::{self, SHA256},
     encoding::AsDer,
     hmac,
     rand::SystemRandom,
@@ -125,4 +126,9 @@ pub fn with_secret(header: &Value, claims: &Value, secret: &[u8]) -> String {
     let message = message(header, claims);
     let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret), message.as_bytes());
     format!("{message}.{}", base64url(tag))
+}
+
+/// SHA-256.
+pub fn digest(bytes: &[u8]) -> Vec<u8> {
+    digest::digest(&SHA256, bytes).as_ref().to_vec()
 }

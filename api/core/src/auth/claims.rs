@@ -191,7 +191,7 @@ fn claim<'a>(claims: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
 }
 
 /// A time as tokens have it, which may have a fraction (RFC 7519, section 2): the second that it is in.
-fn numeric_date<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
+pub(super) fn numeric_date<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
     let number = serde_json::Number::deserialize(deserializer)?;
     let out_of_range = || D::Error::custom("a time that can't be");
     if let Some(seconds) = number.as_i64() {

@@ -8,9 +8,11 @@ pub mod issuer;
 pub mod jwks;
 pub mod keys;
 pub mod refused;
+pub mod relying_party;
 pub mod revocation;
 pub mod revoked;
 pub mod roles;
+pub mod signed;
 pub mod token;
 
 pub use keys::{KeySet, SigningKey};

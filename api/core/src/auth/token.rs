@@ -6,7 +6,6 @@ use std::{
     time::Duration,
 };
 
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{DateTime, Utc};
 use daybook_domain::policy::{Actor, ActorKind, Role};
 use jsonwebtoken::{Algorithm, Header};
@@ -16,11 +15,11 @@ use sha2::{Digest, Sha256};
 use super::{
     claims::{Audience, Claimed, MAX_LIFETIME_S, OutsideTerms, OwnClaims, TOLERANCE_S, Terms, is_subject},
     freshness::Freshness,
-    header::Head,
     keys::{KeySet, SigningKey, Whose},
     refused::Refused,
     revoked::{Marks, Revocations, Revoked},
     roles::{Named, RoleTable},
+    signed::{self, Signed},
 };
 use crate::entropy::{self, Clock};
 
@@ -287,35 +286,17 @@ impl Verifier {
 
     /// What it says, with the id and the print of the key that signed it.
     fn claimed(&self, token: &str) -> Result<(Box<str>, [u8; 32], Claimed), Refused> {
-        if token.len() > MAX_TOKEN_BYTES || token.bytes().filter(|byte| *byte == b'.').count() != 2 {
+        if token.len() > MAX_TOKEN_BYTES {
             return Err(Refused::Malformed);
         }
-        let (message, signature) = token.rsplit_once('.').ok_or(Refused::Malformed)?;
-        let (header, claims) = message.split_once('.').ok_or(Refused::Malformed)?;
-        let decoded = |part: &str| URL_SAFE_NO_PAD.decode(part).map_err(|_| Refused::Malformed);
-        let header: Head = serde_json::from_slice(&decoded(header)?).map_err(|_| Refused::Malformed)?;
-        let (kid, algorithm) = header.acceptable()?;
         let keys = self.keys.read().expect(UNPOISONED).clone();
-        let key = keys.get(kid).ok_or(Refused::UnknownKey)?;
-        // The key says which algorithm it is good for, whatever a token says.
-        if algorithm != key.algorithm {
-            return Err(Refused::Header);
-        }
-
-        // Header and claims are read here: the library knows neither "Ed25519" (RFC 9864) nor required `jti` and
-        // `roles`.
-        match jsonwebtoken::crypto::verify(signature, message.as_bytes(), key.decoding(), key.algorithm) {
-            Ok(true) => {}
-            Ok(false) => return Err(Refused::Signature),
-            Err(_) => return Err(Refused::Malformed),
-        }
-        let claims = decoded(claims)?;
+        let Signed { kid, key, claims } = signed::check(token, &keys)?;
         // Whose key it is decides whose issuer it must name: neither speaks for the other.
         let claimed = match key.whose {
             Whose::Ours => self.own.read(&claims)?,
             Whose::Outside => self.outside.read(&claims)?,
         };
-        Ok((kid.into(), key.print, claimed))
+        Ok((kid, key.print, claimed))
     }
 }
 

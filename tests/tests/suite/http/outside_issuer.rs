@@ -91,8 +91,8 @@ async fn shown(client: &Client) -> (String, Vec<String>) {
 #[tokio::test(flavor = "multi_thread")]
 async fn tokens_with_each_kind_of_key_are_taken() {
     let stage = Stage::set().await;
-    stage.knows(&stage.issuer.keys[0]).await;
-    for key in &stage.issuer.keys {
+    stage.knows(&stage.issuer.keys()[0]).await;
+    for key in stage.issuer.keys() {
         let client = stage.with(&key.token(&but("roles", json!(["support", "emperor", "customer"]))));
         let (subject, rules) = shown(&client).await;
         assert_eq!(subject, "ext:ada", "{}", key.algorithm());
@@ -122,7 +122,7 @@ async fn roles_come_from_the_claim_and_by_the_map_of_the_settings() {
         config.tokens.outside_subject_prefix = Some("staff/".into());
     };
     let stage = Stage::set_with(Issuer::start().await, change).await;
-    let key = &stage.issuer.keys[1];
+    let key = &stage.issuer.keys()[1];
     let with = |roles: Value| stage.with(&key.token(&but("realm_access", json!({ "roles": roles }))));
     stage.knows(key).await;
     let (subject, rules) = shown(&with(json!(["shop-staff", "admin", "operator"]))).await;
@@ -143,8 +143,8 @@ async fn roles_come_from_the_claim_and_by_the_map_of_the_settings() {
 #[tokio::test(flavor = "multi_thread")]
 async fn claims_that_are_wrong_are_refused() {
     let stage = Stage::set().await;
-    stage.knows(&stage.issuer.keys[0]).await;
-    for key in &stage.issuer.keys {
+    stage.knows(&stage.issuer.keys()[0]).await;
+    for key in stage.issuer.keys() {
         for (name, value, reason) in [
             ("iss", json!("https://other.example"), "wrong_issuer_or_audience"),
             // Ours, which only our key may name.
@@ -194,8 +194,8 @@ const SIGNED_WEAKLY: &str = concat!(
 async fn signatures_that_are_none_are_refused() {
     let stage = Stage::set().await;
     let weak = json!({"kty": "RSA", "kid": "weak", "n": WEAK, "e": "AQAB"});
-    stage.issuer.publish(stage.issuer.keys.iter().map(Key::jwk).chain([weak]));
-    let [rsa, p256, ed] = &stage.issuer.keys;
+    stage.issuer.publish(stage.issuer.keys().iter().map(Key::jwk).chain([weak]));
+    let [rsa, p256, ed] = stage.issuer.keys();
     stage.knows(rsa).await;
     stage.refuses("a key that is too short", SIGNED_WEAKLY, "unknown_key").await;
 
@@ -234,15 +234,15 @@ async fn signatures_that_are_none_are_refused() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_that_brings_its_key_makes_no_request() {
     let (stage, elsewhere) = (Stage::set().await, Issuer::start().await);
-    stage.knows(&stage.issuer.keys[0]).await;
-    let forger = &elsewhere.keys[0];
+    stage.knows(&stage.issuer.keys()[0]).await;
+    let forger = &elsewhere.keys()[0];
     for (name, value) in [
         ("jku", json!(elsewhere.jwks_url())),
         ("x5u", json!(format!("{}/cert", elsewhere.url()))),
         ("jwk", forger.jwk()),
         ("x5c", json!(["AAAA"])),
     ] {
-        for (key, kid) in [(forger, "unknown"), (forger, "rsa-1"), (&stage.issuer.keys[0], "rsa-1")] {
+        for (key, kid) in [(forger, "unknown"), (forger, "rsa-1"), (&stage.issuer.keys()[0], "rsa-1")] {
             let header = json!({"alg": "RS256", "typ": "JWT", "kid": kid, (name): value});
             stage.refuses(name, &key.signed(&header, &claims()), "unacceptable_header").await;
         }
@@ -262,7 +262,7 @@ async fn keys_are_those_that_the_issuer_publishes_now() {
     let issuer = Issuer::start().await;
     issuer.be_away(true);
     let stage = Stage::set_with(issuer, |_| {}).await;
-    let [rsa, p256, _] = &stage.issuer.keys;
+    let [rsa, p256, _] = stage.issuer.keys();
     stage.refuses("a key of which nothing was heard yet", &rsa.token(&claims()), "unknown_key").await;
     stage.issuer.be_away(false);
     stage.knows(rsa).await;
