@@ -74,7 +74,7 @@ fn grants(role: &str) -> String {
          GRANT SELECT ON _sqlx_migrations, events, idempotency_keys, snapshots TO {role};
          GRANT SELECT, INSERT, DELETE ON person_keys TO {role};
          GRANT SELECT, INSERT ON audit TO {role};
-         GRANT SELECT, INSERT, UPDATE, DELETE ON revocations TO {role};
+         GRANT SELECT, INSERT, UPDATE, DELETE ON revocations, custom_roles TO {role};
          GRANT SELECT, INSERT, UPDATE, DELETE ON checkpoints, read_models, rebuilds, leases, reactions,
                effects, dead_letters, audits, row_audits TO {role};
          GRANT USAGE, CREATE ON SCHEMA read TO {role};

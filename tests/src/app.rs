@@ -1,7 +1,7 @@
 //! The whole server in this process: on a database, a stream and a folder of its own, with a clock that
 //! stands still until it is moved.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{fmt::Display, net::SocketAddr, sync::Arc, time::Duration};
 
 use chrono::{DateTime, TimeDelta};
 use daybook::Running;
@@ -103,6 +103,15 @@ impl TestApp {
 
     /// A token of `subject` with these roles, for an hour.
     pub fn token(&self, subject: &str, roles: &[Role]) -> String {
+        self.mint(subject, roles)
+    }
+
+    /// The same with roles by their names, custom ones too.
+    pub fn token_naming(&self, subject: &str, roles: &[&str]) -> String {
+        self.mint(subject, roles)
+    }
+
+    fn mint<R: Display>(&self, subject: &str, roles: &[R]) -> String {
         let grant = Grant { subject, roles, ttl: Duration::from_secs(3_600) };
         let now = Clock::Manual(self.clock.clone()).now();
         self.key.mint(&self.config.tokens.issuer, &self.config.tokens.audience, now, &grant)

@@ -192,7 +192,7 @@ pub fn received(code: &str, pieces: i64) -> ReceiveStock {
 pub fn by(role: Role) -> Context {
     let subject = if role == Role::Customer { "alice" } else { role.as_str() };
     Context {
-        actor: Actor { subject: subject.into(), roles: [role].into_iter().collect() },
+        actor: Actor::person(subject, [role]),
         command_id: new_id(),
         request_id: "of-a-test".into(),
         traceparent: None,

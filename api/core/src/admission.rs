@@ -8,7 +8,7 @@ use crate::{
     app::App,
     auth::{Refused, token::Presented},
     limits::{Budget, Exceeded},
-    metrics,
+    metrics::{self, TurnedAway},
 };
 
 /// Why a token doesn't let its bearer in.
@@ -17,6 +17,8 @@ pub enum Unidentified {
     Refused(Refused),
     /// Its owner asks too often, or too many bad tokens come from that address.
     TooOften(Exceeded),
+    /// It can't be known now whether a token was revoked.
+    Unknown,
 }
 
 impl From<Exceeded> for Unidentified {
@@ -27,6 +29,10 @@ impl From<Exceeded> for Unidentified {
 
 /// The owner of a token that came from `address`, and what is left of the requests that they may make.
 pub fn identify(app: &App, token: &str, address: IpAddr) -> Result<(Arc<Actor>, Budget), Unidentified> {
+    if !app.verifier.freshness().is_fresh() {
+        TurnedAway::RevocationsUnread.count();
+        return Err(Unidentified::Unknown);
+    }
     let presented = Presented::new(token);
     let actor = match app.verifier.remembered(&presented) {
         Some(actor) => actor,

@@ -1,21 +1,33 @@
 //! The audit: who did what to the running system, when and why, and who was refused.
 
-use std::{net::IpAddr, time::Duration};
+mod rate;
+
+use std::{
+    net::IpAddr,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use daybook_migrations::with_timeout_of;
 use daybook_projections::workers::{About, Duty, Pauses, When, Worker};
 use futures::TryFutureExt;
 use sqlx::PgPool;
-use tokio::sync::{Mutex, mpsc};
+use tokio::{
+    sync::mpsc,
+    time::{Instant, sleep_until},
+};
 use tracing::warn;
 
 use crate::metrics::AUDIT_LOST;
+use rate::Rate;
 
 /// Refusals that wait to be written, at most; of more, the number is kept.
 const MAX_WAITING: usize = 1_000;
 const WRITE_TIMEOUT: Duration = Duration::from_secs(5);
 const MAX_TARGET_CHARS: usize = 500;
+
+const UNPOISONED: &str = "nobody panics while holding this lock";
 
 /// One line of the audit. When is the database's business.
 #[derive(Debug, Clone)]
@@ -36,19 +48,24 @@ pub struct Entry {
 pub struct Audit {
     pool: PgPool,
     refusals: mpsc::Sender<Entry>,
+    rate: Arc<Mutex<Rate<Entry>>>,
 }
 
 /// Writes the refusals that were left.
 pub struct AuditWriter {
     pool: PgPool,
     /// Locked for as long as it runs.
-    refusals: Mutex<mpsc::Receiver<Entry>>,
+    refusals: tokio::sync::Mutex<mpsc::Receiver<Entry>>,
+    rate: Arc<Mutex<Rate<Entry>>>,
 }
 
 impl Audit {
-    pub fn new(pool: PgPool) -> (Self, AuditWriter) {
+    /// `per_minute` refusals of one subject are kept one by one.
+    pub fn new(pool: PgPool, per_minute: u32) -> (Self, AuditWriter) {
         let (sender, receiver) = mpsc::channel(MAX_WAITING);
-        (Self { pool: pool.clone(), refusals: sender }, AuditWriter { pool, refusals: Mutex::new(receiver) })
+        let rate = Arc::new(Mutex::new(Rate::new(per_minute)));
+        let audit = Self { pool: pool.clone(), refusals: sender, rate: Arc::clone(&rate) };
+        (audit, AuditWriter { pool, refusals: tokio::sync::Mutex::new(receiver), rate })
     }
 
     /// Written when this returns. An action that leaves no record must not happen.
@@ -56,9 +73,14 @@ impl Audit {
         write(&self.pool, entry).await
     }
 
-    /// Written soon, so that a refusal costs its caller's database nothing while they wait.
+    /// Written soon, so that a refusal costs its caller's database nothing while they wait. Of very many in a minute, how
+    /// many there were is written when it is over: who asks for nothing but what they may not do must not fill the disk.
     pub fn refused(&self, entry: Entry) {
-        if self.refusals.try_send(entry).is_err() {
+        let subject = entry.actor.clone();
+        let kept = self.rate.lock().expect(UNPOISONED).take(&subject, entry, Instant::now());
+        if let Some(entry) = kept
+            && self.refusals.try_send(entry).is_err()
+        {
             AUDIT_LOST.inc();
         }
     }
@@ -77,11 +99,9 @@ impl Worker for AuditWriter {
         let mut refusals = self.refusals.lock().await;
         let rounds = duty.rounds(Pauses::NONE);
         loop {
-            let next = match duty.or_over(refusals.recv()).await {
-                Some(entry) => entry,
-                None => refusals.try_recv().ok(),
+            let Some(entry) = self.next(&mut refusals, duty).await else {
+                return duty.stop().cancelled().await;
             };
-            let Some(entry) = next else { return duty.stop().cancelled().await };
             let write = write(&self.pool, &entry).inspect_err(|error| {
                 AUDIT_LOST.inc();
                 warn!(%error, action = entry.action, "cannot write an audit record");
@@ -92,6 +112,42 @@ impl Worker for AuditWriter {
                 None => {}
             }
         }
+    }
+}
+
+impl AuditWriter {
+    /// What is to be written next; nothing, when it is time to stop and all of it is.
+    async fn next(&self, refusals: &mut mpsc::Receiver<Entry>, duty: &Duty) -> Option<Entry> {
+        loop {
+            if let Some((last, more)) = self.rate.lock().expect(UNPOISONED).over(Instant::now()) {
+                return Some(last.and_more(more));
+            }
+            let until = self.rate.lock().expect(UNPOISONED).next_over();
+            let minute = async {
+                match until {
+                    Some(until) => sleep_until(until).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                biased;
+                () = duty.stop().cancelled() => break,
+                next = refusals.recv() => return next,
+                () = minute => {}
+            }
+        }
+        let rest = || {
+            let (last, more) = self.rate.lock().expect(UNPOISONED).cut_short()?;
+            Some(last.and_more(more))
+        };
+        refusals.try_recv().ok().or_else(rest)
+    }
+}
+
+impl Entry {
+    /// There were so many more, of which this was the last.
+    fn and_more(self, more: u64) -> Self {
+        Self { reason: Some(format!("and {more} more in a minute, of which this was the last")), ..self }
     }
 }
 

@@ -9,6 +9,7 @@ words! {
         Overloaded = "overloaded",
         RateLimited = "rate_limited",
         Draining = "draining",
+        RevocationsUnread = "revocations_unread",
     }
 }
 
@@ -27,7 +28,7 @@ metrics! {
     );
     TURNED_AWAY: IntCounterVec(
         "daybook_http_turned_away_total",
-        "Requests turned away: overloaded, rate_limited, draining",
+        "Requests turned away: overloaded, rate_limited, draining, revocations_unread",
         &["reason"],
     );
     TOKENS_REFUSED: IntCounterVec("daybook_tokens_refused_total", "Tokens refused, by why", &["reason"]);

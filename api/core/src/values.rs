@@ -105,6 +105,7 @@ values! {
         .maximum(Some(100_000));
     OrderStatus(order::Status) => one_of(order::Status::WORDS);
     RoleName(policy::Role) => one_of(policy::Role::WORDS);
+    ActorKind(policy::ActorKind) => one_of(policy::ActorKind::WORDS);
     WorkerState(workers::WorkerState) => one_of(workers::WorkerState::WORDS);
     ProductStatus(product::Status) => one_of(product::Status::WORDS);
 }

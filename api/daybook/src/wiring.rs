@@ -9,6 +9,7 @@ use daybook_core::{
     audit::Audit,
     auth::{
         KeySet, SigningKey, Verifier,
+        custom_roles::CustomRoles,
         revocation::{self, Revocations},
     },
     carriers::Carriers,
@@ -41,6 +42,8 @@ use crate::{further, workers::workers};
 const RETRY_EVERY: Duration = Duration::from_millis(500);
 /// The pause between the last answer and the end of its connection.
 const LINGER: Duration = Duration::from_millis(50);
+/// For reading which tokens were revoked: two, so that one may wait for an answer that was lost.
+const IDENTITY_CONNECTIONS: u32 = 2;
 /// What workers may take to finish their transactions, when the grace time is over already.
 const LEAST_CREW_GRACE: Duration = Duration::from_secs(1);
 
@@ -110,6 +113,7 @@ pub async fn start(config: &Config, clock: Clock) -> Result<Running, StartError>
         daybook_migrations::pool(connect.clone(), connections, config.database.acquire_timeout.get())
     };
     let queries_pool = pool(config.queries.connections);
+    let identity_pool = pool(IDENTITY_CONNECTIONS);
     let vault = Vault::new(queries_pool.clone(), master_key);
     let log = Log::new(queries_pool.clone());
     let mailer = Mailer::new(log.clone(), vault.clone(), &config.mail, config.mail_folder())?;
@@ -139,10 +143,10 @@ pub async fn start(config: &Config, clock: Clock) -> Result<Running, StartError>
 
     let published_key = signing_key.map(|key| key.jwk);
     let own_keys = KeySet::new(&published_key);
-    let verifier =
-        Arc::new(Verifier::new(&config.tokens.issuer, &config.tokens.audience, own_keys, clock.clone()));
+    let verifier = Verifier::new(&config.tokens.issuer, &config.tokens.audience, own_keys, clock.clone());
+    let verifier = Arc::new(verifier.with_max_age(config.tokens.revocations_max_age.get()));
     revocation::load(&queries_pool, &verifier).await?;
-    let (audit, audit_writer) = Audit::new(queries_pool.clone());
+    let (audit, audit_writer) = Audit::new(queries_pool.clone(), config.rates.audited_refusals_per_minute);
     let crew = Crew::new({
         let clock = clock.clone();
         move || clock.now()
@@ -171,11 +175,18 @@ pub async fn start(config: &Config, clock: Clock) -> Result<Running, StartError>
             around: Around::default(),
         },
         revocations: Revocations::new(queries_pool.clone(), verifier.clone()),
+        custom_roles: CustomRoles::new(queries_pool.clone(), verifier.clone()),
         commands,
         verifier,
         traffic: traffic.clone(),
     });
-    for worker in downstream.workers().into_iter().chain(workers(config, &app, &queries_pool, audit_writer)) {
+    for worker in downstream.workers().into_iter().chain(workers(
+        config,
+        &app,
+        &queries_pool,
+        identity_pool,
+        audit_writer,
+    )) {
         crew.keep(worker);
     }
 

@@ -17,12 +17,13 @@ pub fn workers(
     config: &Config,
     app: &Arc<App>,
     pool: &PgPool,
+    identity_pool: PgPool,
     audit_writer: AuditWriter,
 ) -> Vec<Arc<dyn Worker>> {
     let verifier = || Arc::clone(&app.verifier);
     let mut workers: Vec<Arc<dyn Worker>> = vec![
         Arc::new(audit_writer),
-        Arc::new(FollowingRevocations { pool: pool.clone(), verifier: verifier() }),
+        Arc::new(FollowingRevocations { pool: identity_pool, verifier: verifier() }),
         Arc::new(Sweeping(app.clone())),
         Arc::new(Forgetting(pool.clone())),
     ];

@@ -38,6 +38,11 @@ pub fn draining() -> Status {
     Status::unavailable(Farewell::Draining.to_string())
 }
 
+/// It can't be known now whether a token was revoked.
+fn unknown() -> Status {
+    Status::unavailable(Farewell::TokenUnknown.to_string())
+}
+
 /// Why is for our own log only.
 pub fn unread(error: &sqlx::Error) -> Status {
     warn!(%error, "the log can't be read for a client of the door");
@@ -48,6 +53,7 @@ pub fn of_unidentified(why: Unidentified) -> Status {
     match why {
         Unidentified::Refused(_) => unauthenticated(),
         Unidentified::TooOften(exceeded) => too_often(exceeded),
+        Unidentified::Unknown => unknown(),
     }
 }
 
@@ -67,6 +73,7 @@ pub fn of_farewell(why: Farewell) -> Status {
     match why {
         Farewell::Draining => draining(),
         Farewell::TokenEnded => Status::unauthenticated(why.to_string()),
+        Farewell::TokenUnknown => unknown(),
     }
 }
 

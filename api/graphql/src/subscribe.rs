@@ -154,7 +154,7 @@ impl Live {
                 Some(last)
             }
             // It ends without the word that it is complete, so its client comes back.
-            Ok(Heard::Farewell(Farewell::Draining)) | Err(_) => None,
+            Ok(Heard::Farewell(Farewell::Draining | Farewell::TokenUnknown)) | Err(_) => None,
         }
     }
 

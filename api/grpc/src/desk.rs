@@ -201,6 +201,7 @@ impl Desk {
                 Ok((actor, _)) => Some(actor),
                 Err(Unidentified::Refused(refused)) => return Err(refused.into()),
                 Err(Unidentified::TooOften(exceeded)) => return Err(exceeded.into()),
+                Err(Unidentified::Unknown) => return Err(Problem::unavailable()),
             },
         };
         let headers = headers(metadata);

@@ -128,7 +128,9 @@ enum End {
 impl End {
     fn told(&self, request_id: &str) -> Status {
         let problem = match self {
-            Self::Farewell(Farewell::Draining) | Self::Broken(Broken::Unread) => Problem::unavailable(),
+            Self::Farewell(Farewell::Draining | Farewell::TokenUnknown) | Self::Broken(Broken::Unread) => {
+                Problem::unavailable()
+            }
             Self::Farewell(Farewell::TokenEnded) => Problem::invalid_token(),
             Self::Broken(cut @ Broken::CutOff) => return Status::aborted(cut.to_string()),
         };

@@ -35,6 +35,8 @@ pub enum Kind {
         refusals: &'static [Code],
     },
     Read(Access),
+    /// What callers with a token are told of themselves.
+    Own,
     /// What an operator looks at.
     Look,
     /// What an operator does; `refusals` as above.
@@ -71,7 +73,7 @@ impl Kind {
         }
         codes.push(HttpCode::RateLimited.code());
         codes.extend([GeneralCode::Overloaded, GeneralCode::Unavailable].map(GeneralCode::code));
-        if self.needs_token() {
+        if self.needs_token() && !matches!(self, Self::Own) {
             codes.push(PolicyCode::Forbidden.code());
         }
         if in_path {
@@ -97,7 +99,7 @@ impl Kind {
             Self::Read(_) => {
                 codes.extend([DownstreamCode::ReadModelBehind.code(), GeneralCode::DeadlineExceeded.code()]);
             }
-            Self::Look | Self::Stream => codes.push(GeneralCode::DeadlineExceeded.code()),
+            Self::Own | Self::Look | Self::Stream => codes.push(GeneralCode::DeadlineExceeded.code()),
             Self::Deed { refusals } => {
                 codes.push(GeneralCode::DeadlineExceeded.code());
                 codes.extend(refusals);

@@ -61,6 +61,7 @@ fn identify(app: &App, request: &ServiceRequest, address: IpAddr) -> Result<Admi
     let (actor, budget) = admission::identify(app, token, address).map_err(|why| match why {
         Unidentified::Refused(refused) => Problem::from(refused),
         Unidentified::TooOften(exceeded) => Problem::from(exceeded),
+        Unidentified::Unknown => Problem::unavailable(),
     })?;
     Ok(Admitted { actor: Some(actor), budget: Some(budget) })
 }

@@ -9,7 +9,7 @@ mod problems;
 use std::collections::BTreeMap;
 
 use daybook_core::reads::Access;
-use daybook_domain::policy::{Action, Role};
+use daybook_domain::policy::{Action, Own, Role};
 use serde_json::{Map, Value, json};
 use utoipa::{
     PartialSchema, ToSchema,
@@ -178,6 +178,7 @@ fn description(route: &Route) -> String {
     let whose = match route.door {
         Door::Probe => "It needs no token and has no limit".to_owned(),
         Door::Open => "It needs no token".to_owned(),
+        Door::Known => "It needs a token, whatever its roles are".to_owned(),
         Door::Action(action) => needs(action),
         Door::Access(Access::Public(action)) => {
             format!("It needs no token; with the permission `{}` more is shown", action.rule().name)
@@ -196,7 +197,11 @@ fn description(route: &Route) -> String {
 fn needs(action: Action) -> String {
     let rule = action.rule();
     let roles: Vec<&str> = rule.roles.iter().chain([&Role::Admin]).map(|role| role.as_str()).collect();
-    let own = if rule.own { "; customers have it for what is their own" } else { "" };
+    let own = match rule.own {
+        Own::No => "",
+        Own::Customer => "; customers have it for what is their own",
+        Own::Anyone => "; everyone with a token has it for what is their own",
+    };
     format!("It needs the permission `{}` ({}){own}", rule.name, roles.join(", "))
 }
 

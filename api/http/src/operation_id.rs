@@ -12,6 +12,7 @@ const OTHERS: &[(&str, &str)] = &[
     ("metrics", "getMetrics"),
     ("openapi", "getOpenapi"),
     ("permissions", "listPermissions"),
+    ("permissions.mine", "listMyPermissions"),
     ("problem", "getProblemPage"),
     ("revoke", "revokeTokens"),
     ("verify", "verifyReadModels"),

@@ -76,6 +76,8 @@ pub enum Door {
     Probe,
     /// Everyone, with or without a token.
     Open,
+    /// Everyone with a token, whatever its roles are.
+    Known,
     /// Callers who may do this to something.
     Action(Action),
     /// Callers who are shown something by this rule.
@@ -86,6 +88,7 @@ impl Door {
     fn admit(self, actor: Option<&Actor>) -> Result<(), Problem> {
         match self {
             Self::Probe | Self::Open => Ok(()),
+            Self::Known => actor.map(drop).ok_or_else(Problem::unauthenticated),
             Self::Access(access) => Ok(access.admit(actor).map(|_| ())?),
             Self::Action(action) => {
                 let actor = actor.ok_or_else(Problem::unauthenticated)?;
@@ -356,7 +359,7 @@ impl Route {
     fn sees(&self) -> Seen {
         match self.about.kind {
             Kind::Read(_) | Kind::Graph => Seen::Later,
-            Kind::Command { .. } | Kind::Look | Kind::Deed { .. } | Kind::Stream => Seen::Now,
+            Kind::Command { .. } | Kind::Own | Kind::Look | Kind::Deed { .. } | Kind::Stream => Seen::Now,
             Kind::Document | Kind::Probe => Seen::Nothing,
         }
     }

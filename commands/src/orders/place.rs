@@ -10,7 +10,7 @@ use daybook_domain::{
     ids::OrderId,
     money::{Currency, Price},
     order::{Command, Line, Order, Place, check_line_count, check_override_reason, pieces_by_sku},
-    policy::{Action, Actor, Demand, Role},
+    policy::{Action, Actor, Demand},
     pricing::price_line,
     product::Product,
     quantity::Quantity,
@@ -126,7 +126,7 @@ impl PlaceOrderRequest {
     fn owner(&self, actor: &Actor) -> Option<CustomerId> {
         match &self.customer {
             Some(customer) => Some(customer.clone()),
-            None if actor.roles.contains(Role::Customer) => actor.subject.parse().ok(),
+            None if actor.rules.holds_own(Action::PlaceOrder) => actor.subject.parse().ok(),
             None => None,
         }
     }

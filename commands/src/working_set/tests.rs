@@ -6,7 +6,7 @@ use chrono::DateTime;
 use daybook_domain::{
     Decider,
     external_id::{Event, ExternalIdUse},
-    policy::{Action, Actor, Demand, Roles},
+    policy::{Action, Actor, Demand},
 };
 
 use super::*;
@@ -24,7 +24,7 @@ fn state(bytes: usize) -> StreamState {
 
 fn context() -> Context {
     Context {
-        actor: Actor { subject: "alice".into(), roles: Roles::default() },
+        actor: Actor::person("alice", []),
         command_id: Uuid::from_u128(1),
         request_id: "of-a-test".into(),
         traceparent: None,

@@ -12,13 +12,15 @@ use tokio::time::{Instant, sleep};
 use tracing::warn;
 
 use super::{
+    custom_roles,
     revoked::{Revoked, RevokedKind},
     token::{MAX_LIFETIME_S, Verifier},
 };
 use crate::metrics;
 
 const READ_EVERY: Duration = Duration::from_millis(300);
-const READ_TIMEOUT: Duration = Duration::from_secs(5);
+/// Less than half of how old they may usually be, so that one answer may get lost.
+const READ_TIMEOUT: Duration = Duration::from_secs(2);
 /// All are read again, so that those of tokens that have ended anyway are forgotten.
 const READ_ALL_EVERY: Duration = Duration::from_secs(3_600);
 /// A row may show up this much later than the time that it bears.
@@ -115,12 +117,17 @@ const ALL_S: f64 = MAX_LIFETIME_S as f64 + OVERLAP_S;
 
 /// Makes the verifier know all that counts.
 pub async fn load(pool: &PgPool, verifier: &Verifier) -> Result<(), sqlx::Error> {
+    let began = Instant::now();
     verifier.replace_revocations(read(pool, ALL_S).await?);
+    verifier.roles().replace(custom_roles::read(pool).await?);
+    verifier.freshness().read_at(began);
     Ok(())
 }
 
-/// Keeps the verifier at what the database says. While that can't be read, what is known stays in force.
+/// Keeps the verifier at what the database says, roles included. While that can't be read, what is known stays in force;
+/// when it is too old, no token is taken any more.
 pub struct FollowingRevocations {
+    /// For nothing else: who waits behind slow queries would let nobody in.
     pub pool: PgPool,
     pub verifier: Arc<Verifier>,
 }
@@ -128,7 +135,8 @@ pub struct FollowingRevocations {
 #[async_trait]
 impl Worker for FollowingRevocations {
     fn about(&self) -> About {
-        let description = "Reads which tokens were revoked, so that this process refuses them.";
+        let description = "Reads which tokens were revoked and what custom roles come to, so that this process \
+                           refuses those tokens, and all if it can't read that for too long.";
         About::new("revocations", description, When::every(READ_EVERY))
     }
 
@@ -139,12 +147,17 @@ impl Worker for FollowingRevocations {
             let now = Instant::now();
             let all = now - read_all >= READ_ALL_EVERY;
             let seconds = if all { ALL_S } else { (now - read_last).as_secs_f64() + OVERLAP_S };
-            let read = with_timeout_of(READ_TIMEOUT, read(&self.pool, seconds));
+            let read = with_timeout_of(READ_TIMEOUT, async {
+                Ok::<_, sqlx::Error>((
+                    read(&self.pool, seconds).await?,
+                    custom_roles::read(&self.pool).await?,
+                ))
+            });
             let read = read.inspect_err(|_| metrics::REVOCATIONS_UNREAD.inc());
             let complain = |error: &_| {
                 warn!(%error, "cannot read which tokens were revoked; those that are known stay so");
             };
-            let Some(revoked) = rounds.attempt(read, complain).await else { continue };
+            let Some((revoked, roles)) = rounds.attempt(read, complain).await else { continue };
             read_last = now;
             if all {
                 read_all = now;
@@ -152,6 +165,8 @@ impl Worker for FollowingRevocations {
             } else {
                 self.verifier.revoke(revoked);
             }
+            self.verifier.roles().replace(roles);
+            self.verifier.freshness().read_at(now);
             rounds.went_well();
             duty.or_over(sleep(READ_EVERY)).await;
         }

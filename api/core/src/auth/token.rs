@@ -1,13 +1,14 @@
 //! Bearer tokens: JWTs (RFC 7519) signed with EdDSA, checked here claim by claim.
 
 use std::{
+    fmt::Display,
     sync::{Arc, RwLock},
     time::Duration,
 };
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{DateTime, Utc};
-use daybook_domain::policy::{Actor, Role, Roles};
+use daybook_domain::policy::{Actor, ActorKind, Role};
 use jsonwebtoken::{Algorithm, Header};
 use moka::sync::Cache;
 use serde::{
@@ -17,8 +18,10 @@ use serde::{
 use sha2::{Digest, Sha256};
 
 use super::{
+    freshness::Freshness,
     keys::{KeySet, SigningKey},
     revoked::{Marks, Revocations, Revoked},
+    roles::{Named, RoleTable},
 };
 use crate::entropy::{self, Clock};
 
@@ -81,10 +84,10 @@ enum Audience {
     Several(Vec<String>),
 }
 
-/// What a new token says.
-pub struct Grant<'a> {
+/// What a new token says. Its roles are named by words, or by names of custom roles.
+pub struct Grant<'a, R = Role> {
     pub subject: &'a str,
-    pub roles: &'a [Role],
+    pub roles: &'a [R],
     pub ttl: Duration,
 }
 
@@ -118,6 +121,15 @@ pub enum Refused {
     Revoked,
 }
 
+/// How a token is doing that something was begun with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    Good,
+    Ended,
+    /// It may have been revoked: that could not be read for too long.
+    Unknown,
+}
+
 /// Checks tokens, and remembers the valid ones.
 pub struct Verifier {
     issuer: String,
@@ -125,14 +137,20 @@ pub struct Verifier {
     clock: Clock,
     keys: RwLock<KeySet>,
     revocations: RwLock<Revocations>,
-    valid: Cache<[u8; 32], Valid>,
+    freshness: Freshness,
+    roles: RoleTable,
+    valid: Cache<[u8; 32], Arc<Valid>>,
 }
 
+/// A token that was found valid.
 #[derive(Clone)]
 struct Valid {
     actor: Arc<Actor>,
-    id: Arc<str>,
-    key: Arc<str>,
+    roles: Named,
+    /// That of the table of roles by which its actor was made.
+    generation: u64,
+    id: Box<str>,
+    key: Box<str>,
     /// Unix time in seconds.
     issued_at: i64,
     /// Unix time in seconds.
@@ -151,7 +169,7 @@ impl<'a> Presented<'a> {
     }
 }
 
-impl Grant<'_> {
+impl<R> Grant<'_, R> {
     /// Whether a server would take a token that says this: the same rules.
     pub fn check(&self) -> Result<(), Unfit> {
         let ttl_s = i64::try_from(self.ttl.as_secs()).unwrap_or(i64::MAX);
@@ -173,7 +191,13 @@ fn is_subject(text: &str) -> bool {
 
 impl SigningKey {
     /// A signed token.
-    pub fn mint(&self, issuer: &str, audience: &str, now: DateTime<Utc>, grant: &Grant) -> String {
+    pub fn mint<R: Display>(
+        &self,
+        issuer: &str,
+        audience: &str,
+        now: DateTime<Utc>,
+        grant: &Grant<'_, R>,
+    ) -> String {
         let issued_at = now.timestamp();
         let ttl_s = i64::try_from(grant.ttl.as_secs()).unwrap_or(i64::MAX);
         let claims = Claims {
@@ -184,7 +208,7 @@ impl SigningKey {
             nbf: issued_at,
             iat: issued_at,
             jti: entropy::new_id().simple().to_string(),
-            roles: grant.roles.iter().map(|role| role.as_str().to_owned()).collect(),
+            roles: grant.roles.iter().map(R::to_string).collect(),
         };
         let mut header = Header::new(Algorithm::EdDSA);
         header.kid = Some(self.jwk.kid.clone());
@@ -201,8 +225,26 @@ impl Verifier {
             clock,
             keys: RwLock::new(keys),
             revocations: RwLock::default(),
+            freshness: Freshness::new(Duration::MAX),
+            roles: RoleTable::default(),
             valid,
         }
+    }
+
+    /// Who has read no revocations for so long can't say of any token that it is good.
+    #[must_use]
+    pub fn with_max_age(self, max_age: Duration) -> Self {
+        Self { freshness: Freshness::new(max_age), ..self }
+    }
+
+    /// When revocations are read, and whether it is long ago.
+    pub fn freshness(&self) -> &Freshness {
+        &self.freshness
+    }
+
+    /// What roles come to, for tokens that were found valid before as well.
+    pub fn roles(&self) -> &RoleTable {
+        &self.roles
     }
 
     /// Other keys from now on, for tokens that were found valid before as well.
@@ -260,25 +302,53 @@ impl Verifier {
         let is_current = self.now() < valid.expires_at.saturating_add(TOLERANCE_S)
             && self.keys.read().expect(UNPOISONED).get(&valid.key).is_some()
             && !self.is_revoked(&valid);
-        is_current.then_some(valid.actor)
+        match is_current {
+            true if valid.generation == self.roles.generation() => Some(Arc::clone(&valid.actor)),
+            true => Some(self.resolve_anew(presented, &valid)),
+            false => None,
+        }
+    }
+
+    /// The table of roles has changed since it was found valid.
+    fn resolve_anew(&self, presented: &Presented, valid: &Valid) -> Arc<Actor> {
+        let (rules, generation) = self.roles.resolve(&valid.roles);
+        let actor = Arc::new(Actor { rules, ..Actor::clone(&valid.actor) });
+        let valid = Valid { actor: Arc::clone(&actor), generation, ..valid.clone() };
+        self.valid.insert(presented.hash, Arc::new(valid));
+        actor
     }
 
     /// The owner of the token, after checking everything about it.
     pub fn verify(&self, presented: &Presented) -> Result<Arc<Actor>, Refused> {
         let (key, claims) = self.signed_claims(presented.token)?;
-        let (id, issued_at, expires_at) = (claims.jti.as_str().into(), claims.iat, claims.exp);
-        let actor = Arc::new(self.accept(claims)?);
-        let valid = Valid { actor: actor.clone(), id, key, issued_at, expires_at };
+        self.check(&claims)?;
+        let Claims { sub, exp, iat, jti, roles, .. } = claims;
+        let roles = Named::of(&roles);
+        let (rules, generation) = self.roles.resolve(&roles);
+        let actor = Arc::new(Actor { subject: sub, kind: ActorKind::Person, rules });
+        let valid = Valid {
+            actor: Arc::clone(&actor),
+            roles,
+            generation,
+            id: jti.into(),
+            key,
+            issued_at: iat,
+            expires_at: exp,
+        };
         if self.is_revoked(&valid) {
             return Err(Refused::Revoked);
         }
-        self.valid.insert(presented.hash, valid);
+        self.valid.insert(presented.hash, Arc::new(valid));
         Ok(actor)
     }
 
     /// Whether it is valid now, for what goes on for longer than a request.
-    pub fn is_good(&self, presented: &Presented) -> bool {
-        self.remembered(presented).is_some() || self.verify(presented).is_ok()
+    pub fn standing(&self, presented: &Presented) -> Standing {
+        if !self.freshness.is_fresh() {
+            return Standing::Unknown;
+        }
+        let is_good = self.remembered(presented).is_some() || self.verify(presented).is_ok();
+        if is_good { Standing::Good } else { Standing::Ended }
     }
 
     fn is_revoked(&self, token: &Valid) -> bool {
@@ -288,7 +358,7 @@ impl Verifier {
     }
 
     /// The claims, with the id of the key that signed them.
-    fn signed_claims(&self, token: &str) -> Result<(Arc<str>, Claims), Refused> {
+    fn signed_claims(&self, token: &str) -> Result<(Box<str>, Claims), Refused> {
         if token.len() > MAX_TOKEN_BYTES || token.bytes().filter(|byte| *byte == b'.').count() != 2 {
             return Err(Refused::Malformed);
         }
@@ -311,7 +381,7 @@ impl Verifier {
         Ok((kid.into(), claims))
     }
 
-    fn accept(&self, claims: Claims) -> Result<Actor, Refused> {
+    fn check(&self, claims: &Claims) -> Result<(), Refused> {
         let for_us = match &claims.aud {
             Audience::One(audience) => *audience == self.audience,
             Audience::Several(audiences) => audiences.contains(&self.audience),
@@ -331,9 +401,7 @@ impl Verifier {
         if !is_subject(&claims.sub) || claims.jti.is_empty() || is_too_long {
             return Err(Refused::Claims);
         }
-        // A role that isn't known here gives nothing: another system may have more of them.
-        let roles: Roles = claims.roles.iter().filter_map(|role| role.parse::<Role>().ok()).collect();
-        Ok(Actor { subject: claims.sub, roles })
+        Ok(())
     }
 }
 

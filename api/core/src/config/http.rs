@@ -62,5 +62,7 @@ daybook_domain::settings! {
         invalid_token_per_second: u32 = 10, between(1, 1_000_000);
         /// Invalid tokens that may come at once from one address.
         invalid_token_burst: u32 = 50, between(1, 1_000_000);
+        /// Refusals of one subject that the audit keeps one by one in a minute. Of more, it keeps how many there were.
+        audited_refusals_per_minute: u32 = 60, between(1, 1_000_000);
     }
 }

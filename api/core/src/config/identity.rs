@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use daybook_domain::settings::{Rule, any, text};
+use daybook_domain::settings::{Rule, Span, any, between, text};
 
 use super::secret::Secret;
 
@@ -19,6 +19,9 @@ daybook_domain::settings! {
         /// Keys of another issuer, whose tokens are then the ones that count.
         #[serde(skip_serializing_if = "Option::is_none")]
         jwks_url: Option<String> = None, text("an https URL; in development also an http one", is_url).optional();
+        /// A process that could not read for so long which tokens were revoked takes none: callers with a token are
+        /// answered 503. It is usually read three times a second.
+        revocations_max_age: Span = Span::seconds(5), between(Span::seconds(1), Span::hours(1));
     }
 }
 

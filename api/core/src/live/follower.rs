@@ -11,7 +11,12 @@ use tokio::{
 use tracing::warn;
 
 use super::places::Place;
-use crate::{app::App, auth::token::Presented, metrics, traffic::InFlight};
+use crate::{
+    app::App,
+    auth::token::{Presented, Standing},
+    metrics,
+    traffic::InFlight,
+};
 
 /// How many events a page has at most; their bytes are bounded, too.
 const PAGE: i64 = 500;
@@ -91,6 +96,8 @@ pub enum Farewell {
     Draining,
     #[error("the token has ended")]
     TokenEnded,
+    #[error("it can't be known now whether the token has ended; come back soon")]
+    TokenUnknown,
 }
 
 /// Why a client isn't told the rest.
@@ -190,8 +197,10 @@ impl Follower {
         }
         if Instant::now() >= self.check_token_at {
             self.check_token_at = Instant::now() + CHECK_TOKEN_EVERY;
-            if !self.app.verifier.is_good(&Presented::new(&self.token)) {
-                return Some(Farewell::TokenEnded);
+            match self.app.verifier.standing(&Presented::new(&self.token)) {
+                Standing::Good => {}
+                Standing::Ended => return Some(Farewell::TokenEnded),
+                Standing::Unknown => return Some(Farewell::TokenUnknown),
             }
         }
         None

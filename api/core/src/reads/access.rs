@@ -134,7 +134,7 @@ mod tests {
     const PRODUCT: Access = Access::Public(Action::ReadUnpublishedProduct);
 
     fn actor(role: Role) -> Actor {
-        Actor { subject: "alice".into(), roles: [role].into_iter().collect() }
+        Actor::person("alice", [role])
     }
 
     #[test]
@@ -164,7 +164,7 @@ mod tests {
         assert!(!Visible::Nothing.shows(&part(Owner::Everyone)));
         assert!(Visible::Part.shows(&Visible::Part.owner()));
         // Both at once: the part first, then what is one's own.
-        let both = Actor { roles: [Role::Warehouse, Role::Customer].into_iter().collect(), ..alice };
+        let both = Actor::person("alice", [Role::Warehouse, Role::Customer]);
         assert_eq!(
             (rule.visible(Some(&both)), rule.own(Some(&both))),
             (Visible::Part, Some(Visible::Own("alice")))

@@ -207,7 +207,7 @@ pub fn sent_to(kind: Kind) -> Vec<(&'static str, bool)> {
         Kind::Command { needs_key, .. } => names.extend([(KEY, needs_key), ("If-Match", false)]),
         Kind::Read(_) | Kind::Document => names.push(("If-None-Match", false)),
         Kind::Stream => names.push(("Last-Event-ID", false)),
-        Kind::Look | Kind::Deed { .. } | Kind::Graph | Kind::Probe => {}
+        Kind::Own | Kind::Look | Kind::Deed { .. } | Kind::Graph | Kind::Probe => {}
     }
     names
 }
@@ -228,7 +228,7 @@ pub fn told_by(route: &Route, status: u16) -> Vec<&'static str> {
             Kind::Command { .. } => names.extend(["ETag", "Idempotent-Replayed"]),
             Kind::Read(_) | Kind::Document => names.push("ETag"),
             Kind::Stream => names.push("X-Accel-Buffering"),
-            Kind::Look | Kind::Deed { .. } | Kind::Graph | Kind::Probe => {}
+            Kind::Own | Kind::Look | Kind::Deed { .. } | Kind::Graph | Kind::Probe => {}
         }
         if route.about.is_paged() {
             names.push("Link");

@@ -2,8 +2,11 @@
 
 use std::{future::ready, sync::Arc};
 
-use daybook_core::{auth::keys::Jwk, values::RoleName};
-use daybook_domain::policy::{RULES, Role};
+use daybook_core::{
+    auth::keys::Jwk,
+    values::{ActorKind, RoleName},
+};
+use daybook_domain::policy::{Actor, Own, RULES, Role};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -11,10 +14,11 @@ use crate::{
     about::{About, Kind},
     answer::{self, Answer},
     arrived::{Arrived, NoQuery},
-    asked::{self, Reply},
+    asked::{self, Reply, Said},
     docs::{self, Documents, File},
-    problem,
-    route::{Door, JSON, Route, other},
+    params,
+    problem::{self, Problem},
+    route::{Door, JSON, Route, other, refuse_ahead},
 };
 
 const HTML: &[&str] = &["text/html"];
@@ -33,7 +37,29 @@ struct Permission {
     /// Any of them will do; `admin` may do everything.
     #[schema(max_items = 100)]
     roles: Vec<RoleName>,
-    /// A customer may do it with what is their own.
+    /// It is also for what is the caller's own: for customers, or, where it is about an account or what concerns it, for
+    /// everyone with a token.
+    own: bool,
+    /// An API key can have it.
+    scope: bool,
+}
+
+/// What the caller may do.
+#[derive(Serialize, ToSchema)]
+struct MyPermissions {
+    /// The `sub` of the token.
+    #[schema(min_length = 1, max_length = 200, examples("alice"))]
+    subject: String,
+    kind: ActorKind,
+    #[schema(max_items = 1000)]
+    data: Vec<MyPermission>,
+}
+
+#[derive(Serialize, ToSchema)]
+struct MyPermission {
+    #[schema(pattern = r"^[a-z_]+(\.[a-z_]+)?$", max_length = 64, examples("order.confirm"))]
+    name: &'static str,
+    /// Only with what is the caller's own.
     own: bool,
 }
 
@@ -69,8 +95,28 @@ pub fn routes() -> Vec<Route> {
             let (view, position) = (asked::json(&Permissions::all()), question.app.live.head());
             Box::pin(ready(Ok(Reply { view, position, replayed: false, cursors: None })))
         })),
+        my_permissions(),
         other("/.well-known/jwks.json", Door::Open, JSON, keys, |arrived, (), NoQuery {}| show_keys(arrived)),
     ]
+}
+
+fn my_permissions() -> Route {
+    let path = "/v1/permissions/mine";
+    let text = "What you may do, with the roles of your token.";
+    let about = About::new("permissions.mine", path, text, Kind::Own).answer::<MyPermissions>(200);
+    other(path, Door::Known, JSON, about, |arrived, (), NoQuery {}| async move {
+        Ok(answer::json(&MyPermissions::of(arrived.actor())?))
+    })
+    .asked_by(Arc::new(|question| {
+        Box::pin(async move {
+            let Said::Read { query, min_position } = &question.said else { return Err(Problem::internal()) };
+            let NoQuery {} = params::query(query)?;
+            let (app, deadline) = (&question.app, question.context.deadline);
+            refuse_ahead(app, *min_position, deadline).await?;
+            let view = asked::json(&MyPermissions::of(question.actor())?);
+            Ok(Reply { view, position: app.live.head(), replayed: false, cursors: None })
+        })
+    }))
 }
 
 /// The pages that every listener has about its own routes.
@@ -110,9 +156,18 @@ impl Permissions {
         let rules = RULES.iter().map(|rule| Permission {
             name: rule.name,
             roles: rule.roles.iter().chain([&Role::Admin]).map(|role| RoleName(*role)).collect(),
-            own: rule.own,
+            own: rule.own != Own::No,
+            scope: rule.is_scope,
         });
         Self { data: rules.collect() }
+    }
+}
+
+impl MyPermissions {
+    fn of(actor: Option<&Actor>) -> Result<Self, Problem> {
+        let actor = actor.ok_or_else(Problem::unauthenticated)?;
+        let data = actor.rules.rules().map(|(rule, own)| MyPermission { name: rule.name, own });
+        Ok(Self { subject: actor.subject.clone(), kind: ActorKind(actor.kind), data: data.collect() })
     }
 }
 

@@ -124,9 +124,9 @@ fn said(status: Option<&str>) -> Said {
     }
 }
 
-/// Routes without a method: sums for people who look at a shop, who have HTTP and SQL, and the table of rules for those
-/// who administer.
-const WITHOUT: &[&str] = &["sales.page", "permissions"];
+/// Routes without a method: sums for people who look at a shop, who have HTTP and SQL, the table of rules for those who
+/// administer, and what a page shows its visitor.
+const WITHOUT: &[&str] = &["sales.page", "permissions", "permissions.mine"];
 
 /// Catches: a command or a read that HTTP has, and gRPC hasn't.
 #[test]

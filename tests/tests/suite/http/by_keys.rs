@@ -14,7 +14,7 @@ use sqlx::Executor;
 use super::orders::{order, place};
 
 fn actor(subject: &str, role: Role) -> Actor {
-    Actor { subject: subject.into(), roles: [role].into_iter().collect() }
+    Actor::person(subject, [role])
 }
 
 fn soon() -> Conditions {

@@ -2,6 +2,7 @@
 
 mod about;
 mod as_of;
+mod audited_refusals;
 mod audits;
 mod bodies;
 mod by_keys;
@@ -10,6 +11,7 @@ mod cancelled_lines;
 mod compression;
 mod conditions;
 mod connections;
+mod custom_roles;
 mod downstream;
 mod events;
 mod every_route;
@@ -47,6 +49,7 @@ mod statements;
 mod statuses;
 mod stock;
 mod tokens;
+mod unread_revocations;
 mod upgrades;
 mod validation;
 mod viewer;
