@@ -55,4 +55,5 @@ pub const USE_CASES: &[Described] = &[
     Described::of::<orders::CancelOrder>(),
     Described::of::<orders::ShipOrder>(),
     Described::of::<orders::DeliverOrder>(),
+    Described::of::<orders::ClaimOrder>(),
 ];

@@ -168,6 +168,13 @@ SELECT position, recorded_at, stream, substr(stream, strpos(stream, '/') + 1) AS
   FROM analytics.public_events
  WHERE type = 'OrderDelivered'
 
+-- A guest's order is a customer's from now on.
+order_claimed:
+SELECT position, recorded_at, stream, substr(stream, strpos(stream, '/') + 1) AS id, sequence, event_id, version, payload,
+       payload->>'customer' AS customer
+  FROM analytics.public_events
+ WHERE type = 'OrderClaimed'
+
 -- A person has registered. They can log in when the address is verified. The stream's id is the account's.
 account_registered:
 SELECT position, recorded_at, stream, substr(stream, strpos(stream, '/') + 1) AS id, sequence, event_id, version, payload,

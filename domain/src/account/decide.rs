@@ -19,7 +19,7 @@ impl Decider for Account {
             (Self::Unknown, Command::Register { address, email, name, password, roles }) => {
                 Ok(vec![Event::Registered { address, email, name, password, roles }])
             }
-            // An id is given once. Who repeats a registration learns that it is done, even if the person has left since.
+            // An id is given once. A registration that is repeated is done, even if the person has left since.
             (Self::Known(_) | Self::Erased, Command::Register { .. }) => Err(Rejection::AlreadyExists),
             (Self::Unknown | Self::Erased, _) => Err(Rejection::NotFound),
             (Self::Known(account), command) => account.decide(command),

@@ -1,5 +1,5 @@
-//! What others are told of accounts. The ids of addresses, passwords and second factors stay inside: they name rows with
-//! secrets, and mean nothing to anyone else.
+//! What others are told of accounts. The ids of addresses, passwords and second factors stay inside: they name rows
+//! with secrets, and mean nothing to anyone else.
 
 use serde_json::{Value, json};
 
