@@ -155,7 +155,7 @@ fn an_address_is_verified_by_its_id() {
     given::<Account>([registered()]).when(verify(2)).rejected(Rejection::AddressNotPending);
 }
 
-/// Catches: an old link that verifies an address that nobody asks for any more.
+/// Catches: an old link that verifies an address that is not asked for any more.
 #[test]
 fn a_new_address_takes_the_place_of_the_one_that_waits() {
     let verify = |address| Command::VerifyAddress { address: id(address) };
@@ -247,7 +247,8 @@ fn second_factors_are_bounded() {
     given::<Account>(history).when(one_more).rejected(Rejection::TooManyFactors);
 }
 
-/// Catches: an account that nobody gets into, because the codes that stand in for a factor are asked for without one.
+/// Catches: an account whose owner is locked out, because the codes that stand in for a factor are asked for without
+/// one.
 #[test]
 fn recovery_codes_alone_are_no_second_factor() {
     let needs = |kind| {

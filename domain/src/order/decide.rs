@@ -63,7 +63,7 @@ impl Decider for Order {
             (Details { customer: Some(owner), .. }, Command::Claim { customer }) if *owner == customer => {
                 Ok(vec![])
             }
-            // That another customer has it is told to nobody.
+            // No caller is told that another customer has it.
             (_, Command::Claim { .. }) => Err(Rejection::NotFound),
 
             (_, Command::Place(_)) => Err(Rejection::AlreadyExists),

@@ -1,4 +1,4 @@
-//! Links that show that whoever follows them gets an account's mails.
+//! Links that are sent by mail. A person who follows one has shown that they get an account's mails.
 
 use async_trait::async_trait;
 use daybook_domain::ids::AccountId;

@@ -29,8 +29,8 @@ pub enum What {
     AddressChanged,
 }
 
-/// The news of the last of `records`, which are an account's stream up to it; `None` if there is nobody to write to. An
-/// error says why there can't be any, without quoting anything.
+/// The news of the last of `records`, which are an account's stream up to it; `None` if there is no address to write to.
+/// An error says why there can't be any, without quoting anything.
 pub fn news(records: &[Record], kind: EffectKind) -> Result<Option<News>, String> {
     let (last, earlier) = records.split_last().ok_or("the account has no events")?;
     let mut before = Account::default();

@@ -86,7 +86,7 @@ fn an_address_that_waits_is_written_to_itself() {
     assert_eq!(told(&another, kind), to("second", verify(2)));
 }
 
-/// Catches: whoever takes an account over is told of it, and its owner isn't.
+/// Catches: a thief of an account who is told of it in its owner's place.
 #[test]
 fn a_change_of_the_address_is_told_to_the_former_one() {
     let kind = EffectKind::MailAccountAddressChanged;
