@@ -3,6 +3,7 @@
 //! Outside of this crate a command is a value, `commands.ask(context, ConfirmOrder { id }, …)`, that is
 //! answered only when its events are durable. The committer behind it is the only writer of the log.
 
+pub mod accounts;
 pub mod codes;
 pub mod orders;
 pub mod products;
@@ -29,6 +30,18 @@ pub use use_case::{Answer, AsAsked, Described, Done, Means, Outcome, Request, Us
 
 /// Every use case.
 pub const USE_CASES: &[Described] = &[
+    Described::of::<accounts::RegisterAccount>(),
+    Described::of::<accounts::RequestAddress>(),
+    Described::of::<accounts::VerifyAddress>(),
+    Described::of::<accounts::ChangePassword>(),
+    Described::of::<accounts::DescribeAccount>(),
+    Described::of::<accounts::AddFactor>(),
+    Described::of::<accounts::RemoveFactor>(),
+    Described::of::<accounts::SetRoles>(),
+    Described::of::<accounts::IssueKey>(),
+    Described::of::<accounts::RevokeKey>(),
+    Described::of::<accounts::EndAccountSessions>(),
+    Described::of::<accounts::EraseAccount>(),
     Described::of::<products::CreateProduct>(),
     Described::of::<products::DescribeProduct>(),
     Described::of::<products::SetPrice>(),
@@ -42,4 +55,5 @@ pub const USE_CASES: &[Described] = &[
     Described::of::<orders::CancelOrder>(),
     Described::of::<orders::ShipOrder>(),
     Described::of::<orders::DeliverOrder>(),
+    Described::of::<orders::ClaimOrder>(),
 ];

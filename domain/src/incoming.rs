@@ -1,7 +1,10 @@
 //! What comes in from outside keeps more rules than what is stored. A rule that came later than the first release
 //! stands here and not where a value is decoded, so that what was stored before stays readable.
 
-use crate::{ids::OrderId, quantity::Quantity};
+use crate::{
+    ids::{AccountId, OrderId},
+    quantity::Quantity,
+};
 
 /// A value that may come in from outside. Every interface takes values through [`Incoming::take`].
 pub trait Incoming: Sized {
@@ -17,5 +20,6 @@ pub trait Incoming: Sized {
 pub struct Unfit(pub &'static str);
 
 impl Incoming for OrderId {}
+impl Incoming for AccountId {}
 impl Incoming for Quantity {}
 impl Incoming for uuid::Uuid {}

@@ -3,6 +3,7 @@
 //! Nothing in here reads a clock, draws a random number, waits or talks to anything. Times, ids
 //! and looked-up facts arrive in commands, so every decision can be repeated and tested as data.
 
+pub mod account;
 pub mod code;
 pub mod contact;
 pub mod decider;

@@ -4,6 +4,7 @@
 mod tests;
 
 use crate::{
+    account::AccountCode,
     code::{Code, GeneralCode},
     order::OrderCode,
     policy::PolicyCode,
@@ -16,6 +17,7 @@ use crate::{
 pub const ROOMS: &[&[Code]] = &[
     GeneralCode::CODES,
     PolicyCode::CODES,
+    AccountCode::CODES,
     ProductCode::CODES,
     PricingCode::CODES,
     StockCode::CODES,

@@ -52,6 +52,7 @@ impl<D: Decider> Outcome<D> {
 }
 
 /// A stream that was given commands one after the other: what was accepted, and the state along the way.
+#[derive(Debug)]
 pub struct History<D: Decider> {
     pub state: D,
     pub events: Vec<D::Event>,

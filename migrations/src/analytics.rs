@@ -13,10 +13,12 @@ pub const ANALYST: &str = "daybook_analyst";
 const ROLE: &str = include_str!("../roles/analyst.sql");
 
 /// Views with a row for each item of a list, in place of one for each event.
-const ITEMS: [(&str, &str, &str); 3] = [
+const ITEMS: [(&str, &str, &str); 5] = [
     ("OrderPlaced", "lines", "order_lines"),
     ("OrderShipped", "parcels", "order_shipped_parcels"),
     ("OrderLinesCancelled", "parcels", "order_lines_cancelled_parcels"),
+    ("AccountRegistered", "roles", "account_registered_roles"),
+    ("AccountKeyIssued", "scopes", "account_key_issued_scopes"),
 ];
 
 /// What every event has. The id is the one of the stream's name.

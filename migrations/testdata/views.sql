@@ -168,6 +168,119 @@ SELECT position, recorded_at, stream, substr(stream, strpos(stream, '/') + 1) AS
   FROM analytics.public_events
  WHERE type = 'OrderDelivered'
 
+-- A guest's order is a customer's from now on.
+order_claimed:
+SELECT position, recorded_at, stream, substr(stream, strpos(stream, '/') + 1) AS id, sequence, event_id, version, payload,
+       payload->>'customer' AS customer
+  FROM analytics.public_events
+ WHERE type = 'OrderClaimed'
+
+-- A person has registered. They can log in when the address is verified. The stream's id is the account's.
+account_registered:
+SELECT position, recorded_at, stream, substr(stream, strpos(stream, '/') + 1) AS id, sequence, event_id, version, payload,
+       payload->'email'->>'key_id' AS email_key_id,
+       payload->'email'->>'data' AS email_data,
+       payload->'name'->>'key_id' AS name_key_id,
+       payload->'name'->>'data' AS name_data,
+       payload->'roles' AS roles
+  FROM analytics.public_events
+ WHERE type = 'AccountRegistered'
+
+-- Another e-mail address is to be verified. The one that was verified before stays until then.
+account_address_change_requested:
+SELECT position, recorded_at, stream, substr(stream, strpos(stream, '/') + 1) AS id, sequence, event_id, version, payload,
+       payload->'email'->>'key_id' AS email_key_id,
+       payload->'email'->>'data' AS email_data
+  FROM analytics.public_events
+ WHERE type = 'AccountAddressChangeRequested'
+
+-- The e-mail address that was named last is verified. The first time, the account can be used from now on.
+account_address_verified:
+SELECT position, recorded_at, stream, substr(stream, strpos(stream, '/') + 1) AS id, sequence, event_id, version, payload
+  FROM analytics.public_events
+ WHERE type = 'AccountAddressVerified'
+
+-- The account has another password.
+account_password_changed:
+SELECT position, recorded_at, stream, substr(stream, strpos(stream, '/') + 1) AS id, sequence, event_id, version, payload,
+       payload->>'why' AS why
+  FROM analytics.public_events
+ WHERE type = 'AccountPasswordChanged'
+
+-- What the person says of themselves has changed: this is the whole of it.
+account_described:
+SELECT position, recorded_at, stream, substr(stream, strpos(stream, '/') + 1) AS id, sequence, event_id, version, payload,
+       payload->'name'->>'key_id' AS name_key_id,
+       payload->'name'->>'data' AS name_data,
+       payload->>'language' AS language,
+       (payload->>'news')::boolean AS news
+  FROM analytics.public_events
+ WHERE type = 'AccountDescribed'
+
+-- There is another second factor to log in with.
+account_second_factor_added:
+SELECT position, recorded_at, stream, substr(stream, strpos(stream, '/') + 1) AS id, sequence, event_id, version, payload,
+       payload->>'kind' AS kind
+  FROM analytics.public_events
+ WHERE type = 'AccountSecondFactorAdded'
+
+-- A second factor is no longer there.
+account_second_factor_removed:
+SELECT position, recorded_at, stream, substr(stream, strpos(stream, '/') + 1) AS id, sequence, event_id, version, payload,
+       payload->>'kind' AS kind
+  FROM analytics.public_events
+ WHERE type = 'AccountSecondFactorRemoved'
+
+-- The account has one more role.
+account_role_granted:
+SELECT position, recorded_at, stream, substr(stream, strpos(stream, '/') + 1) AS id, sequence, event_id, version, payload,
+       payload->>'role' AS role,
+       payload->'reason'->>'key_id' AS reason_key_id,
+       payload->'reason'->>'data' AS reason_data
+  FROM analytics.public_events
+ WHERE type = 'AccountRoleGranted'
+
+-- The account has a role no longer.
+account_role_revoked:
+SELECT position, recorded_at, stream, substr(stream, strpos(stream, '/') + 1) AS id, sequence, event_id, version, payload,
+       payload->>'role' AS role,
+       payload->'reason'->>'key_id' AS reason_key_id,
+       payload->'reason'->>'data' AS reason_data
+  FROM analytics.public_events
+ WHERE type = 'AccountRoleRevoked'
+
+-- The account has another key for programs.
+account_key_issued:
+SELECT position, recorded_at, stream, substr(stream, strpos(stream, '/') + 1) AS id, sequence, event_id, version, payload,
+       payload->>'key' AS key,
+       payload->'name'->>'key_id' AS name_key_id,
+       payload->'name'->>'data' AS name_data,
+       payload->'scopes' AS scopes,
+       payload->>'expires_at' AS expires_at,
+       payload->>'replaces' AS replaces
+  FROM analytics.public_events
+ WHERE type = 'AccountKeyIssued'
+
+-- The key can't be used any more.
+account_key_revoked:
+SELECT position, recorded_at, stream, substr(stream, strpos(stream, '/') + 1) AS id, sequence, event_id, version, payload,
+       payload->>'key' AS key
+  FROM analytics.public_events
+ WHERE type = 'AccountKeyRevoked'
+
+-- All sessions that the account had at that time have ended.
+account_sessions_ended:
+SELECT position, recorded_at, stream, substr(stream, strpos(stream, '/') + 1) AS id, sequence, event_id, version, payload,
+       payload->>'why' AS why
+  FROM analytics.public_events
+ WHERE type = 'AccountSessionsEnded'
+
+-- The person has left, and what was known of them can't be read any more.
+account_erased:
+SELECT position, recorded_at, stream, substr(stream, strpos(stream, '/') + 1) AS id, sequence, event_id, version, payload
+  FROM analytics.public_events
+ WHERE type = 'AccountErased'
+
 -- Something that is not public, or that this release doesn't know.
 internal:
 SELECT position, recorded_at, stream, substr(stream, strpos(stream, '/') + 1) AS id, sequence, event_id, version, payload
@@ -207,3 +320,19 @@ SELECT position, recorded_at, stream, substr(stream, strpos(stream, '/') + 1) AS
   FROM analytics.public_events
  CROSS JOIN LATERAL jsonb_array_elements(payload->'parcels') WITH ORDINALITY AS item(value, number)
  WHERE type = 'OrderLinesCancelled'
+
+-- The roles that it begins with. Numbers count from 0.
+account_registered_roles:
+SELECT position, recorded_at, stream, substr(stream, strpos(stream, '/') + 1) AS id, sequence, event_id, version, item.number - 1 AS number,
+       item.value->>'role' AS role
+  FROM analytics.public_events
+ CROSS JOIN LATERAL jsonb_array_elements(payload->'roles') WITH ORDINALITY AS item(value, number)
+ WHERE type = 'AccountRegistered'
+
+-- What it may be used for, as far as its account may do that. Numbers count from 0.
+account_key_issued_scopes:
+SELECT position, recorded_at, stream, substr(stream, strpos(stream, '/') + 1) AS id, sequence, event_id, version, item.number - 1 AS number,
+       item.value->>'rule' AS rule
+  FROM analytics.public_events
+ CROSS JOIN LATERAL jsonb_array_elements(payload->'scopes') WITH ORDINALITY AS item(value, number)
+ WHERE type = 'AccountKeyIssued'

@@ -11,6 +11,7 @@ pub mod entropy;
 pub mod event_line;
 pub mod eventstoredb;
 pub mod health;
+pub mod identity;
 pub mod keys;
 pub mod limits;
 pub mod live;

@@ -3,6 +3,7 @@
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
+use async_trait::async_trait;
 use daybook_commands::{Commands, CommitterTask};
 use daybook_core::{
     app::App,
@@ -17,6 +18,7 @@ use daybook_core::{
     config::{Config, Part},
     entropy::Clock,
     health::{Around, Health},
+    identity::links::Links,
     keys::{self, KeyError},
     limits::RateLimits,
     live::Live,
@@ -24,6 +26,7 @@ use daybook_core::{
     traffic::Traffic,
     vault::{Vault, VaultError},
 };
+use daybook_domain::ids::AccountId;
 use daybook_effects::{
     Effects,
     mail::{MailSettingsError, Mailer},
@@ -31,11 +34,14 @@ use daybook_effects::{
 use daybook_http::server::Listeners;
 use daybook_migrations::MigrateError;
 use daybook_mirror::{Mirror, MirrorError};
-use daybook_projections::{Downstream, Log, Operators, OtherSystem, Roles, Settings, workers::Crew};
+use daybook_projections::{
+    Downstream, EffectError, Log, Operators, OtherSystem, Roles, Settings, workers::Crew,
+};
 use daybook_rpc::{Listener, ListenerError, Served};
 use sqlx::{PgPool, postgres::PgConnectOptions};
 use tokio::time::{Instant, sleep, timeout_at};
 use tracing::{info, warn};
+use uuid::Uuid;
 
 use crate::{further, workers::workers};
 
@@ -101,6 +107,16 @@ pub struct Running {
     grace: Duration,
 }
 
+/// Until links can be made, mails that need one wait.
+struct NoLinks;
+
+#[async_trait]
+impl Links for NoLinks {
+    async fn verification(&self, _: AccountId, _: Uuid) -> Result<String, EffectError> {
+        Err(EffectError::Retry("there are no links yet".into()))
+    }
+}
+
 /// Starts everything that the configuration says, and returns when it is up.
 pub async fn start(config: &Config, clock: Clock) -> Result<Running, StartError> {
     // What can be wrong without a database is found first.
@@ -117,7 +133,8 @@ pub async fn start(config: &Config, clock: Clock) -> Result<Running, StartError>
     let identity_pool = pool(IDENTITY_CONNECTIONS);
     let vault = Vault::new(queries_pool.clone(), master_key);
     let log = Log::new(queries_pool.clone());
-    let mailer = Mailer::new(log.clone(), vault.clone(), &config.mail, config.mail_folder())?;
+    let mailer =
+        Mailer::new(log.clone(), vault.clone(), Arc::new(NoLinks), &config.mail, config.mail_folder())?;
     let mirror = config.mirrors_to().map(|to| Mirror::new(to, &config.mirror)).transpose()?;
 
     wait_for_database(config, &queries_pool).await?;

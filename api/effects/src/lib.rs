@@ -24,8 +24,13 @@ impl Performer for Effects {
     async fn perform(&self, effect: &ClaimedEffect) -> Result<(), EffectError> {
         match effect.kind {
             EffectKind::MailOrderPlaced | EffectKind::MailOrderShipped | EffectKind::MailOrderCancelled => {
-                self.mailer.perform(effect).await
+                self.mailer.write_of_order(effect).await
             }
+            EffectKind::MailAccountVerify
+            | EffectKind::MailAccountPasswordChanged
+            | EffectKind::MailAccountSessionsEnded
+            | EffectKind::MailAccountFactorChanged
+            | EffectKind::MailAccountAddressChanged => self.mailer.write_of_account(effect).await,
         }
     }
 }

@@ -1,20 +1,31 @@
-//! Mails to customers. The content is gathered from the order's stream as it was at the event, so a
+//! Mails to customers. The content is gathered from the stream of the order or the account as it was at the event, so a
 //! mail that is sent late or twice says the same.
 //!
 //! A repeat has the same Message-ID, by which mail programs recognise it. Addresses and names appear in
 //! no log line and no error: a mail server's reply can quote them, so only its code is kept.
 
+mod accounts;
 mod letter;
 mod outlet;
 mod settings;
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
+use accounts::What;
 use daybook_core::{
     config,
+    identity::links::Links,
     vault::{Vault, VaultError},
 };
-use daybook_domain::{Decider, Record, contact::Contact, order::Order, reactions::EffectKind};
+use daybook_domain::{
+    Decider, Record,
+    account::Account,
+    contact::{Contact, Email},
+    order::Order,
+    reactions::EffectKind,
+    sealed::Sealed,
+    text::Line,
+};
 use daybook_projections::{ClaimedEffect, EffectError, Log};
 use letter::Letter;
 use lettre::{
@@ -25,6 +36,7 @@ use lettre::{
     },
 };
 use outlet::Outlet;
+use serde::de::DeserializeOwned;
 use tracing::{debug, info};
 use uuid::Uuid;
 
@@ -35,12 +47,21 @@ const AUTO_SUBMITTED: HeaderName = HeaderName::new_from_ascii_str("Auto-Submitte
 /// The id of the request that caused the event.
 const REQUEST_ID: HeaderName = HeaderName::new_from_ascii_str("X-Request-Id");
 
-/// Writes and sends the mails of orders.
+/// Writes and sends the mails of orders and of accounts.
 pub struct Mailer {
     log: Log,
     vault: Vault,
+    links: Arc<dyn Links>,
     from: Mailbox,
     outlet: Outlet,
+}
+
+/// A mail before it is put into its form.
+struct Draft<'a> {
+    email: &'a Email,
+    name: Option<&'a str>,
+    subject: &'a str,
+    text: String,
 }
 
 impl Mailer {
@@ -48,6 +69,7 @@ impl Mailer {
     pub fn new(
         log: Log,
         vault: Vault,
+        links: Arc<dyn Links>,
         settings: &config::Mail,
         folder: PathBuf,
     ) -> Result<Self, MailSettingsError> {
@@ -56,33 +78,64 @@ impl Mailer {
             Some(url) => Outlet::smtp(url.expose(), settings.ca_file.as_deref())?,
             None => Outlet::Folder(folder),
         };
-        Ok(Self { log, vault, from, outlet })
+        Ok(Self { log, vault, links, from, outlet })
     }
 
-    pub async fn perform(&self, effect: &ClaimedEffect) -> Result<(), EffectError> {
-        let records = self
-            .log
-            .stream(Order::KIND, &effect.target, Some(effect.position))
-            .await
-            .map_err(|error| EffectError::Retry(format!("the order can't be read: {error}")))?;
-        let Some(record) = records.last().filter(|record| record.event_id == effect.event_id) else {
-            return Err(EffectError::GiveUp("the log has another event at this position".into()));
-        };
+    pub async fn write_of_order(&self, effect: &ClaimedEffect) -> Result<(), EffectError> {
+        let records = self.stream::<Order>(effect).await?;
+        let record = last(&records, effect)?;
         let note = match letter::sealed_note(record).map_err(EffectError::GiveUp)? {
-            Some(note) => self.vault.open::<String>(&note).await.map_err(|error| unopened(&error))?,
+            Some(note) => self.open::<String>(&note).await?,
             None => None,
         };
         let letter = letter::compose(&records, effect.kind, note.as_deref()).map_err(EffectError::GiveUp)?;
-        let Some(sealed) = &letter.contact else {
-            debug!(event_id = %effect.event_id, kind = effect.kind.as_str(), "nobody to write to");
-            return Ok(());
+        let Some(sealed) = &letter.contact else { return nobody(effect) };
+        let Some(contact) = self.open::<Contact>(sealed).await? else { return erased(effect) };
+        self.send(of_letter(&letter, &contact), record, effect).await
+    }
+
+    pub async fn write_of_account(&self, effect: &ClaimedEffect) -> Result<(), EffectError> {
+        let records = self.stream::<Account>(effect).await?;
+        let record = last(&records, effect)?;
+        let Some(news) = accounts::news(&records, effect.kind).map_err(EffectError::GiveUp)? else {
+            return nobody(effect);
         };
-        let Some(contact) = self.vault.open::<Contact>(sealed).await.map_err(|error| unopened(&error))?
-        else {
-            info!(event_id = %effect.event_id, kind = effect.kind.as_str(), "not written: erased");
-            return Ok(());
+        let Some(email) = self.open::<Email>(&news.email).await? else { return erased(effect) };
+        let name = match &news.name {
+            Some(name) => self.open::<Line<1, 200>>(name).await?,
+            None => None,
         };
-        let message = message(&self.from, &contact, &letter, record, effect.kind)?;
+        let link = match news.what {
+            What::Verify(address) => {
+                let account = effect.target.parse().map_err(|_| no_account())?;
+                Some(self.links.verification(account, address).await?)
+            }
+            _ => None,
+        };
+        let name = name.as_ref().map(Line::as_str);
+        let time = record.recorded_at.format("%Y-%m-%d %H:%M UTC").to_string();
+        let text = news.what.text(name, link.as_deref(), &time);
+        self.send(Draft { email: &email, name, subject: news.what.subject(), text }, record, effect).await
+    }
+
+    /// The stream as it was at the event.
+    async fn stream<D: Decider>(&self, effect: &ClaimedEffect) -> Result<Vec<Record>, EffectError> {
+        let read = self.log.stream(D::KIND, &effect.target, Some(effect.position)).await;
+        read.map_err(|error| EffectError::Retry(format!("the {} can't be read: {error}", D::KIND)))
+    }
+
+    /// `None`, if the person's key was thrown away.
+    async fn open<T: DeserializeOwned>(&self, sealed: &Sealed) -> Result<Option<T>, EffectError> {
+        self.vault.open(sealed).await.map_err(|error| unopened(&error))
+    }
+
+    async fn send(
+        &self,
+        draft: Draft<'_>,
+        record: &Record,
+        effect: &ClaimedEffect,
+    ) -> Result<(), EffectError> {
+        let message = message(&self.from, draft, record, effect.kind)?;
         self.outlet.deliver(&message, &file_name(effect.event_id, effect.kind)).await?;
         info!(
             event_id = %effect.event_id,
@@ -95,6 +148,30 @@ impl Mailer {
     }
 }
 
+fn of_letter<'a>(letter: &'a Letter, contact: &'a Contact) -> Draft<'a> {
+    let name = contact.name.as_str();
+    Draft { email: &contact.email, name: Some(name), subject: &letter.subject, text: letter.text(name) }
+}
+
+fn last<'a>(records: &'a [Record], effect: &ClaimedEffect) -> Result<&'a Record, EffectError> {
+    let record = records.last().filter(|record| record.event_id == effect.event_id);
+    record.ok_or_else(|| EffectError::GiveUp("the log has another event at this position".into()))
+}
+
+fn no_account() -> EffectError {
+    EffectError::GiveUp("its target is not an account's id".into())
+}
+
+fn nobody(effect: &ClaimedEffect) -> Result<(), EffectError> {
+    debug!(event_id = %effect.event_id, kind = effect.kind.as_str(), "nobody to write to");
+    Ok(())
+}
+
+fn erased(effect: &ClaimedEffect) -> Result<(), EffectError> {
+    info!(event_id = %effect.event_id, kind = effect.kind.as_str(), "not written: erased");
+    Ok(())
+}
+
 fn unopened(error: &VaultError) -> EffectError {
     let text = format!("what is sealed can't be opened: {error}");
     match error {
@@ -105,24 +182,23 @@ fn unopened(error: &VaultError) -> EffectError {
 
 fn message(
     from: &Mailbox,
-    contact: &Contact,
-    letter: &Letter,
+    draft: Draft<'_>,
     record: &Record,
     kind: EffectKind,
 ) -> Result<Message, EffectError> {
     let unusable = |_| EffectError::GiveUp("the contact's address can't be used in a mail".into());
-    let email = contact.email.on_the_wire().unwrap_or_else(|| contact.email.to_string());
+    let email = draft.email.on_the_wire().unwrap_or_else(|| draft.email.to_string());
     let address: Address = email.parse().map_err(unusable)?;
     let message_id = format!("<{}.{}@{}>", record.event_id, kind.as_str(), from.email.domain());
     Message::builder()
         .from(from.clone())
-        .to(Mailbox::new(Some(contact.name.to_string()), address))
-        .subject(letter.subject.clone())
+        .to(Mailbox::new(draft.name.map(str::to_owned), address))
+        .subject(draft.subject)
         .message_id(Some(message_id))
         .date(record.recorded_at.into())
         .raw_header(HeaderValue::new(AUTO_SUBMITTED, "auto-generated".into()))
         .raw_header(HeaderValue::new(REQUEST_ID, record.request_id().to_owned()))
-        .singlepart(SinglePart::plain(letter.text(contact.name.as_str())))
+        .singlepart(SinglePart::plain(draft.text))
         .map_err(|_| EffectError::GiveUp("the mail can't be built".into()))
 }
 

@@ -2,6 +2,7 @@
 
 mod cancel;
 mod claim;
+mod claim_guest;
 mod confirm;
 mod deliver;
 mod note;
@@ -27,6 +28,7 @@ use crate::{
 };
 
 pub use cancel::{CancelOrder, CancelOrderRequest};
+pub use claim_guest::ClaimOrder;
 pub use confirm::ConfirmOrder;
 pub use deliver::DeliverOrder;
 pub use place::{PlaceLine, PlaceOrder, PlaceOrderRequest};

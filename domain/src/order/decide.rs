@@ -57,6 +57,15 @@ impl Decider for Order {
             (Details { status: Status::Delivered, .. }, Command::MarkDelivered) => Ok(vec![]),
             (order, Command::MarkDelivered) => Err(Rejection::NotDeliverable { status: order.status }),
 
+            (Details { customer: None, .. }, Command::Claim { customer }) => {
+                Ok(vec![Event::Claimed { customer }])
+            }
+            (Details { customer: Some(owner), .. }, Command::Claim { customer }) if *owner == customer => {
+                Ok(vec![])
+            }
+            // No caller is told that another customer has it.
+            (_, Command::Claim { .. }) => Err(Rejection::NotFound),
+
             (_, Command::Place(_)) => Err(Rejection::AlreadyExists),
         }
     }
@@ -135,6 +144,7 @@ impl Details {
                 self.status = if *complete { Status::Shipped } else { Status::PartlyShipped };
             }
             Event::Delivered {} => self.status = Status::Delivered,
+            Event::Claimed { customer } => self.customer = Some(customer.clone()),
             Event::LinesCancelled { parcels, .. } => {
                 for parcel in parcels {
                     if let Some(line) = self.lines.get_mut(parcel.line) {

@@ -35,7 +35,7 @@ pub enum Order {
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Details {
-    /// The customer who placed it; `None` if it is a guest's order.
+    /// The customer who placed or claimed it; `None` if it is a guest's order.
     pub customer: Option<CustomerId>,
     pub lines: Vec<OpenLine>,
     pub total: Money,
@@ -139,6 +139,10 @@ pub enum Command {
         tracking: Option<Note<Reference>>,
     },
     MarkDelivered,
+    /// Gives a guest's order to the person who placed it.
+    Claim {
+        customer: CustomerId,
+    },
 }
 
 /// All that the caller knows of a new order. Its total is made from the lines.
@@ -219,6 +223,9 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         sealed_reason: Option<Sealed>,
     },
+    /// It was a guest's order, and is a customer's from now on. Releases before accounts can't read it.
+    #[serde(rename = "OrderClaimed")]
+    Claimed { customer: CustomerId },
 }
 
 /// So many pieces of one line.
@@ -239,6 +246,7 @@ impl decider::Event for Event {
             Self::Shipped { .. } => "OrderShipped",
             Self::Delivered {} => "OrderDelivered",
             Self::LinesCancelled { .. } => "OrderLinesCancelled",
+            Self::Claimed { .. } => "OrderClaimed",
         }
     }
 }

@@ -37,6 +37,8 @@ pub enum Action {
     GrantRoles,
     EndSessions,
     ReadAudit,
+    /// To give a guest's order to the customer who placed it: for Daybook itself, which has seen that it is theirs.
+    ClaimOrder,
 }
 
 /// Who may do something with what is their own, beside those who may do it with everything.
@@ -111,6 +113,7 @@ pub const RULES: &[Rule] = &[
     rule(Action::GrantRoles, "account.grant_roles", &[], Own::No).for_admins(),
     rule(Action::EndSessions, "account.end_sessions", &[Role::Support], Own::No).never_a_scope(),
     rule(Action::ReadAudit, "audit.read", &[], Own::Anyone).never_a_scope(),
+    rule(Action::ClaimOrder, "order.claim", &[], Own::No).for_admins(),
 ];
 
 impl Action {
@@ -131,20 +134,34 @@ mod tests {
             assert_eq!(rule.action as usize, index, "{}", rule.name);
             assert_eq!(RULES.iter().filter(|other| other.name == rule.name).count(), 1, "{}", rule.name);
         }
-        assert_eq!(RULES.len(), Action::ReadAudit as usize + 1, "the last action");
+        assert_eq!(RULES.len(), Action::ClaimOrder as usize + 1, "the last action");
     }
 
     #[test]
     fn what_is_about_ones_own_account_or_gives_rights_is_no_scope() {
         use Action::{
-            EndSessions, GrantRoles, ManageAccount, ReadAccount, ReadAudit, RegisterAccount, RevokeKey,
+            ClaimOrder, EndSessions, GrantRoles, ManageAccount, ReadAccount, ReadAudit, RegisterAccount,
+            RevokeKey,
         };
-        let beside =
-            [RegisterAccount, ManageAccount, ReadAccount, GrantRoles, EndSessions, ReadAudit, RevokeKey];
+        let beside = [
+            RegisterAccount,
+            ManageAccount,
+            ReadAccount,
+            GrantRoles,
+            EndSessions,
+            ReadAudit,
+            RevokeKey,
+            ClaimOrder,
+        ];
         for rule in RULES {
             assert_eq!(rule.is_scope, !beside.contains(&rule.action), "{}", rule.name);
             assert!(rule.own != Own::Anyone || !rule.is_scope, "{}", rule.name);
-            assert_eq!(rule.is_for_admins, [GrantRoles, RevokeKey].contains(&rule.action), "{}", rule.name);
+            assert_eq!(
+                rule.is_for_admins,
+                [GrantRoles, RevokeKey, ClaimOrder].contains(&rule.action),
+                "{}",
+                rule.name
+            );
             assert!(!rule.is_for_admins || rule.roles.is_empty(), "{}", rule.name);
         }
     }

@@ -8,6 +8,7 @@
 //! Nothing is public by accident: a member of a payload that no [`Field`] names, and metadata that
 //! [`PUBLIC_METADATA`] doesn't name, stay inside. Personal data stays sealed.
 
+mod accounts;
 mod fields;
 mod orders;
 mod products;
@@ -27,7 +28,10 @@ pub use self::{
     fields::{Field, Shape},
     public_type::{INTERNAL, PublicType},
 };
-use crate::{Decider, Event, Position, Record, order::Order, product::Product, stock::Stock, upcast::Step};
+use crate::{
+    Decider, Event, Position, Record, account::Account, order::Order, product::Product, stock::Stock,
+    upcast::Step,
+};
 
 /// The metadata of an event that are public: who caused it, and by which request.
 pub const PUBLIC_METADATA: &[&str] = &["actor", "request_id", "traceparent"];
@@ -60,8 +64,12 @@ struct Family {
 }
 
 /// A kind that is not in here is internal.
-const FAMILIES: &[Family] =
-    &[family::<Product>(products::TYPES), family::<Stock>(stock::TYPES), family::<Order>(orders::TYPES)];
+const FAMILIES: &[Family] = &[
+    family::<Product>(products::TYPES),
+    family::<Stock>(stock::TYPES),
+    family::<Order>(orders::TYPES),
+    family::<Account>(accounts::TYPES),
+];
 
 const fn family<D: Decider>(types: &'static [PublicType]) -> Family {
     Family { kind: D::KIND, steps: <D::Event as Event>::STEPS, types }

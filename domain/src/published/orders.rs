@@ -77,4 +77,10 @@ pub(super) const TYPES: &[PublicType] = &[
         &[Field::new("parcels", PARCEL, "What was cancelled, by line."), WHY, SEALED_WHY],
     ),
     as_stored("OrderDelivered", "order.delivered", "The order has arrived.", &[]),
+    as_stored(
+        "OrderClaimed",
+        "order.claimed",
+        "A guest's order is a customer's from now on.",
+        &[text("customer", "The subject of the customer.")],
+    ),
 ];

@@ -6,7 +6,7 @@ use crate::words;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Effect {
     pub kind: EffectKind,
-    /// What it is done to: for a mail, the order.
+    /// What it is done to: for a mail, the order or the account.
     pub target: String,
 }
 
@@ -16,5 +16,13 @@ words! {
         MailOrderPlaced = "mail.order_placed",
         MailOrderShipped = "mail.order_shipped",
         MailOrderCancelled = "mail.order_cancelled",
+        /// To an address that waits to be verified.
+        MailAccountVerify = "mail.account_verify",
+        MailAccountPasswordChanged = "mail.account_password_changed",
+        /// Only if that was no one's wish.
+        MailAccountSessionsEnded = "mail.account_sessions_ended",
+        MailAccountFactorChanged = "mail.account_factor_changed",
+        /// To the address that was the account's before.
+        MailAccountAddressChanged = "mail.account_address_changed",
     }
 }

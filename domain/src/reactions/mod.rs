@@ -1,6 +1,7 @@
 //! What should happen outside because something happened inside. Reactions propose; the reactor
 //! performs, at least once, and a repeat can be recognised.
 
+pub mod account_mails;
 mod effect;
 pub mod order_mails;
 #[cfg(test)]
@@ -18,4 +19,7 @@ pub struct Reaction {
 }
 
 /// Every reaction.
-pub const REACTIONS: &[Reaction] = &[Reaction { name: "order_mails", react: order_mails::react }];
+pub const REACTIONS: &[Reaction] = &[
+    Reaction { name: "order_mails", react: order_mails::react },
+    Reaction { name: "account_mails", react: account_mails::react },
+];

@@ -14,10 +14,14 @@ pub fn react(record: &Record) -> Result<Vec<Effect>, Unreadable> {
         Some(Event::Placed(placement)) if placement.contact.is_some() => EffectKind::MailOrderPlaced,
         Some(Event::Shipped { .. }) => EffectKind::MailOrderShipped,
         Some(Event::Cancelled { .. }) => EffectKind::MailOrderCancelled,
-        Some(Event::Placed(_) | Event::Confirmed {} | Event::Delivered {} | Event::LinesCancelled { .. })
-        | None => {
-            return Ok(vec![]);
-        }
+        Some(
+            Event::Placed(_)
+            | Event::Confirmed {}
+            | Event::Delivered {}
+            | Event::LinesCancelled { .. }
+            | Event::Claimed { .. },
+        )
+        | None => return Ok(vec![]),
     };
     Ok(vec![Effect { kind, target: record.aggregate_id.clone() }])
 }

@@ -7,9 +7,13 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::*;
-use crate::Position;
+use crate::{
+    Position,
+    account::{FactorKind, PasswordChange, SessionsEnd},
+};
 
 const ORDER: &str = "ord_019b0000000070008000000000000001";
+const ACCOUNT: &str = "acc_019b0000000070008000000000000001";
 
 fn record(kind: &str, name: &str, payload: &str) -> Record {
     Record {
@@ -72,6 +76,61 @@ fn other_events_cause_no_mail() {
 #[test]
 fn an_order_event_that_cannot_be_read_is_not_passed_over() {
     assert!(order_mails::react(&record("order", "OrderTeleported", "{}")).is_err());
+}
+
+const ADDRESS: &str = "019b0000-0000-7000-8000-0000000000c1";
+
+fn of_account(name: &str, payload: &str) -> Vec<Effect> {
+    let record = Record { aggregate_id: ACCOUNT.into(), ..record("account", name, payload) };
+    account_mails::react(&record).expect("readable")
+}
+
+fn account_mail(kind: EffectKind) -> Vec<Effect> {
+    vec![Effect { kind, target: ACCOUNT.into() }]
+}
+
+#[test]
+fn an_address_that_is_new_is_written_to() {
+    let email = r#""email":{"key_id":"019b0000-0000-7000-8000-0000000000bb","data":"AAAA"}"#;
+    let registered = format!(r#"{{"address":"{ADDRESS}",{email},"password":"{ADDRESS}","roles":[]}}"#);
+    assert_eq!(of_account("AccountRegistered", &registered), account_mail(EffectKind::MailAccountVerify));
+    let requested = format!(r#"{{"address":"{ADDRESS}",{email}}}"#);
+    let effects = of_account("AccountAddressChangeRequested", &requested);
+    assert_eq!(effects, account_mail(EffectKind::MailAccountVerify));
+    let verified = of_account("AccountAddressVerified", &format!(r#"{{"address":"{ADDRESS}"}}"#));
+    assert_eq!(verified, account_mail(EffectKind::MailAccountAddressChanged));
+}
+
+#[test]
+fn a_person_hears_what_they_may_not_have_done_themselves() {
+    for why in PasswordChange::WORDS {
+        let changed = format!(r#"{{"password":"{ADDRESS}","why":"{why}"}}"#);
+        let effects = of_account("AccountPasswordChanged", &changed);
+        assert_eq!(effects, account_mail(EffectKind::MailAccountPasswordChanged));
+    }
+    for kind in FactorKind::ALL {
+        let factor = format!(r#"{{"factor":"{ADDRESS}","kind":"{kind}"}}"#);
+        let expected = match kind {
+            FactorKind::Totp | FactorKind::Passkey => account_mail(EffectKind::MailAccountFactorChanged),
+            FactorKind::RecoveryCodes => vec![],
+        };
+        assert_eq!(of_account("AccountSecondFactorAdded", &factor), expected, "{kind}");
+        assert_eq!(of_account("AccountSecondFactorRemoved", &factor), expected, "{kind}");
+    }
+    for why in SessionsEnd::ALL {
+        let is_alarming = why == SessionsEnd::TokenReused;
+        let expected = if is_alarming { account_mail(EffectKind::MailAccountSessionsEnded) } else { vec![] };
+        assert_eq!(of_account("AccountSessionsEnded", &format!(r#"{{"why":"{why}"}}"#)), expected, "{why}");
+    }
+}
+
+#[test]
+fn other_events_of_an_account_cause_no_mail() {
+    assert_eq!(of_account("AccountDescribed", r#"{"news":true}"#), []);
+    assert_eq!(of_account("AccountKeyRevoked", &format!(r#"{{"key":"{ADDRESS}"}}"#)), []);
+    assert_eq!(of_account("AccountErased", "{}"), []);
+    assert_eq!(account_mails::react(&record("order", "OrderCancelled", "{}")).expect("readable"), []);
+    assert!(account_mails::react(&record("account", "AccountTeleported", "{}")).is_err());
 }
 
 #[test]

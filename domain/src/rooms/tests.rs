@@ -3,6 +3,7 @@ use std::collections::BTreeSet;
 use super::*;
 use crate::{
     Decider, Rejection,
+    account::Account,
     code::{Description, Kind},
     external_id::ExternalIdUse,
     order::Order,
@@ -25,8 +26,14 @@ fn whatever_a_decider_refuses_with_is_a_code_of_some_room() {
     fn of<D: Decider>() -> &'static [Code] {
         D::Rejection::CODES
     }
-    let refused =
-        [of::<Product>(), of::<Stock>(), of::<Order>(), of::<ExternalIdUse>(), pricing::Rejection::CODES];
+    let refused = [
+        of::<Product>(),
+        of::<Stock>(),
+        of::<Order>(),
+        of::<ExternalIdUse>(),
+        of::<Account>(),
+        pricing::Rejection::CODES,
+    ];
     for code in refused.iter().copied().flatten() {
         assert!(ROOMS.iter().any(|room| room.contains(code)), "{code}");
     }

@@ -7,7 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 
 use super::*;
-use crate::{Decider, external_id::ExternalIdUse, order::Order, product::Product, stock::Stock};
+use crate::{
+    Decider, account::Account, external_id::ExternalIdUse, order::Order, product::Product, stock::Stock,
+};
 
 /// Events as releases wrote them, one a line. Lines are added, with each new event and each new
 /// version of one; none is ever edited.
@@ -57,7 +59,13 @@ fn kind<D: Decider>() -> (&'static str, Kind) {
 
 /// A new aggregate is added here.
 pub(crate) fn kinds() -> BTreeMap<&'static str, Kind> {
-    BTreeMap::from([kind::<Product>(), kind::<Stock>(), kind::<Order>(), kind::<ExternalIdUse>()])
+    BTreeMap::from([
+        kind::<Product>(),
+        kind::<Stock>(),
+        kind::<Order>(),
+        kind::<ExternalIdUse>(),
+        kind::<Account>(),
+    ])
 }
 
 fn states<D: Decider>(lines: &[Line]) -> Vec<String> {

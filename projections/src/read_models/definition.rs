@@ -22,8 +22,8 @@ pub trait ReadModel: Send + Sync + 'static {
     /// Each one is the end of a statement `CREATE INDEX … ON table`. One with [`TRIGRAMS`] is made where the
     /// database has them.
     const INDEXES: &'static [&'static str];
-    /// The column that says of which group a row is, which never changes. A list that shows one group only is kept while
-    /// rows of others change.
+    /// The column that says of which group a row is. A row without a group may come into one, and then stays there. A
+    /// list that shows one group only is kept while rows of others change.
     const GROUP: Option<&'static str> = None;
     type Row: Serialize + DeserializeOwned + Clone + Send + 'static;
 

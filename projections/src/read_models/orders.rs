@@ -239,6 +239,7 @@ impl Row {
                 self.status = if complete { Status::Shipped } else { Status::PartlyShipped };
             }
             Event::Delivered {} => self.status = Status::Delivered,
+            Event::Claimed { customer } => self.customer = Some(customer),
             Event::LinesCancelled { parcels, .. } => {
                 for parcel in parcels {
                     if let Some(line) = self.lines.get_mut(parcel.line) {
@@ -334,6 +335,18 @@ mod tests {
         let sealed_one = Event::Cancelled { reason: None, sealed_reason: Some(sealed.clone()) };
         let row = given::<Orders, _>("ord_1", [two_cups(), sealed_one]).row();
         assert_eq!(row.cancel_reason, Some(Note::Sealed(sealed)));
+    }
+
+    /// Catches: a guest's order that its owner doesn't find among their own, because its column is still empty.
+    #[test]
+    fn a_claimed_order_is_listed_for_its_customer() {
+        let Event::Placed(placement) = two_cups() else { panic!("it is placed") };
+        let by_guest = Event::Placed(Box::new(Placement { customer: None, ..*placement }));
+        let row = given::<Orders, _>("ord_1", [by_guest.clone()]).row();
+        assert_eq!(Orders::columns(&row)[1], None);
+        let claimed = Event::Claimed { customer: "alice".parse().expect("a customer") };
+        let row = given::<Orders, _>("ord_1", [by_guest, claimed]).row();
+        assert_eq!((Orders::columns(&row)[1].as_deref(), row.version), (Some("alice"), 2));
     }
 
     #[test]

@@ -106,7 +106,7 @@ impl ReadModel for Sales {
             Event::Placed(placement) => Some(placed(&placement, record)),
             Event::Cancelled { .. } => row.map(|row| Row { cancelled: true, ..row }),
             Event::LinesCancelled { parcels, .. } => row.map(|row| row.without(&parcels)),
-            Event::Confirmed {} | Event::Shipped { .. } | Event::Delivered {} => row,
+            Event::Confirmed {} | Event::Shipped { .. } | Event::Delivered {} | Event::Claimed { .. } => row,
         })
     }
 

@@ -185,7 +185,7 @@ pub fn check(what: &str, caller: &Caller, guard: Guard, said: Said, answer: &str
 #[test]
 fn every_action_guards_something() {
     // What is done to another's thing, beside what is done to it: a test of HTTP asks for these.
-    let beside = [PlaceOrderForOther, OverridePrice, RevokeKey];
+    let beside = [PlaceOrderForOther, OverridePrice, RevokeKey, ClaimOrder];
     // Rules of accounts, which have no routes yet.
     let early =
         [RegisterAccount, ManageAccount, ReadAccount, FindAccounts, GrantRoles, EndSessions, ReadAudit];

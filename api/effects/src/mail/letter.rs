@@ -7,6 +7,7 @@ use daybook_domain::{
     order::{Event, Line, Order, Parcel, Placement},
     reactions::EffectKind,
     sealed::Sealed,
+    text::CustomerId,
 };
 
 /// Characters of a line, as far as names allow.
@@ -54,7 +55,8 @@ pub fn compose(records: &[Record], kind: EffectKind, note: Option<&str>) -> Resu
         }
         (EffectKind::MailOrderCancelled, Event::Cancelled { reason, .. }) => {
             // The shop's own reason is internal.
-            let customer = placement.customer.as_ref().map(|customer| customer.as_str());
+            let customer = owner(records)?;
+            let customer = customer.as_ref().map(CustomerId::as_str);
             let is_theirs = customer.is_some() && last.actor() == customer;
             let reason = reason.as_ref().map(|reason| reason.as_str()).or(note).filter(|_| is_theirs);
             (format!("Order cancelled: {id}"), cancelled(&placement, reason))
@@ -68,6 +70,19 @@ pub fn compose(records: &[Record], kind: EffectKind, note: Option<&str>) -> Resu
     let placed_at = first.recorded_at.format("%Y-%m-%d %H:%M UTC");
     let body = format!("{news}\nOrder      {id}\n{reference}Placed     {placed_at}\n");
     Ok(Letter { contact: placement.contact, subject, body })
+}
+
+/// The customer who placed the order, or claimed it since.
+fn owner(records: &[Record]) -> Result<Option<CustomerId>, String> {
+    let mut owner = None;
+    for record in records {
+        match read(record)? {
+            Event::Placed(placement) => owner = placement.customer,
+            Event::Claimed { customer } => owner = Some(customer),
+            _ => {}
+        }
+    }
+    Ok(owner)
 }
 
 /// The reason of an unreadable record can quote its payload, so it is left out.

@@ -1,15 +1,15 @@
 //! The mail server here is a real socket that speaks SMTP (RFC 5321) and misbehaves on demand.
 
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+mod accounts;
+
+use std::{collections::BTreeMap, path::PathBuf};
 
 use chrono::DateTime;
 use daybook_domain::{
     Event as _, Position,
-    contact::Email,
     incoming::Incoming,
     money::{Currency, Money, Price},
-    order::{Event, Line, Parcel, Placement, total},
-    sealed::Sealed,
+    order::{self, Event, Parcel, Placement, total},
     stored::encode,
 };
 use tokio::{
@@ -23,8 +23,8 @@ use super::*;
 
 const ORDER: &str = "ord_0192abcd000070008000000000000001";
 
-fn line(sku: &str, name: &str, quantity: i64, unit_price: i64) -> Line {
-    Line {
+fn line(sku: &str, name: &str, quantity: i64, unit_price: i64) -> order::Line {
+    order::Line {
         sku: sku.parse().expect("a SKU"),
         name: name.parse().expect("a name"),
         quantity: quantity.try_into().expect("a quantity"),
@@ -33,7 +33,7 @@ fn line(sku: &str, name: &str, quantity: i64, unit_price: i64) -> Line {
     }
 }
 
-fn placed(lines: Vec<Line>) -> Event {
+fn placed(lines: Vec<order::Line>) -> Event {
     Event::Placed(Box::new(Placement {
         customer: Some("ada".parse().expect("a customer")),
         total: total(&lines, Currency::EUR).expect("a total"),
@@ -85,7 +85,8 @@ fn mail(name: &str) -> Message {
     let records = stream(&[tea()]);
     let letter = letter::compose(&records, EffectKind::MailOrderPlaced, None).expect("a letter");
     let from = "Tea House <orders@shop.example>".parse().expect("a mailbox");
-    message(&from, &alice(name), &letter, &records[0], EffectKind::MailOrderPlaced).expect("a mail")
+    let alice = alice(name);
+    message(&from, of_letter(&letter, &alice), &records[0], EffectKind::MailOrderPlaced).expect("a mail")
 }
 
 #[test]

@@ -120,6 +120,7 @@ mod tests {
             }
         }
         let names: Vec<&String> = seen.keys().collect();
-        assert_eq!(names, ["EventMoney", "OrderPlacedLine", OWN_DATA, "Parcel", "Sealed"]);
+        let owned = ["AccountKeyIssuedScope", "AccountRegisteredRole", "EventMoney", "OrderPlacedLine"];
+        assert_eq!(names, [&owned[..], &[OWN_DATA, "Parcel", "Sealed"]].concat());
     }
 }

@@ -22,6 +22,7 @@ pub(super) fn any_command() -> impl Strategy<Value = Command> {
         1 => any_pieces().prop_map(|pieces| ship(&pieces)),
         1 => Just(ship_the_rest()),
         1 => Just(Command::MarkDelivered),
+        1 => proptest::sample::select(&["alice", "bob"][..]).prop_map(claim),
     ]
 }
 
@@ -64,7 +65,7 @@ impl Promised {
                 *of -= pieces;
                 self.released += pieces;
             }
-            Event::Delivered {} => {}
+            Event::Delivered {} | Event::Claimed { .. } => {}
         }
     }
 }

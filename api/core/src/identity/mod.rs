@@ -1,0 +1,3 @@
+//! Identity: who people are, and how they show it.
+
+pub mod links;

@@ -1,0 +1,45 @@
+//! A person registers. Their account can be used when its address is verified.
+
+use daybook_domain::{Code, code::GeneralCode};
+use daybook_domain::{
+    account::{Command, RoleName},
+    ids::AccountId,
+    policy::Action,
+    sealed::Sealed,
+};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::{AccountOutcome, change};
+use crate::{
+    Context,
+    use_case::{AsAsked, UseCase},
+    work::{Halt, Work},
+};
+
+/// Refused with `already_exists` if it was done before, so that who repeats it can take it for done.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct RegisterAccount {
+    pub id: AccountId,
+    pub address: Uuid,
+    pub email: Sealed,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<Sealed>,
+    pub password: Uuid,
+    pub roles: Vec<RoleName>,
+}
+
+impl AsAsked for RegisterAccount {}
+
+impl UseCase for RegisterAccount {
+    const NAME: &'static str = "account.register";
+    const ACTION: Action = Action::RegisterAccount;
+    const CREATES: bool = true;
+    const REFUSALS: &'static [Code] = &[GeneralCode::AlreadyExists.code()];
+    type Outcome = AccountOutcome;
+
+    fn decide(&self, context: &Context, work: &mut Work<'_>) -> Result<AccountOutcome, Halt> {
+        let Self { id, address, email, name, password, roles } = self.clone();
+        change(context, work, id, Command::Register { address, email, name, password, roles })
+    }
+}
