@@ -3,7 +3,7 @@
 
 use std::{fmt::Display, net::SocketAddr, sync::Arc, time::Duration};
 
-use chrono::{DateTime, TimeDelta};
+use chrono::{DateTime, TimeDelta, Utc};
 use daybook::Running;
 use daybook_core::{
     Config,
@@ -153,6 +153,11 @@ impl TestApp {
     /// A client of the admin listener that sends no token.
     pub fn admin(&self) -> &Client {
         &self.admin
+    }
+
+    /// What its clock shows.
+    pub fn now(&self) -> DateTime<Utc> {
+        Clock::Manual(self.clock.clone()).now()
     }
 
     pub fn advance(&self, seconds: i64) {

@@ -16,6 +16,7 @@ pub mod log;
 pub mod metrics;
 pub mod nats;
 pub mod other_system;
+pub mod people;
 pub mod plant;
 pub mod postgres;
 pub mod program;

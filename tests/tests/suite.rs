@@ -22,6 +22,8 @@ mod graphql;
 mod grpc;
 #[path = "suite/http/mod.rs"]
 mod http;
+#[path = "suite/identity/mod.rs"]
+mod identity;
 #[path = "suite/mirror/mod.rs"]
 mod mirror;
 #[path = "suite/permissions.rs"]

@@ -11,6 +11,7 @@ use crate::{
     config::Http,
     entropy::Clock,
     health::Health,
+    identity::opening::Identity,
     limits::RateLimits,
     live::Live,
     reads::Reads,
@@ -31,6 +32,7 @@ pub struct App {
     pub clock: Clock,
     pub audit: Audit,
     pub verifier: Arc<Verifier>,
+    pub identity: Arc<Identity>,
     /// What is published under `/.well-known/jwks.json`.
     pub published_key: Option<Jwk>,
     pub rates: RateLimits,

@@ -34,7 +34,7 @@ use serde::{Deserialize, Serialize};
 pub use door::Door;
 pub use error::ConfigError;
 pub use http::{Http, Live, Rates};
-pub use identity::{Tokens, Vault};
+pub use identity::{Accounts, Budgets, Passwords, Tokens, Vault};
 pub use mirror::{ConnectionString, Credentials, Mirror, Tls};
 pub use networks::Networks;
 pub use part::Part;
@@ -73,6 +73,9 @@ daybook_domain::settings! {
             door: Door;
             rates: Rates;
             tokens: Tokens;
+            accounts: Accounts;
+            passwords: Passwords;
+            budgets: Budgets;
             vault: Vault;
             commands: daybook_commands::Settings;
             queries: Queries;
@@ -149,6 +152,12 @@ impl Config {
     /// Where the API is reached from this machine.
     pub fn api_url(&self) -> String {
         url_of(self.api_listen)
+    }
+
+    /// Where people reach the pages of accounts, without a slash at the end.
+    pub fn accounts_url(&self) -> String {
+        let url = self.accounts.url.clone().unwrap_or_else(|| self.api_url());
+        url.trim_end_matches('/').to_owned()
     }
 
     /// Where the operators' listener is reached from this machine.

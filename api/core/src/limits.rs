@@ -26,7 +26,8 @@ pub struct RateLimits {
     invalid_tokens: Limit<IpAddr>,
 }
 
-struct Limit<K: Hash + Eq + Clone> {
+/// A limit for each key of a kind.
+pub struct Limit<K: Hash + Eq + Clone> {
     limiter: DefaultKeyedRateLimiter<K, StateInformationMiddleware>,
     policy: Bytes,
     name: &'static str,
@@ -77,23 +78,39 @@ impl RateLimits {
     }
 
     pub fn sweep(&self) {
-        self.subjects.limiter.retain_recent();
-        self.addresses.limiter.retain_recent();
-        self.invalid_tokens.limiter.retain_recent();
+        self.subjects.sweep();
+        self.addresses.sweep();
+        self.invalid_tokens.sweep();
     }
 }
 
 impl<K: Hash + Eq + Clone> Limit<K> {
     fn new(name: &'static str, per_second: u32, burst: u32) -> Self {
-        let at_least_one = |number| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
         let (per_second, burst) = (at_least_one(per_second), at_least_one(burst));
-        let quota = Quota::per_second(per_second).allow_burst(burst);
         let window_s = burst.get().div_ceil(per_second.get());
+        Self::of(name, Quota::per_second(per_second).allow_burst(burst), burst, window_s)
+    }
+
+    /// So many at once, and as many again in the course of `window`.
+    pub fn in_window(name: &'static str, burst: u32, window: Duration) -> Self {
+        let burst = at_least_one(burst);
+        let each = window.max(Duration::from_secs(1)) / burst.get();
+        let quota = Quota::with_period(each).expect("it is longer than nothing").allow_burst(burst);
+        Self::of(name, quota, burst, u32::try_from(window.as_secs()).unwrap_or(u32::MAX))
+    }
+
+    fn of(name: &'static str, quota: Quota, burst: NonZeroU32, window_s: u32) -> Self {
         let policy = format!("\"{name}\";q={burst};w={window_s}");
         Self { limiter: RateLimiter::keyed(quota).with_middleware(), policy: policy.into(), name }
     }
 
-    fn take(&self, key: &K) -> Result<Budget, Exceeded> {
+    /// Forgets the keys that have their whole budget again.
+    pub fn sweep(&self) {
+        self.limiter.retain_recent();
+    }
+
+    /// One of the budget of this key.
+    pub fn take(&self, key: &K) -> Result<Budget, Exceeded> {
         let budget = |remaining| Budget { policy: self.policy.clone(), name: self.name, remaining };
         self.limiter.check_key(key).map(|state| budget(state.remaining_burst_capacity())).map_err(
             |not_until| {
@@ -105,8 +122,12 @@ impl<K: Hash + Eq + Clone> Limit<K> {
     }
 }
 
+fn at_least_one(number: u32) -> NonZeroU32 {
+    NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN)
+}
+
 /// The address that is counted. A client with one IPv6 address has 2⁶⁴ of them, so its network is counted.
-fn network(address: IpAddr) -> IpAddr {
+pub fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into(),
         v4 => v4,

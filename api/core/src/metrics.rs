@@ -36,6 +36,10 @@ metrics! {
         "daybook_revocations_unread_total",
         "Times that it could not be read which tokens were revoked",
     );
+    PASSWORD_HASHES: IntCounter(
+        "daybook_password_hashes_total",
+        "Runs of Argon2id: one for each log-in, registration and new password",
+    );
     /// Refusals that left no audit record, because too many came at once or the database was away.
     AUDIT_LOST: IntCounter("daybook_audit_records_lost_total", "Refusals that left no audit record");
     POOL_CONNECTIONS: IntGaugeVec(

@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, fmt, marker::PhantomData};
 
 use daybook_domain::{
-    contact, ids, incoming::Incoming, money, order, patch, policy, product, quantity, sku, text,
+    account, contact, ids, incoming::Incoming, money, order, patch, policy, product, quantity, sku, text,
 };
 use daybook_projections::workers;
 use serde::{
@@ -80,6 +80,17 @@ values! {
     OrderId(ids::OrderId) => text(36, 36)
         .pattern(Some("^ord_[0-9a-f]{32}$"))
         .examples(["ord_019b0000000070008000000000000001"]);
+    AccountId(ids::AccountId) => text(36, 36)
+        .pattern(Some("^acc_[0-9a-f]{32}$"))
+        .examples(["acc_019b0000000070008000000000000001"]);
+    Language(account::Language) => text(2, 35)
+        .pattern(Some("^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$"))
+        .description(Some("A language (BCP 47)"))
+        .examples(["de"]);
+    /// The name of a role, one that Daybook brings along or one that was made.
+    AccountRole(account::RoleName) => text(1, 64).pattern(Some("^[a-z0-9_-]+$")).examples(["warehouse"]);
+    /// The name of a permission, as `GET /v1/permissions` lists them.
+    RuleName(account::RuleName) => text(1, 64).pattern(Some("^[a-z0-9._-]+$")).examples(["order.read"]);
     ProductName(text::ProductName) => line(1, 200).examples(["Earl Grey, 100 g"]);
     #[derive(Default)]
     Description(text::Description) => text(0, 10_000)

@@ -169,6 +169,25 @@ impl Vault {
         self.seal(&person, data).await.map(Some)
     }
 
+    /// Seals what belongs to no person with the master key. `context` says what it is: it can't be opened as anything else.
+    pub fn seal_secret(&self, context: &[u8], secret: Vec<u8>) -> Result<Vec<u8>, VaultError> {
+        Ok(encrypt(&self.master_key, context, secret)?)
+    }
+
+    pub fn open_secret(&self, context: &[u8], sealed: Vec<u8>) -> Result<Vec<u8>, VaultError> {
+        Ok(decrypt(&self.master_key, context, sealed)?)
+    }
+
+    /// Throws a person's key away, and with it all that is sealed for them, wherever it is.
+    pub async fn erase(&self, person: &Person<'_>) -> Result<(), VaultError> {
+        let owner = owner(person);
+        sqlx::query("DELETE FROM person_keys WHERE owner = $1").bind(&owner).execute(&self.pool).await?;
+        if let Some(key) = self.by_owner.remove(&owner) {
+            self.by_id.invalidate(&key.id);
+        }
+        Ok(())
+    }
+
     /// Throws the key of a guest away whose order was not placed. If the log has the order all the same, the key stays.
     pub async fn discard(&self, guest: OrderId) -> Result<(), VaultError> {
         let owner = owner(&Person::Order(guest));

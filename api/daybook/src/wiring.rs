@@ -3,7 +3,6 @@
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
-use async_trait::async_trait;
 use daybook_commands::{Commands, CommitterTask};
 use daybook_core::{
     app::App,
@@ -18,7 +17,10 @@ use daybook_core::{
     config::{Config, Part},
     entropy::Clock,
     health::{Around, Health},
-    identity::links::Links,
+    identity::{
+        self,
+        opening::{Identity, OpenError},
+    },
     keys::{self, KeyError},
     limits::RateLimits,
     live::Live,
@@ -26,7 +28,6 @@ use daybook_core::{
     traffic::Traffic,
     vault::{Vault, VaultError},
 };
-use daybook_domain::ids::AccountId;
 use daybook_effects::{
     Effects,
     mail::{MailSettingsError, Mailer},
@@ -34,14 +35,11 @@ use daybook_effects::{
 use daybook_http::server::Listeners;
 use daybook_migrations::MigrateError;
 use daybook_mirror::{Mirror, MirrorError};
-use daybook_projections::{
-    Downstream, EffectError, Log, Operators, OtherSystem, Roles, Settings, workers::Crew,
-};
+use daybook_projections::{Downstream, Log, Operators, OtherSystem, Roles, Settings, workers::Crew};
 use daybook_rpc::{Listener, ListenerError, Served};
 use sqlx::{PgPool, postgres::PgConnectOptions};
 use tokio::time::{Instant, sleep, timeout_at};
 use tracing::{info, warn};
-use uuid::Uuid;
 
 use crate::{further, workers::workers};
 
@@ -82,6 +80,8 @@ pub enum StartError {
     NatsCredentials,
     #[error("setting vault.master_key: does not fit the stored keys of persons ({0})")]
     MasterKey(#[from] VaultError),
+    #[error(transparent)]
+    Identity(#[from] OpenError),
     #[error("cannot listen: {0}")]
     Listen(#[from] io::Error),
     #[error("the door: {0}")]
@@ -107,16 +107,6 @@ pub struct Running {
     grace: Duration,
 }
 
-/// Until links can be made, mails that need one wait.
-struct NoLinks;
-
-#[async_trait]
-impl Links for NoLinks {
-    async fn verification(&self, _: AccountId, _: Uuid) -> Result<String, EffectError> {
-        Err(EffectError::Retry("there are no links yet".into()))
-    }
-}
-
 /// Starts everything that the configuration says, and returns when it is up.
 pub async fn start(config: &Config, clock: Clock) -> Result<Running, StartError> {
     // What can be wrong without a database is found first.
@@ -133,8 +123,6 @@ pub async fn start(config: &Config, clock: Clock) -> Result<Running, StartError>
     let identity_pool = pool(IDENTITY_CONNECTIONS);
     let vault = Vault::new(queries_pool.clone(), master_key);
     let log = Log::new(queries_pool.clone());
-    let mailer =
-        Mailer::new(log.clone(), vault.clone(), Arc::new(NoLinks), &config.mail, config.mail_folder())?;
     let mirror = config.mirrors_to().map(|to| Mirror::new(to, &config.mirror)).transpose()?;
 
     wait_for_database(config, &queries_pool).await?;
@@ -144,27 +132,39 @@ pub async fn start(config: &Config, clock: Clock) -> Result<Running, StartError>
     vault.check_master_key().await?;
     let settings = downstream_settings(config);
     Downstream::prepare(&queries_pool, &settings).await?;
+    let command_pool = pool(config.commands.connections);
+    // The reactor performs what was asked for, such as registrations, by commands.
+    let decides = config.has(Part::Api) || config.has(Part::Reactor);
+    let start = || Commands::start(config.commands.clone(), connect.clone(), command_pool.clone());
+    let (commands, committer) = decides.then(start).unzip();
+
+    let published_key = signing_key.as_ref().map(|key| key.jwk.clone());
+    let own_keys = KeySet::new(&published_key);
+    let verifier = Verifier::new(&config.tokens.issuer, &config.tokens.audience, own_keys, clock.clone());
+    let verifier = verifier.with_outside(OutsideTerms::of(&config.tokens));
+    let verifier = Arc::new(verifier.with_max_age(config.tokens.revocations_max_age.get()));
+    revocation::load(&queries_pool, &verifier).await?;
+    let around = identity::opening::Around {
+        pool: queries_pool.clone(),
+        log: log.clone(),
+        vault: vault.clone(),
+        commands: commands.clone(),
+        verifier: Arc::clone(&verifier),
+        signing_key,
+        clock: clock.clone(),
+    };
+    let identity = Arc::new(Identity::open(around, config).await?);
+    let links = Arc::clone(&identity.registering);
+    let mailer = Mailer::new(log.clone(), vault.clone(), links, &config.mail, config.mail_folder())?;
     let downstream = Downstream::new(
         settings,
         config.nats_url.expose().to_owned(),
         roles(config),
         queries_pool.clone(),
         connect.clone(),
-        Arc::new(Effects::new(mailer)),
+        Arc::new(Effects::new(mailer, Arc::clone(&identity))),
         mirror.map(|mirror| Arc::new(mirror) as Arc<dyn OtherSystem>),
     );
-    let command_pool = pool(config.commands.connections);
-    let (commands, committer) = config
-        .has(Part::Api)
-        .then(|| Commands::start(config.commands.clone(), connect.clone(), command_pool.clone()))
-        .unzip();
-
-    let published_key = signing_key.map(|key| key.jwk);
-    let own_keys = KeySet::new(&published_key);
-    let verifier = Verifier::new(&config.tokens.issuer, &config.tokens.audience, own_keys, clock.clone());
-    let verifier = verifier.with_outside(OutsideTerms::of(&config.tokens));
-    let verifier = Arc::new(verifier.with_max_age(config.tokens.revocations_max_age.get()));
-    revocation::load(&queries_pool, &verifier).await?;
     let (audit, audit_writer) = Audit::new(queries_pool.clone(), config.rates.audited_refusals_per_minute);
     let crew = Crew::new({
         let clock = clock.clone();
@@ -197,6 +197,7 @@ pub async fn start(config: &Config, clock: Clock) -> Result<Running, StartError>
         custom_roles: CustomRoles::new(queries_pool.clone(), verifier.clone()),
         commands,
         verifier,
+        identity,
         traffic: traffic.clone(),
     });
     for worker in downstream.workers().into_iter().chain(workers(

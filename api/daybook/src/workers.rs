@@ -7,6 +7,7 @@ use daybook_core::{
     audit::AuditWriter,
     auth::{issuer::FollowingIssuer, revocation::FollowingRevocations},
     config::Config,
+    identity::housekeeping::Keeping,
 };
 use daybook_projections::workers::Worker;
 use sqlx::PgPool;
@@ -24,6 +25,7 @@ pub fn workers(
     let mut workers: Vec<Arc<dyn Worker>> = vec![
         Arc::new(audit_writer),
         Arc::new(FollowingRevocations { pool: identity_pool, verifier: verifier() }),
+        Arc::new(Keeping { identity: Arc::clone(&app.identity), pool: pool.clone() }),
         Arc::new(Sweeping(app.clone())),
         Arc::new(Forgetting(pool.clone())),
     ];

@@ -19,7 +19,7 @@ pub fn admit_anyone(app: &App, call: &Call) -> Result<(), Status> {
 }
 
 /// Lets callers in who may read the log. `target` is what of it they want.
-pub fn admit(app: &App, metadata: &MetadataMap, call: &Call, target: &str) -> Result<Caller, Status> {
+pub async fn admit(app: &App, metadata: &MetadataMap, call: &Call, target: &str) -> Result<Caller, Status> {
     if app.traffic.is_draining() {
         TurnedAway::Draining.count();
         return Err(status::draining());
@@ -28,7 +28,7 @@ pub fn admit(app: &App, metadata: &MetadataMap, call: &Call, target: &str) -> Re
         admit_anyone(app, call)?;
         return Err(status::unauthenticated());
     };
-    let (actor, _) = identify(app, &token, call.address).map_err(status::of_unidentified)?;
+    let (actor, _) = identify(app, &token, call.address).await.map_err(status::of_unidentified)?;
     Events::admit(Some(&actor)).map_err(|error| {
         note_refusal(app, &actor.subject, call, target);
         status::access_denied(error.to_string())

@@ -45,7 +45,7 @@ impl streams_server::Streams for Streams {
         // What is wrong with a request is nothing for those who may not make it.
         let asked = Ask::read(request);
         let target = asked.as_ref().map_or("", |ask| &ask.name);
-        let caller = caller::admit(&self.app, &metadata, call(&extensions), target)?;
+        let caller = caller::admit(&self.app, &metadata, call(&extensions), target).await?;
         let answer = read::open(&self.app, caller, asked?).await?;
         Ok(Response::new(peer(&extensions).answers.watch(answer)))
     }

@@ -1,8 +1,12 @@
 //! The effects that reactions proposed are performed here, at least once. Their receivers can tell a repeat.
 
+mod accounts;
 pub mod mail;
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
+use daybook_core::identity::opening::Identity;
 use daybook_domain::reactions::EffectKind;
 use daybook_projections::{ClaimedEffect, EffectError, Performer};
 
@@ -11,11 +15,12 @@ use mail::Mailer;
 /// Everything that can be done outside, by kind.
 pub struct Effects {
     mailer: Mailer,
+    identity: Arc<Identity>,
 }
 
 impl Effects {
-    pub fn new(mailer: Mailer) -> Self {
-        Self { mailer }
+    pub fn new(mailer: Mailer, identity: Arc<Identity>) -> Self {
+        Self { mailer, identity }
     }
 }
 
@@ -23,6 +28,9 @@ impl Effects {
 impl Performer for Effects {
     async fn perform(&self, effect: &ClaimedEffect) -> Result<(), EffectError> {
         match effect.kind {
+            EffectKind::AccountRegister | EffectKind::AccountReset => {
+                accounts::perform(&self.identity, &self.mailer, effect).await
+            }
             EffectKind::MailOrderPlaced | EffectKind::MailOrderShipped | EffectKind::MailOrderCancelled => {
                 self.mailer.write_of_order(effect).await
             }

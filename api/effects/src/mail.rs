@@ -7,14 +7,16 @@
 mod accounts;
 mod letter;
 mod outlet;
+mod requests;
 mod settings;
 
 use std::{path::PathBuf, sync::Arc};
 
 use accounts::What;
+use chrono::{DateTime, Utc};
 use daybook_core::{
     config,
-    identity::links::Links,
+    identity::{registering::ToWrite, verification::VerificationLinks},
     vault::{Vault, VaultError},
 };
 use daybook_domain::{
@@ -51,7 +53,7 @@ const REQUEST_ID: HeaderName = HeaderName::new_from_ascii_str("X-Request-Id");
 pub struct Mailer {
     log: Log,
     vault: Vault,
-    links: Arc<dyn Links>,
+    links: Arc<dyn VerificationLinks>,
     from: Mailbox,
     outlet: Outlet,
 }
@@ -64,12 +66,22 @@ struct Draft<'a> {
     text: String,
 }
 
+/// Why a mail is sent.
+struct Because<'a> {
+    /// The id of the event, or of the effect that none proposed.
+    id: Uuid,
+    /// Empty, if it is not told.
+    request_id: &'a str,
+    /// `None`: now.
+    at: Option<DateTime<Utc>>,
+}
+
 impl Mailer {
     /// Connects to nothing yet. Without a mail server, mails become files in `folder`.
     pub fn new(
         log: Log,
         vault: Vault,
-        links: Arc<dyn Links>,
+        links: Arc<dyn VerificationLinks>,
         settings: &config::Mail,
         folder: PathBuf,
     ) -> Result<Self, MailSettingsError> {
@@ -135,16 +147,44 @@ impl Mailer {
         record: &Record,
         effect: &ClaimedEffect,
     ) -> Result<(), EffectError> {
-        let message = message(&self.from, draft, record, effect.kind)?;
+        let because = Because::of(record);
+        self.deliver(draft, &because, effect).await
+    }
+
+    /// A letter to someone who asked for it, or in whose name someone asked.
+    pub async fn write_of_request(
+        &self,
+        to_write: &ToWrite,
+        effect: &ClaimedEffect,
+    ) -> Result<(), EffectError> {
+        let (ToWrite::AlreadyThere { email, name, .. } | ToWrite::Reset { email, name, .. }) = to_write;
+        let (subject, text) = requests::letter(to_write);
+        let draft = Draft { email, name: name.as_ref().map(Line::as_str), subject, text };
+        self.deliver(draft, &Because { id: effect.event_id, request_id: "", at: None }, effect).await
+    }
+
+    async fn deliver(
+        &self,
+        draft: Draft<'_>,
+        because: &Because<'_>,
+        effect: &ClaimedEffect,
+    ) -> Result<(), EffectError> {
+        let message = message(&self.from, draft, because, effect.kind)?;
         self.outlet.deliver(&message, &file_name(effect.event_id, effect.kind)).await?;
         info!(
             event_id = %effect.event_id,
             kind = effect.kind.as_str(),
-            request_id = record.request_id(),
+            request_id = because.request_id,
             attempt = effect.attempt,
             "mail sent"
         );
         Ok(())
+    }
+}
+
+impl<'a> Because<'a> {
+    fn of(record: &'a Record) -> Self {
+        Self { id: record.event_id, request_id: record.request_id(), at: Some(record.recorded_at) }
     }
 }
 
@@ -183,21 +223,28 @@ fn unopened(error: &VaultError) -> EffectError {
 fn message(
     from: &Mailbox,
     draft: Draft<'_>,
-    record: &Record,
+    because: &Because<'_>,
     kind: EffectKind,
 ) -> Result<Message, EffectError> {
     let unusable = |_| EffectError::GiveUp("the contact's address can't be used in a mail".into());
     let email = draft.email.on_the_wire().unwrap_or_else(|| draft.email.to_string());
     let address: Address = email.parse().map_err(unusable)?;
-    let message_id = format!("<{}.{}@{}>", record.event_id, kind.as_str(), from.email.domain());
-    Message::builder()
+    let message_id = format!("<{}.{}@{}>", because.id, kind.as_str(), from.email.domain());
+    let builder = Message::builder()
         .from(from.clone())
         .to(Mailbox::new(draft.name.map(str::to_owned), address))
         .subject(draft.subject)
         .message_id(Some(message_id))
-        .date(record.recorded_at.into())
-        .raw_header(HeaderValue::new(AUTO_SUBMITTED, "auto-generated".into()))
-        .raw_header(HeaderValue::new(REQUEST_ID, record.request_id().to_owned()))
+        .raw_header(HeaderValue::new(AUTO_SUBMITTED, "auto-generated".into()));
+    let builder = match because.at {
+        Some(at) => builder.date(at.into()),
+        None => builder.date_now(),
+    };
+    let builder = match because.request_id {
+        "" => builder,
+        id => builder.raw_header(HeaderValue::new(REQUEST_ID, id.to_owned())),
+    };
+    builder
         .singlepart(SinglePart::plain(draft.text))
         .map_err(|_| EffectError::GiveUp("the mail can't be built".into()))
 }

@@ -152,7 +152,7 @@ impl Desk {
         told: impl FnOnce(Reply) -> Result<A, Problem>,
     ) -> Result<Response<A>, Status> {
         let (metadata, extensions, message) = request.into_parts();
-        let caller = self.admit(&metadata, &extensions)?;
+        let caller = self.admit(&metadata, &extensions).await?;
         let asked = self.asks.get(name).ok_or_else(Problem::internal);
         let (asked, app) = (asked.map_err(|problem| self.refuse(&caller, &extensions, &problem))?, &self.app);
         let answered = async {
@@ -170,9 +170,9 @@ impl Desk {
     }
 
     /// Lets a call in: there must be room for it, its token must be valid, and its caller must not ask too often.
-    pub fn admit(&self, metadata: &MetadataMap, extensions: &Extensions) -> Result<Caller, Status> {
+    pub async fn admit(&self, metadata: &MetadataMap, extensions: &Extensions) -> Result<Caller, Status> {
         let call = caller::call(extensions);
-        self.enter(metadata, call).map_err(|problem| {
+        self.enter(metadata, call).await.map_err(|problem| {
             if problem.code().kind() == Kind::TooOften {
                 TurnedAway::RateLimited.count();
             }
@@ -180,7 +180,7 @@ impl Desk {
         })
     }
 
-    fn enter(&self, metadata: &MetadataMap, call: &Call) -> Result<Caller, Problem> {
+    async fn enter(&self, metadata: &MetadataMap, call: &Call) -> Result<Caller, Problem> {
         let app = &self.app;
         if app.traffic.is_draining() {
             TurnedAway::Draining.count();
@@ -197,7 +197,7 @@ impl Desk {
                 app.rates.address(call.address)?;
                 None
             }
-            Some(token) => match identify(app, token, call.address) {
+            Some(token) => match identify(app, token, call.address).await {
                 Ok((actor, _)) => Some(actor),
                 Err(Unidentified::Refused(refused)) => return Err(refused.into()),
                 Err(Unidentified::TooOften(exceeded)) => return Err(exceeded.into()),

@@ -40,7 +40,7 @@ impl EventService for Events {
         request: Request<ListEventsRequest>,
     ) -> Result<Response<ListEventsResponse>, Status> {
         let (metadata, extensions, request) = request.into_parts();
-        let caller = self.0.admit(&metadata, &extensions)?;
+        let caller = self.0.admit(&metadata, &extensions).await?;
         let page = self.page(&caller, &request).await;
         page.map(Response::new).map_err(|problem| self.0.refuse(&caller, &extensions, &problem))
     }
@@ -50,7 +50,7 @@ impl EventService for Events {
         request: Request<FollowEventsRequest>,
     ) -> Result<Response<Self::FollowEventsStream>, Status> {
         let (metadata, extensions, request) = request.into_parts();
-        let caller = self.0.admit(&metadata, &extensions)?;
+        let caller = self.0.admit(&metadata, &extensions).await?;
         let follower = self.follow(&caller, &request).await;
         let follower = follower.map_err(|problem| self.0.refuse(&caller, &extensions, &problem))?;
         let request_id = caller.context.request_id.clone();

@@ -43,6 +43,15 @@ pub enum Kind {
     Deed {
         refusals: &'static [Code],
     },
+    /// What people do with their accounts and sessions; `refusals` as above.
+    Identity {
+        needs_token: bool,
+        refusals: &'static [Code],
+    },
+    /// A page for people with a browser, or a form that one sends; `refusals` as above.
+    Page {
+        refusals: &'static [Code],
+    },
     /// A document or a page, the same for everyone.
     Document,
     /// What programs that watch over this process ask, whatever state it is in.
@@ -100,8 +109,20 @@ impl Kind {
                 codes.extend([DownstreamCode::ReadModelBehind.code(), GeneralCode::DeadlineExceeded.code()]);
             }
             Self::Own | Self::Look | Self::Stream => codes.push(GeneralCode::DeadlineExceeded.code()),
+            Self::Identity { needs_token, refusals } => {
+                codes.push(GeneralCode::DeadlineExceeded.code());
+                // A token that belongs to no account.
+                if needs_token {
+                    codes.push(GeneralCode::NotFound.code());
+                }
+                codes.extend(refusals);
+            }
             Self::Deed { refusals } => {
                 codes.push(GeneralCode::DeadlineExceeded.code());
+                codes.extend(refusals);
+            }
+            Self::Page { refusals } => {
+                codes.extend([GeneralCode::DeadlineExceeded.code(), PolicyCode::Forbidden.code()]);
                 codes.extend(refusals);
             }
             Self::Graph => codes.push(HttpCode::MethodNotAllowed.code()),
@@ -112,7 +133,11 @@ impl Kind {
 
     /// Whether it needs a token.
     pub fn needs_token(self) -> bool {
-        !matches!(self, Self::Document | Self::Probe | Self::Graph | Self::Read(Access::Public(_)))
+        if let Self::Identity { needs_token, .. } = self {
+            return needs_token;
+        }
+        let is_public = matches!(self, Self::Read(Access::Public(_)));
+        !is_public && !matches!(self, Self::Page { .. } | Self::Document | Self::Probe | Self::Graph)
     }
 }
 
@@ -166,7 +191,13 @@ impl About {
     }
 
     #[must_use]
-    pub fn body<B: Body>(mut self, method: &Method) -> Self {
+    pub fn body<B: Body>(self, method: &Method) -> Self {
+        self.body_as::<B>(media_types(method))
+    }
+
+    /// A body in one of these media types.
+    #[must_use]
+    pub fn body_as<B: Body>(mut self, media_types: &[&str]) -> Self {
         let schema = self.named::<B>();
         // No body at all is read as an object without members.
         let is_needed = match B::schema() {
@@ -174,7 +205,7 @@ impl About {
             _ => true,
         };
         let required = if is_needed { Required::True } else { Required::False };
-        let body = media_types(method).iter().fold(RequestBodyBuilder::new(), |body, media_type| {
+        let body = media_types.iter().fold(RequestBodyBuilder::new(), |body, media_type| {
             body.content(*media_type, Content::new(Some(schema.clone())))
         });
         self.operation.request_body = Some(body.required(Some(required)).build().into());
@@ -199,6 +230,14 @@ impl About {
     pub fn answer_text(mut self, media_type: &str, example: &str) -> Self {
         let schema = ObjectBuilder::new().schema_type(Type::String).examples([example]);
         self.content(200, media_type, Content::new(Some(schema)));
+        self
+    }
+
+    /// An answer that sends a browser to another address.
+    #[must_use]
+    pub fn leads_on(mut self) -> Self {
+        let response = ResponseBuilder::new().description(meaning(303)).build();
+        self.operation.responses.responses.insert("303".to_owned(), response.into());
         self
     }
 
@@ -250,6 +289,7 @@ fn meaning(status: u16) -> &'static str {
     match status {
         201 => "It was created",
         202 => "It has begun",
+        303 => "It goes on elsewhere",
         400 => "It can't be understood",
         _ => "It was done, or found",
     }

@@ -16,12 +16,15 @@ use utoipa::{
 use uuid::Uuid;
 
 use super::{
-    body,
+    body::{self, Sent},
     connection::Connection,
     context::{self, RequestContext},
     params,
     problem::Problem,
 };
+
+/// Forms are short.
+const MAX_FORM_BYTES: usize = 16 * 1_024;
 
 pub struct Arrived {
     pub app: Data<App>,
@@ -88,8 +91,25 @@ impl Arrived {
 
     /// The bytes of a JSON body that has no more than `max_bytes`.
     pub async fn bytes(&mut self, max_bytes: usize) -> Result<Bytes, Problem> {
-        let headers = self.request.headers();
-        body::check_length(headers, max_bytes)?;
+        let bytes = self.read(max_bytes).await?;
+        if !bytes.is_empty() {
+            body::check_media_type(self.request.headers(), self.request.method())?;
+        }
+        Ok(bytes)
+    }
+
+    /// What a form of a page was filled in with.
+    pub async fn form(&mut self) -> Result<Sent, Problem> {
+        let bytes = self.read(MAX_FORM_BYTES).await?;
+        if !bytes.is_empty() {
+            body::check_form(self.request.headers())?;
+        }
+        Sent::parse(&bytes)
+    }
+
+    /// The bytes of a body of any kind that has no more than `max_bytes`.
+    async fn read(&mut self, max_bytes: usize) -> Result<Bytes, Problem> {
+        body::check_length(self.request.headers(), max_bytes)?;
         let connection = self.request.conn_data::<Connection>();
         if let Some(connection) = connection {
             connection.body_is_wanted();
@@ -98,9 +118,6 @@ impl Arrived {
         let bytes = body::read(&mut self.payload, max_bytes, time).await?;
         if let Some(connection) = connection {
             connection.body_was_read();
-        }
-        if !bytes.is_empty() {
-            body::check_media_type(headers, self.request.method())?;
         }
         Ok(bytes)
     }
@@ -160,6 +177,7 @@ macro_rules! in_path {
 }
 
 in_path! {
+    ids::AccountId => values::AccountId,
     ids::OrderId => values::OrderId,
     sku::Sku => values::Sku,
     String => values::Name,

@@ -1,5 +1,6 @@
 //! Bodies: JSON in, within bounds of size and time, and every mistake in it named by its place.
 
+mod form;
 mod json;
 mod mistakes;
 mod strict;
@@ -25,6 +26,8 @@ use super::{
     brief::cut,
     problem::{FieldError, Problem},
 };
+
+pub use form::{FORM, Sent};
 
 const JSON: &str = "application/json";
 const MERGE_PATCH: &str = "application/merge-patch+json";
@@ -55,7 +58,15 @@ pub async fn read(payload: &mut Payload, max_bytes: usize, time: Duration) -> Re
 
 /// Whether a body that isn't empty is JSON as the method takes it.
 pub fn check_media_type(headers: &HeaderMap, method: &Method) -> Result<(), Problem> {
-    let taken = media_types(method);
+    check(headers, media_types(method))
+}
+
+/// Whether a body that isn't empty is a form.
+pub fn check_form(headers: &HeaderMap) -> Result<(), Problem> {
+    check(headers, &[FORM])
+}
+
+fn check(headers: &HeaderMap, taken: &[&str]) -> Result<(), Problem> {
     let text = |name| {
         let mut values = headers.get_all(name);
         let value: &header::HeaderValue = values.next()?;
@@ -64,7 +75,7 @@ pub fn check_media_type(headers: &HeaderMap, method: &Method) -> Result<(), Prob
     let encoded =
         text(header::CONTENT_ENCODING).is_some_and(|coding| !coding.eq_ignore_ascii_case("identity"));
     let mut parts = text(header::CONTENT_TYPE).unwrap_or_default().split(';').map(str::trim);
-    let is_json =
+    let is_taken =
         parts.next().is_some_and(|essence| taken.iter().any(|taken| essence.eq_ignore_ascii_case(taken)));
     let is_utf8 = parts.all(|parameter| match parameter.split_once('=') {
         Some((name, value)) if name.eq_ignore_ascii_case("charset") => {
@@ -72,7 +83,7 @@ pub fn check_media_type(headers: &HeaderMap, method: &Method) -> Result<(), Prob
         }
         _ => true,
     });
-    if is_json && is_utf8 && !encoded { Ok(()) } else { Err(Problem::unsupported_media_type(taken)) }
+    if is_taken && is_utf8 && !encoded { Ok(()) } else { Err(Problem::unsupported_media_type(taken)) }
 }
 
 /// The media types of bodies that a method takes. Merge patches (RFC 7396) are what PATCH means in plain JSON, too.
@@ -85,6 +96,11 @@ pub fn parse<T: DeserializeOwned + ToSchema>(body: &[u8]) -> Result<T, Problem> 
     let body = if body.is_empty() { b"{}" } else { body };
     // Only a body that is wrong is read again, slower, to find all that is wrong with it.
     strict::from_slice(body).map_err(|_| explain::<T>(body))
+}
+
+/// What a form was filled in with, as a `T`.
+pub fn filled<T: DeserializeOwned + ToSchema>(sent: &Sent) -> Result<T, Problem> {
+    parse(sent.to_json().as_bytes())
 }
 
 /// A mistake of syntax makes the request malformed, mistakes of content invalid.

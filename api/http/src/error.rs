@@ -1,11 +1,19 @@
 //! How commands and reads fail, as problems. No aggregate is named here: a rejection brings its code.
 
 use daybook_commands::{CommandError, Failure, Refusal};
-use daybook_core::{auth::revocation::RevokeError, reads::ReadError, vault::VaultError};
+use daybook_core::{
+    auth::revocation::RevokeError,
+    identity::{codes::IdentityCode, error::IdentityError},
+    reads::ReadError,
+    vault::VaultError,
+};
 use daybook_projections::{BadCursor, OperatorError, QueryError, codes::DownstreamCode};
 use tracing::{error, warn};
 
-use crate::{codes::HttpCode, problem::Problem};
+use crate::{
+    codes::HttpCode,
+    problem::{FieldError, Problem},
+};
 
 impl From<CommandError> for Problem {
     fn from(error: CommandError) -> Self {
@@ -108,6 +116,42 @@ impl From<RevokeError> for Problem {
         match error {
             RevokeError::LastKey => Self::usual(HttpCode::LastSigningKey),
             RevokeError::Unavailable(error) => error.into(),
+        }
+    }
+}
+
+impl From<IdentityError> for Problem {
+    fn from(error: IdentityError) -> Self {
+        let usual = |code: IdentityCode| Self::usual(code);
+        match error {
+            IdentityError::Unauthenticated => Self::unauthenticated(),
+            IdentityError::InvalidCredentials => usual(IdentityCode::InvalidCredentials).challenged("Bearer"),
+            IdentityError::SecondFactorRequired => {
+                usual(IdentityCode::SecondFactorRequired).challenged("Bearer")
+            }
+            // RFC 9470.
+            IdentityError::ConfirmationRequired => usual(IdentityCode::ConfirmationRequired)
+                .challenged(r#"Bearer error="insufficient_user_authentication""#),
+            IdentityError::InvalidLink => usual(IdentityCode::InvalidLink),
+            IdentityError::InvalidCode => usual(IdentityCode::InvalidCode),
+            IdentityError::WeakPassword(why) => Self::new(IdentityCode::WeakPassword, why),
+            IdentityError::AddressTaken => usual(IdentityCode::AddressTaken),
+            IdentityError::OrdersOpen => usual(IdentityCode::OrdersOpen),
+            IdentityError::Elsewhere => usual(IdentityCode::AccountsElsewhere),
+            IdentityError::NotFound => Self::not_found(),
+            IdentityError::Invalid(pointer, detail) => {
+                let mistake = FieldError { pointer: pointer.to_owned(), code: "invalid_value", detail };
+                Self::invalid(vec![mistake], 1)
+            }
+            IdentityError::TooOften(exceeded) => exceeded.into(),
+            IdentityError::Busy => Self::overloaded(),
+            IdentityError::Command(error) => error.into(),
+            IdentityError::Vault(error) => error.into(),
+            IdentityError::Database(error) => error.into(),
+            IdentityError::Unreadable(error) => {
+                error!(%error, "an account's stream can't be read");
+                Self::internal()
+            }
         }
     }
 }

@@ -33,7 +33,7 @@ pub fn refuse_stray_token(app: &App, request: &ServiceRequest, address: IpAddr) 
 
 /// Lets a request from `address` in, as the `in_flight`-th. A token that is not valid is refused even where none is
 /// needed, because its sender believes that it says who they are.
-pub fn admit(
+pub async fn admit(
     app: &App,
     request: &ServiceRequest,
     address: IpAddr,
@@ -47,18 +47,18 @@ pub fn admit(
         TurnedAway::Overloaded.count();
         return Err(Problem::overloaded());
     }
-    identify(app, request, address).inspect_err(|problem| {
+    identify(app, request, address).await.inspect_err(|problem| {
         if problem.code().kind() == Kind::TooOften {
             TurnedAway::RateLimited.count();
         }
     })
 }
 
-fn identify(app: &App, request: &ServiceRequest, address: IpAddr) -> Result<Admitted, Problem> {
+async fn identify(app: &App, request: &ServiceRequest, address: IpAddr) -> Result<Admitted, Problem> {
     let Some(token) = presented_token(request.headers())? else {
         return Ok(Admitted { actor: None, budget: Some(app.rates.address(address)?) });
     };
-    let (actor, budget) = admission::identify(app, token, address).map_err(|why| match why {
+    let (actor, budget) = admission::identify(app, token, address).await.map_err(|why| match why {
         Unidentified::Refused(refused) => Problem::from(refused),
         Unidentified::TooOften(exceeded) => Problem::from(exceeded),
         Unidentified::Unknown => Problem::unavailable(),

@@ -1,6 +1,7 @@
 //! HTTP: what every request goes through (`observe`, then `gate`), and what handlers are made of.
 
 pub mod about;
+mod act;
 pub mod answer;
 pub mod arrived;
 pub mod asked;
@@ -23,6 +24,7 @@ pub mod negotiation;
 pub mod observe;
 pub mod openapi;
 mod operation_id;
+mod pages;
 pub mod params;
 pub mod problem;
 pub mod route;

@@ -23,7 +23,7 @@ use tracing::{Instrument, error, info, info_span, warn};
 use super::{
     connection::Connection,
     context::{self, RequestContext},
-    gate, limits, metrics,
+    gate, limits, metrics, pages,
     problem::Problem,
     security,
 };
@@ -38,6 +38,8 @@ struct Noted {
     /// Where it comes from.
     address: IpAddr,
     is_probe: bool,
+    /// Whether its problems are shown as pages.
+    is_page: bool,
 }
 
 /// The paths of this listener that programs watch over this process with: they need no token, have no limit, are
@@ -62,6 +64,7 @@ pub async fn observe(
             request.headers().get_all(name).map(|value| value.to_str().ok())
         }),
         is_probe: probes.0.contains(&request.path()),
+        is_page: pages::is_for(request.path(), request.headers()),
         path: request.path().to_owned(),
     };
     let span = info_span!(
@@ -117,7 +120,7 @@ async fn handle(
     next: Next<BoxBody>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let (_in_flight, in_flight) = app.traffic.enter();
-    let (budget, subject) = match enter(app, noted, &request, in_flight) {
+    let (budget, subject) = match enter(app, noted, &request, in_flight).await {
         Ok(entered) => entered,
         Err(problem) => return Ok(request.into_response(noted.render(&problem))),
     };
@@ -133,14 +136,17 @@ async fn handle(
             response.into_response(noted.render(&problem))
         }
     };
-    if let Some(budget) = budget {
+    // What a refusal says of a narrower budget stands.
+    if let Some(budget) = budget
+        && !response.headers().contains_key(&limits::RATE_LIMIT)
+    {
         limits::tell(budget, response.headers_mut());
     }
     Ok(response)
 }
 
 /// Lets the request in and leaves its context with it.
-fn enter(
+async fn enter(
     app: &App,
     noted: &Noted,
     request: &ServiceRequest,
@@ -150,7 +156,7 @@ fn enter(
     let admitted = if noted.is_probe {
         gate::Admitted { actor: None, budget: None }
     } else {
-        gate::admit(app, request, noted.address, in_flight)?
+        gate::admit(app, request, noted.address, in_flight).await?
     };
     let limits = &app.limits;
     let deadline = context::deadline(
@@ -187,7 +193,11 @@ fn note_refusal(app: &App, noted: &Noted, subject: Option<String>, route: &str) 
 
 impl Noted {
     fn render(&self, problem: &Problem) -> HttpResponse {
-        problem.render(&self.path, &self.request_id)
+        if self.is_page {
+            pages::of_problem(problem, &self.request_id)
+        } else {
+            problem.render(&self.path, &self.request_id)
+        }
     }
 
     /// Counts the request and writes its line in the log.

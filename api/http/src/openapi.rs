@@ -137,7 +137,10 @@ fn operation(route: &Route, shared: &mut Shared) -> Value {
         responses.insert("304".into(), unchanged);
     }
     for (status, codes) in problems::by_status(&codes) {
-        let answer = problems::answer(&told(route, status), &codes);
+        let mut answer = problems::answer(&told(route, status), &codes);
+        if matches!(about.kind, Kind::Page { .. }) {
+            answer["content"]["text/html"] = problems::as_page();
+        }
         // It fails in a form of its own, too.
         if let Some(own) = responses.get_mut(&status.to_string()) {
             own["content"][MEDIA_TYPE] = answer["content"][MEDIA_TYPE].clone();
@@ -165,7 +168,8 @@ fn told(route: &Route, status: u16) -> Map<String, Value> {
 fn security(kind: Kind) -> Value {
     let (nothing, bearer) = (json!({}), json!({ BEARER: [] }));
     match kind {
-        Kind::Document | Kind::Probe => json!([nothing]),
+        Kind::Page { .. } | Kind::Document | Kind::Probe => json!([nothing]),
+        Kind::Identity { needs_token: false, .. } => json!([nothing]),
         Kind::Graph | Kind::Read(Access::Public(_)) => json!([nothing, bearer]),
         _ => json!([bearer]),
     }

@@ -7,7 +7,7 @@ mod schema;
 use std::{borrow::Cow, fmt};
 
 use actix_web::{
-    HttpResponse, ResponseError,
+    HttpResponse, HttpResponseBuilder, ResponseError,
     http::{
         StatusCode,
         header::{self, HeaderName, HeaderValue},
@@ -102,6 +102,12 @@ impl Problem {
     pub fn invalid_token() -> Self {
         Self::usual(HttpCode::Unauthenticated)
             .with(header::WWW_AUTHENTICATE, r#"Bearer error="invalid_token""#)
+    }
+
+    /// Tells a client how it can get further (RFC 9110, section 11.6.1).
+    #[must_use]
+    pub fn challenged(self, challenge: &'static str) -> Self {
+        self.with(header::WWW_AUTHENTICATE, challenge)
     }
 
     pub fn forbidden(permission: &str) -> Self {
@@ -273,15 +279,20 @@ impl Problem {
     pub fn render(&self, instance: &str, request_id: &str) -> HttpResponse {
         let body =
             serde_json::to_vec(&self.document(instance, request_id)).expect("text and numbers serialize");
+        self.begin().insert_header((header::CONTENT_TYPE, MEDIA_TYPE)).body(body)
+    }
+
+    /// An answer with this problem's status and headers, in whichever form.
+    pub fn begin(&self) -> HttpResponseBuilder {
         let mut response = HttpResponse::build(self.status());
-        response.insert_header((header::CONTENT_TYPE, MEDIA_TYPE)).insert_header(NO_STORE);
+        response.insert_header(NO_STORE);
         for header in &self.headers {
             response.insert_header(header.clone());
         }
         if self.closes {
             response.force_close();
         }
-        response.body(body)
+        response
     }
 }
 

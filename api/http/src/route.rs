@@ -193,7 +193,7 @@ pub trait Reasoned: Body {
     }
 }
 
-/// The answer to a deed.
+/// The answer to something that was done.
 pub trait Reply: 'static {
     type View: Serialize + ToSchema + 'static;
     const STATUS: StatusCode;
@@ -359,8 +359,13 @@ impl Route {
     fn sees(&self) -> Seen {
         match self.about.kind {
             Kind::Read(_) | Kind::Graph => Seen::Later,
-            Kind::Command { .. } | Kind::Own | Kind::Look | Kind::Deed { .. } | Kind::Stream => Seen::Now,
-            Kind::Document | Kind::Probe => Seen::Nothing,
+            Kind::Command { .. }
+            | Kind::Identity { .. }
+            | Kind::Own
+            | Kind::Look
+            | Kind::Deed { .. }
+            | Kind::Stream => Seen::Now,
+            Kind::Page { .. } | Kind::Document | Kind::Probe => Seen::Nothing,
         }
     }
 }

@@ -13,6 +13,10 @@ pub struct Effect {
 words! {
     /// Stored for ever: add words, never rename one.
     pub enum EffectKind {
+        /// Registers someone, or tells the owner of the address that they have an account.
+        AccountRegister = "account.register",
+        /// Sends the owner of an address a link to choose a new password by.
+        AccountReset = "account.reset",
         MailOrderPlaced = "mail.order_placed",
         MailOrderShipped = "mail.order_shipped",
         MailOrderCancelled = "mail.order_cancelled",

@@ -3,6 +3,7 @@
 
 pub(crate) mod ledger;
 mod perform;
+mod propose;
 pub(crate) mod state;
 
 use async_trait::async_trait;
@@ -15,6 +16,7 @@ use crate::{
 
 pub(crate) use perform::Performing;
 pub use perform::{CLAIM, ClaimedEffect, EffectError, Performer};
+pub use propose::EffectLedger;
 
 /// Writes down what has to be done.
 pub(crate) struct Reacting {

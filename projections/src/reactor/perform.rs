@@ -51,6 +51,8 @@ pub struct ClaimedEffect {
     pub position: Position,
     /// The number of this attempt, from 1.
     pub attempt: u32,
+    /// What an effect needs that no event proposed, sealed by who proposed it.
+    pub payload: Option<Vec<u8>>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -83,7 +85,7 @@ pub const CLAIM: &str = sql!(
     EffectState::Pending.as_str(),
     "' AND due_at <= statement_timestamp() AND kind = ANY($2)
                      ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED)
-  RETURNING event_id, kind, target, position, attempts",
+  RETURNING event_id, kind, target, position, attempts, payload",
 );
 
 /// Does what is written down.
@@ -99,6 +101,7 @@ struct Claim {
     target: String,
     position: i64,
     attempts: i32,
+    payload: Option<Vec<u8>>,
 }
 
 #[async_trait]
@@ -163,6 +166,7 @@ impl Performing {
             target: claim.target.clone(),
             position: Position(claim.position),
             attempt: u32::try_from(claim.attempts).unwrap_or(u32::MAX),
+            payload: claim.payload,
         };
         let begun = Instant::now();
         let limit = self.background.settings.effects.timeout;
@@ -201,7 +205,7 @@ impl Performing {
 
     async fn done(&self, effect: &ClaimedEffect) -> Result<(), sqlx::Error> {
         sqlx::query(
-            "UPDATE effects SET state = $4, finished_at = clock_timestamp(), last_error = NULL
+            "UPDATE effects SET state = $4, finished_at = clock_timestamp(), last_error = NULL, payload = NULL
               WHERE event_id = $1 AND kind = $2 AND target = $3 AND state = $5",
         )
         .bind(effect.event_id)

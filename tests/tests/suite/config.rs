@@ -36,6 +36,7 @@ fn another(known: &Known) -> String {
         "tokens.role_map" => "{ staff = \"support\" }".into(),
         "http.trusted_proxies" => "10.0.0.0/8".into(),
         "tokens.jwks_url" => "https://issuer.example/jwks".into(),
+        "accounts.url" => "https://shop.example".into(),
         _ if path.ends_with("_url") => "nats://elsewhere:1".into(),
         "mirror.to" => "esdb://elsewhere:1".into(),
         "door.advertise" => "log.example:9".into(),

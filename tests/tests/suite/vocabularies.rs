@@ -3,7 +3,10 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use daybook_core::auth::revoked::RevokedKind;
+use daybook_core::{
+    auth::revoked::RevokedKind,
+    identity::{links::Purpose, secrets::SecretKind, shared::CredentialKind},
+};
 use daybook_projections::{CheckpointState, EffectState, OperatorError, Operators, RebuildState, Resolution};
 use daybook_tests::{TestDatabase, shop::new_id};
 
@@ -42,6 +45,9 @@ async fn each_constraint_has_the_words_of_its_vocabulary() {
         ("effects.state", &EffectState::WORDS),
         ("dead_letters.resolution", &Resolution::WORDS),
         ("revocations.kind", &RevokedKind::WORDS),
+        ("secret_keys.kind", &SecretKind::WORDS),
+        ("credentials.kind", &CredentialKind::WORDS),
+        ("links.purpose", &Purpose::WORDS),
     ]);
     assert_eq!(found.await, vocabularies);
 }

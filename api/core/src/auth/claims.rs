@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use serde_json::{Map, Value};
+use uuid::Uuid;
 
 use super::{refused::Refused, roles::Named};
 use crate::config::Tokens;
@@ -22,13 +23,23 @@ pub struct Claimed {
     pub roles: Named,
     /// Its `jti`. Empty, if it has none: then it can't be revoked by itself.
     pub id: String,
+    pub log_in: LogIn,
     /// Unix time in seconds, as the others.
     pub issued_at: i64,
     pub not_before: i64,
     pub expires_at: i64,
 }
 
-/// What a token of ours says. All of it is required, and numbers are numbers.
+/// How the owner of a token has logged in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LogIn {
+    /// `None`: the token belongs to no session.
+    pub session: Option<Uuid>,
+    /// When they proved who they are. Unix time in seconds.
+    pub at: i64,
+}
+
+/// What a token of ours says. All but the last two of it is required, and numbers are numbers.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct OwnClaims {
     pub iss: String,
@@ -42,6 +53,12 @@ pub struct OwnClaims {
     pub iat: i64,
     pub jti: String,
     pub roles: Vec<String>,
+    /// The session that it is of (OpenID Connect Front-Channel Logout 1.0, section 3).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sid: Option<Uuid>,
+    /// When its owner proved who they are (OpenID Connect Core 1.0, section 2).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub auth_time: Option<i64>,
 }
 
 /// What a token of another issuer says at least (RFC 7519, RFC 9068).
@@ -98,13 +115,15 @@ impl Terms {
 
     /// What a token of ours says.
     pub fn read(&self, claims: &[u8]) -> Result<Claimed, Refused> {
-        let OwnClaims { iss, aud, sub, exp, nbf, iat, jti, roles } = parse(claims)?;
+        let OwnClaims { iss, aud, sub, exp, nbf, iat, jti, roles, sid, auth_time } = parse(claims)?;
         self.check(&iss, &aud)?;
         if jti.is_empty() {
             return Err(Refused::Claims);
         }
         let roles = Named::of(&roles);
-        Ok(Claimed { subject: sub, roles, id: jti, issued_at: iat, not_before: nbf, expires_at: exp })
+        // Tokens that belong to no session are made by the one who has the key, who is taken for present.
+        let log_in = LogIn { session: sid, at: auth_time.unwrap_or(iat) };
+        Ok(Claimed { subject: sub, roles, id: jti, log_in, issued_at: iat, not_before: nbf, expires_at: exp })
     }
 }
 
@@ -142,6 +161,8 @@ impl OutsideTerms {
             subject: format!("{}{sub}", self.subject_prefix),
             roles: self.roles(&names),
             id: jti.unwrap_or_default(),
+            // A token that was refreshed tells nothing of when its owner was there.
+            log_in: LogIn { session: None, at: others.get("auth_time").and_then(Value::as_i64).unwrap_or(0) },
             issued_at: iat,
             not_before: nbf.unwrap_or(iat),
             expires_at: exp,

@@ -15,6 +15,7 @@ pub mod roles;
 pub mod signed;
 pub mod token;
 
+pub use claims::LogIn;
 pub use keys::{KeySet, SigningKey};
 pub use refused::Refused;
 pub use token::{Grant, Verifier};

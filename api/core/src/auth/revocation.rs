@@ -10,6 +10,7 @@ use futures::TryFutureExt;
 use sqlx::{PgExecutor, PgPool};
 use tokio::time::{Instant, sleep};
 use tracing::warn;
+use uuid::Uuid;
 
 use super::{
     claims::MAX_LIFETIME_S,
@@ -36,7 +37,8 @@ pub const READ: &str = "SELECT kind, value, issued_until FROM revocations
 pub const FORGET: &str =
     "DELETE FROM revocations WHERE recorded_at < statement_timestamp() - make_interval(secs => $1)";
 
-/// Ends tokens, for every process.
+/// Ends tokens, for every process. A cheap handle.
+#[derive(Clone)]
 pub struct Revocations {
     pool: PgPool,
     verifier: Arc<Verifier>,
@@ -113,13 +115,26 @@ async fn read(executor: impl PgExecutor<'_>, seconds: f64) -> Result<Vec<(Revoke
     rows.into_iter().map(revoked).collect()
 }
 
+/// Sessions and API keys that ended in these last seconds. One whose end is in the future is read when it has come.
+pub const READ_ENDED: &str = "SELECT id FROM sessions
+      WHERE ended_at > statement_timestamp() - make_interval(secs => $1)
+      UNION ALL
+     SELECT id FROM api_keys
+      WHERE ended_at > statement_timestamp() - make_interval(secs => $1) AND ended_at <= statement_timestamp()";
+/// Access tokens of sessions are good for an hour at most, and keys are not remembered for longer.
+const ENDED_S: f64 = 2.0 * 3_600.0;
+
+async fn read_ended(executor: impl PgExecutor<'_>, seconds: f64) -> Result<Vec<Uuid>, sqlx::Error> {
+    sqlx::query_scalar(READ_ENDED).bind(seconds).fetch_all(executor).await
+}
+
 #[allow(clippy::cast_precision_loss, reason = "a year has far fewer than 2^52 seconds")]
 const ALL_S: f64 = MAX_LIFETIME_S as f64 + OVERLAP_S;
 
 /// Makes the verifier know all that counts.
 pub async fn load(pool: &PgPool, verifier: &Verifier) -> Result<(), sqlx::Error> {
     let began = Instant::now();
-    verifier.replace_revocations(read(pool, ALL_S).await?);
+    verifier.replace_revocations(read(pool, ALL_S).await?, read_ended(pool, ENDED_S).await?);
     verifier.roles().replace(custom_roles::read(pool).await?);
     verifier.freshness().read_at(began);
     Ok(())
@@ -151,6 +166,7 @@ impl Worker for FollowingRevocations {
             let read = with_timeout_of(READ_TIMEOUT, async {
                 Ok::<_, sqlx::Error>((
                     read(&self.pool, seconds).await?,
+                    read_ended(&self.pool, seconds.min(ENDED_S)).await?,
                     custom_roles::read(&self.pool).await?,
                 ))
             });
@@ -158,13 +174,14 @@ impl Worker for FollowingRevocations {
             let complain = |error: &_| {
                 warn!(%error, "cannot read which tokens were revoked; those that are known stay so");
             };
-            let Some((revoked, roles)) = rounds.attempt(read, complain).await else { continue };
+            let Some((revoked, ended, roles)) = rounds.attempt(read, complain).await else { continue };
             read_last = now;
             if all {
                 read_all = now;
-                self.verifier.replace_revocations(revoked);
+                self.verifier.replace_revocations(revoked, ended);
             } else {
                 self.verifier.revoke(revoked);
+                self.verifier.end(ended);
             }
             self.verifier.roles().replace(roles);
             self.verifier.freshness().read_at(now);

@@ -11,6 +11,7 @@ use utoipa::{
         schema::{AdditionalProperties, Schema, Type},
     },
 };
+use uuid::Uuid;
 
 /// 1 to 256 characters without NUL.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -146,6 +147,7 @@ pub struct Marks<'a> {
     pub id: &'a str,
     pub subject: &'a str,
     pub key: &'a str,
+    pub session: Option<Uuid>,
     /// Unix time in seconds.
     pub issued_at: i64,
 }
@@ -157,6 +159,8 @@ pub struct Revocations {
     /// Subjects, each with a Unix time: their tokens that were issued up to then no longer count.
     subjects: HashMap<String, i64>,
     keys: HashSet<String>,
+    /// Sessions and API keys.
+    ended: HashSet<Uuid>,
 }
 
 impl Revocations {
@@ -171,6 +175,18 @@ impl Revocations {
         }
     }
 
+    pub fn end(&mut self, ids: impl IntoIterator<Item = Uuid>) {
+        self.ended.extend(ids);
+    }
+
+    pub fn has_ended(&self, id: Uuid) -> bool {
+        self.ended.contains(&id)
+    }
+
+    pub fn cover_subject(&self, subject: &str, issued_at: i64) -> bool {
+        self.subjects.get(subject).is_some_and(|until| issued_at <= *until)
+    }
+
     pub fn has_key(&self, id: &str) -> bool {
         self.keys.contains(id)
     }
@@ -178,6 +194,7 @@ impl Revocations {
     pub fn cover(&self, token: &Marks<'_>) -> bool {
         self.tokens.contains(token.id)
             || self.keys.contains(token.key)
-            || self.subjects.get(token.subject).is_some_and(|until| token.issued_at <= *until)
+            || token.session.is_some_and(|session| self.has_ended(session))
+            || self.cover_subject(token.subject, token.issued_at)
     }
 }

@@ -11,9 +11,12 @@ use daybook_domain::policy::{Actor, ActorKind, Role};
 use jsonwebtoken::{Algorithm, Header};
 use moka::sync::Cache;
 use sha2::{Digest, Sha256};
+use uuid::Uuid;
 
 use super::{
-    claims::{Audience, Claimed, MAX_LIFETIME_S, OutsideTerms, OwnClaims, TOLERANCE_S, Terms, is_subject},
+    claims::{
+        Audience, Claimed, LogIn, MAX_LIFETIME_S, OutsideTerms, OwnClaims, TOLERANCE_S, Terms, is_subject,
+    },
     freshness::Freshness,
     keys::{KeySet, SigningKey, Whose},
     refused::Refused,
@@ -77,6 +80,7 @@ struct Valid {
     generation: u64,
     id: Box<str>,
     key: Box<str>,
+    log_in: LogIn,
     /// That of its key.
     print: [u8; 32],
     /// Unix time in seconds.
@@ -120,6 +124,29 @@ impl SigningKey {
         now: DateTime<Utc>,
         grant: &Grant<'_, R>,
     ) -> String {
+        self.sign(issuer, audience, now, grant, None)
+    }
+
+    /// A signed token of someone who has logged in.
+    pub fn mint_for<R: Display>(
+        &self,
+        issuer: &str,
+        audience: &str,
+        now: DateTime<Utc>,
+        grant: &Grant<'_, R>,
+        log_in: LogIn,
+    ) -> String {
+        self.sign(issuer, audience, now, grant, Some(log_in))
+    }
+
+    fn sign<R: Display>(
+        &self,
+        issuer: &str,
+        audience: &str,
+        now: DateTime<Utc>,
+        grant: &Grant<'_, R>,
+        log_in: Option<LogIn>,
+    ) -> String {
         let issued_at = now.timestamp();
         let ttl_s = i64::try_from(grant.ttl.as_secs()).unwrap_or(i64::MAX);
         let claims = OwnClaims {
@@ -131,6 +158,8 @@ impl SigningKey {
             iat: issued_at,
             jti: entropy::new_id().simple().to_string(),
             roles: grant.roles.iter().map(R::to_string).collect(),
+            sid: log_in.and_then(|log_in| log_in.session),
+            auth_time: log_in.map(|log_in| log_in.at),
         };
         let mut header = Header::new(Algorithm::EdDSA);
         header.kid = Some(self.jwk.kid.clone());
@@ -203,11 +232,12 @@ impl Verifier {
     }
 
     /// These have ended, and no others.
-    pub fn replace_revocations(&self, revoked: Vec<(Revoked, i64)>) {
+    pub fn replace_revocations(&self, revoked: Vec<(Revoked, i64)>, ended: Vec<Uuid>) {
         let mut all = Revocations::default();
         for (revoked, issued_until) in revoked {
             all.add(revoked, issued_until);
         }
+        all.end(ended);
         *self.revocations.write().expect(UNPOISONED) = all;
     }
 
@@ -251,16 +281,36 @@ impl Verifier {
     pub fn verify(&self, presented: &Presented) -> Result<Arc<Actor>, Refused> {
         let (key, print, claimed) = self.claimed(presented.token)?;
         claimed.check(self.now())?;
-        let Claimed { subject, roles, id, issued_at, expires_at, .. } = claimed;
+        let Claimed { subject, roles, id, log_in, issued_at, expires_at, .. } = claimed;
         let (rules, generation) = self.roles.resolve(&roles);
         let actor = Arc::new(Actor { subject, kind: ActorKind::Person, rules });
         let (id, made) = (id.into(), Arc::clone(&actor));
-        let valid = Valid { actor: made, roles, generation, id, key, print, issued_at, expires_at };
+        let valid = Valid { actor: made, roles, generation, id, key, log_in, print, issued_at, expires_at };
         if self.is_revoked(&valid) {
             return Err(Refused::Revoked);
         }
         self.valid.insert(presented.hash, Arc::new(valid));
         Ok(actor)
+    }
+
+    /// How the owner of this token has logged in, if it was found valid before.
+    pub fn log_in(&self, presented: &Presented) -> Option<LogIn> {
+        self.valid.get(&presented.hash).map(|valid| valid.log_in)
+    }
+
+    /// These sessions and API keys have ended.
+    pub fn end(&self, ids: impl IntoIterator<Item = Uuid>) {
+        self.revocations.write().expect(UNPOISONED).end(ids);
+    }
+
+    /// Whether the session or API key with this id has ended.
+    pub fn has_ended(&self, id: Uuid) -> bool {
+        self.revocations.read().expect(UNPOISONED).has_ended(id)
+    }
+
+    /// Whether what `subject` had at that Unix time has ended since.
+    pub fn has_subject_ended(&self, subject: &str, since: i64) -> bool {
+        self.revocations.read().expect(UNPOISONED).cover_subject(subject, since)
     }
 
     /// Whether it is valid now, for what goes on for longer than a request.
@@ -279,8 +329,9 @@ impl Verifier {
     }
 
     fn is_revoked(&self, token: &Valid) -> bool {
-        let Valid { actor, id, key, issued_at, .. } = token;
-        let marks = Marks { id, subject: &actor.subject, key, issued_at: *issued_at };
+        let Valid { actor, id, key, issued_at, log_in, .. } = token;
+        let session = log_in.session;
+        let marks = Marks { id, subject: &actor.subject, key, session, issued_at: *issued_at };
         self.revocations.read().expect(UNPOISONED).cover(&marks)
     }
 

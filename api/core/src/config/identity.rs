@@ -55,6 +55,66 @@ daybook_domain::settings! {
     }
 }
 
+daybook_domain::settings! {
+    /// Accounts, and those who are logged in.
+    pub struct Accounts {
+        /// Where people reach the pages of accounts, which links in mails lead to. Without it: the API's own address.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        url: Option<String> = None, text("an http or https URL", is_url).optional();
+        /// How long an access token is good. It also ends with its session.
+        access_lifetime: Span = Span::minutes(10), between(Span::seconds(10), Span::hours(1));
+        /// A session that is not refreshed for so long has ended.
+        idle_lifetime: Span = Span::hours(24 * 30), between(Span::minutes(1), Span::hours(24 * 400));
+        /// A session ends after so long, however often it is refreshed.
+        session_lifetime: Span = Span::hours(24 * 180), between(Span::minutes(1), Span::hours(24 * 400));
+        /// What is dangerous needs a proof of who one is that is no older than this.
+        confirmation_lifetime: Span = Span::minutes(10), between(Span::seconds(10), Span::hours(24));
+        /// How long the link is good that an e-mail address is verified with.
+        address_link_lifetime: Span = Span::hours(24), between(Span::minutes(1), Span::hours(24 * 30));
+        /// How long the link is good that a forgotten password is replaced with.
+        reset_link_lifetime: Span = Span::hours(1), between(Span::minutes(1), Span::hours(24));
+        /// How long it is kept what happened around the security of accounts.
+        activity_kept: Span = Span::hours(24 * 180), between(Span::hours(1), Span::hours(24 * 3_660));
+    }
+}
+
+daybook_domain::settings! {
+    /// Passwords.
+    pub struct Passwords {
+        /// Hashes that are computed at a time. Each takes a core for some 20 ms, and 19 MiB of memory.
+        concurrency: usize = 1, between(1, 1_024);
+        /// Log-ins and registrations that wait for that; more are turned away.
+        max_waiting: usize = 256, between(0, 100_000);
+        /// How hard to guess a new password has to be, from 0 to 4: 3 takes more than 10^8 guesses.
+        min_strength: u8 = 3, between(0, 4);
+        /// SHA-1 hashes of stolen passwords that are refused: 40 hexadecimal digits in a line, sorted.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        leaked_file: Option<PathBuf> = None, any("a path").optional();
+    }
+}
+
+daybook_domain::settings! {
+    /// Budgets of what others would try again and again, for each process: so many at once, and as many in each window.
+    pub struct Budgets {
+        /// Log-ins from one address.
+        log_in_address: u32 = 20, between(1, 1_000_000);
+        /// Log-ins to one account, from devices that it was not logged in from before.
+        log_in_account: u32 = 10, between(1, 1_000_000);
+        /// Log-ins to one account from a device that it was logged in from before, whatever others do.
+        log_in_device: u32 = 10, between(1, 1_000_000);
+        /// Codes of a second factor for one account or device.
+        second_factor: u32 = 5, between(1, 1_000_000);
+        /// Registrations from one address.
+        registration: u32 = 10, between(1, 1_000_000);
+        /// Mails to one address, because of registrations and forgotten passwords.
+        mails: u32 = 5, between(1, 1_000_000);
+        /// Forgotten passwords from one address.
+        reset: u32 = 10, between(1, 1_000_000);
+        /// In which time a budget that was used up is whole again.
+        window: Span = Span::minutes(10), between(Span::seconds(1), Span::hours(24));
+    }
+}
+
 /// What a subject of another issuer begins with, if nothing else is set.
 const OUTSIDE: &str = "ext:";
 

@@ -1,3 +1,23 @@
-//! Identity: who people are, and how they show it.
+//! Accounts: people who log in, and programs that act for them. Facts about them are in the log, secrets in tables; a
+//! secret is written before the fact that names it, and is worth nothing until then.
 
+pub mod accounts;
+pub mod activity;
+pub mod addresses;
+pub mod api_keys;
+pub mod asker;
+pub mod budgets;
+pub mod codes;
+pub mod error;
+pub mod factors;
+pub mod housekeeping;
 pub mod links;
+pub mod opening;
+pub mod passwords;
+pub mod registering;
+pub mod secrets;
+pub mod sessions;
+pub mod shared;
+pub mod tokens;
+pub mod totp;
+pub mod verification;

@@ -11,12 +11,7 @@ use tokio::{
 use tracing::warn;
 
 use super::places::Place;
-use crate::{
-    app::App,
-    auth::token::{Presented, Standing},
-    metrics,
-    traffic::InFlight,
-};
+use crate::{admission::standing, app::App, auth::token::Standing, metrics, traffic::InFlight};
 
 /// How many events a page has at most; their bytes are bounded, too.
 const PAGE: i64 = 500;
@@ -152,7 +147,7 @@ impl Follower {
             Stage::Over => return None,
         }
         loop {
-            if let Some(why) = self.ends() {
+            if let Some(why) = self.ends().await {
                 self.stage = Stage::Over;
                 return Some(Ok(Said::Farewell(why)));
             }
@@ -191,13 +186,13 @@ impl Follower {
     }
 
     /// Why it is over, if it is.
-    fn ends(&mut self) -> Option<Farewell> {
+    async fn ends(&mut self) -> Option<Farewell> {
         if self.selection.until.is_none() && *self.draining.borrow() {
             return Some(Farewell::Draining);
         }
         if Instant::now() >= self.check_token_at {
             self.check_token_at = Instant::now() + CHECK_TOKEN_EVERY;
-            match self.app.verifier.standing(&Presented::new(&self.token)) {
+            match standing(&self.app, &self.token).await {
                 Standing::Good => {}
                 Standing::Ended => return Some(Farewell::TokenEnded),
                 Standing::Unknown => return Some(Farewell::TokenUnknown),

@@ -86,7 +86,8 @@ fn mail(name: &str) -> Message {
     let letter = letter::compose(&records, EffectKind::MailOrderPlaced, None).expect("a letter");
     let from = "Tea House <orders@shop.example>".parse().expect("a mailbox");
     let alice = alice(name);
-    message(&from, of_letter(&letter, &alice), &records[0], EffectKind::MailOrderPlaced).expect("a mail")
+    let because = Because::of(&records[0]);
+    message(&from, of_letter(&letter, &alice), &because, EffectKind::MailOrderPlaced).expect("a mail")
 }
 
 #[test]

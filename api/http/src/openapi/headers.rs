@@ -149,6 +149,12 @@ pub const TOLD: &[Told] = &[
         || json!({ "type": "string", "format": "uri-reference", "pattern": "^/", "maxLength": 200 }),
     ),
     told(
+        "Set-Cookie",
+        "What keeps a browser logged in. It is read at the pages of accounts only.",
+        false,
+        || json!({ "type": "string", "pattern": "^(__Host-)?daybook", "maxLength": 4096 }),
+    ),
+    told(
         "Idempotent-Replayed",
         "`true`: this is the answer to an earlier request with the same key.",
         false,
@@ -160,17 +166,15 @@ pub const TOLD: &[Told] = &[
         true,
         || json!({ "type": "integer", "format": "int32", "minimum": 1 }),
     ),
-    told(
-        "WWW-Authenticate",
-        "How to authenticate (RFC 6750).",
-        true,
-        || json!({ "type": "string", "enum": ["Bearer", "Bearer error=\"invalid_token\""] }),
-    ),
+    told("WWW-Authenticate", "How to authenticate (RFC 6750).", true, || {
+        let step_up = "Bearer error=\"insufficient_user_authentication\"";
+        json!({ "type": "string", "enum": ["Bearer", "Bearer error=\"invalid_token\"", step_up] })
+    }),
     told(
         "Accept",
         "The media types of bodies that are read here.",
         true,
-        || json!({ "type": "string", "enum": ["application/json"] }),
+        || json!({ "type": "string", "enum": ["application/json", body::FORM] }),
     ),
     told(
         "Accept-Patch",
@@ -200,14 +204,20 @@ const fn told(name: &'static str, description: &'static str, is_sure: bool, sche
 /// The headers that may be sent to such a route, and whether they must be.
 pub fn sent_to(kind: Kind) -> Vec<(&'static str, bool)> {
     let mut names = vec![("X-Request-Id", false), ("traceparent", false), ("Request-Timeout-Ms", false)];
-    if !matches!(kind, Kind::Document | Kind::Probe) {
+    if !matches!(kind, Kind::Page { .. } | Kind::Document | Kind::Probe) {
         names.push(("Daybook-Min-Position", false));
     }
     match kind {
         Kind::Command { needs_key, .. } => names.extend([(KEY, needs_key), ("If-Match", false)]),
         Kind::Read(_) | Kind::Document => names.push(("If-None-Match", false)),
         Kind::Stream => names.push(("Last-Event-ID", false)),
-        Kind::Own | Kind::Look | Kind::Deed { .. } | Kind::Graph | Kind::Probe => {}
+        Kind::Own
+        | Kind::Identity { .. }
+        | Kind::Page { .. }
+        | Kind::Look
+        | Kind::Deed { .. }
+        | Kind::Graph
+        | Kind::Probe => {}
     }
     names
 }
@@ -228,14 +238,24 @@ pub fn told_by(route: &Route, status: u16) -> Vec<&'static str> {
             Kind::Command { .. } => names.extend(["ETag", "Idempotent-Replayed"]),
             Kind::Read(_) | Kind::Document => names.push("ETag"),
             Kind::Stream => names.push("X-Accel-Buffering"),
-            Kind::Own | Kind::Look | Kind::Deed { .. } | Kind::Graph | Kind::Probe => {}
+            Kind::Own
+            | Kind::Identity { .. }
+            | Kind::Page { .. }
+            | Kind::Look
+            | Kind::Deed { .. }
+            | Kind::Graph
+            | Kind::Probe => {}
         }
         if route.about.is_paged() {
             names.push("Link");
         }
     }
+    if matches!(kind, Kind::Page { .. }) {
+        names.push("Set-Cookie");
+    }
     match status {
-        201 | 202 => names.push("Location"),
+        201 | 202 if matches!(kind, Kind::Identity { .. }) => {}
+        201 | 202 | 303 => names.push("Location"),
         401 => names.push("WWW-Authenticate"),
         415 if route.method == Method::PATCH => names.push("Accept-Patch"),
         415 => names.push("Accept"),

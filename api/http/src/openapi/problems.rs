@@ -35,6 +35,7 @@ pub fn shared_name(route: &Route, status: u16, codes: &[Code]) -> Option<String>
     let codes: Vec<String> = codes.iter().map(|code| camel_case(code.as_str())).collect();
     let whose = match (route.about.kind, &route.method) {
         (Kind::Probe, _) => "OfProbe",
+        (Kind::Page { .. }, _) => "OfPage",
         (_, &Method::PATCH) if status == 415 => "OfPatch",
         _ => "",
     };
@@ -45,6 +46,11 @@ fn camel_case(name: &str) -> String {
     let word =
         |word: &str| word.get(..1).unwrap_or_default().to_uppercase() + word.get(1..).unwrap_or_default();
     name.split('_').map(word).collect()
+}
+
+/// The same as people see it, at an address that is for browsers.
+pub fn as_page() -> Value {
+    json!({ "schema": { "type": "string" }, "example": "<!doctype html><html lang=\"en\">" })
 }
 
 /// An answer with one of these codes.

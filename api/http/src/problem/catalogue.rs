@@ -9,11 +9,13 @@ use daybook_domain::{
 pub use daybook_commands::codes::CommandCode;
 pub use daybook_projections::codes::DownstreamCode;
 
+use daybook_core::identity::codes::IdentityCode;
+
 use crate::codes::HttpCode;
 
 /// The codes of all rooms.
 pub fn catalogue() -> impl Iterator<Item = Code> {
-    let others = [CommandCode::CODES, DownstreamCode::CODES, HttpCode::CODES];
+    let others = [CommandCode::CODES, DownstreamCode::CODES, IdentityCode::CODES, HttpCode::CODES];
     ROOMS.iter().copied().chain(others).flatten().copied()
 }
 

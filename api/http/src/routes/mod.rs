@@ -1,16 +1,20 @@
 //! All that the listeners serve: a line for each route, in the file of its resource.
 
 pub mod about;
+pub mod accounts;
 pub mod admin;
+pub mod api_keys;
 pub mod event_types;
 pub mod events;
+mod leaving;
 pub mod orders;
 pub mod probes;
 pub mod products;
 pub mod sales;
+pub mod sessions;
 pub mod stock;
 
-use super::route::Route;
+use super::{pages, route::Route};
 
 /// The routes of the API's listener.
 pub fn api() -> Vec<Route> {
@@ -19,16 +23,20 @@ pub fn api() -> Vec<Route> {
         stock::routes(),
         orders::routes(),
         sales::routes(),
+        accounts::routes(),
+        sessions::routes(),
+        api_keys::routes(),
         events::routes(),
         about::routes(),
-        pages(),
+        pages::routes(),
+        documents(),
     ]
     .concat_all()
 }
 
 /// The routes of the operators' listener.
 pub fn admin() -> Vec<Route> {
-    [admin::routes(), pages()].concat_all()
+    [admin::routes(), documents()].concat_all()
 }
 
 /// The routes of the listener for programs that watch over this process.
@@ -37,7 +45,7 @@ pub fn telemetry() -> Vec<Route> {
 }
 
 /// What every listener that people use has.
-fn pages() -> Vec<Route> {
+fn documents() -> Vec<Route> {
     [about::documents(), probes::routes()].concat_all()
 }
 

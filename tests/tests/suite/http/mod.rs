@@ -30,6 +30,7 @@ mod malformed;
 mod operators;
 pub mod orders;
 mod outside_issuer;
+pub mod pages;
 mod paging;
 mod parameters;
 mod partitions;

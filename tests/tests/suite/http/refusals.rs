@@ -35,6 +35,20 @@ const SECRETS: &[&str] = &[
 
 /// Codes that no customer is refused with, whatever they send, and why.
 const NOT_A_CUSTOMERS: &[(&str, &str)] = &[
+    // What concerns the account of the one who asks, which the tests of accounts ask for.
+    ("accounts_elsewhere", "of one's own account"),
+    ("address_not_pending", "of one's own account"),
+    ("address_taken", "of one's own account"),
+    ("confirmation_required", "of one's own account"),
+    ("factor_exists", "of one's own account"),
+    ("invalid_code", "of one's own account"),
+    ("invalid_credentials", "of one's own account"),
+    ("invalid_link", "of one's own account"),
+    ("orders_open", "of one's own account"),
+    ("second_factor_required", "of one's own account"),
+    ("too_many_factors", "of one's own account"),
+    ("too_many_keys", "of one's own account"),
+    ("weak_password", "of one's own account"),
     ("head_too_large", "requests of which nobody knows whose they are"),
     ("product_archived", "changes of the catalogue, and orders of those who may read such products"),
     ("product_not_published", "orders of those who may read such products"),

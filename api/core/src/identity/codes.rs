@@ -1,0 +1,18 @@
+//! The codes of accounts and sessions.
+
+use daybook_domain::codes;
+
+codes! {
+    "codes",
+    pub enum IdentityCode {
+        InvalidCredentials = Unauthenticated, "invalid_credentials", "Invalid credentials";
+        SecondFactorRequired = Unauthenticated, "second_factor_required", "Second factor required";
+        ConfirmationRequired = Unauthenticated, "confirmation_required", "Confirmation required";
+        InvalidLink = Invalid, "invalid_link", "Invalid link";
+        InvalidCode = Invalid, "invalid_code", "Invalid code";
+        WeakPassword = Invalid, "weak_password", "Weak password";
+        AddressTaken = Conflict, "address_taken", "Address taken";
+        OrdersOpen = Invalid, "orders_open", "Orders open";
+        AccountsElsewhere = NotFound, "accounts_elsewhere", "Accounts elsewhere";
+    }
+}

@@ -1,0 +1,180 @@
+//! Keys that values are computed with: refresh tokens, links in mails, the index of e-mail addresses. Each is random,
+//! wrapped by the master key, and named by whatever is made with it, so a new one can come while the old one goes on
+//! opening what it has made.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, RwLock},
+};
+
+use aws_lc_rs::{
+    constant_time, hmac,
+    rand::{self, SystemRandom},
+};
+use daybook_domain::words;
+use sqlx::{PgConnection, PgPool};
+
+use crate::vault::{Vault, VaultError};
+
+const KEY_LEN: usize = 32;
+const UNPOISONED: &str = "nobody panics while holding this lock";
+
+words! {
+    /// What is computed with a key.
+    pub enum SecretKind {
+        Refresh = "refresh",
+        Link = "link",
+        Index = "index",
+    }
+}
+
+/// A key, and the name that values made with it have in them.
+#[derive(Clone)]
+pub struct SecretKey {
+    pub id: Arc<str>,
+    key: hmac::Key,
+}
+
+impl SecretKey {
+    pub fn sign(&self, message: &[u8]) -> [u8; 32] {
+        let tag = hmac::sign(&self.key, message);
+        tag.as_ref().try_into().expect("HMAC-SHA-256 has 32 bytes")
+    }
+
+    /// Takes as long for any tag.
+    pub fn has_signed(&self, message: &[u8], tag: &[u8]) -> bool {
+        constant_time::verify_slices_are_equal(&self.sign(message), tag).is_ok()
+    }
+}
+
+/// All keys that this process knows.
+pub struct Secrets {
+    pool: PgPool,
+    vault: Vault,
+    known: RwLock<Known>,
+}
+
+#[derive(Default)]
+struct Known {
+    by_id: HashMap<(SecretKind, Arc<str>), SecretKey>,
+    newest: HashMap<SecretKind, SecretKey>,
+}
+
+type Row = (String, String, Vec<u8>, bool);
+
+const READ: &str =
+    "SELECT id, kind, wrapped_key, retired_at IS NULL FROM secret_keys ORDER BY created_at, id";
+
+impl Secrets {
+    /// With what is stored, and a key of each kind that there is none of.
+    pub async fn open(pool: PgPool, vault: Vault) -> Result<Self, VaultError> {
+        let secrets = Self { pool, vault, known: RwLock::default() };
+        secrets.read().await?;
+        for kind in SecretKind::ALL {
+            if !secrets.has_newest(kind) {
+                secrets.make_first(kind).await?;
+            }
+        }
+        secrets.read().await?;
+        Ok(secrets)
+    }
+
+    /// The key that new values are made with.
+    ///
+    /// # Panics
+    /// It panics if there is none, which [`open`](Self::open) has made sure of.
+    pub fn newest(&self, kind: SecretKind) -> SecretKey {
+        let known = self.known.read().expect(UNPOISONED);
+        known.newest.get(&kind).expect("there is a key of each kind").clone()
+    }
+
+    /// The key of this name. One that another process has just made is looked for in the database.
+    pub async fn find(&self, kind: SecretKind, id: &str) -> Result<Option<SecretKey>, VaultError> {
+        if let Some(key) = self.known(kind, id) {
+            return Ok(Some(key));
+        }
+        if !is_id(id) {
+            return Ok(None);
+        }
+        self.read().await?;
+        Ok(self.known(kind, id))
+    }
+
+    /// Reads all keys again.
+    pub async fn read(&self) -> Result<(), VaultError> {
+        let rows: Vec<Row> = sqlx::query_as(READ).fetch_all(&self.pool).await?;
+        let mut known = Known::default();
+        for (id, kind, wrapped, is_current) in rows {
+            let Ok(word) = kind.parse::<SecretKind>() else { continue };
+            let key = self.vault.open_secret(&context(&kind, &id), wrapped)?;
+            let key = SecretKey { id: id.into(), key: hmac::Key::new(hmac::HMAC_SHA256, &key) };
+            if is_current {
+                known.newest.insert(word, key.clone());
+            }
+            known.by_id.insert((word, key.id.clone()), key);
+        }
+        *self.known.write().expect(UNPOISONED) = known;
+        Ok(())
+    }
+
+    /// Adds a key, with which new values are made from now on. Older ones go on opening what they have made.
+    pub async fn add(&self, connection: &mut PgConnection, kind: SecretKind) -> Result<String, VaultError> {
+        let mut random = [0; 4 + KEY_LEN];
+        rand::fill(&mut random)?;
+        let (name, key) = random.split_at(4);
+        let id: String = name.iter().map(|byte| format!("{byte:02x}")).collect();
+        let wrapped = self.vault.seal_secret(&context(kind.as_str(), &id), key.to_vec())?;
+        sqlx::query("INSERT INTO secret_keys (id, kind, wrapped_key) VALUES ($1, $2, $3)")
+            .bind(&id)
+            .bind(kind.as_str())
+            .bind(wrapped)
+            .execute(connection)
+            .await?;
+        Ok(id)
+    }
+
+    /// One of several processes that start at the same time makes it.
+    async fn make_first(&self, kind: SecretKind) -> Result<(), VaultError> {
+        let mut transaction = self.pool.begin().await?;
+        sqlx::query("LOCK TABLE secret_keys IN SHARE ROW EXCLUSIVE MODE").execute(&mut *transaction).await?;
+        let exists: bool = sqlx::query_scalar(
+            "SELECT EXISTS (SELECT FROM secret_keys WHERE kind = $1 AND retired_at IS NULL)",
+        )
+        .bind(kind.as_str())
+        .fetch_one(&mut *transaction)
+        .await?;
+        if !exists {
+            self.add(&mut transaction, kind).await?;
+        }
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    fn has_newest(&self, kind: SecretKind) -> bool {
+        self.known.read().expect(UNPOISONED).newest.contains_key(&kind)
+    }
+
+    fn known(&self, kind: SecretKind, id: &str) -> Option<SecretKey> {
+        self.known.read().expect(UNPOISONED).by_id.get(&(kind, id.into())).cloned()
+    }
+}
+
+/// Binds a wrapped key to its row.
+fn context(kind: &str, id: &str) -> Vec<u8> {
+    format!("secret_keys/{kind}/{id}").into_bytes()
+}
+
+fn is_id(text: &str) -> bool {
+    text.len() == 8 && text.bytes().all(|c| c.is_ascii_digit() || (b'a'..=b'f').contains(&c))
+}
+
+/// Random bytes.
+///
+/// # Panics
+/// It panics if the machine has none.
+pub fn random<const N: usize>() -> [u8; N] {
+    use rand::SecureRandom;
+    let mut bytes = [0; N];
+    SystemRandom::new().fill(&mut bytes).expect("the machine's random numbers are available");
+    bytes
+}

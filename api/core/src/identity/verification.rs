@@ -1,0 +1,13 @@
+//! Links that show that the one who follows them gets an account's mails.
+
+use async_trait::async_trait;
+use daybook_domain::ids::AccountId;
+use daybook_projections::EffectError;
+use uuid::Uuid;
+
+/// Makes the links that mails have.
+#[async_trait]
+pub trait VerificationLinks: Send + Sync {
+    /// Where the address with this id is verified. A mail that is sent again has the same link.
+    async fn verification(&self, account: AccountId, address: Uuid) -> Result<String, EffectError>;
+}

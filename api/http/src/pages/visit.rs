@@ -1,0 +1,197 @@
+//! A request for a page: who visits, and how it is answered. Each route of the pages is made here, so none can leave out
+//! where a form came from.
+
+use std::future::Future;
+
+use actix_web::{
+    HttpResponse, HttpResponseBuilder,
+    http::{Method, StatusCode, header},
+};
+use daybook_core::{
+    admission::{self, Unidentified},
+    app::App,
+    auth::token::Presented,
+    identity::{asker::Asker, codes::IdentityCode, error::IdentityError, sessions::Tokens},
+};
+use daybook_domain::{
+    Code,
+    code::GeneralCode,
+    policy::{Action, may_ever},
+};
+
+use super::{
+    browser::{Cookies, refuse_foreign},
+    look,
+};
+use crate::{
+    about::{About, Kind},
+    act,
+    answer::{Answer, NO_STORE},
+    arrived::{Arrived, Body, InPath, NoQuery},
+    body::{FORM, Sent},
+    context,
+    problem::Problem,
+    route::{Door, Route},
+};
+
+const HTML: &[&str] = &[look::MEDIA_TYPE];
+/// What looking up who visits can come to.
+const VISITING: &[Code] = &[IdentityCode::AccountsElsewhere.code(), GeneralCode::NotFound.code()];
+
+pub const LOG_IN: &str = "/account/log-in";
+
+pub struct Visit {
+    arrived: Arrived,
+    cookies: Cookies,
+    /// What the answer sets.
+    set: Vec<String>,
+}
+
+/// A page that is looked at.
+pub fn show<F>(name: &'static str, path: &'static str, text: &str, show: fn(Visit) -> F) -> Route
+where
+    F: Future<Output = Answer> + 'static,
+{
+    let about = About::new(name, path, text, Kind::Page { refusals: VISITING })
+        .answer_text(look::MEDIA_TYPE, look::BEGINNING)
+        .leads_on();
+    let run = move |arrived: Arrived| async move {
+        arrived.query::<NoQuery>()?;
+        let deadline = arrived.context.deadline;
+        context::in_time(deadline, show(Visit::new(arrived))).await
+    };
+    Route::new(Method::GET, path, Door::Open, HTML, about, run)
+}
+
+/// A form that is sent: its fields are those of `B`. `refusals` are the codes of rules that may refuse it.
+pub fn send<P, B, F>(
+    name: &'static str,
+    path: &'static str,
+    text: &str,
+    refusals: &'static [Code],
+    act: fn(Visit, P, Sent) -> F,
+) -> Route
+where
+    P: InPath,
+    B: Body,
+    F: Future<Output = Answer> + 'static,
+{
+    let about = About::new(name, path, text, Kind::Page { refusals })
+        .path::<P>()
+        .body_as::<B>(&[FORM])
+        .answer_text(look::MEDIA_TYPE, look::BEGINNING)
+        .leads_on();
+    let run = move |mut arrived: Arrived| async move {
+        let id = arrived.path::<P>()?;
+        arrived.query::<NoQuery>()?;
+        let request = &arrived.request;
+        refuse_foreign(request.headers(), request.uri(), is_secure(&arrived.app))?;
+        let sent = arrived.form().await?;
+        let deadline = arrived.context.deadline;
+        context::in_time(deadline, act(Visit::new(arrived), id, sent)).await
+    };
+    Route::new(Method::POST, path, Door::Open, HTML, about, run)
+}
+
+/// Whether people reach the pages over https.
+fn is_secure(app: &App) -> bool {
+    app.identity.shared.url.starts_with("https://")
+}
+
+impl Visit {
+    fn new(arrived: Arrived) -> Self {
+        let cookies = Cookies::of(arrived.request.headers(), is_secure(&arrived.app));
+        Self { arrived, cookies, set: vec![] }
+    }
+
+    pub fn app(&self) -> &App {
+        &self.arrived.app
+    }
+
+    /// What a log-in before has left with this browser.
+    pub fn device(&self) -> Option<&str> {
+        self.cookies.device.as_deref()
+    }
+
+    /// A visitor without a log-in.
+    pub fn stranger(&self) -> Asker {
+        act::stranger(&self.arrived)
+    }
+
+    /// Who has logged in with this browser, if anyone has. The access token is used as long as it is good, so the refresh
+    /// token is not used up by looking at pages. Cookies go only if the session is known to be over: the one who loses a race
+    /// for the next tokens must not log the winner out.
+    pub async fn visitor(&mut self) -> Result<Option<Asker>, Problem> {
+        if let Some(access) = self.cookies.access.clone()
+            && let Some(asker) = self.known(&access).await?
+        {
+            return Ok(Some(asker));
+        }
+        let Some(refresh) = self.cookies.refresh.clone() else { return Ok(None) };
+        match self.app().identity.sessions.refresh(&self.stranger(), &refresh).await {
+            Ok(tokens) => {
+                let asker = self.known(&tokens.access_token).await?;
+                self.keep(&tokens);
+                Ok(asker)
+            }
+            Err(IdentityError::Unauthenticated) => {
+                self.forget();
+                Ok(None)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The owner of a token of a session.
+    async fn known(&self, token: &str) -> Result<Option<Asker>, Problem> {
+        let (app, address) = (self.app(), self.arrived.context.address);
+        let actor = match admission::identify(app, token, address).await {
+            Ok((actor, _)) => actor,
+            Err(Unidentified::Refused(_)) => return Ok(None),
+            Err(Unidentified::TooOften(exceeded)) => return Err(exceeded.into()),
+            Err(Unidentified::Unknown) => return Err(Problem::unavailable()),
+        };
+        // Neither a token that was issued by hand nor an API key is a log-in.
+        let log_in = app.verifier.log_in(&Presented::new(token)).filter(|log_in| log_in.session.is_some());
+        if log_in.is_none() {
+            return Ok(None);
+        }
+        let action = Action::ManageAccount;
+        may_ever(&actor, action).map_err(|_| Problem::forbidden(action.rule().name))?;
+        Ok(Some(Asker { actor: Some(actor), log_in, ..self.stranger() }))
+    }
+
+    /// The answer logs this browser in.
+    pub fn keep(&mut self, tokens: &Tokens) {
+        let left_s = (tokens.until - self.app().clock.now()).num_seconds();
+        self.set = self.cookies.keep(tokens, left_s);
+    }
+
+    /// The answer logs this browser out.
+    pub fn forget(&mut self) {
+        self.set = self.cookies.forget();
+    }
+
+    /// A page.
+    pub fn page(self, title: &str, content: &str) -> Answer {
+        Ok(look::page(self.begin(HttpResponse::Ok()), title, content))
+    }
+
+    /// The same page once more, because of that problem.
+    pub fn again(self, problem: &Problem, title: &str, content: &str) -> Answer {
+        Ok(look::page(self.begin(problem.begin()), title, content))
+    }
+
+    /// Another page, which is then looked at.
+    pub fn go(self, to: &str) -> Answer {
+        let mut response = self.begin(HttpResponse::build(StatusCode::SEE_OTHER));
+        Ok(response.insert_header((header::LOCATION, to)).insert_header(NO_STORE).finish())
+    }
+
+    fn begin(&self, mut response: HttpResponseBuilder) -> HttpResponseBuilder {
+        for cookie in &self.set {
+            response.append_header((header::SET_COOKIE, cookie.as_str()));
+        }
+        response
+    }
+}

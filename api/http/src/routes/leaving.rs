@@ -1,0 +1,46 @@
+//! What a route of accounts needs beside their services.
+
+use daybook_core::{
+    app::App,
+    identity::{
+        asker::{Asker, system},
+        error::IdentityError,
+    },
+    reads::{Conditions, Orders, Turn},
+};
+use daybook_domain::{
+    order::Status,
+    policy::{self, Action},
+};
+
+use crate::problem::Problem;
+
+/// Erases the caller's account, unless an order of theirs is on its way.
+pub async fn leave(app: &App, asker: &Asker) -> Result<(), Problem> {
+    let subject = asker.subject().ok_or(IdentityError::Unauthenticated)?;
+    let open = [Status::Placed, Status::Confirmed, Status::PartlyShipped, Status::Shipped];
+    for status in open {
+        let orders = Orders {
+            status: Some(status),
+            customer: Some(subject.to_owned()),
+            external_id: None,
+            placed_from: None,
+            placed_before: None,
+            limit: 1,
+            turn: Turn::default(),
+        };
+        let min_position = Some(app.live.head());
+        let conditions = Conditions { min_position, deadline: asker.deadline, now: asker.now };
+        let found = app.reads.find(&orders, Some(&system()), conditions).await?;
+        if !found.kept.view.data.is_empty() {
+            return Err(IdentityError::OrdersOpen.into());
+        }
+    }
+    Ok(app.identity.accounts.leave(asker).await?)
+}
+
+/// Whether the caller may read what concerns others, too.
+pub fn may_read_all(asker: &Asker) -> Result<(), Problem> {
+    let actor = asker.actor.as_ref().ok_or(IdentityError::Unauthenticated)?;
+    policy::authorize(actor, Action::ReadAudit, None).map_err(|_| Problem::not_found())
+}

@@ -1,0 +1,71 @@
+//! What others would try again and again.
+
+use daybook_tests::{
+    TestApp,
+    people::{PASSWORD, post},
+};
+use serde_json::json;
+
+const ALICE: &str = "alice@example.com";
+
+/// Catches: an owner who is locked out by what strangers try, and guesses without an end.
+#[tokio::test(flavor = "multi_thread")]
+async fn guesses_have_an_end_and_lock_nobody_out() {
+    let app = TestApp::start_with(|config| {
+        (config.budgets.log_in_account, config.budgets.log_in_address) = (4, 1_000);
+    })
+    .await;
+    app.registered(ALICE).await;
+    let (tokens, _) = app.logged_in(ALICE).await;
+    let mut replies = Vec::new();
+    for _ in 0..6 {
+        replies.push(app.try_log_in(ALICE, "another guess at it", None).await);
+    }
+    assert_eq!(replies[2].refusal(), "401 invalid_credentials");
+    let limited = &replies[5];
+    assert_eq!(limited.refusal(), "429 rate_limited");
+    assert_eq!(limited.header("ratelimit"), Some("\"log-in-account\";r=0"));
+    assert!(limited.header("retry-after").unwrap().parse::<u64>().unwrap() >= 1);
+    // The right password doesn't help a stranger any more; its owner's device is not concerned.
+    assert_eq!(app.try_log_in(ALICE, PASSWORD, None).await.refusal(), "429 rate_limited");
+    let from_home = json!({"email": ALICE, "password": PASSWORD, "device": tokens["device"]});
+    post(&app.anonymous, "/v1/sessions", from_home).await.expect(201);
+    // Nor is another account.
+    app.registered("bob@example.com").await;
+    app.logged_in("bob@example.com").await;
+    // That of another account is no device that is known here.
+    let (bobs, _) = app.logged_in("bob@example.com").await;
+    let stolen = json!({"email": ALICE, "password": PASSWORD, "device": bobs["device"]});
+    assert_eq!(post(&app.anonymous, "/v1/sessions", stolen).await.refusal(), "429 rate_limited");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_address_does_not_register_or_write_to_everyone() {
+    let app = TestApp::start_with(|config| {
+        (config.budgets.registration, config.budgets.reset, config.budgets.mails) = (3, 3, 2);
+    })
+    .await;
+    for path in ["/v1/accounts", "/v1/accounts/password-resets"] {
+        let mut last = None;
+        for number in 0..5 {
+            let mut body = json!({"email": format!("someone-{number}@example.com")});
+            if path == "/v1/accounts" {
+                body["password"] = json!(PASSWORD);
+            }
+            last = Some(post(&app.anonymous, path, body).await);
+        }
+        assert_eq!(last.unwrap().refusal(), "429 rate_limited", "{path}");
+    }
+}
+
+/// Catches: a mailbox that is flooded with letters that were not asked for.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_is_written_to_a_few_times_only() {
+    let app = TestApp::start_with(|config| config.budgets.mails = 3).await;
+    app.registered(ALICE).await;
+    for _ in 0..6 {
+        post(&app.anonymous, "/v1/accounts/password-resets", json!({"email": ALICE})).await.expect(202);
+    }
+    app.settle().await;
+    assert_eq!(app.mails().iter().filter(|mail| mail.contains("Choose a new password")).count(), 2);
+}

@@ -1,0 +1,9 @@
+//! Accounts, sessions, second factors and keys, over HTTP and on the other interfaces.
+
+mod accounts;
+mod api_keys;
+mod factors;
+mod limits;
+mod roles;
+mod secrets;
+mod sessions;
