@@ -24,6 +24,11 @@ pub async fn perform(
     }
 }
 
+/// What is kept of a person who has left goes. Most of it is gone when this is done.
+pub async fn erase(identity: &Identity, effect: &ClaimedEffect) -> Result<(), EffectError> {
+    identity.accounts.erase(&effect.target).await.map_err(|error| failed(&error))
+}
+
 /// What will never work is given up; errors quote nothing that is personal.
 fn failed(error: &IdentityError) -> EffectError {
     let text = format!("it can't be done: {error}");

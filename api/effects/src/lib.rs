@@ -31,6 +31,7 @@ impl Performer for Effects {
             EffectKind::AccountRegister | EffectKind::AccountReset => {
                 accounts::perform(&self.identity, &self.mailer, effect).await
             }
+            EffectKind::AccountErase => accounts::erase(&self.identity, effect).await,
             EffectKind::MailOrderPlaced | EffectKind::MailOrderShipped | EffectKind::MailOrderCancelled => {
                 self.mailer.write_of_order(effect).await
             }

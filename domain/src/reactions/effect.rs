@@ -17,6 +17,8 @@ words! {
         AccountRegister = "account.register",
         /// Sends the owner of an address a link to choose a new password by.
         AccountReset = "account.reset",
+        /// Throws away what is kept of a person who has left.
+        AccountErase = "account.erase",
         MailOrderPlaced = "mail.order_placed",
         MailOrderShipped = "mail.order_shipped",
         MailOrderCancelled = "mail.order_cancelled",

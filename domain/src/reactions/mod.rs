@@ -1,6 +1,7 @@
 //! What should happen outside because something happened inside. Reactions propose; the reactor
 //! performs, at least once, and a repeat can be recognised.
 
+pub mod account_erasure;
 pub mod account_mails;
 mod effect;
 pub mod order_mails;
@@ -22,4 +23,5 @@ pub struct Reaction {
 pub const REACTIONS: &[Reaction] = &[
     Reaction { name: "order_mails", react: order_mails::react },
     Reaction { name: "account_mails", react: account_mails::react },
+    Reaction { name: "account_erasure", react: account_erasure::react },
 ];

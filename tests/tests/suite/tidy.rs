@@ -300,7 +300,6 @@ fn nothing_else_authorizes() {
         "api/core/src/reads/stock_history.rs",
         // An account is read by its owner and by those who may read all.
         "api/core/src/identity/accounts.rs",
-        "api/http/src/routes/leaving.rs",
         "api/http/src/pages/visit.rs",
         "commands/src/context.rs",
     ];

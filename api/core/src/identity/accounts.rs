@@ -264,8 +264,8 @@ impl Accounts {
         shared.note(asker, None, ActivityEvent::Left, None).await
     }
 
-    /// Takes away all that is kept of an account beside its stream. Can be repeated.
-    async fn erase(&self, account: &str) -> Result<(), IdentityError> {
+    /// Takes away all that is kept of an account beside its stream, whose last event asks for it. Can be repeated.
+    pub async fn erase(&self, account: &str) -> Result<(), IdentityError> {
         let shared = &self.shared;
         let claimed: Vec<String> =
             sqlx::query_scalar("SELECT order_id FROM claimed_orders WHERE account = $1")

@@ -1,4 +1,4 @@
-//! What processes tell each other of sessions and keys that have ended, and what of accounts is thrown away in time.
+//! What of accounts is thrown away in time, and when their keys were used.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! What a route of accounts needs beside their services.
+//! Leaving: what is still under way has to be over first.
 
 use daybook_core::{
     app::App,
@@ -8,10 +8,7 @@ use daybook_core::{
     },
     reads::{Conditions, Orders, Turn},
 };
-use daybook_domain::{
-    order::Status,
-    policy::{self, Action},
-};
+use daybook_domain::order::Status;
 
 use crate::problem::Problem;
 
@@ -37,10 +34,4 @@ pub async fn leave(app: &App, asker: &Asker) -> Result<(), Problem> {
         }
     }
     Ok(app.identity.accounts.leave(asker).await?)
-}
-
-/// Whether the caller may read what concerns others, too.
-pub fn may_read_all(asker: &Asker) -> Result<(), Problem> {
-    let actor = asker.actor.as_ref().ok_or(IdentityError::Unauthenticated)?;
-    policy::authorize(actor, Action::ReadAudit, None).map_err(|_| Problem::not_found())
 }

@@ -108,7 +108,7 @@ async fn everyone_with_a_token_is_told_what_they_may_do() {
         names.collect::<Vec<_>>()
     };
     let nobody = app.anonymous.with_token(app.token("nobody", &[]));
-    let of_accounts = ["account.manage", "account.read", "audit.read"];
+    let of_accounts = ["account.manage", "account.read"];
     assert_eq!(
         (names(&nobody, true).await, names(&nobody, false).await.len()),
         (of_accounts.map(String::from).into(), 0)

@@ -72,5 +72,5 @@ async fn only_administrators_give_roles_and_only_those_that_there_are() {
     app.advance(601);
     let late = admin.put(&path, json!({"roles": ["support"], "reason": "Late."})).await;
     assert_eq!(late.refusal(), "401 confirmation_required");
-    assert_eq!(app.customer("bob").get("/v1/activity").await.refusal(), "404 not_found");
+    assert_eq!(app.customer("bob").get("/v1/activity").await.refusal(), "403 forbidden");
 }
