@@ -133,6 +133,16 @@ fn other_events_of_an_account_cause_no_mail() {
     assert!(account_mails::react(&record("account", "AccountTeleported", "{}")).is_err());
 }
 
+/// Catches: a person who stays known because the process died that they asked to forget them.
+#[test]
+fn who_leaves_is_forgotten_outside_of_the_log() {
+    let of = |kind: &str, name: &str| account_erasure::react(&record(kind, name, "{}")).expect("readable");
+    let erased = of("account", "AccountErased");
+    assert_eq!(erased.len(), 1);
+    assert_eq!(erased[0].kind, EffectKind::AccountErase);
+    assert_eq!(of("order", "OrderDelivered"), []);
+}
+
 #[test]
 fn reactions_have_names_of_their_own() {
     for reaction in REACTIONS {
