@@ -6,7 +6,7 @@ fn by_guest() -> Event {
     Event::Placed(Box::new(Placement { customer: None, ..placement(lines()) }))
 }
 
-fn claim(customer: &str) -> Command {
+pub(super) fn claim(customer: &str) -> Command {
     Command::Claim { customer: customer.parse().expect("a customer") }
 }
 

@@ -2,7 +2,7 @@
 
 use proptest::{collection::vec, prelude::*};
 
-use super::*;
+use super::{claims::claim, *};
 
 const SKUS: [&str; 3] = ["TEAPOT", "CUP", "SAUCER"];
 
