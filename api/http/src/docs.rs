@@ -8,13 +8,12 @@ use std::{
 use actix_web::{HttpRequest, HttpResponse, http::header::HeaderValue, web};
 use flate2::read::GzDecoder;
 use serde::Deserialize;
-use serde_json::Value;
 use utoipa::{
     PartialSchema, ToSchema,
     openapi::{RefOr, schema::Schema},
 };
 
-use super::{answer::Fixed, arrived::InPath};
+use super::{answer::Fixed, arrived::InPath, openapi, route::Route};
 
 /// Everything comes from this listener, and so does everything that is tried out. The viewer's style sheet has its
 /// icons in it, as `data:`.
@@ -23,15 +22,18 @@ const POLICY: HeaderValue = HeaderValue::from_static(
      frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
 );
 
-/// What a listener says of its own routes, made once.
+/// What a listener says of its own routes, made when it is first asked for.
 pub struct Documents {
-    openapi: Fixed,
+    openapi: LazyLock<Fixed, Box<dyn FnOnce() -> Fixed + Send>>,
 }
 
 impl Documents {
-    pub fn new(document: &Value) -> Self {
-        let openapi = serde_json::to_vec(document).expect("a document serializes");
-        Self { openapi: Fixed::new("application/json", openapi) }
+    pub fn new(routes: impl FnOnce() -> Vec<Route> + Send + 'static) -> Self {
+        let made = move || {
+            let document = serde_json::to_vec(&openapi::document(&routes())).expect("a document serializes");
+            Fixed::new("application/json", document)
+        };
+        Self { openapi: LazyLock::new(Box::new(made)) }
     }
 
     /// The documents of the listener that the request came to.

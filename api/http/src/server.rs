@@ -27,7 +27,6 @@ use super::{
     connection::{Connection, Crowd, Guarded, LINGER, Times},
     docs::Documents,
     observe::{Probes, observe},
-    openapi,
     route::{self, Route},
     routes,
 };
@@ -97,9 +96,8 @@ impl Listeners {
 
 impl<F: Fn() -> Vec<Route> + Clone + Send + 'static> Listener<F> {
     fn bind(self, config: &Config, app: &Data<App>) -> io::Result<(Server, SocketAddr)> {
-        let routes = (self.routes)();
-        let documents = Data::new(Documents::new(&openapi::document(&routes)));
-        let probes = Data::new(Probes(route::probes(&routes)));
+        let documents = Data::new(Documents::new(self.routes.clone()));
+        let probes = Data::new(Probes(route::probes(&(self.routes)())));
         let (app, times, room) = (app.clone(), Times::of(config), self.max_connections);
         let (keep_alive, client_timeout) = (config.http.keep_alive.get(), config.http.client_timeout.get());
         let service = move || {

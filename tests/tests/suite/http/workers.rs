@@ -15,7 +15,8 @@ use serde_json::{Value, json};
 use super::orders::{order, place};
 
 /// The workers of a process that does everything but publish, by name.
-const ALL: [&str; 25] = [
+const ALL: [&str; 26] = [
+    "accounts",
     "audit_records",
     "feed",
     "forgetting",
@@ -97,7 +98,10 @@ async fn every_worker_of_a_process_is_listed_with_what_it_is_for() {
 async fn a_process_lists_what_its_roles_are() {
     let app = TestApp::start_with(|config| config.roles = vec![Part::Api]).await;
     let all = listed(&app).await;
-    assert_eq!(names(&all), ["audit_records", "forgetting", "listener", "rates", "revocations", "status"]);
+    assert_eq!(
+        names(&all),
+        ["accounts", "audit_records", "forgetting", "listener", "rates", "revocations", "status"]
+    );
     let publisher = app.twin(|config| config.roles = vec![Part::Publisher]).await;
     let all = listed(&publisher).await;
     assert!(names(&all).contains(&"publisher") && !names(&all).contains(&"relay"), "{:?}", names(&all));
