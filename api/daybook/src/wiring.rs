@@ -11,6 +11,7 @@ use daybook_core::{
         KeySet, SigningKey, Verifier,
         claims::OutsideTerms,
         custom_roles::CustomRoles,
+        keys::Jwk,
         revocation::{self, Revocations},
     },
     carriers::Carriers,
@@ -139,10 +140,7 @@ pub async fn start(config: &Config, clock: Clock) -> Result<Running, StartError>
     let (commands, committer) = decides.then(start).unzip();
 
     let published_key = signing_key.as_ref().map(|key| key.jwk.clone());
-    let own_keys = KeySet::new(&published_key);
-    let verifier = Verifier::new(&config.tokens.issuer, &config.tokens.audience, own_keys, clock.clone());
-    let verifier = verifier.with_outside(OutsideTerms::of(&config.tokens));
-    let verifier = Arc::new(verifier.with_max_age(config.tokens.revocations_max_age.get()));
+    let verifier = verifier(config, &published_key, clock.clone());
     revocation::load(&queries_pool, &verifier).await?;
     let around = identity::opening::Around {
         pool: queries_pool.clone(),
@@ -254,6 +252,40 @@ impl Running {
         self.crew.stop(left.max(LEAST_CREW_GRACE)).await;
         info!("the server has stopped");
     }
+}
+
+/// The services of accounts alone, for a verb that works beside servers that run, with the committer that is to be shut
+/// down behind it.
+pub async fn accounts(config: &Config, clock: Clock) -> Result<(Identity, CommitterTask), StartError> {
+    let master_key = keys::master_key(config)?;
+    let signing_key = SigningKey::load(config)?;
+    let connect = connect_options(config)?;
+    let pool = || {
+        daybook_migrations::pool(connect.clone(), IDENTITY_CONNECTIONS, config.database.acquire_timeout.get())
+    };
+    let queries = pool();
+    daybook_migrations::check_schema(&queries).await?;
+    let vault = Vault::new(queries.clone(), master_key);
+    vault.check_master_key().await?;
+    let (commands, committer) = Commands::start(config.commands.clone(), connect.clone(), pool());
+    let published_key = signing_key.as_ref().map(|key| key.jwk.clone());
+    let around = identity::opening::Around {
+        log: Log::new(queries.clone()),
+        pool: queries,
+        vault,
+        commands: Some(commands),
+        verifier: verifier(config, &published_key, clock.clone()),
+        signing_key,
+        clock,
+    };
+    Ok((Identity::open(around, config).await?, committer))
+}
+
+fn verifier(config: &Config, own_key: &Option<Jwk>, clock: Clock) -> Arc<Verifier> {
+    let own_keys = KeySet::new(own_key);
+    let verifier = Verifier::new(&config.tokens.issuer, &config.tokens.audience, own_keys, clock);
+    let verifier = verifier.with_outside(OutsideTerms::of(&config.tokens));
+    Arc::new(verifier.with_max_age(config.tokens.revocations_max_age.get()))
 }
 
 fn connect_options(config: &Config) -> Result<PgConnectOptions, StartError> {

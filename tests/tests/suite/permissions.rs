@@ -106,6 +106,7 @@ const GUARDS: &[(&str, Guard)] = &[
     ("account.forget_password", Guard::Open),
     ("account.reset_password", Guard::Open),
     ("accounts.me", of(Whose::Asker, &[ReadAccount])),
+    ("accounts.copy", of(Whose::Asker, &[ManageAccount])),
     ("account.describe", of(Whose::Asker, &[ManageAccount])),
     ("account.leave", of(Whose::Asker, &[ManageAccount])),
     ("account.change_password", of(Whose::Asker, &[ManageAccount])),

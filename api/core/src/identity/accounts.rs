@@ -30,9 +30,9 @@ use super::{
 use crate::auth::revoked::Revoked;
 
 pub struct Accounts {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     sessions: Arc<Sessions>,
-    registering: Arc<Registering>,
+    pub(super) registering: Arc<Registering>,
 }
 
 /// An account as it is shown.
@@ -128,7 +128,12 @@ impl Accounts {
 
     /// One of many that registered with an address claims it. A claim that was never confirmed, because its process died,
     /// is given up when it has lapsed and its account's stream doesn't say that the address is its own.
-    async fn claim(&self, asker: &Asker, email: &Email, account: &str) -> Result<(), IdentityError> {
+    pub(super) async fn claim(
+        &self,
+        asker: &Asker,
+        email: &Email,
+        account: &str,
+    ) -> Result<(), IdentityError> {
         let shared = &self.shared;
         match shared.addresses.claim(email, account, asker.now).await? {
             Claim::Made => Ok(()),

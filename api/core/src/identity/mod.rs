@@ -10,6 +10,7 @@ pub mod budgets;
 pub mod codes;
 pub mod error;
 pub mod factors;
+pub mod founding;
 pub mod housekeeping;
 pub mod links;
 pub mod opening;

@@ -176,6 +176,12 @@ impl Passwords {
         self.run(deadline, move || hash(&hasher, password.0.as_bytes())).await
     }
 
+    /// The hash of a password that is told to none, for an account whose owner is still to choose one.
+    pub async fn hash_of_none(&self, deadline: Instant) -> Result<String, Busy> {
+        let hasher = self.hasher.clone();
+        self.run(deadline, move || hash(&hasher, &random::<32>())).await
+    }
+
     /// Whether `password` is the one that `stored` is the hash of. Without one to compare with, it takes as long.
     pub async fn check(
         &self,

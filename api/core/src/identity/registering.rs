@@ -203,7 +203,7 @@ impl Registering {
         let lifetime = delta(shared.settings.reset_link_lifetime.get());
         let token = shared.links.make(&link, Purpose::Reset, asker.now, lifetime).await?;
         shared.note(&asker, Some(&owner), ActivityEvent::ResetRequested, None).await?;
-        Ok(Some(ToWrite::Reset { email, name, link: format!("{}/account/reset#token={token}", shared.url) }))
+        Ok(Some(ToWrite::Reset { email, name, link: shared.reset_link(&token) }))
     }
 
     /// A new password by a link. All sessions end.

@@ -170,6 +170,11 @@ impl Shared {
         Ok(self.vault.open(sealed).await?)
     }
 
+    /// Where a new password is chosen with this token.
+    pub fn reset_link(&self, token: &str) -> String {
+        format!("{}/account/reset#token={token}", self.url)
+    }
+
     /// The verified address and the name of an account.
     pub async fn contact(
         &self,

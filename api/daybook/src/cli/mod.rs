@@ -1,5 +1,6 @@
 //! The verbs of `daybook`, one a file.
 
+pub mod admin;
 pub mod config;
 mod failure;
 pub mod migrate;
@@ -40,6 +41,9 @@ enum Verb {
     Migrate,
     /// Print a token, signed with the configured key.
     Token(token::Args),
+    /// Make accounts of administrators.
+    #[command(subcommand)]
+    Admin(admin::Verb),
     /// Place the orders of a file through the API.
     #[cfg(feature = "load")]
     Load(daybook_load::Args),
@@ -82,6 +86,7 @@ impl Cli {
             Verb::Serve(_) => serve::run(&config).await?,
             Verb::Migrate => migrate::run(&config).await?,
             Verb::Token(args) => say(token::run(&config, &args)?),
+            Verb::Admin(verb) => admin::run(&config, verb).await?,
             #[cfg(feature = "load")]
             Verb::Load(args) => {
                 let roles = [Role::Support, Role::Merchandiser, Role::Warehouse];

@@ -229,7 +229,7 @@ struct RecoveryCodes {
 }
 
 #[derive(Serialize, ToSchema)]
-struct Account {
+pub struct Account {
     id: AccountId,
     /// Null until one was verified.
     #[schema(required)]
@@ -330,7 +330,7 @@ impl PageOfActivity {
 
 /// A page of what happened.
 #[derive(Serialize, ToSchema)]
-struct Activity {
+pub struct Activity {
     #[schema(max_items = 100)]
     data: Vec<ActivityLine>,
     has_more: bool,
@@ -338,7 +338,7 @@ struct Activity {
     next: Option<String>,
 }
 
-fn activity(mut data: Vec<ActivityLine>, limit: usize) -> Result<Activity, Problem> {
+pub fn activity(mut data: Vec<ActivityLine>, limit: usize) -> Result<Activity, Problem> {
     let has_more = data.len() > limit;
     data.truncate(limit);
     let last = data.last().filter(|_| has_more);

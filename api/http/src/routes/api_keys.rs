@@ -38,7 +38,7 @@ pub fn routes() -> Vec<Route> {
         show("api_keys.list", "/v1/api-keys", "Your keys that are not revoked, the newest first.", Action::ManageAccount,
             |app, asker, (), NoQuery {}| async move {
                 let keys = app.identity.keys.list(&asker).await?;
-                Ok::<_, Problem>(Keys { data: keys.into_iter().map(Into::into).collect() })
+                Ok::<_, Problem>(Keys::from(keys))
             }),
         act("api_key.rotate", Method::POST, "/v1/api-keys/{id}/rotation", "Makes a key with the same name and scopes. The one of before goes on for as long as you say, so that programs can change over.", OWN, REFUSED,
             |app, asker, id: Uuid, Rotation { overlap_s }| async move {
@@ -91,9 +91,15 @@ impl From<Issued> for Key {
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = ApiKeyList)]
-struct Keys {
+pub struct Keys {
     #[schema(max_items = 100)]
     data: Vec<OneKey>,
+}
+
+impl From<Vec<KeyView>> for Keys {
+    fn from(keys: Vec<KeyView>) -> Self {
+        Self { data: keys.into_iter().map(Into::into).collect() }
+    }
 }
 
 #[derive(Serialize, ToSchema)]

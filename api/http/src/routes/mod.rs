@@ -8,6 +8,7 @@ pub mod event_types;
 pub mod events;
 mod leaving;
 pub mod orders;
+mod own_copy;
 pub mod probes;
 pub mod products;
 pub mod sales;
@@ -24,6 +25,7 @@ pub fn api() -> Vec<Route> {
         orders::routes(),
         sales::routes(),
         accounts::routes(),
+        own_copy::routes(),
         sessions::routes(),
         api_keys::routes(),
         events::routes(),

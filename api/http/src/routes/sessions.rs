@@ -45,7 +45,7 @@ pub fn routes() -> Vec<Route> {
         show("sessions.list", "/v1/sessions", "Your sessions that have not ended, the newest first. At most 100 of them.", Action::ManageAccount,
             |app, asker, (), NoQuery {}| async move {
                 let sessions = app.identity.sessions.list(&asker).await?;
-                Ok::<_, Problem>(Sessions { data: sessions.into_iter().map(Into::into).collect() })
+                Ok::<_, Problem>(Sessions::from(sessions))
             }),
         act("session.confirm", Method::POST, "/v1/sessions/current/confirmation", "Shows once more who you are, which is needed for what is dangerous.", OWN, REFUSED,
             |app, asker, (), Confirmation { password, code }| async move {
@@ -140,9 +140,15 @@ impl From<Tokens> for Session {
 
 #[derive(Serialize, ToSchema)]
 #[schema(as = SessionList)]
-struct Sessions {
+pub struct Sessions {
     #[schema(max_items = 100)]
     data: Vec<OneSession>,
+}
+
+impl From<Vec<SessionView>> for Sessions {
+    fn from(sessions: Vec<SessionView>) -> Self {
+        Self { data: sessions.into_iter().map(Into::into).collect() }
+    }
 }
 
 #[derive(Serialize, ToSchema)]

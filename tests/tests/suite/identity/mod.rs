@@ -3,7 +3,9 @@
 mod accounts;
 mod api_keys;
 mod factors;
+mod founding;
 mod limits;
+mod own_copy;
 mod roles;
 mod secrets;
 mod sessions;

@@ -7,7 +7,7 @@ use std::{
     path::{self, Path},
 };
 
-use crate::{authority, catalogue::token, place::Place, servers::Servers, settings};
+use crate::{authority, catalogue::token, people, place::Place, servers::Servers, settings};
 
 const ROLES: [&str; 7] = ["customer", "merchandiser", "warehouse", "support", "analyst", "operator", "admin"];
 
@@ -49,6 +49,10 @@ Tokens for 12 hours (the customer is alice):
             "analyst" => analyst = token,
             _ => {}
         }
+    }
+    let _ = writeln!(text, "\nAccounts at {api}/account, all with the password {}:", people::PASSWORD);
+    for (name, role) in people::PEOPLE {
+        let _ = writeln!(text, "  {role:<13} {}", people::address(name));
     }
     let _ = write!(
         text,

@@ -9,6 +9,7 @@ mod failure;
 mod http;
 mod judges;
 mod listeners;
+mod people;
 mod place;
 mod private;
 mod restarts;

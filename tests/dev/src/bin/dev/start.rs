@@ -8,7 +8,7 @@ use crate::{
     authority, catalogue,
     failure::{About, Failure, say_end_of},
     http::Http,
-    listeners,
+    listeners, people,
     place::Place,
     roles,
     servers::{Kind, Servers},
@@ -18,7 +18,7 @@ use crate::{
 const READY: Duration = Duration::from_secs(90);
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// Returns when Daybook is ready and has the demo catalogue. The migration runs in that group.
+/// Returns when Daybook is ready and has the demo catalogue and people. The migration runs in that group.
 pub async fn everything(servers: &Servers, group: &mut Group) -> Result<(), Failure> {
     let place = &servers.place;
     // They may be of an earlier run that was killed.
@@ -49,7 +49,8 @@ pub async fn everything(servers: &Servers, group: &mut Group) -> Result<(), Fail
     if !servers.is_alive(Kind::Daybook) {
         return Err(failed(place, "daybook", "daybook stopped while starting"));
     }
-    catalogue::seed_once(servers, &http).await
+    catalogue::seed_once(servers, &http).await?;
+    people::make_once(servers).await
 }
 
 fn failed(place: &Place, log: &str, what: &str) -> Failure {

@@ -1,0 +1,84 @@
+//! Accounts that operators make at the machine itself: the first administrator, who gives others their roles.
+
+use daybook_commands::accounts::VerifyAddress;
+use daybook_domain::{contact::Email, ids::AccountId, policy::Role};
+use tokio::time::Instant;
+
+use super::{
+    accounts::Accounts,
+    activity::ActivityEvent,
+    asker::{Asker, system},
+    error::IdentityError,
+    links::{Link, Purpose},
+    passwords::Password,
+    sessions::delta,
+    shared::PersonName,
+};
+use crate::entropy::new_id;
+
+/// What an account begins with whose address the operator vouches for.
+#[derive(Debug)]
+pub struct Founding {
+    pub email: Email,
+    pub name: Option<PersonName>,
+    pub roles: Vec<Role>,
+    /// `None`: its owner chooses one by a link.
+    pub password: Option<Password>,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub enum Founded {
+    /// Its id, and where its owner chooses a password.
+    Made { account: String, link: Option<String> },
+    /// There was one with this address and these roles.
+    WasThere { account: String },
+}
+
+impl Accounts {
+    /// Makes an account whose address counts as verified. Can be repeated, and comes to the same.
+    ///
+    /// # Errors
+    /// The address belongs to an account with other roles, or the password is weak.
+    pub async fn found(&self, asker: &Asker, founding: Founding) -> Result<Founded, IdentityError> {
+        let Founding { email, name, roles, password } = founding;
+        let shared = &self.shared;
+        shared.signing_key.as_ref().ok_or(IdentityError::Elsewhere)?;
+        if let Some(account) = shared.addresses.owner(&email).await? {
+            let loaded = shared.load(&account).await?;
+            if let Some(details) = loaded.account.details() {
+                let has = |role: &Role| details.roles.iter().any(|known| known.as_str() == role.as_str());
+                let is_the_same = details.verified.is_some() && roles.iter().all(has);
+                return if is_the_same {
+                    Ok(Founded::WasThere { account })
+                } else {
+                    Err(IdentityError::AddressTaken)
+                };
+            }
+        }
+        let deadline = Instant::from_std(asker.deadline);
+        let hash = match &password {
+            Some(password) => {
+                self.registering.check_strength(password, &email, name.as_ref()).await?;
+                shared.passwords.hash(password, deadline).await?
+            }
+            None => shared.passwords.hash_of_none(deadline).await?,
+        };
+        let (id, secret) = (AccountId::new(new_id()), new_id());
+        self.registering.create(asker, id, secret, &email, name.as_ref(), &hash, &roles).await?;
+        let account = id.to_string();
+        self.claim(asker, &email, &account).await?;
+        shared.ask_as(asker, system(), VerifyAddress { id, address: secret }).await?;
+        shared.addresses.confirm(&email, &account).await?;
+        shared.note(asker, Some(&account), ActivityEvent::AddressVerified, None).await?;
+        let link = match password {
+            Some(_) => None,
+            None => {
+                let link = Link { id: new_id(), account: account.clone(), subject: String::new() };
+                let lifetime = delta(shared.settings.reset_link_lifetime.get());
+                let token = shared.links.make(&link, Purpose::Reset, asker.now, lifetime).await?;
+                Some(shared.reset_link(&token))
+            }
+        };
+        Ok(Founded::Made { account, link })
+    }
+}
