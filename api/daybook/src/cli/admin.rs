@@ -70,9 +70,11 @@ pub async fn run(config: &Config, Verb::Create(create): Verb) -> Result<(), Fail
         }
         Ok(Founded::WasThere { account }) => say(format_args!("account={account}")),
         Err(IdentityError::AddressTaken) => {
-            return Err("an account with this address is there and has other roles: an administrator can change them \
-                        (PUT /v1/accounts/{id}/roles)"
-                .into());
+            return Err(
+                "the address belongs to an account with other roles, which an administrator can change \
+                        (PUT /v1/accounts/{id}/roles), or is being verified: then try again in ten minutes"
+                    .into(),
+            );
         }
         Err(error) => return Err(error.into()),
     }
