@@ -9,9 +9,7 @@ use super::{
     activity::ActivityEvent,
     asker::{Asker, system},
     error::IdentityError,
-    links::{Link, Purpose},
     passwords::Password,
-    sessions::delta,
     shared::PersonName,
 };
 use crate::entropy::new_id;
@@ -35,7 +33,8 @@ pub enum Founded {
 }
 
 impl Accounts {
-    /// Makes an account whose address counts as verified. Can be repeated, and comes to the same.
+    /// Makes an account whose address counts as verified. Can be repeated: one that broke off leaves an account without an
+    /// address at most, which opens nothing.
     ///
     /// # Errors
     /// The address belongs to an account with other roles, or the password is weak.
@@ -55,13 +54,12 @@ impl Accounts {
                 };
             }
         }
-        let deadline = Instant::from_std(asker.deadline);
         let hash = match &password {
             Some(password) => {
                 self.registering.check_strength(password, &email, name.as_ref()).await?;
-                shared.passwords.hash(password, deadline).await?
+                shared.passwords.hash(password, Instant::from_std(asker.deadline)).await?
             }
-            None => shared.passwords.hash_of_none(deadline).await?,
+            None => shared.passwords.nobodys().to_owned(),
         };
         let (id, secret) = (AccountId::new(new_id()), new_id());
         self.registering.create(asker, id, secret, &email, name.as_ref(), &hash, &roles).await?;
@@ -72,12 +70,7 @@ impl Accounts {
         shared.note(asker, Some(&account), ActivityEvent::AddressVerified, None).await?;
         let link = match password {
             Some(_) => None,
-            None => {
-                let link = Link { id: new_id(), account: account.clone(), subject: String::new() };
-                let lifetime = delta(shared.settings.reset_link_lifetime.get());
-                let token = shared.links.make(&link, Purpose::Reset, asker.now, lifetime).await?;
-                Some(shared.reset_link(&token))
-            }
+            None => Some(shared.reset_link(new_id(), &account, asker.now).await?),
         };
         Ok(Founded::Made { account, link })
     }

@@ -28,8 +28,8 @@ use super::{
     error::IdentityError,
     links::{Link, Purpose},
     passwords::{Password, Weak},
-    sessions::{Sessions, delta},
-    shared::{CredentialKind, PersonName, Shared},
+    sessions::Sessions,
+    shared::{CredentialKind, PersonName, Shared, delta},
     verification::VerificationLinks,
 };
 use crate::entropy::{Clock, new_id};
@@ -199,11 +199,9 @@ impl Registering {
             return Ok(None);
         }
         let Some((email, name)) = shared.contact(details).await? else { return Ok(None) };
-        let link = Link { id: effect.event_id, account: owner.clone(), subject: String::new() };
-        let lifetime = delta(shared.settings.reset_link_lifetime.get());
-        let token = shared.links.make(&link, Purpose::Reset, asker.now, lifetime).await?;
+        let link = shared.reset_link(effect.event_id, &owner, asker.now).await?;
         shared.note(&asker, Some(&owner), ActivityEvent::ResetRequested, None).await?;
-        Ok(Some(ToWrite::Reset { email, name, link: shared.reset_link(&token) }))
+        Ok(Some(ToWrite::Reset { email, name, link }))
     }
 
     /// A new password by a link. All sessions end.

@@ -28,7 +28,7 @@ use super::{
     factors::Factors,
     passwords::{Password, Passwords},
     secrets::{SecretKind, Secrets},
-    shared::{Credential, Loaded, Shared},
+    shared::{Credential, Loaded, Shared, delta},
     tokens::{DEVICE, REFRESH, device_message, device_token, parts, refresh_message, refresh_token},
 };
 use crate::{
@@ -443,8 +443,4 @@ impl Sessions {
 
 pub fn current(asker: &Asker) -> Result<Uuid, IdentityError> {
     asker.log_in.and_then(|log_in| log_in.session).ok_or(IdentityError::NotFound)
-}
-
-pub fn delta(duration: std::time::Duration) -> TimeDelta {
-    TimeDelta::from_std(duration).unwrap_or(TimeDelta::MAX)
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use chrono::{DateTime, TimeDelta, Utc};
 use daybook_commands::{Commands, Done, Request, UseCase};
 use daybook_domain::{
     Decider,
@@ -24,7 +25,7 @@ use super::{
     asker::Asker,
     budgets::Budgets,
     error::IdentityError,
-    links::Links,
+    links::{Link, Links, Purpose},
     passwords::Passwords,
 };
 use crate::{
@@ -63,7 +64,7 @@ pub struct Loaded {
     pub id: String,
     pub version: i64,
     pub account: Account,
-    pub registered_at: Option<chrono::DateTime<chrono::Utc>>,
+    pub registered_at: Option<DateTime<Utc>>,
 }
 
 words! {
@@ -170,9 +171,17 @@ impl Shared {
         Ok(self.vault.open(sealed).await?)
     }
 
-    /// Where a new password is chosen with this token.
-    pub fn reset_link(&self, token: &str) -> String {
-        format!("{}/account/reset#token={token}", self.url)
+    /// Where the owner of the account chooses a new password, once. `id` is that of the password.
+    pub async fn reset_link(
+        &self,
+        id: Uuid,
+        account: &str,
+        now: DateTime<Utc>,
+    ) -> Result<String, IdentityError> {
+        let link = Link { id, account: account.to_owned(), subject: String::new() };
+        let lifetime = delta(self.settings.reset_link_lifetime.get());
+        let token = self.links.make(&link, Purpose::Reset, now, lifetime).await?;
+        Ok(format!("{}/account/reset#token={token}", self.url))
     }
 
     /// The verified address and the name of an account.
@@ -226,4 +235,8 @@ impl Shared {
     ) -> Result<(), IdentityError> {
         Ok(activity::note(&self.pool, asker, &Happened { account, event, session }).await?)
     }
+}
+
+pub fn delta(duration: std::time::Duration) -> TimeDelta {
+    TimeDelta::from_std(duration).unwrap_or(TimeDelta::MAX)
 }

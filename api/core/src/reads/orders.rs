@@ -40,6 +40,21 @@ pub struct Orders {
 
 pub type OrderPage = Page<Order>;
 
+impl Orders {
+    /// All orders of this customer.
+    pub fn of(customer: String, limit: u16) -> Self {
+        Self {
+            status: None,
+            customer: Some(customer),
+            external_id: None,
+            placed_from: None,
+            placed_before: None,
+            limit,
+            turn: Turn::default(),
+        }
+    }
+}
+
 impl Read for Orders {
     const NAME: &'static str = "order.page";
     const ACCESS: Access = Access::Rule {

@@ -6,7 +6,7 @@ use daybook_core::{
         asker::{Asker, system},
         error::IdentityError,
     },
-    reads::{Conditions, Orders, Turn},
+    reads::{Conditions, Orders},
 };
 use daybook_domain::order::Status;
 
@@ -17,15 +17,7 @@ pub async fn leave(app: &App, asker: &Asker) -> Result<(), Problem> {
     let subject = asker.subject().ok_or(IdentityError::Unauthenticated)?;
     let open = [Status::Placed, Status::Confirmed, Status::PartlyShipped, Status::Shipped];
     for status in open {
-        let orders = Orders {
-            status: Some(status),
-            customer: Some(subject.to_owned()),
-            external_id: None,
-            placed_from: None,
-            placed_before: None,
-            limit: 1,
-            turn: Turn::default(),
-        };
+        let orders = Orders { status: Some(status), ..Orders::of(subject.to_owned(), 1) };
         let min_position = Some(app.live.head());
         let conditions = Conditions { min_position, deadline: asker.deadline, now: asker.now };
         let found = app.reads.find(&orders, Some(&system()), conditions).await?;

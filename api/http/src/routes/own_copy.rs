@@ -55,15 +55,7 @@ struct OwnCopy {
 async fn copy(app: &App, asker: &Asker, Further { after }: Further) -> Result<OwnCopy, Problem> {
     let subject = asker.subject().ok_or(IdentityError::Unauthenticated)?.to_owned();
     let account = app.identity.accounts.me(asker).await?.into();
-    let orders = Orders {
-        status: None,
-        customer: Some(subject.clone()),
-        external_id: None,
-        placed_from: None,
-        placed_before: None,
-        limit: LIMIT,
-        turn: Turn { after, before: None },
-    };
+    let orders = Orders { turn: Turn { after, before: None }, ..Orders::of(subject.clone(), LIMIT) };
     let min_position = Some(app.live.head());
     let conditions = Conditions { min_position, deadline: asker.deadline, now: asker.now };
     let orders = app.reads.find(&orders, asker.actor.as_deref(), conditions).await?;

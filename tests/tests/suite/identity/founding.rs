@@ -5,7 +5,7 @@ use std::{
     process::{Output, Stdio},
 };
 
-use daybook_tests::{Client, Daybook, people::post};
+use daybook_tests::{Client, Daybook, people::post, until};
 use serde_json::json;
 
 use crate::faults::House;
@@ -77,6 +77,35 @@ async fn the_first_administrator_is_made_at_the_machine_and_makes_others() {
     log_in(&client, "ada@example.com", PASSWORD).await;
     let other = create(&server, &["--email", "ada@example.com", "--role", "warehouse"], None);
     assert!(error(&other).contains("other roles"), "{other:?}");
+}
+
+/// Catches: a creation that broke off after its claim, and stands in the way of each one after it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_claim_that_was_never_confirmed_is_in_the_way_for_a_while_only() {
+    let house = House::new().await;
+    let server = house.started("api");
+    let client = server.api(&house.client);
+    let erin = ["--email", "erin@example.com", "--password-stdin"];
+    let first = value(&create(&server, &erin, Some(PASSWORD)), "account").expect("made");
+    let other = json!({"email": "frank@example.com", "password": PASSWORD});
+    post(&client, "/v1/accounts", other).await.expect(202);
+    let accounts = "SELECT count(DISTINCT aggregate_id) FROM events WHERE aggregate_type = 'account'";
+    until("the other one is registered", async || house.database.count(accounts).await == 2).await;
+    // As if the claim were that of the other account, which never verified an address.
+    let claim = async |until: &str| {
+        let other = format!(
+            "(SELECT min(aggregate_id) FROM events WHERE aggregate_type = 'account' AND aggregate_id <> '{first}')"
+        );
+        let statement = format!("UPDATE email_claims SET account = {other}, until = {until}");
+        house.database.execute(&statement).await;
+    };
+    claim("now() + interval '1 hour'").await;
+    assert!(error(&create(&server, &erin, Some(PASSWORD))).contains("being verified"));
+    claim("now() - interval '1 hour'").await;
+    let made = value(&create(&server, &erin, Some(PASSWORD)), "account").expect("made");
+    let me = log_in(&client, "erin@example.com", PASSWORD).await.get("/v1/accounts/me").await.expect(200);
+    assert_eq!(me.json()["id"], json!(made));
+    assert_ne!(made, first);
 }
 
 /// Catches: a wrong word that makes half an account, or is told with what was secret in it.

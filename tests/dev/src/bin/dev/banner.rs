@@ -9,8 +9,6 @@ use std::{
 
 use crate::{authority, catalogue::token, people, place::Place, servers::Servers, settings};
 
-const ROLES: [&str; 7] = ["customer", "merchandiser", "warehouse", "support", "analyst", "operator", "admin"];
-
 /// Prints URLs, tokens and how to place an order.
 pub async fn print(servers: &Servers) {
     let place = servers.place.path().display();
@@ -41,7 +39,7 @@ Tokens for 12 hours (the customer is alice):
 "
     );
     let (mut customer, mut analyst) = (String::new(), String::new());
-    for role in ROLES {
+    for (_, role) in people::PEOPLE {
         let token = token(servers, role).await.unwrap_or_else(|_| "(daybook token failed)".into());
         let _ = writeln!(text, "  {role:<13} {token}");
         match role {
