@@ -21,7 +21,8 @@ use crate::{
     workers::{About, Duty, Pauses, Rounds, When, Worker},
 };
 
-/// A silent connection is asked for the head of the log, which also shows whether it is still there.
+/// Where nothing was heard of the log for so long, the connection is asked for its head, which also shows whether it is
+/// still there. What is heard of other things all the time doesn't stand for the log: its notifications may get lost.
 const SILENCE: Duration = Duration::from_secs(1);
 /// If a question is not answered within this time, the connection is gone.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
@@ -104,7 +105,7 @@ impl Listener {
         rounds.went_well();
 
         let mut look = interval(SILENCE);
-        let mut silent = true;
+        let mut heard_of_log = false;
         loop {
             tokio::select! {
                 () = duty.stop().cancelled() => return Ok(()),
@@ -112,14 +113,14 @@ impl Listener {
                     let lost = || sqlx::Error::Protocol("the listening connection was lost".into());
                     let notification = heard?.ok_or_else(lost)?;
                     signals.take(cache, notification.channel(), notification.payload());
-                    silent = false;
+                    heard_of_log |= notification.channel() == LOG;
                 }
                 _ = look.tick() => {
-                    if silent {
+                    if !heard_of_log {
                         let head = timeout(ANSWER_TIMEOUT, log::head(&mut listener)).await;
                         signals.see_head(head.map_err(|_| sqlx::Error::PoolTimedOut)??);
                     }
-                    silent = true;
+                    heard_of_log = false;
                     cache.measure();
                     rounds.went_well();
                 }

@@ -30,6 +30,8 @@ use crate::{
 const STANDS_MS: u64 = 30;
 /// Not long, so that it is somewhere else by then.
 const LOOK_AGAIN_MS: u64 = 3;
+/// The lines of a log that a test which fails ends with.
+const TOLD_LINES: usize = 30;
 
 /// What the processes of one installation share: keys, the folder for mails, the name of the stream.
 pub struct Home {
@@ -224,6 +226,20 @@ impl Daybook {
         std::fs::read_to_string(&self.log).unwrap_or_default()
     }
 
+    /// What it complained of, for a test that fails: the folder with its log is about to be removed.
+    fn tell(&self) {
+        let log = self.log();
+        let is_complaint = |line: &&str| line.contains("WARN") || line.contains("ERROR");
+        let complaints: Vec<&str> = log.lines().filter(is_complaint).collect();
+        let newest = complaints.len().saturating_sub(TOLD_LINES);
+        eprintln!(
+            "{}, {} complaints:\n{}",
+            self.log.display(),
+            complaints.len(),
+            complaints[newest..].join("\n")
+        );
+    }
+
     /// The same client, at this process.
     pub fn api(&self, client: &Client) -> Client {
         client.at(format!("http://{}", self.api))
@@ -237,5 +253,8 @@ impl Daybook {
 impl Drop for Daybook {
     fn drop(&mut self) {
         self.kill();
+        if std::thread::panicking() {
+            self.tell();
+        }
     }
 }

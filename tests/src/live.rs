@@ -30,7 +30,9 @@ impl Live {
     /// `last` is what the client comes back with.
     pub async fn open(client: &Client, query: &str, last: Option<i64>) -> Self {
         let response = ask(client, query, last).await;
-        assert_eq!(response.status(), 200);
+        if response.status() != 200 {
+            panic!("{}: {}", response.status(), response.text().await.unwrap_or_default());
+        }
         Self::of(response)
     }
 

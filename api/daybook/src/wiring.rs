@@ -12,7 +12,7 @@ use daybook_core::{
         claims::OutsideTerms,
         custom_roles::CustomRoles,
         keys::Jwk,
-        revocation::{self, Revocations},
+        revocation::{self, FollowingRevocations, Revocations},
     },
     carriers::Carriers,
     config::{Config, Part},
@@ -198,13 +198,9 @@ pub async fn start(config: &Config, clock: Clock) -> Result<Running, StartError>
         identity,
         traffic: traffic.clone(),
     });
-    for worker in downstream.workers().into_iter().chain(workers(
-        config,
-        &app,
-        &queries_pool,
-        identity_pool,
-        audit_writer,
-    )) {
+    let verifier = Arc::clone(&app.verifier);
+    crew.keep_apart(Arc::new(FollowingRevocations { pool: identity_pool, verifier }));
+    for worker in downstream.workers().into_iter().chain(workers(config, &app, &queries_pool, audit_writer)) {
         crew.keep(worker);
     }
 

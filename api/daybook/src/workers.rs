@@ -3,10 +3,7 @@
 use std::sync::Arc;
 
 use daybook_core::{
-    app::App,
-    audit::AuditWriter,
-    auth::{issuer::FollowingIssuer, revocation::FollowingRevocations},
-    config::Config,
+    app::App, audit::AuditWriter, auth::issuer::FollowingIssuer, config::Config,
     identity::housekeeping::Keeping,
 };
 use daybook_projections::workers::Worker;
@@ -18,13 +15,10 @@ pub fn workers(
     config: &Config,
     app: &Arc<App>,
     pool: &PgPool,
-    identity_pool: PgPool,
     audit_writer: AuditWriter,
 ) -> Vec<Arc<dyn Worker>> {
-    let verifier = || Arc::clone(&app.verifier);
     let mut workers: Vec<Arc<dyn Worker>> = vec![
         Arc::new(audit_writer),
-        Arc::new(FollowingRevocations { pool: identity_pool, verifier: verifier() }),
         Arc::new(Keeping { identity: Arc::clone(&app.identity), pool: pool.clone() }),
         Arc::new(Sweeping(app.clone())),
         Arc::new(Forgetting(pool.clone())),
@@ -32,7 +26,7 @@ pub fn workers(
     if let Some(url) = config.tokens.jwks_url.clone() {
         let own = app.published_key.clone();
         let interval = config.tokens.jwks_interval.get();
-        workers.push(Arc::new(FollowingIssuer { url, own, interval, verifier: verifier() }));
+        workers.push(Arc::new(FollowingIssuer { url, own, interval, verifier: Arc::clone(&app.verifier) }));
     }
     workers
 }

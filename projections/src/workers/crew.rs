@@ -1,11 +1,14 @@
 //! The one place that starts work in the background. Every worker has a name, and none is lost: a panic is
 //! reported and the worker starts again, and at shutdown all are waited for.
 
-use std::{future::Future, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{future::Future, panic::AssertUnwindSafe, sync::Arc, thread, time::Duration};
 
 use chrono::{DateTime, Utc};
 use futures::FutureExt;
-use tokio::time::{sleep, timeout};
+use tokio::{
+    runtime::Builder,
+    time::{sleep, timeout},
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{Instrument, info_span};
 
@@ -42,31 +45,52 @@ impl Crew {
 
     /// Lists the worker, and has it work until the process stops.
     pub fn keep(&self, worker: Arc<dyn Worker>) {
+        let (name, work) = self.kept(worker);
+        self.tracker.spawn(self.abortable(&name, work));
+    }
+
+    /// The same on a thread of its own, for what has to be in time also when there is more to do than this machine can.
+    pub fn keep_apart(&self, worker: Arc<dyn Worker>) {
+        let (name, work) = self.kept(worker);
+        let work = self.tracker.track_future(self.abortable(&name, work));
+        let runtime =
+            Builder::new_current_thread().enable_all().build().expect("there is room for a runtime");
+        thread::Builder::new()
+            .name(name)
+            .spawn(move || runtime.block_on(work))
+            .expect("there is room for a thread");
+    }
+
+    /// Its name, and what it does until it is time to stop.
+    fn kept(&self, worker: Arc<dyn Worker>) -> (String, impl Future<Output = ()> + Send + use<>) {
         let about = worker.about();
         let name = about.name.clone();
         let journals = Arc::clone(&self.journals);
         let journal = journals.open(about);
         let duty = Duty::new(self.stop.clone(), Arc::clone(&journal), Arc::clone(&journals));
-        self.spawn(&name.clone(), async move {
+        let task = name.clone();
+        let work = async move {
             while !duty.is_over() {
                 let run = AssertUnwindSafe(worker.run(&duty)).catch_unwind();
                 let Err(panic) = run.await else { continue };
-                metrics::PANICS.with_label_values(&[&name]).inc();
+                metrics::PANICS.with_label_values(&[&task]).inc();
                 journal.panicked(journals.now());
-                tracing::error!(task = name, panic = panic_text(&*panic), "a task panicked and starts again");
+                tracing::error!(task, panic = panic_text(&*panic), "a task panicked and starts again");
                 duty.or_over(sleep(RESTART_DELAY)).await;
             }
-        });
+        };
+        (name, work)
     }
 
     /// Runs what is not a worker, because it ends by itself and can't be begun anew.
     pub fn run(&self, name: &'static str, work: impl Future<Output = ()> + Send + 'static) {
-        self.spawn(name, async move {
+        let work = async move {
             if let Err(panic) = AssertUnwindSafe(work).catch_unwind().await {
                 metrics::PANICS.with_label_values(&[name]).inc();
                 tracing::error!(task = name, panic = panic_text(&*panic), "a task panicked and is gone");
             }
-        });
+        };
+        self.tracker.spawn(self.abortable(name, work));
     }
 
     /// How each worker is, by name.
@@ -86,12 +110,15 @@ impl Crew {
         }
     }
 
-    fn spawn(&self, name: &str, work: impl Future<Output = ()> + Send + 'static) {
+    fn abortable<W>(&self, name: &str, work: W) -> impl Future<Output = ()> + Send + use<W>
+    where
+        W: Future<Output = ()> + Send + 'static,
+    {
         let abort = self.abort.clone();
         let abortable = async move {
             tokio::select! { () = work => {} () = abort.cancelled() => {} }
         };
-        self.tracker.spawn(abortable.instrument(info_span!("task", name)));
+        abortable.instrument(info_span!("task", name))
     }
 }
 

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use daybook_domain::{contact::Email, text::folded};
-use sqlx::PgPool;
+use sqlx::{PgPool, Postgres, Transaction};
 
-use super::secrets::{SecretKind, Secrets};
+use super::secrets::{SecretKey, SecretKind, Secrets};
 use crate::vault::VaultError;
 
 /// How long a claim waits for its account to say so in the log.
@@ -90,8 +90,7 @@ impl Addresses {
 
     /// The account's stream says that the address is its own: the claim stays, and others of that account go.
     pub async fn confirm(&self, email: &Email, account: &str) -> Result<(), VaultError> {
-        let (_, blind) = self.blind(email);
-        let mut transaction = self.pool.begin().await?;
+        let (mut transaction, blind) = self.begin(email).await?;
         sqlx::query("UPDATE email_claims SET until = NULL WHERE blind = $1 AND account = $2")
             .bind(&blind)
             .bind(account)
@@ -102,19 +101,32 @@ impl Addresses {
             .bind(account)
             .execute(&mut *transaction)
             .await?;
-        transaction.commit().await?;
-        Ok(())
+        Ok(transaction.commit().await?)
     }
 
     /// Gives up a claim that was never confirmed, or that `account` has not any more.
     pub async fn release(&self, email: &Email, account: &str) -> Result<(), VaultError> {
-        let (_, blind) = self.blind(email);
+        let (mut transaction, blind) = self.begin(email).await?;
         sqlx::query("DELETE FROM email_claims WHERE blind = $1 AND account = $2")
             .bind(&blind)
             .bind(account)
-            .execute(&self.pool)
+            .execute(&mut *transaction)
             .await?;
-        Ok(())
+        Ok(transaction.commit().await?)
+    }
+
+    /// A transaction in which this is the address's hash.
+    async fn begin(&self, email: &Email) -> Result<(Transaction<'_, Postgres>, Vec<u8>), VaultError> {
+        for _ in 0..ATTEMPTS {
+            let (key_id, blind) = self.blind(email);
+            let mut transaction = self.pool.begin().await?;
+            if self.secrets.is_current(&mut transaction, &key_id).await? {
+                return Ok((transaction, blind));
+            }
+            drop(transaction);
+            self.secrets.read().await?;
+        }
+        Err(VaultError::Contended)
     }
 
     /// All claims of an account that has left.
@@ -131,9 +143,14 @@ impl Addresses {
     /// The key's id, and the keyed hash.
     fn blind(&self, email: &Email) -> (Arc<str>, Vec<u8>) {
         let key = self.secrets.newest(SecretKind::Index);
-        let blind = key.sign(normal(email).as_bytes());
-        (key.id, blind.to_vec())
+        let blind = blind(&key, email);
+        (key.id, blind)
     }
+}
+
+/// The hash of an address by this key.
+pub fn blind(key: &SecretKey, email: &Email) -> Vec<u8> {
+    key.sign(normal(email).as_bytes()).to_vec()
 }
 
 /// Two spellings of one address are the same if they differ in case or in compatibility forms. Dots and what stands

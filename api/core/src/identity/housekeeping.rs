@@ -11,6 +11,7 @@ use tokio::time::sleep;
 use tracing::warn;
 
 use super::opening::Identity;
+use crate::vault::VaultError;
 
 const EVERY: Duration = Duration::from_secs(60);
 /// Sessions are remembered for so long after their end: a refresh token of theirs may still come.
@@ -67,6 +68,16 @@ impl Keeping {
         ] {
             sqlx::query(statement).bind(seconds).execute(&self.pool).await?;
         }
-        Ok(())
+        self.renew_keys().await.map_err(|error| match error {
+            VaultError::Database(error) => error,
+            error => sqlx::Error::Decode(error.into()),
+        })
+    }
+
+    /// Another process may have made a new one.
+    async fn renew_keys(&self) -> Result<(), VaultError> {
+        let secrets = &self.identity.secrets;
+        secrets.read().await?;
+        secrets.forget_retired().await
     }
 }

@@ -16,6 +16,7 @@ pub mod links;
 pub mod opening;
 pub mod passwords;
 pub mod registering;
+pub mod rotation;
 pub mod secrets;
 pub mod sessions;
 pub mod shared;

@@ -9,7 +9,7 @@ use std::{
 
 use aws_lc_rs::{
     constant_time, hmac,
-    rand::{self, SystemRandom},
+    rand::{SecureRandom, SystemRandom},
 };
 use daybook_domain::words;
 use sqlx::{PgConnection, PgPool};
@@ -60,10 +60,29 @@ struct Known {
     newest: HashMap<SecretKind, SecretKey>,
 }
 
+/// A key that is not stored yet.
+pub struct NewKey {
+    kind: SecretKind,
+    pub key: SecretKey,
+    wrapped: Vec<u8>,
+}
+
 type Row = (String, String, Vec<u8>, bool);
 
 const READ: &str =
     "SELECT id, kind, wrapped_key, retired_at IS NULL FROM secret_keys ORDER BY created_at, id";
+
+/// A retired key is kept for so long at least: a process that has not heard of the new one may still use it.
+const RETIRED_KEPT_S: f64 = 86_400.0;
+/// A session may have a refresh token of any key that was there in its time.
+const FORGET_RETIRED: &str = "DELETE FROM secret_keys k
+      WHERE retired_at < statement_timestamp() - make_interval(secs => $1)
+        AND NOT EXISTS (SELECT FROM links WHERE key_id = k.id)
+        AND NOT EXISTS (SELECT FROM email_claims WHERE key_id = k.id)
+        AND NOT (kind = 'refresh' AND EXISTS (
+              SELECT FROM sessions
+               WHERE created_at < k.retired_at + make_interval(secs => $1)
+                 AND until > statement_timestamp() AND ended_at IS NULL))";
 
 impl Secrets {
     /// With what is stored, and a key of each kind that there is none of.
@@ -117,20 +136,44 @@ impl Secrets {
         Ok(())
     }
 
-    /// Adds a key, with which new values are made from now on. Older ones go on opening what they have made.
-    pub async fn add(&self, connection: &mut PgConnection, kind: SecretKind) -> Result<String, VaultError> {
-        let mut random = [0; 4 + KEY_LEN];
-        rand::fill(&mut random)?;
-        let (name, key) = random.split_at(4);
+    /// Makes a key that is not stored yet.
+    pub fn make(&self, kind: SecretKind) -> Result<NewKey, VaultError> {
+        let (name, key) = (random::<4>(), random::<KEY_LEN>());
         let id: String = name.iter().map(|byte| format!("{byte:02x}")).collect();
         let wrapped = self.vault.seal_secret(&context(kind.as_str(), &id), key.to_vec())?;
-        sqlx::query("INSERT INTO secret_keys (id, kind, wrapped_key) VALUES ($1, $2, $3)")
-            .bind(&id)
-            .bind(kind.as_str())
-            .bind(wrapped)
-            .execute(connection)
+        let key = SecretKey { id: id.into(), key: hmac::Key::new(hmac::HMAC_SHA256, &key) };
+        Ok(NewKey { kind, key, wrapped })
+    }
+
+    /// Stores a key, with which new values are made from now on, and retires the others of its kind: they go on opening
+    /// what they have made. One of several processes that do so at the same time waits for the other.
+    pub async fn succeed(&self, connection: &mut PgConnection, new: &NewKey) -> Result<(), VaultError> {
+        sqlx::query("LOCK TABLE secret_keys IN SHARE ROW EXCLUSIVE MODE").execute(&mut *connection).await?;
+        store(connection, new).await?;
+        sqlx::query(
+            "UPDATE secret_keys SET retired_at = clock_timestamp()
+              WHERE kind = $1 AND id <> $2 AND retired_at IS NULL",
+        )
+        .bind(new.kind.as_str())
+        .bind(&*new.key.id)
+        .execute(connection)
+        .await?;
+        Ok(())
+    }
+
+    /// Whether new values are made with this key. It stays so until the transaction ends.
+    pub async fn is_current(&self, connection: &mut PgConnection, id: &str) -> Result<bool, VaultError> {
+        let found = sqlx::query("SELECT FROM secret_keys WHERE id = $1 AND retired_at IS NULL FOR SHARE")
+            .bind(id)
+            .fetch_optional(connection)
             .await?;
-        Ok(id)
+        Ok(found.is_some())
+    }
+
+    /// Throws retired keys away that nothing is left to be opened with.
+    pub async fn forget_retired(&self) -> Result<(), VaultError> {
+        sqlx::query(FORGET_RETIRED).bind(RETIRED_KEPT_S).execute(&self.pool).await?;
+        Ok(())
     }
 
     /// One of several processes that start at the same time makes it.
@@ -144,7 +187,7 @@ impl Secrets {
         .fetch_one(&mut *transaction)
         .await?;
         if !exists {
-            self.add(&mut transaction, kind).await?;
+            store(&mut transaction, &self.make(kind)?).await?;
         }
         transaction.commit().await?;
         Ok(())
@@ -157,6 +200,19 @@ impl Secrets {
     fn known(&self, kind: SecretKind, id: &str) -> Option<SecretKey> {
         self.known.read().expect(UNPOISONED).by_id.get(&(kind, id.into())).cloned()
     }
+}
+
+async fn store(
+    connection: &mut PgConnection,
+    NewKey { kind, key, wrapped }: &NewKey,
+) -> Result<(), VaultError> {
+    sqlx::query("INSERT INTO secret_keys (id, kind, wrapped_key) VALUES ($1, $2, $3)")
+        .bind(&*key.id)
+        .bind(kind.as_str())
+        .bind(wrapped)
+        .execute(connection)
+        .await?;
+    Ok(())
 }
 
 /// Binds a wrapped key to its row.
@@ -173,7 +229,6 @@ fn is_id(text: &str) -> bool {
 /// # Panics
 /// It panics if the machine has none.
 pub fn random<const N: usize>() -> [u8; N] {
-    use rand::SecureRandom;
     let mut bytes = [0; N];
     SystemRandom::new().fill(&mut bytes).expect("the machine's random numbers are available");
     bytes

@@ -5,6 +5,7 @@ use std::{
     time::Duration,
 };
 
+use daybook_commands::CommitterTask;
 use daybook_core::{
     config::Config,
     entropy::{Clock, new_id},
@@ -59,8 +60,7 @@ pub async fn run(config: &Config, Verb::Create(create): Verb) -> Result<(), Fail
     let asker = Asker::later(new_id().to_string(), clock.now());
     let founding = Founding { email, name, roles: create.roles, password };
     let founded = identity.accounts.found(&asker, founding).await;
-    // What was acknowledged is durable, so one that is slow to end is left.
-    let _ = timeout(TO_SHUT_DOWN, committer.shutdown()).await;
+    shut_down(committer).await;
     match founded {
         Ok(Founded::Made { account, link }) => {
             say(format_args!("account={account}"));
@@ -79,6 +79,11 @@ pub async fn run(config: &Config, Verb::Create(create): Verb) -> Result<(), Fail
         Err(error) => return Err(error.into()),
     }
     Ok(())
+}
+
+/// What was acknowledged is durable, so one that is slow to end is left.
+pub async fn shut_down(committer: CommitterTask) {
+    let _ = timeout(TO_SHUT_DOWN, committer.shutdown()).await;
 }
 
 /// One line, without its end.

@@ -3,6 +3,7 @@
 pub mod admin;
 pub mod config;
 mod failure;
+mod keys;
 pub mod migrate;
 pub mod rebuild;
 pub mod serve;
@@ -44,6 +45,9 @@ enum Verb {
     /// Make accounts of administrators.
     #[command(subcommand)]
     Admin(admin::Verb),
+    /// Change keys that accounts depend on.
+    #[command(subcommand)]
+    Keys(keys::Verb),
     /// Place the orders of a file through the API.
     #[cfg(feature = "load")]
     Load(daybook_load::Args),
@@ -87,6 +91,7 @@ impl Cli {
             Verb::Migrate => migrate::run(&config).await?,
             Verb::Token(args) => say(token::run(&config, &args)?),
             Verb::Admin(verb) => admin::run(&config, verb).await?,
+            Verb::Keys(verb) => keys::run(&config, verb).await?,
             #[cfg(feature = "load")]
             Verb::Load(args) => {
                 let roles = [Role::Support, Role::Merchandiser, Role::Warehouse];

@@ -131,3 +131,38 @@ async fn what_ends_by_itself_is_no_worker() {
     crew.stop(LONG).await;
     assert!(*done.lock().expect("not poisoned"));
 }
+
+/// Tells which thread it is on.
+struct Apart(mpsc::UnboundedSender<thread::ThreadId>);
+
+#[async_trait]
+impl Worker for Apart {
+    fn about(&self) -> About {
+        about()
+    }
+
+    async fn run(&self, duty: &Duty) {
+        while !duty.is_over() {
+            self.0.send(thread::current().id()).expect("the test listens");
+            duty.or_over(sleep(Duration::from_millis(1))).await;
+        }
+    }
+}
+
+/// Catches: a worker that waits for all the others although it must not.
+#[tokio::test]
+async fn a_worker_that_is_kept_apart_goes_on_while_nothing_else_does_and_ends_with_the_others() {
+    let crew = crew();
+    let (tell, mut told) = mpsc::unbounded_channel();
+    crew.keep_apart(Arc::new(Apart(tell)));
+    // Not awaited: the runtime of this test has no other thread, and does nothing else meanwhile.
+    let mut seen = Vec::new();
+    while seen.len() < 20 {
+        seen.extend(told.try_recv());
+        thread::yield_now();
+    }
+    assert!(!seen.contains(&thread::current().id()));
+    assert_eq!(status(&crew).about.name, "troubled");
+    crew.stop(LONG).await;
+    while told.recv().await.is_some() {}
+}

@@ -1,5 +1,7 @@
 //! The log followed live, as Server-Sent Events.
 
+use std::time::Duration;
+
 use daybook_domain::{policy::Role, settings::Span};
 use daybook_tests::{Live, TestApp, live::ask, metrics::counted, until};
 use reqwest::Method;
@@ -309,4 +311,23 @@ async fn what_can_not_be_followed_is_refused() {
         let reply = analyst.send(analyst.request(Method::GET, "/v1/events").header("accept", accept)).await;
         assert_eq!(reply.refusal(), "406 not_acceptable");
     }
+}
+
+/// Catches: a log that isn't looked at for as long as other things are heard of all the time.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_notification_that_got_lost_is_made_good_while_others_keep_coming() {
+    let app = shop().await;
+    let before = head(&app).await;
+    let mut live = Live::open(&app.by(Role::Analyst), &format!("?after={before}"), None).await;
+    let database = app.database.superuser.clone();
+    let others = tokio::spawn(async move {
+        loop {
+            sqlx::query("SELECT pg_notify('daybook_effects', '')").execute(&database).await.unwrap();
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    });
+    // Nothing is said of these.
+    app.database.lengthen("TEA-1", 3).await;
+    assert_eq!(positions(&live.events(3).await), [before + 1, before + 2, before + 3]);
+    others.abort();
 }

@@ -10,9 +10,9 @@ use serde_json::json;
 
 use crate::faults::House;
 
-const PASSWORD: &str = "violet harbour stairs";
+pub const PASSWORD: &str = "violet harbour stairs";
 
-fn create(server: &Daybook, arguments: &[&str], input: Option<&str>) -> Output {
+pub fn create(server: &Daybook, arguments: &[&str], input: Option<&str>) -> Output {
     let mut command = server.command(&["admin", "create"]);
     command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().expect("it is built");
@@ -24,7 +24,7 @@ fn create(server: &Daybook, arguments: &[&str], input: Option<&str>) -> Output {
 }
 
 /// What it prints behind `name=`.
-fn value(output: &Output, name: &str) -> Option<String> {
+pub fn value(output: &Output, name: &str) -> Option<String> {
     let told = String::from_utf8_lossy(&output.stdout).into_owned();
     let line = told.lines().find_map(|line| line.strip_prefix(&format!("{name}=")));
     line.map(str::to_owned)

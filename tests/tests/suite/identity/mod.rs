@@ -7,5 +7,6 @@ mod founding;
 mod limits;
 mod own_copy;
 mod roles;
+mod rotation;
 mod secrets;
 mod sessions;

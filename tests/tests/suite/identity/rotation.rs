@@ -1,0 +1,122 @@
+//! Keys that others succeed while servers run.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use daybook_tests::{Client, Daybook, Reply, people::post, until};
+use serde_json::{Value, json};
+
+use super::founding::{PASSWORD, create, value};
+use crate::faults::House;
+
+const KINDS: [&str; 3] = ["refresh", "link", "index"];
+
+/// What it says of a new key.
+fn rotate(server: &Daybook, kind: &str) -> String {
+    let output = server.command(&["keys", "rotate", kind]).output().expect("it is built");
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).expect("text")
+}
+
+async fn log_in(client: &Client, email: &str) -> Value {
+    post(client, "/v1/sessions", json!({"email": email, "password": PASSWORD})).await.expect(201).json()
+}
+
+async fn refresh(client: &Client, token: &Value) -> Reply {
+    post(client, "/v1/sessions/refresh", json!({"refresh_token": token})).await
+}
+
+/// Catches: a change of keys by which sessions end, links are no good any more, or an address loses its owner.
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_are_changed_while_servers_run_and_what_was_made_with_the_old_ones_stays_good() {
+    let house = House::new().await;
+    let mut server = house.started("api");
+    let client = server.api(&house.client);
+    let ada = ["--email", "ada@example.com", "--password-stdin"];
+    let id = value(&create(&server, &ada, Some(PASSWORD)), "account").expect("made");
+    let made = create(&server, &["--email", "susan@example.com", "--role", "support"], None);
+    let (susan, link) = (value(&made, "account").expect("made"), value(&made, "link").expect("made"));
+    let idle = log_in(&client, "ada@example.com").await;
+    let mut busy = log_in(&client, "ada@example.com").await;
+    let is_over = Arc::new(AtomicBool::new(false));
+    let load = tokio::spawn({
+        let (client, is_over) = (server.api(&house.client), Arc::clone(&is_over));
+        async move {
+            let mut refreshed = 0;
+            while !is_over.load(Ordering::Relaxed) {
+                busy = refresh(&client, &busy["refresh_token"]).await.expect(200).json();
+                refreshed += 1;
+            }
+            refreshed
+        }
+    });
+    let mut told = Vec::new();
+    for kind in [KINDS, KINDS].concat() {
+        told.push(rotate(&server, kind));
+    }
+    is_over.store(true, Ordering::Relaxed);
+    assert!(load.await.expect("each one is answered") > 0);
+    assert!(told[5].ends_with("computed=2\ndropped=0\n"), "{told:?}");
+
+    refresh(&client, &idle["refresh_token"]).await.expect(200);
+    let token = link.split_once("#token=").expect("a page").1;
+    let confirmation = json!({"token": token, "password": PASSWORD});
+    post(&client, "/v1/accounts/password-resets/confirmation", confirmation).await.expect(200);
+    log_in(&client, "susan@example.com").await;
+    assert_eq!(value(&create(&server, &ada, Some(PASSWORD)), "account"), Some(id));
+    let current = "SELECT count(*) FROM secret_keys WHERE retired_at IS NULL";
+    assert_eq!(house.database.count(current).await, 3);
+    // A server that starts makes what is new with the new one.
+    server.kill();
+    server.start();
+    let new = log_in(&client, "ada@example.com").await;
+    let key = told[3].trim().strip_prefix("key=").expect("it is told").to_owned();
+    assert!(new["refresh_token"].as_str().expect("a token").starts_with(&format!("drt_{key}_")));
+
+    // What can't be opened any more is in the index no longer.
+    house.database.execute(&format!("DELETE FROM person_keys WHERE owner LIKE '%{susan}'")).await;
+    assert!(rotate(&server, "index").ends_with("computed=1\ndropped=1\n"));
+    log_in(&client, "ada@example.com").await;
+}
+
+/// Catches: keys that are kept for ever, and one that is thrown away while something depends on it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_is_thrown_away_when_nothing_is_left_to_be_opened_with_it() {
+    let house = House::new().await;
+    let mut server = house.started("api");
+    let client = server.api(&house.client);
+    create(&server, &["--email", "ada@example.com", "--password-stdin"], Some(PASSWORD));
+    create(&server, &["--email", "susan@example.com", "--role", "support"], None);
+    log_in(&client, "ada@example.com").await;
+    for kind in [KINDS, KINDS].concat() {
+        rotate(&server, kind);
+    }
+    let retired = "SELECT count(*) FROM secret_keys WHERE retired_at IS NOT NULL";
+    assert_eq!(house.database.count(retired).await, 6);
+    for statement in [
+        "UPDATE secret_keys SET retired_at = retired_at - interval '3 days'",
+        "UPDATE sessions SET created_at = created_at - interval '5 days'",
+    ] {
+        house.database.execute(statement).await;
+    }
+    // The session's, and that of the link by which Susan chooses a password.
+    server.kill();
+    server.start();
+    until("the others are gone", async || house.database.count(retired).await == 3).await;
+    house.database.execute("UPDATE sessions SET ended_at = now()").await;
+    house.database.execute("DELETE FROM links").await;
+    server.kill();
+    server.start();
+    until("all of them are gone", async || house.database.count(retired).await == 0).await;
+    assert_eq!(house.database.count("SELECT count(*) FROM secret_keys").await, 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kind_of_key_that_there_is_not_is_refused() {
+    let house = House::new().await;
+    let output = house.server("none").command(&["keys", "rotate", "master"]).output().expect("it is built");
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("master"), "{output:?}");
+}
