@@ -155,7 +155,7 @@ async fn talk(address: SocketAddr, plan: Plan, mut number: u64, make: &Make) -> 
 }
 
 /// Reads one answer to its end. Whether it was a good one.
-async fn receive(stream: &mut TcpStream, answer: &mut Vec<u8>) -> bool {
+pub async fn receive(stream: &mut TcpStream, answer: &mut Vec<u8>) -> bool {
     answer.clear();
     let mut length = None;
     loop {

@@ -22,6 +22,7 @@ mod generator;
 mod growth;
 mod grpc;
 mod hot;
+mod identity;
 mod lag;
 mod orders;
 mod pgbench;
@@ -37,10 +38,10 @@ use std::{path::PathBuf, process::ExitCode};
 use daybook_tests::Program;
 
 /// Every benchmark, in the order in which they run.
-const BENCHMARKS: [&str; 8] =
-    ["commands", "hot", "queries", "lag", "publisher", "rebuild", "growth", "doors"];
+const BENCHMARKS: [&str; 9] =
+    ["commands", "hot", "queries", "lag", "publisher", "rebuild", "growth", "doors", "identity"];
 /// These compare something else than two builds: this one with itself, logs, and what release 0.1 doesn't have.
-const NOT_AGAINST: [&str; 3] = ["publisher", "growth", "doors"];
+const NOT_AGAINST: [&str; 4] = ["publisher", "growth", "doors", "identity"];
 
 struct Asked {
     names: Vec<&'static str>,
@@ -72,6 +73,7 @@ async fn main() -> ExitCode {
             (None, "publisher") => against::publisher().await,
             (None, "rebuild") => rebuild::run().await,
             (None, "doors") => doors::run().await,
+            (None, "identity") => identity::run().await,
             (None, _) => growth::run(asked.events).await,
         };
         report.print();

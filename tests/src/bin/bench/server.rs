@@ -1,6 +1,9 @@
 //! The release binary as a process of its own, with everything that it needs to be talked to.
 
-use std::net::{SocketAddr, TcpStream};
+use std::{
+    net::{SocketAddr, TcpStream},
+    process::Command,
+};
 
 use actix_web::{App, HttpServer, web::ServiceConfig};
 use daybook_domain::policy::Role;
@@ -50,6 +53,20 @@ impl Daybook {
     /// A token for each subject, with that role.
     pub fn tokens(&self, role: Role) -> Vec<String> {
         (0..SUBJECTS).map(|number| self.process.token(&format!("{}-{number}", role.as_str()), role)).collect()
+    }
+
+    /// The program with other arguments, and the same settings.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        self.process.command(arguments)
+    }
+
+    /// What it has used of the processors until now, in seconds.
+    pub fn cpu_seconds(&self) -> f64 {
+        // Fields 14 and 15 of proc(5), counted behind the name, in ticks of which there are 100 a second on Linux.
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.process.pid())).expect("it runs");
+        let (_, fields) = stat.rsplit_once(')').expect("a name in parentheses");
+        let ticks = fields.split_whitespace().skip(11).take(2);
+        ticks.map(|ticks| ticks.parse::<f64>().expect("a number")).sum::<f64>() / 100.0
     }
 
     /// `kill -9`, and on the same addresses again.

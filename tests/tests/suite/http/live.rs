@@ -320,7 +320,8 @@ async fn a_notification_that_got_lost_is_made_good_while_others_keep_coming() {
     let before = head(&app).await;
     let mut live = Live::open(&app.by(Role::Analyst), &format!("?after={before}"), None).await;
     let database = app.database.superuser.clone();
-    let others = tokio::spawn(async move {
+    let mut others = JoinSet::new();
+    others.spawn(async move {
         loop {
             sqlx::query("SELECT pg_notify('daybook_effects', '')").execute(&database).await.unwrap();
             tokio::time::sleep(Duration::from_millis(50)).await;
@@ -329,5 +330,4 @@ async fn a_notification_that_got_lost_is_made_good_while_others_keep_coming() {
     // Nothing is said of these.
     app.database.lengthen("TEA-1", 3).await;
     assert_eq!(positions(&live.events(3).await), [before + 1, before + 2, before + 3]);
-    others.abort();
 }
