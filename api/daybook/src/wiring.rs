@@ -12,7 +12,7 @@ use daybook_core::{
         claims::OutsideTerms,
         custom_roles::CustomRoles,
         keys::Jwk,
-        revocation::{self, FollowingRevocations, Revocations},
+        revocation::{self, Revocations},
     },
     carriers::Carriers,
     config::{Config, Part},
@@ -42,7 +42,10 @@ use sqlx::{PgPool, postgres::PgConnectOptions};
 use tokio::time::{Instant, sleep, timeout_at};
 use tracing::{info, warn};
 
-use crate::{further, workers::workers};
+use crate::{
+    further,
+    workers::{apart, workers},
+};
 
 /// How often a database that is away is looked for.
 const RETRY_EVERY: Duration = Duration::from_millis(500);
@@ -198,8 +201,7 @@ pub async fn start(config: &Config, clock: Clock) -> Result<Running, StartError>
         identity,
         traffic: traffic.clone(),
     });
-    let verifier = Arc::clone(&app.verifier);
-    crew.keep_apart(Arc::new(FollowingRevocations { pool: identity_pool, verifier }));
+    crew.keep_apart(apart(&app, identity_pool));
     for worker in downstream.workers().into_iter().chain(workers(config, &app, &queries_pool, audit_writer)) {
         crew.keep(worker);
     }

@@ -3,13 +3,21 @@
 use std::sync::Arc;
 
 use daybook_core::{
-    app::App, audit::AuditWriter, auth::issuer::FollowingIssuer, config::Config,
+    app::App,
+    audit::AuditWriter,
+    auth::{issuer::FollowingIssuer, revocation::FollowingRevocations},
+    config::Config,
     identity::housekeeping::Keeping,
 };
 use daybook_projections::workers::Worker;
 use sqlx::PgPool;
 
 use crate::housekeeping::{Forgetting, Sweeping};
+
+/// The one that may not wait for other work of a busy process.
+pub fn apart(app: &App, identity_pool: PgPool) -> Arc<dyn Worker> {
+    Arc::new(FollowingRevocations { pool: identity_pool, verifier: Arc::clone(&app.verifier) })
+}
 
 pub fn workers(
     config: &Config,

@@ -16,7 +16,7 @@ pub enum Verb {
     /// run take the new one within a minute. Can be repeated.
     Rotate {
         /// What is computed with it: `refresh` tokens of sessions, the `link`s in mails, or the `index` of e-mail addresses,
-        /// which is computed anew from what can be opened. Nobody is logged out, and links go on being good.
+        /// which is computed anew from what can be opened. Sessions and links go on being good.
         kind: SecretKind,
     },
 }

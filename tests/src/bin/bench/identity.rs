@@ -21,7 +21,7 @@ use crate::{
 
 const ROUNDS: usize = 5;
 const SLICE: Duration = Duration::from_secs(4);
-/// Of each kind, with a known and with an unknown address.
+/// So many with the address of an account, and as many with one of none.
 const TRIES: usize = 2_000;
 const ACCOUNTS: usize = 20;
 /// As many as are hashed at the same time need no more to be kept busy.
