@@ -145,6 +145,7 @@ impl From<IdentityError> for Problem {
             }
             IdentityError::TooOften(exceeded) => exceeded.into(),
             IdentityError::Busy => Self::overloaded(),
+            IdentityError::Late => Self::deadline_exceeded(),
             IdentityError::Command(error) => error.into(),
             IdentityError::Vault(error) => error.into(),
             IdentityError::Database(error) => error.into(),

@@ -3,7 +3,7 @@
 use daybook_commands::{CommandError, Failure};
 use daybook_domain::stored::Unreadable;
 
-use super::passwords::Busy;
+use super::passwords::Unhashed;
 use crate::{auth::revocation::RevokeError, limits::Exceeded, vault::VaultError};
 
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +40,8 @@ pub enum IdentityError {
     TooOften(Exceeded),
     #[error("there is too much to do")]
     Busy,
+    #[error("the time that the caller gave it is over")]
+    Late,
     #[error(transparent)]
     Command(#[from] CommandError),
     #[error(transparent)]
@@ -50,9 +52,12 @@ pub enum IdentityError {
     Unreadable(#[from] Unreadable),
 }
 
-impl From<Busy> for IdentityError {
-    fn from(_: Busy) -> Self {
-        Self::Busy
+impl From<Unhashed> for IdentityError {
+    fn from(unhashed: Unhashed) -> Self {
+        match unhashed {
+            Unhashed::Busy => Self::Busy,
+            Unhashed::Late => Self::Late,
+        }
     }
 }
 

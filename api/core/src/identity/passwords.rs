@@ -98,9 +98,14 @@ impl ToSchema for Password {}
 #[error("{0}")]
 pub struct Weak(pub String);
 
-/// There is no time for another one.
+/// Why a password was not hashed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Busy;
+pub enum Unhashed {
+    /// As many wait already as may.
+    Busy,
+    /// Its turn did not come in time.
+    Late,
+}
 
 /// What a check came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -171,7 +176,7 @@ impl Passwords {
     }
 
     /// The hash of a password, with its parameters (the PHC string format).
-    pub async fn hash(&self, password: &Password, deadline: Instant) -> Result<String, Busy> {
+    pub async fn hash(&self, password: &Password, deadline: Instant) -> Result<String, Unhashed> {
         let (hasher, password) = (self.hasher.clone(), password.clone());
         self.run(deadline, move || hash(&hasher, password.0.as_bytes())).await
     }
@@ -187,7 +192,7 @@ impl Passwords {
         password: &Password,
         stored: Option<String>,
         deadline: Instant,
-    ) -> Result<Checked, Busy> {
+    ) -> Result<Checked, Unhashed> {
         let (hasher, nobodys, password) = (self.hasher.clone(), Arc::clone(&self.nobodys), password.clone());
         self.run(deadline, move || {
             let is_there = stored.is_some();
@@ -208,10 +213,10 @@ impl Passwords {
         &self,
         deadline: Instant,
         work: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<T, Busy> {
-        let _waiting = Arc::clone(&self.queue).try_acquire_owned().map_err(|_| Busy)?;
+    ) -> Result<T, Unhashed> {
+        let _waiting = Arc::clone(&self.queue).try_acquire_owned().map_err(|_| Unhashed::Busy)?;
         let place = timeout_at(deadline, Arc::clone(&self.places).acquire_owned()).await;
-        let place = place.map_err(|_| Busy)?.expect("it is never closed");
+        let place = place.map_err(|_| Unhashed::Late)?.expect("it is never closed");
         PASSWORD_HASHES.inc();
         // The place is given back when the work is done, also if its caller is gone.
         let done = spawn_blocking(move || {
@@ -293,4 +298,27 @@ fn line_at(file: &mut File, place: u64) -> io::Result<(u64, String)> {
     let begin = bytes[..at].iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
     let end = bytes[at..].iter().position(|byte| *byte == b'\n').map_or(bytes.len(), |end| at + end);
     Ok((from + begin as u64, String::from_utf8_lossy(&bytes[begin..end]).into_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::{join, time::Duration};
+
+    use super::*;
+
+    /// Catches: a client that had no time for it, and is told that the server is overloaded.
+    #[tokio::test]
+    async fn who_has_no_time_is_told_so_and_who_is_one_too_many_is_turned_away() {
+        let settings = config::Passwords { concurrency: 1, max_waiting: 1, ..config::Passwords::default() };
+        let passwords = Passwords::new(&settings).unwrap();
+        let password = Password::try_from("violet harbour stairs").unwrap();
+        let (now, later) = (Instant::now(), Instant::now() + Duration::from_secs(60));
+        let (first, second, third) = join!(
+            passwords.hash(&password, later),
+            passwords.hash(&password, now),
+            passwords.hash(&password, later)
+        );
+        assert!(first.is_ok());
+        assert_eq!((second, third), (Err(Unhashed::Late), Err(Unhashed::Busy)));
+    }
 }
