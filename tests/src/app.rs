@@ -17,6 +17,7 @@ use daybook_projections::workers::Crew;
 use crate::{
     client::Client,
     database::TestDatabase,
+    mails::mails_in,
     promised::Promised,
     server::Folder,
     shop::new_id,
@@ -170,13 +171,7 @@ impl TestApp {
 
     /// Every mail that was written, headers and all.
     pub fn mails(&self) -> Vec<String> {
-        let files = std::fs::read_dir(self.mail_folder()).into_iter().flatten().flatten();
-        let mut mails: Vec<_> = files
-            .map(|file| file.path())
-            .filter(|path| path.extension().is_some_and(|extension| extension == "eml"))
-            .collect();
-        mails.sort();
-        mails.iter().map(|path| std::fs::read_to_string(path).expect("a mail")).collect()
+        mails_in(&self.mail_folder())
     }
 
     /// Until everything downstream has seen the whole log, and no effect is left to be done.

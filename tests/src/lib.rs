@@ -13,6 +13,7 @@ pub mod grpc;
 pub mod issuer;
 pub mod live;
 pub mod log;
+pub mod mails;
 pub mod metrics;
 pub mod nats;
 pub mod other_system;

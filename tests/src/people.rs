@@ -3,14 +3,15 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::{Client, Reply, TestApp, until};
+use crate::{Client, Reply, TestApp, mails::links_in, until};
 
 pub const PASSWORD: &str = "correct horse battery staple";
 
 impl TestApp {
-    /// One whose budgets no test uses up.
+    /// One whose budgets no test uses up, and where many passwords may be hashed one after the other.
     pub async fn start_generous() -> Self {
         Self::start_with(|config| {
+            config.http.request_timeout = config.http.max_request_timeout;
             let budgets = &mut config.budgets;
             for budget in [
                 &mut budgets.log_in_address,
@@ -45,14 +46,7 @@ impl TestApp {
 
     /// The links in all such mails.
     pub fn links_to(&self, email: &str, what: &str) -> Vec<String> {
-        let mails = self.mails();
-        let are_it = mails.iter().filter(|mail| mail.contains(email) && mail.contains(what));
-        let link = |mail: &String| {
-            let mail = plain(mail);
-            let token = mail.split("#token=").nth(1).unwrap_or_else(|| panic!("no link in {mail}"));
-            token.split_whitespace().next().expect("a token").to_owned()
-        };
-        are_it.map(link).collect()
+        links_in(&self.mails(), email, what)
     }
 
     pub async fn register(&self, email: &str) -> Reply {
@@ -91,9 +85,4 @@ impl TestApp {
 /// Without a key, which accounts have no use for.
 pub async fn post(client: &Client, path: &str, body: Value) -> Reply {
     client.send(client.request(Method::POST, path).json(&body)).await
-}
-
-/// A mail without the marks of its encoding (RFC 2045, section 6.7).
-fn plain(mail: &str) -> String {
-    mail.replace("=\r\n", "").replace("=\n", "").replace("=3D", "=")
 }

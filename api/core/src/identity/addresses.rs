@@ -30,6 +30,13 @@ pub struct Addresses {
     secrets: Arc<Secrets>,
 }
 
+/// A transaction in which this is the address's hash, and stays it.
+struct Current<'a> {
+    transaction: Transaction<'a, Postgres>,
+    key_id: Arc<str>,
+    blind: Vec<u8>,
+}
+
 impl Addresses {
     pub fn new(pool: PgPool, secrets: Arc<Secrets>) -> Self {
         Self { pool, secrets }
@@ -58,31 +65,31 @@ impl Addresses {
     /// Claims it for this account, unless another one has it.
     pub async fn claim(&self, email: &Email, account: &str, now: DateTime<Utc>) -> Result<Claim, VaultError> {
         for _ in 0..ATTEMPTS {
-            let (key_id, blind) = self.blind(email);
+            let Current { mut transaction, key_id, blind } = self.begin(email).await?;
             sqlx::query(
-                "INSERT INTO email_claims (blind, account, key_id, until)
-                 SELECT $1, $2, id, $4 FROM secret_keys WHERE id = $3 AND retired_at IS NULL
+                "INSERT INTO email_claims (blind, account, key_id, until) VALUES ($1, $2, $3, $4)
                  ON CONFLICT (blind) DO NOTHING",
             )
             .bind(&blind)
             .bind(account)
             .bind(&*key_id)
             .bind(now + CLAIM_WAITS)
-            .execute(&self.pool)
+            .execute(&mut *transaction)
             .await?;
             let row: Option<(String, Option<DateTime<Utc>>)> =
                 sqlx::query_as("SELECT account, until FROM email_claims WHERE blind = $1")
                     .bind(&blind)
-                    .fetch_optional(&self.pool)
+                    .fetch_optional(&mut *transaction)
                     .await?;
+            transaction.commit().await?;
             match row {
                 Some((owner, _)) if owner == account => return Ok(Claim::Made),
                 Some((account, until)) => {
                     let has_lapsed = until.is_some_and(|until| until <= now);
                     return Ok(Claim::Of { account, is_confirmed: until.is_none(), has_lapsed });
                 }
-                // The key was retired meanwhile, or the claim was given up.
-                None => self.secrets.read().await?,
+                // The claim that was in the way was given up meanwhile.
+                None => {}
             }
         }
         Err(VaultError::Contended)
@@ -90,7 +97,7 @@ impl Addresses {
 
     /// The account's stream says that the address is its own: the claim stays, and others of that account go.
     pub async fn confirm(&self, email: &Email, account: &str) -> Result<(), VaultError> {
-        let (mut transaction, blind) = self.begin(email).await?;
+        let Current { mut transaction, blind, .. } = self.begin(email).await?;
         sqlx::query("UPDATE email_claims SET until = NULL WHERE blind = $1 AND account = $2")
             .bind(&blind)
             .bind(account)
@@ -106,7 +113,7 @@ impl Addresses {
 
     /// Gives up a claim that was never confirmed, or that `account` has not any more.
     pub async fn release(&self, email: &Email, account: &str) -> Result<(), VaultError> {
-        let (mut transaction, blind) = self.begin(email).await?;
+        let Current { mut transaction, blind, .. } = self.begin(email).await?;
         sqlx::query("DELETE FROM email_claims WHERE blind = $1 AND account = $2")
             .bind(&blind)
             .bind(account)
@@ -115,13 +122,12 @@ impl Addresses {
         Ok(transaction.commit().await?)
     }
 
-    /// A transaction in which this is the address's hash.
-    async fn begin(&self, email: &Email) -> Result<(Transaction<'_, Postgres>, Vec<u8>), VaultError> {
+    async fn begin(&self, email: &Email) -> Result<Current<'_>, VaultError> {
         for _ in 0..ATTEMPTS {
             let (key_id, blind) = self.blind(email);
             let mut transaction = self.pool.begin().await?;
             if self.secrets.is_current(&mut transaction, &key_id).await? {
-                return Ok((transaction, blind));
+                return Ok(Current { transaction, key_id, blind });
             }
             drop(transaction);
             self.secrets.read().await?;
@@ -143,8 +149,8 @@ impl Addresses {
     /// The key's id, and the keyed hash.
     fn blind(&self, email: &Email) -> (Arc<str>, Vec<u8>) {
         let key = self.secrets.newest(SecretKind::Index);
-        let blind = blind(&key, email);
-        (key.id, blind)
+        let hash = blind(&key, email);
+        (key.id, hash)
     }
 }
 

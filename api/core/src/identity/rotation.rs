@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 
 use daybook_domain::contact::Email;
+use sqlx::PgConnection;
 
 use super::{
     addresses::blind,
@@ -29,8 +30,8 @@ pub struct Rotated {
 
 /// A row of the index: the hash, the account, and the key of the hash.
 type Row = (Vec<u8>, String, String);
-/// The new hash for each old one; `None` where its account doesn't say the address.
-type Computed = HashMap<Vec<u8>, Option<Vec<u8>>>;
+/// The new hash for each old one.
+type Hashes = HashMap<Vec<u8>, Vec<u8>>;
 
 impl Identity {
     /// Makes a key with which new values of this kind are computed. Servers that run take it within a minute, for the index
@@ -41,67 +42,61 @@ impl Identity {
     pub async fn rotate(&self, kind: SecretKind) -> Result<Rotated, IdentityError> {
         let pool = &self.shared.pool;
         let new = self.secrets.make(kind)?;
-        let mut computed = Computed::new();
+        let mut hashes = Hashes::new();
         if kind == SecretKind::Index {
             // Most of the work is done before others have to wait.
             let rows: Vec<Row> = sqlx::query_as(READ).fetch_all(pool).await?;
-            self.compute(rows, &new.key, &mut computed).await?;
+            self.compute(&rows, &new.key, &mut hashes).await?;
         }
         let mut transaction = pool.begin().await?;
         sqlx::query(LOCK_TIMEOUT).execute(&mut *transaction).await?;
+        // Keys come first, the index second, as for those who write to it: else each would wait for the other.
         self.secrets.succeed(&mut transaction, &new).await?;
-        let (mut kept, mut dropped) = ((Vec::new(), Vec::new()), Vec::new());
-        if kind == SecretKind::Index {
-            sqlx::query("LOCK TABLE email_claims IN EXCLUSIVE MODE").execute(&mut *transaction).await?;
-            let rows: Vec<Row> = sqlx::query_as(READ).fetch_all(&mut *transaction).await?;
-            let old: Vec<_> = rows.iter().map(|(old, ..)| old.clone()).collect();
-            self.compute(rows, &new.key, &mut computed).await?;
-            for old in old {
-                match computed.remove(&old).flatten() {
-                    Some(new) => {
-                        kept.0.push(old);
-                        kept.1.push(new);
-                    }
-                    None => dropped.push(old),
-                }
-            }
-            sqlx::query("DELETE FROM email_claims WHERE blind = ANY ($1)")
-                .bind(&dropped)
-                .execute(&mut *transaction)
-                .await?;
-            sqlx::query(
-                "UPDATE email_claims c SET blind = n.new, key_id = $3
-                   FROM unnest($1::bytea[], $2::bytea[]) AS n (old, new) WHERE c.blind = n.old",
-            )
-            .bind(&kept.0)
-            .bind(&kept.1)
-            .bind(&*new.key.id)
-            .execute(&mut *transaction)
-            .await?;
-        }
+        let (computed, dropped) = match kind {
+            SecretKind::Index => self.reindex(&mut transaction, &new.key, hashes).await?,
+            SecretKind::Refresh | SecretKind::Link => (0, 0),
+        };
         transaction.commit().await?;
-        self.secrets.read().await?;
-        let count = |all: &Vec<Vec<u8>>| all.len() as u64;
-        Ok(Rotated { id: new.key.id.to_string(), computed: count(&kept.1), dropped: count(&dropped) })
+        Ok(Rotated { id: new.key.id.to_string(), computed, dropped })
     }
 
-    /// Computes what of these rows isn't computed yet.
-    async fn compute(
+    /// Writes the index with the new key. How many hashes were computed, and how many are gone.
+    async fn reindex(
         &self,
-        rows: Vec<Row>,
+        connection: &mut PgConnection,
         new: &SecretKey,
-        computed: &mut Computed,
-    ) -> Result<(), IdentityError> {
+        mut hashes: Hashes,
+    ) -> Result<(u64, u64), IdentityError> {
+        sqlx::query("LOCK TABLE email_claims IN EXCLUSIVE MODE").execute(&mut *connection).await?;
+        let rows: Vec<Row> = sqlx::query_as(READ).fetch_all(&mut *connection).await?;
+        self.compute(&rows, new, &mut hashes).await?;
+        let (old, hashes): (Vec<_>, Vec<_>) = hashes.into_iter().unzip();
+        let computed = sqlx::query(
+            "UPDATE email_claims c SET blind = n.new, key_id = $3
+               FROM unnest($1::bytea[], $2::bytea[]) AS n (old, new) WHERE c.blind = n.old",
+        )
+        .bind(old)
+        .bind(hashes)
+        .bind(&*new.id)
+        .execute(&mut *connection)
+        .await?;
+        let dropped = sqlx::query("DELETE FROM email_claims WHERE key_id <> $1")
+            .bind(&*new.id)
+            .execute(connection)
+            .await?;
+        Ok((computed.rows_affected(), dropped.rows_affected()))
+    }
+
+    /// Adds the hashes of these rows that aren't there yet, where the account says the address.
+    async fn compute(&self, rows: &[Row], new: &SecretKey, hashes: &mut Hashes) -> Result<(), IdentityError> {
         for (old, account, key_id) in rows {
-            if computed.contains_key(&old) {
+            if hashes.contains_key(old) {
                 continue;
             }
-            let key = self.secrets.find(SecretKind::Index, &key_id).await?;
-            let found = match key {
-                Some(key) => self.said(&account, &key, &old).await?,
-                None => None,
-            };
-            computed.insert(old, found.map(|email| blind(new, &email)));
+            let Some(key) = self.secrets.find(SecretKind::Index, key_id).await? else { continue };
+            if let Some(email) = self.said(account, &key, old).await? {
+                hashes.insert(old.clone(), blind(new, &email));
+            }
         }
         Ok(())
     }

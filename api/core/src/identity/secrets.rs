@@ -77,12 +77,12 @@ const RETIRED_KEPT_S: f64 = 86_400.0;
 /// A session may have a refresh token of any key that was there in its time.
 const FORGET_RETIRED: &str = "DELETE FROM secret_keys k
       WHERE retired_at < statement_timestamp() - make_interval(secs => $1)
-        AND NOT EXISTS (SELECT FROM links WHERE key_id = k.id)
-        AND NOT EXISTS (SELECT FROM email_claims WHERE key_id = k.id)
-        AND NOT (kind = 'refresh' AND EXISTS (
-              SELECT FROM sessions
-               WHERE created_at < k.retired_at + make_interval(secs => $1)
-                 AND until > statement_timestamp() AND ended_at IS NULL))";
+        AND NOT CASE kind
+              WHEN 'link' THEN EXISTS (SELECT FROM links WHERE key_id = k.id)
+              WHEN 'index' THEN EXISTS (SELECT FROM email_claims WHERE key_id = k.id)
+              ELSE EXISTS (SELECT FROM sessions
+                            WHERE created_at < k.retired_at + make_interval(secs => $1)
+                              AND until > statement_timestamp() AND ended_at IS NULL) END";
 
 impl Secrets {
     /// With what is stored, and a key of each kind that there is none of.

@@ -5,7 +5,12 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use daybook_tests::{Client, Daybook, Reply, people::post, until};
+use daybook_tests::{
+    Client, Daybook, Reply,
+    mails::{links_in, mails_in},
+    people::post,
+    until,
+};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
@@ -81,6 +86,28 @@ async fn keys_are_changed_while_servers_run_and_what_was_made_with_the_old_ones_
     house.database.execute(&format!("DELETE FROM person_keys WHERE owner LIKE '%{susan}'")).await;
     assert!(rotate(&server, "index").ends_with("computed=1\ndropped=1\n"));
     log_in(&client, "ada@example.com").await;
+}
+
+/// Catches: an address that is claimed with a key that was replaced, so that nothing finds it there.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_has_not_heard_of_a_new_key_claims_addresses_with_it() {
+    let house = House::new().await;
+    let server = house.started("api");
+    let client = server.api(&house.client);
+    let email = "bob@example.com";
+    post(&client, "/v1/accounts", json!({"email": email, "password": PASSWORD})).await.expect(202);
+    let mut links = Vec::new();
+    until("the mail is there", async || {
+        links = links_in(&mails_in(&house.home.path().join("mail")), email, "confirm");
+        !links.is_empty()
+    })
+    .await;
+    let told = rotate(&server, "index");
+    let key = told.lines().find_map(|line| line.strip_prefix("key=")).expect("it is told").to_owned();
+    post(&client, "/v1/accounts/verification", json!({"token": links[0]})).await.expect(200);
+    let confirmed = format!("SELECT count(*) FROM email_claims WHERE key_id = '{key}' AND until IS NULL");
+    assert_eq!(house.database.count(&confirmed).await, 1);
+    log_in(&client, email).await;
 }
 
 /// Catches: keys that are kept for ever, and one that is thrown away while something depends on it.
