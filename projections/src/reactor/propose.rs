@@ -4,8 +4,6 @@ use daybook_domain::reactions::EffectKind;
 use sqlx::PgPool;
 use uuid::Uuid;
 
-use crate::notices::{EFFECTS, notify};
-
 /// Where such effects are written down. Once they are, they are performed like those that follow from events.
 #[derive(Clone)]
 pub struct EffectLedger(PgPool);
@@ -16,7 +14,8 @@ impl EffectLedger {
     }
 
     /// Durable when this returns. `id` stands in the place of an event's. `payload` is what it needs, sealed by who proposes
-    /// it; it is gone when the effect is done.
+    /// it; it is gone when the effect is done. It is due a second later, so that the work for it, which depends on what
+    /// was asked, doesn't show in the time that the answer takes.
     pub async fn propose(
         &self,
         id: Uuid,
@@ -25,7 +24,8 @@ impl EffectLedger {
         payload: &[u8],
     ) -> Result<(), sqlx::Error> {
         sqlx::query(
-            "INSERT INTO effects (event_id, position, kind, target, payload) VALUES ($1, 0, $2, $3, $4)",
+            "INSERT INTO effects (event_id, position, kind, target, payload, due_at)
+             VALUES ($1, 0, $2, $3, $4, clock_timestamp() + interval '1 second')",
         )
         .bind(id)
         .bind(kind.as_str())
@@ -33,10 +33,6 @@ impl EffectLedger {
         .bind(payload)
         .execute(&self.0)
         .await?;
-        // Lost notifications cost a moment: performers look again by themselves.
-        if let Err(error) = notify(&self.0, EFFECTS, "").await {
-            tracing::debug!(%error, "cannot notify of an effect");
-        }
         Ok(())
     }
 }

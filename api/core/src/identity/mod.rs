@@ -11,6 +11,7 @@ pub mod codes;
 pub mod error;
 pub mod factors;
 pub mod founding;
+mod hashers;
 pub mod housekeeping;
 pub mod links;
 pub mod opening;

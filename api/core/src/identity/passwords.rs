@@ -29,7 +29,7 @@ use utoipa::{
 };
 use zxcvbn::{Score, zxcvbn};
 
-use super::secrets::random;
+use super::{hashers::Hashers, secrets::random};
 use crate::{config, metrics::PASSWORD_HASHES};
 
 /// What OWASP asks for at least: 19 MiB, two passes, one lane.
@@ -119,6 +119,8 @@ pub struct Passwords {
     hasher: Argon2<'static>,
     /// The hash of a password that no account has, which is compared with where there is none.
     nobodys: Arc<str>,
+    hashers: Hashers,
+    /// As many as there are hashers.
     places: Arc<Semaphore>,
     /// Those that wait included.
     queue: Arc<Semaphore>,
@@ -134,6 +136,7 @@ impl Passwords {
         Ok(Self {
             hasher,
             nobodys: nobodys.into(),
+            hashers: Hashers::start(settings.concurrency)?,
             places: Arc::new(Semaphore::new(settings.concurrency)),
             queue: Arc::new(Semaphore::new(settings.concurrency + settings.max_waiting)),
             min_score: settings.min_strength,
@@ -219,12 +222,12 @@ impl Passwords {
         let place = place.map_err(|_| Unhashed::Late)?.expect("it is never closed");
         PASSWORD_HASHES.inc();
         // The place is given back when the work is done, also if its caller is gone.
-        let done = spawn_blocking(move || {
+        let work = move || {
             let done = work();
             drop(place);
             done
-        });
-        Ok(done.await.expect("it is not cancelled and doesn't panic"))
+        };
+        Ok(self.hashers.run(work).await)
     }
 }
 
