@@ -30,6 +30,9 @@ daybook_domain::settings! {
         /// Release 0.1 would show none, and make other rows of them, so this is for when no process of that release
         /// will use the database any more.
         seal_notes: bool = false, any("true or false");
+        /// Whether an account can make a guest's order its own. Release 0.1 can't read the event of that, so this is for when
+        /// no process of that release will use the database any more.
+        claim_orders: bool = false, any("true or false");
         /// Connections to the database that read streams and look keys up. One more appends.
         connections: u32 = 4, between(1, 1_000);
     }

@@ -12,6 +12,7 @@ impl TestApp {
     pub async fn start_generous() -> Self {
         Self::start_with(|config| {
             config.http.request_timeout = config.http.max_request_timeout;
+            config.commands.claim_orders = true;
             let budgets = &mut config.budgets;
             for budget in [
                 &mut budgets.log_in_address,

@@ -1,4 +1,5 @@
-//! What was asked of accounts by someone who is not told what became of it: registrations and forgotten passwords.
+//! What was asked of accounts by someone who is not told what became of it: registrations,
+//! forgotten passwords, and guests' orders.
 
 use daybook_core::{
     identity::{error::IdentityError, opening::Identity},
@@ -16,6 +17,7 @@ pub async fn perform(
 ) -> Result<(), EffectError> {
     let to_write = match effect.kind {
         EffectKind::AccountReset => identity.registering.perform_reset(effect).await,
+        EffectKind::OrderClaim => identity.order_claims.perform(effect).await,
         _ => identity.registering.perform_registration(effect).await,
     };
     match to_write.map_err(|error| failed(&error))? {

@@ -28,7 +28,7 @@ impl Effects {
 impl Performer for Effects {
     async fn perform(&self, effect: &ClaimedEffect) -> Result<(), EffectError> {
         match effect.kind {
-            EffectKind::AccountRegister | EffectKind::AccountReset => {
+            EffectKind::AccountRegister | EffectKind::AccountReset | EffectKind::OrderClaim => {
                 accounts::perform(&self.identity, &self.mailer, effect).await
             }
             EffectKind::AccountErase => accounts::erase(&self.identity, effect).await,

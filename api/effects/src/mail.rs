@@ -157,7 +157,9 @@ impl Mailer {
         to_write: &ToWrite,
         effect: &ClaimedEffect,
     ) -> Result<(), EffectError> {
-        let (ToWrite::AlreadyThere { email, name, .. } | ToWrite::Reset { email, name, .. }) = to_write;
+        let (ToWrite::AlreadyThere { email, name, .. }
+        | ToWrite::Reset { email, name, .. }
+        | ToWrite::Claim { email, name, .. }) = to_write;
         let (subject, text) = requests::letter(to_write);
         let draft = Draft { email, name: name.as_ref().map(Line::as_str), subject, text };
         self.deliver(draft, &Because { id: effect.event_id, request_id: "", at: None }, effect).await

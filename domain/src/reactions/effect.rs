@@ -17,6 +17,8 @@ words! {
         AccountRegister = "account.register",
         /// Sends the owner of an address a link to choose a new password by.
         AccountReset = "account.reset",
+        /// Sends the address that a guest gave with an order a link to make the order an account's own.
+        OrderClaim = "order.claim",
         /// Throws away what is kept of a person who has left.
         AccountErase = "account.erase",
         MailOrderPlaced = "mail.order_placed",

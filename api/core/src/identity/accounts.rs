@@ -22,6 +22,7 @@ use super::{
     asker::{Asker, system},
     error::IdentityError,
     links::Purpose,
+    order_claims,
     passwords::Password,
     registering::Registering,
     sessions::Sessions,
@@ -278,7 +279,10 @@ impl Accounts {
                 .fetch_all(&shared.pool)
                 .await?;
         for order in claimed.iter().filter_map(|order| order.parse().ok()) {
-            shared.vault.erase(&Person::Order(order)).await?;
+            let known = order_claims::find(shared, order).await?;
+            if known.is_some_and(|known| known.is_of(account)) {
+                shared.vault.erase(&Person::Order(order)).await?;
+            }
         }
         shared.vault.erase(&Person::Customer(account)).await?;
         shared.addresses.release_all(account).await?;

@@ -15,6 +15,7 @@ mod hashers;
 pub mod housekeeping;
 pub mod links;
 pub mod opening;
+pub mod order_claims;
 pub mod passwords;
 pub mod registering;
 pub mod rotation;

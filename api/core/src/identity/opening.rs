@@ -8,8 +8,8 @@ use sqlx::PgPool;
 
 use super::{
     accounts::Accounts, addresses::Addresses, api_keys::ApiKeys, budgets::Budgets, factors::Factors,
-    links::Links, passwords::Passwords, registering::Registering, secrets::Secrets, sessions::Sessions,
-    shared::Shared,
+    links::Links, order_claims::OrderClaims, passwords::Passwords, registering::Registering,
+    secrets::Secrets, sessions::Sessions, shared::Shared,
 };
 use crate::{
     auth::{SigningKey, Verifier, revocation::Revocations},
@@ -23,6 +23,7 @@ pub struct Identity {
     pub registering: Arc<Registering>,
     pub sessions: Arc<Sessions>,
     pub factors: Arc<Factors>,
+    pub order_claims: OrderClaims,
     pub keys: ApiKeys,
     pub secrets: Arc<Secrets>,
     pub shared: Arc<Shared>,
@@ -67,11 +68,13 @@ impl Identity {
             signing_key,
             tokens: config.tokens.clone(),
             settings: config.accounts.clone(),
+            claims_orders: config.commands.claim_orders,
             url: config.accounts_url(),
         });
         let factors = Arc::new(Factors::new(Arc::clone(&shared)));
         let sessions =
             Arc::new(Sessions::new(Arc::clone(&shared), Arc::clone(&secrets), Arc::clone(&factors)));
+        let order_claims = OrderClaims::new(Arc::clone(&shared), clock.clone());
         let registering = Arc::new(Registering::new(Arc::clone(&shared), Arc::clone(&sessions), clock));
         Ok(Self {
             accounts: Accounts::new(Arc::clone(&shared), Arc::clone(&sessions), Arc::clone(&registering)),
@@ -79,6 +82,7 @@ impl Identity {
             registering,
             sessions,
             factors,
+            order_claims,
             secrets,
             shared,
         })

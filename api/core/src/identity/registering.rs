@@ -13,7 +13,7 @@ use daybook_domain::{
     account::{PasswordChange, RoleName, SessionsEnd},
     code::GeneralCode,
     contact::Email,
-    ids::AccountId,
+    ids::{AccountId, OrderId},
     policy::Role,
     reactions::EffectKind,
 };
@@ -65,6 +65,8 @@ pub enum ToWrite {
     AlreadyThere { email: Email, name: Option<PersonName>, url: String },
     /// The owner of the address can choose a new password by this link.
     Reset { email: Email, name: Option<PersonName>, link: String },
+    /// The guest who gave this address with an order can make it an account's own by this link.
+    Claim { email: Email, name: Option<PersonName>, order: OrderId, link: String },
 }
 
 impl Registering {
@@ -87,7 +89,7 @@ impl Registering {
         let hash = shared.passwords.hash(password, Instant::from_std(asker.deadline)).await?;
         let registration = Registration { email, name, hash, request_id: asker.request_id.clone() };
         let (id, account) = (new_id(), AccountId::new(new_id()));
-        self.propose(id, EffectKind::AccountRegister, &account.to_string(), &registration).await
+        self.shared.propose(id, EffectKind::AccountRegister, &account.to_string(), &registration).await
     }
 
     /// The same for someone who says that they forgot their password.
@@ -97,19 +99,7 @@ impl Registering {
         let forgotten = Forgotten { email, request_id: asker.request_id.clone() };
         // There is no account that it is about yet.
         let id = new_id();
-        self.propose(id, EffectKind::AccountReset, &id.to_string(), &forgotten).await
-    }
-
-    async fn propose(
-        &self,
-        id: Uuid,
-        kind: EffectKind,
-        target: &str,
-        payload: &impl Serialize,
-    ) -> Result<(), IdentityError> {
-        let payload = serde_json::to_vec(payload).expect("texts serialize");
-        let payload = self.shared.vault.seal_secret(&context(id, kind), payload)?;
-        Ok(self.shared.ledger.propose(id, kind, target, &payload).await?)
+        self.shared.propose(id, EffectKind::AccountReset, &id.to_string(), &forgotten).await
     }
 
     /// Refuses a password that others would guess.
@@ -132,7 +122,7 @@ impl Registering {
         effect: &ClaimedEffect,
     ) -> Result<Option<ToWrite>, IdentityError> {
         let shared = &self.shared;
-        let registration: Registration = self.payload(effect)?;
+        let registration: Registration = shared.proposed(effect)?;
         let asker = self.asker(registration.request_id);
         if let Some(owner) = shared.addresses.owner(&registration.email).await? {
             let loaded = shared.load(&owner).await?;
@@ -188,7 +178,7 @@ impl Registering {
     /// The link by which the owner of the address chooses a new password, if there is one.
     pub async fn perform_reset(&self, effect: &ClaimedEffect) -> Result<Option<ToWrite>, IdentityError> {
         let shared = &self.shared;
-        let forgotten: Forgotten = self.payload(effect)?;
+        let forgotten: Forgotten = shared.proposed(effect)?;
         let asker = self.asker(forgotten.request_id);
         let Some(owner) = shared.addresses.owner(&forgotten.email).await? else { return Ok(None) };
         let loaded = shared.load(&owner).await?;
@@ -228,12 +218,6 @@ impl Registering {
         shared.note(asker, Some(&link.account), ActivityEvent::PasswordReset, None).await
     }
 
-    fn payload<T: for<'de> Deserialize<'de>>(&self, effect: &ClaimedEffect) -> Result<T, IdentityError> {
-        let sealed = effect.payload.clone().ok_or(IdentityError::NotFound)?;
-        let opened = self.shared.vault.open_secret(&context(effect.event_id, effect.kind), sealed)?;
-        serde_json::from_slice(&opened).map_err(|_| IdentityError::NotFound)
-    }
-
     /// Who asked, when it is done later.
     fn asker(&self, request_id: String) -> Asker {
         Asker::later(request_id, self.clock.now())
@@ -254,9 +238,4 @@ impl VerificationLinks for Registering {
         let token = token.map_err(|error| EffectError::Retry(format!("a link can't be made: {error}")))?;
         Ok(format!("{}/account/verification#token={token}", shared.url))
     }
-}
-
-/// Binds what is sealed to its effect.
-fn context(id: Uuid, kind: EffectKind) -> Vec<u8> {
-    format!("effects/{kind}/{id}").into_bytes()
 }

@@ -10,11 +10,12 @@ use daybook_domain::{
     contact::Email,
     ids::AccountId,
     policy::Actor,
+    reactions::EffectKind,
     sealed::{Person, Sealed},
     text::Line,
     words,
 };
-use daybook_projections::{EffectLedger, Log};
+use daybook_projections::{ClaimedEffect, EffectLedger, Log};
 use serde::{Serialize, de::DeserializeOwned};
 use sqlx::PgPool;
 use uuid::Uuid;
@@ -54,6 +55,8 @@ pub struct Shared {
     pub signing_key: Option<SigningKey>,
     pub tokens: config::Tokens,
     pub settings: config::Accounts,
+    /// Whether a guest's order can become an account's own.
+    pub claims_orders: bool,
     /// Where the pages of accounts are reached.
     pub url: String,
 }
@@ -198,6 +201,26 @@ impl Shared {
         Ok(Some((email, name)))
     }
 
+    /// Has something done later, which is durable when this returns. `payload` is stored sealed only.
+    pub async fn propose(
+        &self,
+        id: Uuid,
+        kind: EffectKind,
+        target: &str,
+        payload: &(impl Serialize + Sync),
+    ) -> Result<(), IdentityError> {
+        let payload = serde_json::to_vec(payload).expect("texts serialize");
+        let payload = self.vault.seal_secret(&context(id, kind), payload)?;
+        Ok(self.ledger.propose(id, kind, target, &payload).await?)
+    }
+
+    /// What was proposed with it.
+    pub fn proposed<T: DeserializeOwned>(&self, effect: &ClaimedEffect) -> Result<T, IdentityError> {
+        let sealed = effect.payload.clone().ok_or(IdentityError::NotFound)?;
+        let opened = self.vault.open_secret(&context(effect.event_id, effect.kind), sealed)?;
+        serde_json::from_slice(&opened).map_err(|_| IdentityError::NotFound)
+    }
+
     /// Has a command carried out that the caller asks for.
     pub async fn ask<R: Request>(
         &self,
@@ -239,4 +262,9 @@ impl Shared {
 
 pub fn delta(duration: std::time::Duration) -> TimeDelta {
     TimeDelta::from_std(duration).unwrap_or(TimeDelta::MAX)
+}
+
+/// Binds what is sealed to its effect.
+fn context(id: Uuid, kind: EffectKind) -> Vec<u8> {
+    format!("effects/{kind}/{id}").into_bytes()
 }

@@ -26,5 +26,15 @@ pub fn letter(to_write: &ToWrite) -> (&'static str, String) {
                 salutation(name)
             ),
         ),
+        ToWrite::Claim { name, order, link, .. } => (
+            "Is this order yours?",
+            format!(
+                "{}someone who has an account here says that an order is theirs which was placed with this e-mail \
+                 address:\n\n{order}\n\nIf that was you, log in to that account and follow this link. The order is in \
+                 your account then:\n\n{link}\n\nIf it wasn't you, you need not do anything, and don't give the link to \
+                 anyone.\n",
+                salutation(name)
+            ),
+        ),
     }
 }

@@ -78,9 +78,9 @@ pub fn routes() -> Vec<Route> {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = LinkForm)]
-struct Token {
+pub struct Token {
     #[schema(max_length = 200, examples("dlt_0a1b2c3d_019b0000000070008000000000000001_AAAA"))]
-    token: String,
+    pub token: String,
 }
 
 #[derive(Deserialize, ToSchema)]

@@ -2,6 +2,7 @@
 //! without a script. A cookie says who it is, here and nowhere else.
 
 mod browser;
+mod claims;
 mod entry;
 mod factor;
 mod forms;
@@ -23,6 +24,7 @@ pub fn routes() -> Vec<Route> {
     entry::routes()
         .into_iter()
         .chain(links::routes())
+        .chain(claims::routes())
         .chain(overview::routes())
         .chain(factor::routes())
         .chain(files())

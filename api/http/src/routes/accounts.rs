@@ -148,10 +148,10 @@ struct Registration {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = LinkToken)]
-struct Token {
+pub struct Token {
     /// What is behind `#token=` in the link.
     #[schema(max_length = 200, examples("dlt_0a1b2c3d_019b0000000070008000000000000001_AAAA"))]
-    token: String,
+    pub token: String,
 }
 
 #[derive(Deserialize, ToSchema)]

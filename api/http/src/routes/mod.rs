@@ -7,6 +7,7 @@ pub mod api_keys;
 pub mod event_types;
 pub mod events;
 mod leaving;
+mod order_claims;
 pub mod orders;
 mod own_copy;
 pub mod probes;
@@ -25,6 +26,7 @@ pub fn api() -> Vec<Route> {
         orders::routes(),
         sales::routes(),
         accounts::routes(),
+        order_claims::routes(),
         own_copy::routes(),
         sessions::routes(),
         api_keys::routes(),

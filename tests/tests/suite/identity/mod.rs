@@ -5,6 +5,7 @@ mod api_keys;
 mod factors;
 mod founding;
 mod limits;
+mod order_claims;
 mod own_copy;
 mod roles;
 mod rotation;

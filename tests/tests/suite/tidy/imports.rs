@@ -159,6 +159,7 @@ fn the_halves_meet_only_in_the_wiring() {
         "core/src/config.rs",
         // People are registered by commands, which effects ask for.
         "core/src/identity/opening.rs",
+        "core/src/identity/order_claims.rs",
         "core/src/identity/registering.rs",
         "core/src/identity/shared.rs",
         "http/src/error.rs",
