@@ -9,8 +9,8 @@ use daybook_domain::policy::PolicyCode;
 
 use crate::problem::Problem;
 
-/// For how long a browser remembers that it is known to an account, in seconds: as long as browsers keep a cookie.
-const DEVICE_S: i64 = 400 * 24 * 3_600;
+/// For how many days a browser remembers that it is known to an account: as long as browsers keep a cookie.
+pub const DEVICE_DAYS: i64 = 400;
 
 /// The cookies of a browser. Their names say that no other site set them where that can be said: over https.
 pub struct Cookies {
@@ -48,7 +48,7 @@ impl Cookies {
         vec![
             self.set(Kept::Refresh, &tokens.refresh_token, left_s),
             self.set(Kept::Access, &tokens.access_token, access_s),
-            self.set(Kept::Device, &tokens.device, DEVICE_S),
+            self.set(Kept::Device, &tokens.device, DEVICE_DAYS * 24 * 3_600),
         ]
     }
 

@@ -13,6 +13,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::{
+    browser::DEVICE_DAYS,
     forms::{Field, Form},
     visit::{LOG_IN, Visit, send, show},
 };
@@ -102,14 +103,17 @@ async fn begin_session(visit: &Visit, sent: &Sent) -> Result<Tokens, Problem> {
 fn log_in_form(sent: &Sent, problem: Option<&Problem>) -> String {
     let needs_code =
         problem.is_some_and(|problem| problem.code() == IdentityCode::SecondFactorRequired.code());
-    let mut fields = vec![Field::email(sent.value("email")), Field::password()];
+    let password = if needs_code { Field::password_again() } else { Field::password() };
+    let mut fields = vec![Field::email(sent.value("email")), password];
     if needs_code || sent.has("code") {
         fields.push(Field::code());
     }
     let form = Form { action: LOG_IN, fixed: &[], fields, button: "Log in", problem };
     format!(
         "{}<p><a href=\"/account/forgotten\">Forgot your password?</a></p>\
-         <p>No account yet? <a href=\"{REGISTER}\">Register</a></p>",
+         <p>No account yet? <a href=\"{REGISTER}\">Register</a></p>\
+         <p class=\"quiet\">Logging in sets cookies that only this site reads: they say who is logged in, and for \
+         {DEVICE_DAYS} days that the account knows this browser. Nothing else is done with them.</p>",
         form.html()
     )
 }

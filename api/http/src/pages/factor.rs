@@ -149,13 +149,20 @@ async fn begin(visit: &Visit, asker: &Asker) -> Result<Shown, Problem> {
     let Begun { secret, uri } = identity.factors.begin_totp(asker).await?;
     let content = format!(
         "<p>Type this secret into your authenticator app, or <a href=\"{uri}\">open it with an app on this \
-         device</a>:</p><p><code>{}</code></p><p class=\"quiet\">As an address, for programs that read one: \
-         <code>{uri}</code></p>{}",
-        escape(&secret),
+         device</a>:</p><p>{}</p><details><summary>As an address, for programs that read one</summary>\
+         <p><code>{uri}</code></p></details>{}",
+        in_groups(&secret),
         code_form(None),
         uri = escape(&uri),
     );
     Ok(Some((TITLE, content)))
+}
+
+/// In groups of four, which are easier to read and to type. Copied, it has no gaps.
+fn in_groups(secret: &str) -> String {
+    let letters: Vec<char> = secret.chars().collect();
+    let group = |letters: &[char]| format!("<span>{}</span>", escape(&letters.iter().collect::<String>()));
+    format!("<code class=\"secret\">{}</code>", letters.chunks(4).map(group).collect::<String>())
 }
 
 async fn remove(visit: &Visit, asker: &Asker) -> Result<Shown, Problem> {
@@ -176,7 +183,7 @@ fn recovery_codes(codes: &[String]) -> (&'static str, String) {
     let content = format!(
         "<p>Your second factor is on. Each of these codes is good once, in the place of a code of the app, for when \
          you don't have it. They are not shown again: keep them where you find them.</p>\
-         <ol class=\"codes\">{codes}</ol><p><a href=\"/account\">I have kept them</a></p>"
+         <ol class=\"codes\">{codes}</ol><p><a class=\"button\" href=\"/account\">I have kept them</a></p>"
     );
     ("Recovery codes", content)
 }

@@ -33,6 +33,11 @@ impl<'a> Field<'a> {
         Self::new("password", "Password", "password", "current-password")
     }
 
+    /// The password, next to a code that turned out to be needed, too.
+    pub fn password_again() -> Self {
+        Self { hint: "Once more, because no page keeps it.", ..Self::password() }
+    }
+
     pub fn new_password() -> Self {
         let hint =
             "At least 8 characters, and hard to guess: a few words that don't belong together are fine.";

@@ -19,11 +19,15 @@ pub const BEGINNING: &str = "<!doctype html><html lang=\"en\">";
 pub const SCRIPT_PATH: &str = "/account/pages.js";
 pub const STYLE_PATH: &str = "/account/pages.css";
 
-/// All that a page needs comes from its own listener, and its forms go there.
+/// All that a page needs comes from its own listener, and its forms go there. The icon is in the page itself.
 const POLICY: HeaderValue = HeaderValue::from_static(
-    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; form-action 'self'; \
+    "default-src 'none'; style-src 'self'; script-src 'self'; img-src data:; form-action 'self'; \
      base-uri 'none'; frame-ancestors 'none'",
 );
+/// Without one, browsers ask the listener for an icon that it doesn't have.
+const ICON: &str = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E\
+     %3Crect width='16' height='16' rx='3' fill='%230b4fc4'/%3E\
+     %3Cpath d='M5 3h2a5 5 0 0 1 0 10H5z' fill='%23fff'/%3E%3C/svg%3E";
 
 /// Whether what comes from this address is for people: all of it, unless the client takes no HTML.
 pub fn is_for(path: &str, headers: &HeaderMap) -> bool {
@@ -41,6 +45,7 @@ pub fn page(mut response: HttpResponseBuilder, title: &str, content: &str) -> Ht
         "{BEGINNING}<head><meta charset=\"utf-8\"><title>{title} - Daybook</title>\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
          <meta name=\"referrer\" content=\"same-origin\">\
+         <link rel=\"icon\" href=\"{ICON}\">\
          <link rel=\"stylesheet\" href=\"{STYLE_PATH}\"><script src=\"{SCRIPT_PATH}\" defer></script></head>\
          <body><header><a href=\"/account\">Daybook</a></header>\
          <main><h1>{title}</h1>{content}</main></body></html>",
@@ -53,20 +58,22 @@ pub fn page(mut response: HttpResponseBuilder, title: &str, content: &str) -> Ht
         .body(page)
 }
 
-/// What a problem with something that was filled in, or with a whole request, is told by. A form's fields name it by its
-/// id. `label` says what a field is called.
+/// What a problem with something that was filled in, or with a whole request, is told by. It has the focus when its page is
+/// there, so whoever doesn't see it hears it. A form's fields name it by its id. `label` says what a field is called.
 pub fn alert(problem: &Problem, label: impl Fn(&str) -> String) -> String {
     let mistake = |error: &crate::problem::FieldError| {
         let field = error.pointer.trim_start_matches('/');
         format!("<li>{}: {}</li>", escape(&label(field)), escape(&error.detail))
     };
     let mistakes: String = problem.errors().iter().map(mistake).collect();
-    let list = if mistakes.is_empty() { String::new() } else { format!("<ul>{mistakes}</ul>") };
-    format!(
-        "<div role=\"alert\" id=\"problem\" data-code=\"{}\"><p>{}</p>{list}</div>",
-        problem.code(),
-        escape(&sentence(&problem.detail()))
-    )
+    let said = if mistakes.is_empty() {
+        format!("<p>{}</p>", escape(&sentence(&problem.detail())))
+    } else {
+        // What the problem says of the request is for programs.
+        format!("<p>Please look at this once more:</p><ul>{mistakes}</ul>")
+    };
+    let code = problem.code();
+    format!("<div role=\"alert\" id=\"problem\" data-code=\"{code}\" tabindex=\"-1\" autofocus>{said}</div>")
 }
 
 /// A problem as a page of its own.

@@ -9,6 +9,7 @@ mod forms;
 mod links;
 mod look;
 mod overview;
+mod programs;
 mod visit;
 
 use crate::{

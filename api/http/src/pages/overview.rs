@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use super::{
     forms::button,
+    programs::known_as,
     visit::{LOG_IN, Visit, send, show},
 };
 use crate::{answer::Answer, arrived::Nothing, html::escape, route::Route};
@@ -47,10 +48,12 @@ async fn overview(mut visit: Visit) -> Answer {
     let sessions = identity.sessions.list(&asker).await?;
     let lines = Lines { account: Some(account.id.clone()), before: None, limit: LINES };
     let activity = identity.accounts.activity(&lines).await?;
-    let sessions: String = sessions.iter().map(session).collect();
+    let count = sessions.len();
+    let sessions: String =
+        sessions.iter().zip(1..).map(|(view, number)| session(view, number, count)).collect();
     let activity: String = activity.iter().map(line).collect();
     let content = format!(
-        "{}<p class=\"actions\"><a href=\"/account/second-factor\">Second factor</a></p>{}\
+        "{}<div class=\"actions\"><a class=\"button other\" href=\"/account/second-factor\">Second factor</a>{}</div>\
          <h2>Where you are logged in</h2><ul class=\"rows\">{sessions}</ul>\
          {}<h2>What happened lately</h2><ul class=\"rows\">{activity}</ul>",
         about(&account),
@@ -90,12 +93,13 @@ fn about(account: &AccountView) -> String {
     format!("<dl>{}</dl>", facts.iter().map(fact).collect::<String>())
 }
 
-fn session(session: &SessionView) -> String {
+/// The session with that number, of so many.
+fn session(session: &SessionView, number: usize, count: usize) -> String {
     let device = session.device.clone().unwrap_or_default();
-    let program = device.user_agent.unwrap_or_else(|| "an unknown program".to_owned());
+    let program = device.user_agent.map_or_else(|| "an unknown program".to_owned(), |name| known_as(&name));
     let address = device.address.unwrap_or_else(|| "an unknown address".to_owned());
     let here = if session.is_current { "<strong>Here</strong>, " } else { "" };
-    let label = format!("End the session that {program} began at {}", shown(session.created_at));
+    let label = format!("End session {number} of {count}: {program}, since {}", shown(session.created_at));
     format!(
         "<li><div>{here}{}<br><span class=\"quiet\">from {}, since {}</span></div>{}</li>",
         escape(&program),

@@ -5,13 +5,14 @@
 //! Spectral and Redocly read the OpenAPI document of each listener. Schemathesis plays requests that the document
 //! allows and that it forbids, with the token of each role, and holds the answers against it. The audits of GraphQL over
 //! HTTP are made, clients of EventStoreDB go through the door, and clients of gRPC place orders. So do clients that are
-//! generated from the documents.
+//! generated from the documents. A browser walks through the pages of accounts.
 
 mod analysts;
 mod clients;
 mod generated;
 mod graphql;
 mod grpc;
+mod pages;
 
 use std::{
     env,
@@ -80,6 +81,7 @@ pub async fn ask(around: &Surroundings, servers: &Servers, group: &mut Group) ->
     bench.open_the_door().await?;
     bench.call_by_grpc().await?;
     bench.ask_as_analyst().await?;
+    bench.walk_through_the_pages().await?;
     bench.try_requests().await?;
     for verdict in &bench.verdicts {
         say(format_args!("judges: {verdict}"));
