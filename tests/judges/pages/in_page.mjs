@@ -113,6 +113,7 @@ export function contrasts() {
     const kept = document.activeElement;
     field.focus();
     check(`the focus on ${field.name}`, getComputedStyle(field).outlineColor, behind(field.parentElement), 3);
+    field.blur();
     kept.focus();
   }
   return [...found];

@@ -21,7 +21,7 @@ export class Screens {
   async look(page, name) {
     this.names.add(name);
     const found = await this.#problem(page);
-    found.push(...(await page.evaluate(structure)), ...(await this.#tabs(page)));
+    found.push(...(await page.evaluate(structure)));
     for (const [scheme, end] of [["dark", ".dark"], ["light", ""]]) {
       await page.emulateMedia({ colorScheme: scheme });
       found.push(...(await page.evaluate(contrasts)).map((what) => `${scheme}: ${what}`));
@@ -34,6 +34,8 @@ export class Screens {
       if (size === NARROW[0]) await this.#picture(page, `${name}.narrow`);
     }
     await page.setViewportSize(WIDE);
+    // Afterwards the focus is elsewhere, which pictures would show.
+    found.push(...(await this.#tabs(page)));
     found.forEach((what) => this.#watch.find(`screen ${name}`, what));
   }
 

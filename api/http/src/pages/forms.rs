@@ -148,7 +148,8 @@ mod tests {
     use super::*;
     use crate::problem::FieldError;
 
-    /// Catches: markup that someone filled in, a field without a label, and one that doesn't say that it is wrong.
+    /// Catches: markup that someone filled in, a field without a label, one that doesn't say that it is wrong, and a problem
+    /// that someone who can't see it never hears of.
     #[test]
     fn a_form_says_what_is_wrong_with_which_field() {
         let error = FieldError { pointer: "/email".into(), code: "invalid_value", detail: "no <i>".into() };
@@ -162,5 +163,6 @@ mod tests {
         assert_eq!(html.matches("aria-invalid").count(), 1, "{html}");
         assert_eq!(html.matches("aria-describedby=\"problem\"").count(), 2, "{html}");
         assert_eq!(html.matches("<label for=").count(), 2, "{html}");
+        assert!(html.contains("role=\"alert\"") && html.contains("tabindex=\"-1\" autofocus"), "{html}");
     }
 }
