@@ -149,7 +149,7 @@ mod tests {
     use crate::problem::FieldError;
 
     /// Catches: markup that someone filled in, a field without a label, one that doesn't say that it is wrong, and a problem
-    /// that someone who can't see it never hears of.
+    /// that no screen reader says.
     #[test]
     fn a_form_says_what_is_wrong_with_which_field() {
         let error = FieldError { pointer: "/email".into(), code: "invalid_value", detail: "no <i>".into() };

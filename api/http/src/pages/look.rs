@@ -59,7 +59,7 @@ pub fn page(mut response: HttpResponseBuilder, title: &str, content: &str) -> Ht
 }
 
 /// What a problem with something that was filled in, or with a whole request, is told by. It has the focus when its page is
-/// there, so whoever doesn't see it hears it. A form's fields name it by its id. `label` says what a field is called.
+/// there, so a screen reader says it at once. A form's fields name it by its id. `label` says what a field is called.
 pub fn alert(problem: &Problem, label: impl Fn(&str) -> String) -> String {
     let mistake = |error: &crate::problem::FieldError| {
         let field = error.pointer.trim_start_matches('/');

@@ -7,7 +7,7 @@ use daybook_dev::program::look_for_program;
 use super::{Bench, npm};
 use crate::failure::{About, Failure};
 
-/// What it is called where it is installed. The one of the machine is taken, which nobody has to download.
+/// Names that the program of a browser has. One that is installed is taken: none is downloaded.
 const BROWSERS: [&str; 4] = ["chromium", "google-chrome", "google-chrome-stable", "chromium-browser"];
 
 const FILES: [&str; 9] = [
