@@ -87,6 +87,12 @@ pub fn may_ever(actor: &Actor, action: Action) -> Result<(), Denied> {
     authorize(actor, action, Some(&actor.subject))
 }
 
+/// Whether `actor` may put the rule of this action into a role: nobody gives to others what they don't have to anything
+/// themselves.
+pub fn may_pass_on(actor: &Actor, action: Action) -> bool {
+    actor.rules.holds(action)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -143,6 +149,15 @@ mod tests {
                 );
             }
         }
+    }
+
+    /// Catches: someone who makes a role that may do more than they, with what they may do to their own things only.
+    #[test]
+    fn nobody_passes_on_what_they_do_not_have() {
+        let both = actor(&[Role::Customer, Role::Warehouse]);
+        assert!(may_pass_on(&both, Action::ShipOrder));
+        assert!(!may_pass_on(&both, Action::CancelOrder));
+        assert!(!may_pass_on(&both, Action::ManageAccount));
     }
 
     #[test]

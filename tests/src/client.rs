@@ -131,4 +131,8 @@ impl Client {
     pub async fn delete(&self, path: &str) -> Reply {
         self.send(self.request(Method::DELETE, path)).await
     }
+
+    pub async fn delete_with(&self, path: &str, body: Value) -> Reply {
+        self.send(self.request(Method::DELETE, path).json(&body)).await
+    }
 }

@@ -7,7 +7,7 @@ use daybook_projections::{Log, Operators, workers::Crew};
 
 use crate::{
     audit::Audit,
-    auth::{Verifier, custom_roles::CustomRoles, keys::Jwk, revocation::Revocations},
+    auth::{Verifier, keys::Jwk, revocation::Revocations},
     config::Http,
     entropy::Clock,
     health::Health,
@@ -41,7 +41,6 @@ pub struct App {
     pub limits: Http,
     pub health: Health,
     pub revocations: Revocations,
-    pub custom_roles: CustomRoles,
     pub traffic: Traffic,
 }
 

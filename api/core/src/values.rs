@@ -101,6 +101,13 @@ values! {
         .pattern(Some("^[0-9a-f-]{36}$"))
         .examples(["019b0000-0000-7000-8000-000000000001"]);
     Reason(text::Reason) => line(1, 500).description(Some(NOTE)).examples(["The customer asked for it."]);
+    /// Why something was done to an account or a role. It is kept as long as what happened around accounts
+    /// (`accounts.activity_kept`), for administrators.
+    NoticedReason(text::Reason) => line(1, 500).examples(["They left the team."]);
+    #[derive(Default)]
+    RoleDescription(text::Paragraphs<500>) => text(0, 500)
+        .pattern(Some(r"^[^\x00-\x08\x0B\x0C\x0E-\x1F\x7F-\x9F]*$"))
+        .examples(["Takes goods back."]);
     Reference(text::Reference) => line(1, 200).description(Some(NOTE)).examples(["DN-4711"]);
     ExternalId(text::ExternalId) => line(1, 128).description(Some(IN_CLEAR)).examples(["SHOP-4711"]);
     CustomerId(text::CustomerId) => line(1, 128).description(Some(IN_CLEAR)).examples(["alice"]);

@@ -10,7 +10,6 @@ use daybook_core::{
     auth::{
         KeySet, SigningKey, Verifier,
         claims::OutsideTerms,
-        custom_roles::CustomRoles,
         keys::Jwk,
         revocation::{self, Revocations},
     },
@@ -195,7 +194,6 @@ pub async fn start(config: &Config, clock: Clock) -> Result<Running, StartError>
             around: Around::default(),
         },
         revocations: Revocations::new(queries_pool.clone(), verifier.clone()),
-        custom_roles: CustomRoles::new(queries_pool.clone(), verifier.clone()),
         commands,
         verifier,
         identity,

@@ -6,7 +6,7 @@ use actix_web::{FromRequest, HttpRequest, dev::Payload, web, web::Data};
 use bytes::Bytes;
 use daybook_commands::{Context, IdempotencyKey, UseCase};
 use daybook_core::{app::App, reads::Conditions, values};
-use daybook_domain::{Position, ids, policy::Actor, sku};
+use daybook_domain::{Position, account, ids, policy::Actor, sku};
 use serde::{Deserialize, de::DeserializeOwned};
 use sha2::{Digest, Sha256};
 use utoipa::{
@@ -177,6 +177,7 @@ macro_rules! in_path {
 }
 
 in_path! {
+    account::RoleName => values::AccountRole,
     ids::AccountId => values::AccountId,
     ids::OrderId => values::OrderId,
     sku::Sku => values::Sku,

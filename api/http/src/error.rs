@@ -2,7 +2,7 @@
 
 use daybook_commands::{CommandError, Failure, Refusal};
 use daybook_core::{
-    auth::revocation::RevokeError,
+    auth::{custom_roles::CustomRoleError, revocation::RevokeError},
     identity::{codes::IdentityCode, error::IdentityError},
     reads::ReadError,
     vault::VaultError,
@@ -139,6 +139,7 @@ impl From<IdentityError> for Problem {
             IdentityError::OrdersOpen => usual(IdentityCode::OrdersOpen),
             IdentityError::Elsewhere => usual(IdentityCode::AccountsElsewhere),
             IdentityError::NotFound => Self::not_found(),
+            IdentityError::Role(error) => error.into(),
             IdentityError::Invalid(pointer, detail) => {
                 let mistake = FieldError { pointer: pointer.to_owned(), code: "invalid_value", detail };
                 Self::invalid(vec![mistake], 1)
@@ -153,6 +154,27 @@ impl From<IdentityError> for Problem {
                 error!(%error, "an account's stream can't be read");
                 Self::internal()
             }
+        }
+    }
+}
+
+impl From<CustomRoleError> for Problem {
+    fn from(error: CustomRoleError) -> Self {
+        let detail = error.to_string();
+        let at = |code, place| Self::new(code, detail.clone()).at(format!("/rules/{place}"));
+        match error {
+            // A path that names nothing possible names nothing that is there.
+            CustomRoleError::Name | CustomRoleError::NotFound => Self::not_found(),
+            CustomRoleError::BuiltIn => Self::usual(IdentityCode::RoleBuiltIn),
+            CustomRoleError::Description => {
+                let mistake = FieldError { pointer: "/description".into(), code: "invalid_value", detail };
+                Self::invalid(vec![mistake], 1)
+            }
+            CustomRoleError::UnknownRule(place, _) => at(IdentityCode::UnknownRule, place),
+            CustomRoleError::RuleForAdmins(place, _) => at(IdentityCode::RuleForAdmins, place),
+            CustomRoleError::RuleNotHeld(place, _) => at(IdentityCode::RuleNotHeld, place),
+            CustomRoleError::TooMany => Self::usual(IdentityCode::TooManyRoles),
+            CustomRoleError::Unavailable(error) => error.into(),
         }
     }
 }

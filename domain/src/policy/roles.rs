@@ -15,6 +15,21 @@ words! {
     }
 }
 
+impl Role {
+    /// What those who have it are there for.
+    pub fn description(self) -> &'static str {
+        match self {
+            Self::Customer => "Places orders, and sees and cancels their own.",
+            Self::Merchandiser => "Makes products, prices them and puts them on sale.",
+            Self::Warehouse => "Receives and counts stock, and ships orders.",
+            Self::Support => "Helps customers with their orders and accounts.",
+            Self::Analyst => "Reads sales and events.",
+            Self::Operator => "Looks after the running system.",
+            Self::Admin => "May do everything, and gives others their roles.",
+        }
+    }
+}
+
 /// The roles of one caller, of those that Daybook brings along.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct Roles(u8);

@@ -43,6 +43,12 @@ impl RuleSet {
         }
     }
 
+    /// What this role gives beside what everyone with a token may.
+    pub fn of_role(role: Role) -> Self {
+        let given = Self::of_roles(Roles::from_iter([role]));
+        Self { own: given.own & !Self::of_roles(Roles::default()).own, ..given }
+    }
+
     /// Everything, to anything.
     pub fn every() -> Self {
         Self { all: where_it_holds(|_| true), own: 0 }
@@ -104,6 +110,21 @@ mod tests {
         assert!(!of(&[Role::Support]).holds_own(Action::CancelOrder));
         assert_eq!(both, of(&[Role::Customer]).and(of(&[Role::Support])));
         assert_eq!(of(&[Role::Admin]).all, RuleSet::every().all);
+    }
+
+    /// Catches: a role that is shown with what everyone may, or without what is its own.
+    #[test]
+    fn a_role_gives_what_is_not_everyones() {
+        let of_role = |role| {
+            let rules = RuleSet::of_role(role);
+            let names = rules.rules().map(|(rule, own)| (rule.name, own));
+            names.collect::<Vec<_>>()
+        };
+        let customers = [("order.place", true), ("order.cancel", true), ("order.read", true)];
+        assert_eq!(of_role(Role::Customer), customers);
+        assert_eq!(of_role(Role::Operator), [("operate", false)]);
+        assert!(of_role(Role::Support).contains(&("account.read", false)));
+        assert_eq!(of_role(Role::Admin).len(), RULES.len());
     }
 
     /// Catches: a key that may do more than its account, or what no key may.

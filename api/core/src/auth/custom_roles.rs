@@ -4,9 +4,9 @@
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
-use daybook_domain::policy::{RULES, RuleSet};
+use daybook_domain::policy::{RULES, Role, RuleSet};
 use daybook_migrations::with_timeout_of;
-use sqlx::{PgExecutor, PgPool};
+use sqlx::{PgConnection, PgExecutor, PgPool, Postgres, Transaction};
 
 use super::{
     roles::{self, is_custom_name},
@@ -28,18 +28,22 @@ pub struct CustomRole {
     pub changed_at: DateTime<Utc>,
 }
 
+/// Where a rule is wrong, its place among those that were given is said.
 #[derive(Debug, thiserror::Error)]
 pub enum CustomRoleError {
-    #[error(
-        "a role's name has 1 to 64 of a to z, 0 to 9, _ and -, and is not that of a role that is always there"
-    )]
+    #[error("a role's name has 1 to 64 of a to z, 0 to 9, _ and -")]
     Name,
+    #[error("a role of this name is always there, and stays as it is")]
+    BuiltIn,
     #[error("a description has at most {MAX_DESCRIPTION_CHARS} characters, without NUL")]
     Description,
-    #[error("there is no rule {0}")]
-    UnknownRule(String),
-    #[error("{0} is only for administrators")]
-    RuleForAdmins(&'static str),
+    #[error("there is no rule {1}")]
+    UnknownRule(usize, String),
+    #[error("{1} is only for administrators")]
+    RuleForAdmins(usize, &'static str),
+    /// Whoever makes the role.
+    #[error("{1} is not yours to give")]
+    RuleNotHeld(usize, &'static str),
     #[error("there are {MAX_ROLES} roles already")]
     TooMany,
     #[error("there is no such role")]
@@ -67,43 +71,29 @@ impl CustomRoles {
         with_timeout_of(WRITE_TIMEOUT, reading).await
     }
 
-    /// Makes it, or gives it these rules instead of those that it had. This process knows it at once, every other one
-    /// within a second, also for tokens that they know.
-    pub async fn put(&self, name: &str, rules: &[String], description: &str) -> Result<(), CustomRoleError> {
-        check(name, rules, description)?;
-        let mut transaction = self.pool.begin().await?;
-        // Others may be about to make the last one that there is room for.
-        sqlx::query("LOCK TABLE custom_roles IN SHARE ROW EXCLUSIVE MODE").execute(&mut *transaction).await?;
-        let others: i64 = sqlx::query_scalar("SELECT count(*) FROM custom_roles WHERE name <> $1")
-            .bind(name)
-            .fetch_one(&mut *transaction)
-            .await?;
-        if others >= MAX_ROLES {
-            return Err(CustomRoleError::TooMany);
-        }
-        sqlx::query(
-            "INSERT INTO custom_roles (name, rules, description) VALUES ($1, $2, $3)
-                 ON CONFLICT (name)
-                 DO UPDATE SET rules = excluded.rules, description = excluded.description,
-                               changed_at = clock_timestamp()",
-        )
-        .bind(name)
-        .bind(rules)
-        .bind(description)
-        .execute(&mut *transaction)
-        .await?;
+    /// Something else may be written together with a change.
+    pub async fn begin(&self) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+        self.pool.begin().await
+    }
+
+    /// This process knows what was changed at once, every other one within a second, also for tokens that they know.
+    pub async fn commit(&self, transaction: Transaction<'_, Postgres>) -> Result<(), sqlx::Error> {
         transaction.commit().await?;
-        Ok(self.read_again().await?)
+        self.read_again().await
+    }
+
+    /// Makes the role, or gives it these rules instead of those that it had.
+    pub async fn put(&self, name: &str, rules: &[String], description: &str) -> Result<(), CustomRoleError> {
+        let mut transaction = self.begin().await?;
+        put(&mut transaction, name, rules, description).await?;
+        Ok(self.commit(transaction).await?)
     }
 
     /// Who has it has nothing of it any more.
     pub async fn delete(&self, name: &str) -> Result<(), CustomRoleError> {
-        let deleting = sqlx::query("DELETE FROM custom_roles WHERE name = $1").bind(name).execute(&self.pool);
-        let deleted = with_timeout_of(WRITE_TIMEOUT, deleting).await?;
-        if deleted.rows_affected() == 0 {
-            return Err(CustomRoleError::NotFound);
-        }
-        Ok(self.read_again().await?)
+        let mut transaction = self.begin().await?;
+        delete(&mut transaction, name).await?;
+        Ok(self.commit(transaction).await?)
     }
 
     async fn read_again(&self) -> Result<(), sqlx::Error> {
@@ -113,17 +103,72 @@ impl CustomRoles {
     }
 }
 
+/// What [`CustomRoles::put`] does, as a part of a transaction.
+pub async fn put(
+    connection: &mut PgConnection,
+    name: &str,
+    rules: &[String],
+    description: &str,
+) -> Result<CustomRole, CustomRoleError> {
+    check(name, rules, description)?;
+    // Others may be about to make the last one that there is room for.
+    sqlx::query("LOCK TABLE custom_roles IN SHARE ROW EXCLUSIVE MODE").execute(&mut *connection).await?;
+    let others: i64 = sqlx::query_scalar("SELECT count(*) FROM custom_roles WHERE name <> $1")
+        .bind(name)
+        .fetch_one(&mut *connection)
+        .await?;
+    if others >= MAX_ROLES {
+        return Err(CustomRoleError::TooMany);
+    }
+    let role = sqlx::query_as(
+        "INSERT INTO custom_roles (name, rules, description) VALUES ($1, $2, $3)
+             ON CONFLICT (name)
+             DO UPDATE SET rules = excluded.rules, description = excluded.description,
+                           changed_at = clock_timestamp()
+          RETURNING name, rules, description, changed_at",
+    )
+    .bind(name)
+    .bind(in_order(rules))
+    .bind(description)
+    .fetch_one(connection)
+    .await?;
+    Ok(role)
+}
+
+/// What [`CustomRoles::delete`] does, as a part of a transaction.
+pub async fn delete(connection: &mut PgConnection, name: &str) -> Result<(), CustomRoleError> {
+    let deleting = sqlx::query("DELETE FROM custom_roles WHERE name = $1").bind(name).execute(connection);
+    match with_timeout_of(WRITE_TIMEOUT, deleting).await?.rows_affected() {
+        0 if is_built_in(name) => Err(CustomRoleError::BuiltIn),
+        0 => Err(CustomRoleError::NotFound),
+        _ => Ok(()),
+    }
+}
+
+/// Each once, in the order of the policy.
+fn in_order(names: &[String]) -> Vec<&'static str> {
+    let named = RULES.iter().filter(|rule| names.iter().any(|name| name == rule.name));
+    named.map(|rule| rule.name).collect()
+}
+
+fn is_built_in(name: &str) -> bool {
+    name.parse::<Role>().is_ok()
+}
+
 fn check(name: &str, rules: &[String], description: &str) -> Result<(), CustomRoleError> {
+    if is_built_in(name) {
+        return Err(CustomRoleError::BuiltIn);
+    }
     if !is_custom_name(name) {
         return Err(CustomRoleError::Name);
     }
     if description.chars().count() > MAX_DESCRIPTION_CHARS || description.contains('\0') {
         return Err(CustomRoleError::Description);
     }
-    for name in rules {
+    for (place, name) in rules.iter().enumerate() {
         match RULES.iter().find(|rule| rule.name == name) {
-            None => return Err(CustomRoleError::UnknownRule(name.clone())),
-            Some(rule) if rule.is_for_admins => return Err(CustomRoleError::RuleForAdmins(rule.name)),
+            None => return Err(CustomRoleError::UnknownRule(place, name.clone())),
+            Some(rule) if rule.is_for_admins => return Err(CustomRoleError::RuleForAdmins(place, rule.name)),
             Some(_) => {}
         }
     }

@@ -250,7 +250,12 @@ impl Accounts {
         self.view(&shared.load(account).await?).await
     }
 
-    /// The caller's own activity, or that of any account for those who may read it. The newest first.
+    /// The caller's own activity. The newest first.
+    pub async fn own_activity(&self, lines: &Lines) -> Result<Vec<ActivityLine>, IdentityError> {
+        Ok(self.activity(lines).await?.into_iter().map(ActivityLine::shown_to_owner).collect())
+    }
+
+    /// That of any account, for those who may read it. The newest first.
     pub async fn activity(&self, lines: &Lines) -> Result<Vec<ActivityLine>, IdentityError> {
         Ok(activity::read(&self.shared.pool, lines).await?)
     }

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use chrono::{DateTime, Utc};
-use daybook_domain::{schema_of_words, words};
+use daybook_domain::{schema_of_words, text::Reason, words};
 use serde::Serialize;
 use sqlx::{PgExecutor, PgPool};
 use utoipa::ToSchema;
@@ -37,6 +37,8 @@ words! {
         KeyRotated = "key_rotated",
         KeyRevoked = "key_revoked",
         RolesChanged = "roles_changed",
+        CustomRoleSet = "custom_role_set",
+        CustomRoleDeleted = "custom_role_deleted",
         OrderClaimed = "order_claimed",
         Exported = "exported",
         Left = "left",
@@ -48,17 +50,29 @@ schema_of_words!(ActivityEvent);
 /// What is written down of it.
 #[derive(Debug)]
 pub struct Happened<'a> {
-    /// `None`: there is no such account.
+    /// `None`: there is no such account, or it is about none.
     pub account: Option<&'a str>,
     pub event: ActivityEvent,
     pub session: Option<Uuid>,
+    /// The role that it is about.
+    pub role: Option<&'a str>,
+    /// What the role gives from then on.
+    pub rules: Option<&'a [String]>,
+    /// Why, in the words of the one who did it.
+    pub reason: Option<&'a Reason>,
+}
+
+impl<'a> Happened<'a> {
+    pub fn new(account: Option<&'a str>, event: ActivityEvent) -> Self {
+        Self { account, event, session: None, role: None, rules: None, reason: None }
+    }
 }
 
 /// One line, as it is shown.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize, ToSchema, sqlx::FromRow)]
 pub struct ActivityLine {
     pub at: DateTime<Utc>,
-    /// Absent if it was an attempt at an account that isn't there.
+    /// Absent if it was an attempt at an account that isn't there, or is about none.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, examples("acc_019b0000000070008000000000000001"))]
     pub account: Option<String>,
@@ -68,6 +82,22 @@ pub struct ActivityLine {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub actor: Option<String>,
+    /// What that is. Owners are told this, and not who it was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, value_type = Option<crate::values::ActorKind>)]
+    pub actor_kind: Option<String>,
+    /// The role that it is about, if it is about one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, examples("returns-desk"))]
+    pub role: Option<String>,
+    /// What that role gives from then on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, max_items = 1000)]
+    pub rules: Option<Vec<String>>,
+    /// Why it was done. Owners of accounts are not told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub reason: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub session: Option<Uuid>,
@@ -77,6 +107,18 @@ pub struct ActivityLine {
     /// Its place among all lines.
     #[serde(skip)]
     pub id: i64,
+}
+
+impl ActivityLine {
+    /// As it is shown to the owner of the account. What others did is told without who they are, where they were, and
+    /// what they said of it.
+    #[must_use]
+    pub fn shown_to_owner(self) -> Self {
+        if self.actor.is_none() {
+            return self;
+        }
+        Self { actor: None, address: None, reason: None, ..self }
+    }
 }
 
 /// Which lines.
@@ -94,45 +136,37 @@ pub async fn note(
     asker: &Asker,
     happened: &Happened<'_>,
 ) -> Result<(), sqlx::Error> {
-    let actor = asker.actor.as_ref().map(|actor| actor.subject.as_str());
-    let actor = actor.filter(|actor| Some(*actor) != happened.account);
+    let other = asker.actor.as_ref().filter(|actor| Some(actor.subject.as_str()) != happened.account);
     sqlx::query(
-        "INSERT INTO activity (account, event, actor, session, address, request_id)
-         VALUES ($1, $2, $3, $4, $5::inet, $6)",
+        "INSERT INTO activity (account, event, actor, session, address, request_id, actor_kind, role, rules, reason)
+         VALUES ($1, $2, $3, $4, $5::inet, $6, $7, $8, $9, $10)",
     )
     .bind(happened.account)
     .bind(happened.event.as_str())
-    .bind(actor)
+    .bind(other.map(|actor| actor.subject.as_str()))
     .bind(happened.session)
     .bind(asker.address.map(|address: IpAddr| address.to_string()))
     .bind(&asker.request_id)
+    .bind(other.map(|actor| actor.kind.as_str()))
+    .bind(happened.role)
+    .bind(happened.rules)
+    .bind(happened.reason.map(Reason::as_str))
     .execute(executor)
     .await?;
     Ok(())
 }
 
-type Row = (i64, DateTime<Utc>, Option<String>, String, Option<String>, Option<Uuid>, Option<String>, String);
-
 /// The newest first.
 pub async fn read(pool: &PgPool, lines: &Lines) -> Result<Vec<ActivityLine>, sqlx::Error> {
-    let rows: Vec<Row> = sqlx::query_as(
-        "SELECT id, at, account, event, actor, session, host(address), request_id FROM activity
+    sqlx::query_as(
+        "SELECT id, at, account, event, actor, actor_kind, session, role, rules, reason, host(address) AS address,
+                request_id
+           FROM activity
           WHERE ($1::text IS NULL OR account = $1) AND id < $2 ORDER BY id DESC LIMIT $3",
     )
     .bind(&lines.account)
     .bind(lines.before.unwrap_or(i64::MAX))
     .bind(lines.limit)
     .fetch_all(pool)
-    .await?;
-    let line = |(id, at, account, event, actor, session, address, request_id): Row| ActivityLine {
-        id,
-        at,
-        account,
-        event,
-        actor,
-        session,
-        address,
-        request_id,
-    };
-    Ok(rows.into_iter().map(line).collect())
+    .await
 }

@@ -13,6 +13,11 @@ codes! {
         WeakPassword = Invalid, "weak_password", "Weak password";
         AddressTaken = Conflict, "address_taken", "Address taken";
         OrdersOpen = Invalid, "orders_open", "Orders open";
+        RoleBuiltIn = Conflict, "role_built_in", "Role built in";
+        UnknownRule = Invalid, "unknown_rule", "Unknown rule";
+        RuleForAdmins = Invalid, "rule_for_admins", "Rule for administrators";
+        RuleNotHeld = Forbidden, "rule_not_held", "Rule not held";
+        TooManyRoles = Invalid, "too_many_roles", "Too many roles";
         AccountsElsewhere = NotFound, "accounts_elsewhere", "Accounts elsewhere";
     }
 }

@@ -4,7 +4,11 @@ use daybook_commands::{CommandError, Failure};
 use daybook_domain::stored::Unreadable;
 
 use super::passwords::Unhashed;
-use crate::{auth::revocation::RevokeError, limits::Exceeded, vault::VaultError};
+use crate::{
+    auth::{custom_roles::CustomRoleError, revocation::RevokeError},
+    limits::Exceeded,
+    vault::VaultError,
+};
 
 #[derive(Debug, thiserror::Error)]
 pub enum IdentityError {
@@ -33,6 +37,8 @@ pub enum IdentityError {
     Elsewhere,
     #[error("there is no such thing")]
     NotFound,
+    #[error(transparent)]
+    Role(#[from] CustomRoleError),
     /// A part of the request that can't be, as a JSON Pointer, and why.
     #[error("{1}")]
     Invalid(&'static str, String),

@@ -18,6 +18,7 @@ pub mod opening;
 pub mod order_claims;
 pub mod passwords;
 pub mod registering;
+pub mod roles;
 pub mod rotation;
 pub mod secrets;
 pub mod sessions;

@@ -8,7 +8,7 @@ use sqlx::PgPool;
 
 use super::{
     accounts::Accounts, addresses::Addresses, api_keys::ApiKeys, budgets::Budgets, factors::Factors,
-    links::Links, order_claims::OrderClaims, passwords::Passwords, registering::Registering,
+    links::Links, order_claims::OrderClaims, passwords::Passwords, registering::Registering, roles::Roles,
     secrets::Secrets, sessions::Sessions, shared::Shared,
 };
 use crate::{
@@ -25,6 +25,7 @@ pub struct Identity {
     pub factors: Arc<Factors>,
     pub order_claims: OrderClaims,
     pub keys: ApiKeys,
+    pub roles: Roles,
     pub secrets: Arc<Secrets>,
     pub shared: Arc<Shared>,
 }
@@ -79,6 +80,7 @@ impl Identity {
         Ok(Self {
             accounts: Accounts::new(Arc::clone(&shared), Arc::clone(&sessions), Arc::clone(&registering)),
             keys: ApiKeys::new(Arc::clone(&shared), Arc::clone(&sessions)),
+            roles: Roles::new(&shared, Arc::clone(&sessions)),
             registering,
             sessions,
             factors,

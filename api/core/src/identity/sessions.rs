@@ -22,7 +22,7 @@ use tracing::warn;
 use uuid::Uuid;
 
 use super::{
-    activity::ActivityEvent,
+    activity::{self, ActivityEvent, Happened},
     asker::{Asker, system},
     error::IdentityError,
     factors::Factors,
@@ -189,12 +189,9 @@ impl Sessions {
         .bind(Json(&device))
         .execute(&mut *transaction)
         .await?;
-        let happened = super::activity::Happened {
-            account: Some(&loaded.id),
-            event: ActivityEvent::LoggedIn,
-            session: Some(id),
-        };
-        super::activity::note(&mut *transaction, asker, &happened).await?;
+        let happened = Happened::new(Some(&loaded.id), ActivityEvent::LoggedIn);
+        let happened = Happened { session: Some(id), ..happened };
+        activity::note(&mut *transaction, asker, &happened).await?;
         transaction.commit().await?;
         self.tokens(asker.now, &loaded.id, details, id, 1, asker.now, until)
     }

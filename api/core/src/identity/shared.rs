@@ -256,7 +256,8 @@ impl Shared {
         event: ActivityEvent,
         session: Option<Uuid>,
     ) -> Result<(), IdentityError> {
-        Ok(activity::note(&self.pool, asker, &Happened { account, event, session }).await?)
+        let happened = Happened { session, ..Happened::new(account, event) };
+        Ok(activity::note(&self.pool, asker, &happened).await?)
     }
 }
 

@@ -47,7 +47,7 @@ async fn overview(mut visit: Visit) -> Answer {
     let account = identity.accounts.me(&asker).await?;
     let sessions = identity.sessions.list(&asker).await?;
     let lines = Lines { account: Some(account.id.clone()), before: None, limit: LINES };
-    let activity = identity.accounts.activity(&lines).await?;
+    let activity = identity.accounts.own_activity(&lines).await?;
     let count = sessions.len();
     let sessions: String =
         sessions.iter().zip(1..).map(|(view, number)| session(view, number, count)).collect();
@@ -111,7 +111,7 @@ fn session(session: &SessionView, number: usize, count: usize) -> String {
 
 fn line(line: &ActivityLine) -> String {
     let event = line.event.replace('_', " ");
-    let by = line.actor.as_ref().map(|actor| format!(" by {actor}")).unwrap_or_default();
+    let by = if line.actor_kind.is_some() { " by the shop" } else { "" };
     let from = line.address.as_ref().map(|address| format!(", from {address}")).unwrap_or_default();
     let said = format!("{event}{by}{from}");
     format!("<li><span>{}</span><span class=\"quiet\">{}</span></li>", escape(&said), time(line.at))

@@ -34,7 +34,7 @@ struct Permissions {
 struct Permission {
     #[schema(pattern = r"^[a-z_]+(\.[a-z_]+)?$", max_length = 64, examples("order.confirm"))]
     name: &'static str,
-    /// Any of them will do; `admin` may do everything.
+    /// Any of them will do; `admin` may do everything. A role that was made may have it, too: `GET /v1/roles`.
     #[schema(max_items = 100)]
     roles: Vec<RoleName>,
     /// It is also for what is the caller's own: for customers, or, where it is about an account or what concerns it, for

@@ -110,7 +110,7 @@ pub fn routes() -> Vec<Route> {
         show("accounts.activity", "/v1/accounts/me/activity", "What happened around the security of your account, the newest first.", Action::ManageAccount,
             |app, asker, (), page: PageOfActivity| async move {
                 let account = Some(asker.subject().unwrap_or_default().to_owned());
-                activity(app.identity.accounts.activity(&page.lines(account)?).await?, page.limit.get().into())
+                activity(app.identity.accounts.own_activity(&page.lines(account)?).await?, page.limit.get().into())
             }),
         show("accounts.find", "/v1/accounts", "The account with this e-mail address, as a list of one or none.", Action::FindAccounts,
             |app, _, (), Which { email }| async move {

@@ -12,6 +12,7 @@ pub mod orders;
 mod own_copy;
 pub mod probes;
 pub mod products;
+pub mod roles;
 pub mod sales;
 pub mod sessions;
 pub mod stock;
@@ -28,6 +29,7 @@ pub fn api() -> Vec<Route> {
         accounts::routes(),
         order_claims::routes(),
         own_copy::routes(),
+        roles::routes(),
         sessions::routes(),
         api_keys::routes(),
         events::routes(),

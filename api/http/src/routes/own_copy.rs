@@ -62,7 +62,7 @@ async fn copy(app: &App, asker: &Asker, Further { after }: Further) -> Result<Ow
     let sessions = app.identity.sessions.list(asker).await?.into();
     let api_keys = app.identity.keys.list(asker).await?.into();
     let lines = Lines { account: Some(subject), before: None, limit: i64::from(LIMIT) + 1 };
-    let activity = activity(app.identity.accounts.activity(&lines).await?, LIMIT.into())?;
+    let activity = activity(app.identity.accounts.own_activity(&lines).await?, LIMIT.into())?;
     Ok(OwnCopy { account, orders, sessions, api_keys, activity })
 }
 

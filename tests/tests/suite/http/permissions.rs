@@ -207,6 +207,8 @@ fn body(name: &str, turn: usize) -> serde_json::Value {
         "account.change_password" => json!({"current": PASSWORD, "new": PASSWORD}),
         "account.confirm_totp" => json!({"code": "000000"}),
         "account.set_roles" => json!({"roles": ["customer"], "reason": "because"}),
+        "role.put" => json!({"rules": ["order.read"], "reason": "because"}),
+        "role.delete" => json!({"reason": "because"}),
         "session.begin" => json!({"email": "a@example.com", "password": PASSWORD}),
         "session.refresh" => json!({"refresh_token": "none"}),
         "session.confirm" => json!({"password": PASSWORD}),
