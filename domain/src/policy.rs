@@ -93,6 +93,12 @@ pub fn may_pass_on(actor: &Actor, action: Action) -> bool {
     actor.rules.holds(action)
 }
 
+/// What is needed to look at the sessions of someone with these rules, and to end them: those of who gives rights to others
+/// are only for who does that, too.
+pub fn to_end_sessions_of(owner: RuleSet) -> Action {
+    if owner.holds(Action::GrantRoles) { Action::GrantRoles } else { Action::EndSessions }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -158,6 +164,22 @@ mod tests {
         assert!(may_pass_on(&both, Action::ShipOrder));
         assert!(!may_pass_on(&both, Action::CancelOrder));
         assert!(!may_pass_on(&both, Action::ManageAccount));
+    }
+
+    /// Catches: support that logs administrators out.
+    #[test]
+    fn only_administrators_end_the_sessions_of_administrators() {
+        let may = |roles: &[Role], owner: &[Role]| {
+            let owner = RuleSet::of_roles(owner.iter().copied().collect());
+            authorize(&actor(roles), to_end_sessions_of(owner), None)
+        };
+        for owner in Role::ALL {
+            let is_admin = owner == Role::Admin;
+            let expected = if is_admin { Err(Denied::Forbidden) } else { Ok(()) };
+            assert_eq!(may(&[Role::Support], &[owner, Role::Customer]), expected, "{owner}");
+            assert_eq!(may(&[Role::Admin], &[owner]), Ok(()), "{owner}");
+            assert_eq!(may(&[Role::Operator], &[owner]), Err(Denied::Forbidden), "{owner}");
+        }
     }
 
     #[test]

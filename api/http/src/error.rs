@@ -125,6 +125,7 @@ impl From<IdentityError> for Problem {
         let usual = |code: IdentityCode| Self::usual(code);
         match error {
             IdentityError::Unauthenticated => Self::unauthenticated(),
+            IdentityError::Forbidden(action) => Self::forbidden(action.rule().name),
             IdentityError::InvalidCredentials => usual(IdentityCode::InvalidCredentials).challenged("Bearer"),
             IdentityError::SecondFactorRequired => {
                 usual(IdentityCode::SecondFactorRequired).challenged("Bearer")

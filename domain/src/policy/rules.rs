@@ -34,6 +34,8 @@ pub enum Action {
     ManageAccount,
     ReadAccount,
     FindAccounts,
+    /// Those of others, which are looked at by the same rule.
+    EndSessions,
     GrantRoles,
     ReadAudit,
     /// To give a guest's order to the customer who placed it: for Daybook itself, which has seen that it is theirs.
@@ -109,6 +111,7 @@ pub const RULES: &[Rule] = &[
     rule(Action::ManageAccount, "account.manage", &[], Own::Anyone).never_a_scope(),
     rule(Action::ReadAccount, "account.read", &[Role::Support], Own::Anyone).never_a_scope(),
     rule(Action::FindAccounts, "account.find", &[Role::Support], Own::No),
+    rule(Action::EndSessions, "account.end_sessions", &[Role::Support], Own::No).never_a_scope(),
     rule(Action::GrantRoles, "account.grant_roles", &[], Own::No).for_admins(),
     rule(Action::ReadAudit, "audit.read", &[], Own::No).never_a_scope(),
     rule(Action::ClaimOrder, "order.claim", &[], Own::No).for_admins(),
@@ -138,10 +141,19 @@ mod tests {
     #[test]
     fn what_is_about_ones_own_account_or_gives_rights_is_no_scope() {
         use Action::{
-            ClaimOrder, GrantRoles, ManageAccount, ReadAccount, ReadAudit, RegisterAccount, RevokeKey,
+            ClaimOrder, EndSessions, GrantRoles, ManageAccount, ReadAccount, ReadAudit, RegisterAccount,
+            RevokeKey,
         };
-        let beside =
-            [RegisterAccount, ManageAccount, ReadAccount, GrantRoles, ReadAudit, RevokeKey, ClaimOrder];
+        let beside = [
+            RegisterAccount,
+            ManageAccount,
+            ReadAccount,
+            EndSessions,
+            GrantRoles,
+            ReadAudit,
+            RevokeKey,
+            ClaimOrder,
+        ];
         for rule in RULES {
             assert_eq!(rule.is_scope, !beside.contains(&rule.action), "{}", rule.name);
             assert!(rule.own != Own::Anyone || !rule.is_scope, "{}", rule.name);

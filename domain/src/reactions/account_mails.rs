@@ -20,7 +20,9 @@ pub fn react(record: &Record) -> Result<Vec<Effect>, Unreadable> {
         | Event::SecondFactorRemoved { kind: FactorKind::Totp | FactorKind::Passkey, .. } => {
             EffectKind::MailAccountFactorChanged
         }
-        Event::SessionsEnded { why: SessionsEnd::TokenReused } => EffectKind::MailAccountSessionsEnded,
+        Event::SessionsEnded { why: SessionsEnd::TokenReused | SessionsEnd::ByStaff } => {
+            EffectKind::MailAccountSessionsEnded
+        }
         Event::SecondFactorAdded { kind: FactorKind::RecoveryCodes, .. }
         | Event::SecondFactorRemoved { kind: FactorKind::RecoveryCodes, .. }
         | Event::SessionsEnded { .. }

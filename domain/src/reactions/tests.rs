@@ -118,7 +118,7 @@ fn a_person_hears_what_they_may_not_have_done_themselves() {
         assert_eq!(of_account("AccountSecondFactorRemoved", &factor), expected, "{kind}");
     }
     for why in SessionsEnd::ALL {
-        let is_alarming = why == SessionsEnd::TokenReused;
+        let is_alarming = [SessionsEnd::TokenReused, SessionsEnd::ByStaff].contains(&why);
         let expected = if is_alarming { account_mail(EffectKind::MailAccountSessionsEnded) } else { vec![] };
         assert_eq!(of_account("AccountSessionsEnded", &format!(r#"{{"why":"{why}"}}"#)), expected, "{why}");
     }

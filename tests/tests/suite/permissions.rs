@@ -120,6 +120,8 @@ const GUARDS: &[(&str, Guard)] = &[
     ("accounts.activity", of(Whose::Asker, &[ManageAccount])),
     ("accounts.find", of(Whose::Shop, &[FindAccounts])),
     ("accounts.get", of(Whose::Asker, &[ReadAccount])),
+    ("account_sessions.list", of(Whose::Shop, &[EndSessions])),
+    ("account_sessions.end", of(Whose::Shop, &[EndSessions])),
     ("account.set_roles", of(Whose::Shop, &[GrantRoles])),
     ("roles.list", of(Whose::Shop, &[GrantRoles])),
     ("role.put", of(Whose::Shop, &[GrantRoles])),

@@ -1,7 +1,7 @@
 //! Why something that was asked of accounts is not done.
 
 use daybook_commands::{CommandError, Failure};
-use daybook_domain::stored::Unreadable;
+use daybook_domain::{policy::Action, stored::Unreadable};
 
 use super::passwords::Unhashed;
 use crate::{
@@ -15,6 +15,8 @@ pub enum IdentityError {
     /// Without a token, or with one that belongs to no account.
     #[error("this needs a log-in")]
     Unauthenticated,
+    #[error("this needs the permission {}", .0.rule().name)]
+    Forbidden(Action),
     /// Whatever was wrong: the address, the password, or the code.
     #[error("the address, the password or the code is wrong")]
     InvalidCredentials,

@@ -13,7 +13,6 @@ use daybook_commands::accounts::EndAccountSessions;
 use daybook_domain::{
     account::{Details, SessionsEnd},
     contact::Email,
-    sealed::Sealed,
 };
 use serde::{Deserialize, Serialize};
 use sqlx::types::Json;
@@ -39,13 +38,11 @@ use crate::{
 /// How long after its successor was used a refresh token still brings that same successor.
 const REPLAYED_FOR: TimeDelta = TimeDelta::seconds(30);
 const MAX_USER_AGENT_CHARS: usize = 200;
-/// Sessions that are shown.
-const MAX_SHOWN: i64 = 100;
 /// An id that no account has, which is looked at where there is none.
 pub const NOBODY: &str = "acc_00000000000000000000000000000000";
 
 pub struct Sessions {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     secrets: Arc<Secrets>,
     factors: Arc<Factors>,
 }
@@ -60,17 +57,6 @@ pub struct Tokens {
     /// Shows, at a later log-in, that this device is known to the account.
     pub device: String,
     pub until: DateTime<Utc>,
-}
-
-/// A session as its owner sees it.
-#[derive(Debug)]
-pub struct SessionView {
-    pub id: Uuid,
-    pub created_at: DateTime<Utc>,
-    pub last_used: DateTime<Utc>,
-    pub until: DateTime<Utc>,
-    pub is_current: bool,
-    pub device: Option<Device>,
 }
 
 /// Where a session was begun.
@@ -305,29 +291,6 @@ impl Sessions {
         if confirmed_at + lifetime > asker.now { Ok(()) } else { Err(IdentityError::ConfirmationRequired) }
     }
 
-    /// Those of the caller that have not ended, the newest first.
-    pub async fn list(&self, asker: &Asker) -> Result<Vec<SessionView>, IdentityError> {
-        type Shown = (Uuid, DateTime<Utc>, DateTime<Utc>, DateTime<Utc>, Json<Sealed>);
-        let actor = asker.actor.as_ref().ok_or(IdentityError::Unauthenticated)?;
-        let rows: Vec<Shown> = sqlx::query_as(
-            "SELECT id, created_at, advanced_at, until, device FROM sessions
-              WHERE account = $1 AND ended_at IS NULL AND idle_until > $2 AND until > $2
-              ORDER BY created_at DESC, id DESC LIMIT $3",
-        )
-        .bind(&actor.subject)
-        .bind(asker.now)
-        .bind(MAX_SHOWN)
-        .fetch_all(&self.shared.pool)
-        .await?;
-        let keys = self.shared.vault.keys(rows.iter().map(|row| &row.4.0)).await?;
-        let here = asker.log_in.and_then(|log_in| log_in.session);
-        let view = |(id, created_at, last_used, until, device): Shown| {
-            let device = keys.open(&device.0)?;
-            Ok(SessionView { id, created_at, last_used, until, is_current: here == Some(id), device })
-        };
-        rows.into_iter().map(view).collect()
-    }
-
     /// Ends the session that the caller's token is of.
     pub async fn end_current(&self, asker: &Asker) -> Result<(), IdentityError> {
         let session = current(asker)?;
@@ -356,6 +319,18 @@ impl Sessions {
         why: SessionsEnd,
         kept: Option<Uuid>,
     ) -> Result<(), IdentityError> {
+        self.end_beside(asker, account, why, kept).await?;
+        self.shared.note(asker, Some(account), ActivityEvent::SessionsEnded, None).await
+    }
+
+    /// The same, without a line of activity.
+    pub(super) async fn end_beside(
+        &self,
+        asker: &Asker,
+        account: &str,
+        why: SessionsEnd,
+        kept: Option<Uuid>,
+    ) -> Result<(), IdentityError> {
         let ids: Vec<Uuid> = sqlx::query_scalar(
             "SELECT id FROM sessions WHERE account = $1 AND ended_at IS NULL AND id IS DISTINCT FROM $2",
         )
@@ -365,8 +340,7 @@ impl Sessions {
         .await?;
         self.end_where(asker, account, &ids).await?;
         let id = account.parse().map_err(|_| IdentityError::NotFound)?;
-        self.shared.ask_as(asker, system(), EndAccountSessions { id, why }).await?;
-        self.shared.note(asker, Some(account), ActivityEvent::SessionsEnded, None).await
+        self.shared.ask_as(asker, system(), EndAccountSessions { id, why }).await.map(drop)
     }
 
     /// Ends these sessions of an account: here at once, in every other process within a second.

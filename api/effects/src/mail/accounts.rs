@@ -2,7 +2,7 @@
 
 use daybook_domain::{
     Decider, Record,
-    account::{Account, Details, Event, FactorKind, PasswordChange},
+    account::{Account, Details, Event, FactorKind, PasswordChange, SessionsEnd},
     reactions::EffectKind,
     sealed::Sealed,
 };
@@ -23,7 +23,7 @@ pub enum What {
     /// The address with this id is to be verified.
     Verify(Uuid),
     Password(PasswordChange),
-    SessionsEnded,
+    SessionsEnded(SessionsEnd),
     FactorAdded(FactorKind),
     FactorRemoved(FactorKind),
     AddressChanged,
@@ -51,7 +51,9 @@ pub fn news(records: &[Record], kind: EffectKind) -> Result<Option<News>, String
         (EffectKind::MailAccountPasswordChanged, Event::PasswordChanged { why, .. }) => {
             (&after, What::Password(why))
         }
-        (EffectKind::MailAccountSessionsEnded, Event::SessionsEnded { .. }) => (&after, What::SessionsEnded),
+        (EffectKind::MailAccountSessionsEnded, Event::SessionsEnded { why }) => {
+            (&after, What::SessionsEnded(why))
+        }
         (EffectKind::MailAccountFactorChanged, Event::SecondFactorAdded { kind, .. }) => {
             (&after, What::FactorAdded(kind))
         }
@@ -80,7 +82,7 @@ impl What {
         match self {
             Self::Verify(_) => "Please confirm your e-mail address",
             Self::Password(_) => "Your password was changed",
-            Self::SessionsEnded => "You were logged out everywhere",
+            Self::SessionsEnded(_) => "You were logged out everywhere",
             Self::FactorAdded(_) => "A second factor was added",
             Self::FactorRemoved(_) => "A second factor was removed",
             Self::AddressChanged => "Your e-mail address was changed",
@@ -102,7 +104,10 @@ impl What {
             Self::Password(PasswordChange::Reset) => {
                 "the password of your account was set anew with a link from a mail to you.".into()
             }
-            Self::SessionsEnded => {
+            Self::SessionsEnded(SessionsEnd::ByStaff) => {
+                "someone of the shop logged you out everywhere. Please log in again.".into()
+            }
+            Self::SessionsEnded(_) => {
                 "someone used a log-in of yours that was used before. It may have been copied, so \
                                     you were\nlogged out everywhere. Please log in again."
                     .into()
@@ -116,6 +121,7 @@ impl What {
             }
         };
         let was_it_you = match self {
+            Self::SessionsEnded(SessionsEnd::ByStaff) => "If you don't know why, please write to us.",
             Self::AddressChanged => "If that wasn't you, please write to us at once.",
             _ => "If that wasn't you, please choose another password at once.",
         };

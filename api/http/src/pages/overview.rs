@@ -5,7 +5,7 @@ use daybook_core::identity::{
     accounts::AccountView,
     activity::{ActivityLine, Lines},
     codes::IdentityCode,
-    sessions::SessionView,
+    session_list::SessionView,
 };
 use daybook_domain::{Code, account::SessionsEnd, code::GeneralCode};
 use uuid::Uuid;

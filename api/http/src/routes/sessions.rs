@@ -6,11 +6,12 @@ use daybook_core::{
     identity::{
         codes::IdentityCode,
         passwords::Password,
-        sessions::{Credentials, SessionView, Tokens},
+        session_list::SessionView,
+        sessions::{Credentials, Tokens},
     },
-    values::Email,
+    values::{Email, NoticedReason},
 };
-use daybook_domain::{Code, account::SessionsEnd, policy::Action};
+use daybook_domain::{Code, account::SessionsEnd, ids::AccountId, policy::Action};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -68,6 +69,16 @@ pub fn routes() -> Vec<Route> {
                 app.identity.sessions.end_all(&asker, &account, SessionsEnd::LoggedOut, None).await?;
                 Ok(Did(Empty {}))
             }),
+        show("account_sessions.list", "/v1/accounts/{id}/sessions", "The sessions of an account that have not ended, the newest first. At most 100 of them. Those of administrators need account.grant_roles.", Action::EndSessions,
+            |app, asker, id: AccountId, NoQuery {}| async move {
+                let sessions = app.identity.sessions.list_others(&asker, &id.to_string()).await?;
+                Ok::<_, Problem>(Sessions::from(sessions))
+            }),
+        act("account_sessions.end", Method::DELETE, "/v1/accounts/{id}/sessions", "Ends all sessions of an account, and their tokens: in this process at once, in every other one within a second. Its owner is told by mail. Those of administrators need account.grant_roles.", Door::Action(Action::EndSessions), &[],
+            |app, asker, id: AccountId, EndOthers { reason }| async move {
+                app.identity.sessions.end_others(&asker, &id.to_string(), &reason.0).await?;
+                Ok(Did(Empty {}))
+            }),
     ]
 }
 
@@ -101,6 +112,13 @@ struct Confirmation {
     /// The code that an authenticator app shows, or a recovery code.
     #[schema(max_length = 64, examples("287082"))]
     code: Option<String>,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = EndSessions, examples(json!({ "reason": "The phone was stolen." })))]
+struct EndOthers {
+    reason: NoticedReason,
 }
 
 /// What a log-in or a refresh brings.

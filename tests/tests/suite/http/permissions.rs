@@ -28,6 +28,7 @@ async fn ask(app: &TestApp, client: &Client, action: Action, id: &str) -> Option
         | Action::ManageAccount
         | Action::ReadAccount
         | Action::FindAccounts
+        | Action::EndSessions
         | Action::GrantRoles
         | Action::ReadAudit => return None,
         // Daybook itself does it.
@@ -208,7 +209,7 @@ fn body(name: &str, turn: usize) -> serde_json::Value {
         "account.confirm_totp" => json!({"code": "000000"}),
         "account.set_roles" => json!({"roles": ["customer"], "reason": "because"}),
         "role.put" => json!({"rules": ["order.read"], "reason": "because"}),
-        "role.delete" => json!({"reason": "because"}),
+        "role.delete" | "account_sessions.end" => json!({"reason": "because"}),
         "session.begin" => json!({"email": "a@example.com", "password": PASSWORD}),
         "session.refresh" => json!({"refresh_token": "none"}),
         "session.confirm" => json!({"password": PASSWORD}),

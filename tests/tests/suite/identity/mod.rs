@@ -11,3 +11,4 @@ mod roles;
 mod rotation;
 mod secrets;
 mod sessions;
+mod sessions_of_others;

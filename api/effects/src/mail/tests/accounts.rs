@@ -99,7 +99,7 @@ fn a_change_of_the_address_is_told_to_the_former_one() {
 fn other_news_go_to_the_verified_address_and_to_none_without_one() {
     let cases = [
         (changed(), EffectKind::MailAccountPasswordChanged, What::Password(PasswordChange::Changed)),
-        (ended(), EffectKind::MailAccountSessionsEnded, What::SessionsEnded),
+        (ended(), EffectKind::MailAccountSessionsEnded, What::SessionsEnded(SessionsEnd::TokenReused)),
         (factor(true), EffectKind::MailAccountFactorChanged, What::FactorAdded(FactorKind::Totp)),
         (factor(false), EffectKind::MailAccountFactorChanged, What::FactorRemoved(FactorKind::Totp)),
     ];
@@ -148,6 +148,10 @@ If that wasn't you, please choose another password at once.
     assert_eq!(What::Password(PasswordChange::Changed).text(None, None, TIME), expected);
     let former = What::AddressChanged.text(Some("Ada"), None, TIME);
     assert!(former.contains("another e-mail address") && former.contains("write to us"), "{former}");
+    let [by_staff, reused] = [SessionsEnd::ByStaff, SessionsEnd::TokenReused]
+        .map(|why| What::SessionsEnded(why).text(None, None, TIME));
+    assert!(by_staff.contains("someone of the shop") && by_staff.contains("write to us"), "{by_staff}");
+    assert!(reused.contains("another password") && !reused.contains("the shop"), "{reused}");
     for kind in FactorKind::ALL {
         let [added, removed] = [What::FactorAdded(kind), What::FactorRemoved(kind)];
         assert_ne!(added.text(None, None, TIME), removed.text(None, None, TIME));
