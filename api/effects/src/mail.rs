@@ -120,7 +120,10 @@ impl Mailer {
         let link = match news.what {
             What::Verify(address) => {
                 let account = effect.target.parse().map_err(|_| no_account())?;
-                Some(self.links.verification(account, address).await?)
+                let Some(link) = self.links.verification(account, address).await? else {
+                    return settled(effect);
+                };
+                Some(link)
             }
             _ => None,
         };
@@ -206,6 +209,11 @@ fn no_account() -> EffectError {
 
 fn nobody(effect: &ClaimedEffect) -> Result<(), EffectError> {
     debug!(event_id = %effect.event_id, kind = effect.kind.as_str(), "nobody to write to");
+    Ok(())
+}
+
+fn settled(effect: &ClaimedEffect) -> Result<(), EffectError> {
+    debug!(event_id = %effect.event_id, kind = effect.kind.as_str(), "not written: the address doesn't wait");
     Ok(())
 }
 

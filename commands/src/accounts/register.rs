@@ -1,8 +1,9 @@
-//! A person registers. Their account can be used when its address is verified.
+//! A person registers. Their account can be used when its address is verified, which is at once if an operator vouches
+//! for it.
 
 use daybook_domain::{Code, code::GeneralCode};
 use daybook_domain::{
-    account::{Command, RoleName},
+    account::{Account, Command, RoleName},
     ids::AccountId,
     policy::Action,
     sealed::Sealed,
@@ -27,6 +28,9 @@ pub struct RegisterAccount {
     pub name: Option<Sealed>,
     pub password: Uuid,
     pub roles: Vec<RoleName>,
+    /// In the same commit, so that nobody is asked to verify it.
+    #[serde(default)]
+    pub is_verified: bool,
 }
 
 impl AsAsked for RegisterAccount {}
@@ -39,7 +43,14 @@ impl UseCase for RegisterAccount {
     type Outcome = AccountOutcome;
 
     fn decide(&self, context: &Context, work: &mut Work<'_>) -> Result<AccountOutcome, Halt> {
-        let Self { id, address, email, name, password, roles } = self.clone();
-        change(context, work, id, Command::Register { address, email, name, password, roles })
+        let Self { id, address, email, name, password, roles, is_verified } = self.clone();
+        let registered =
+            change(context, work, id, Command::Register { address, email, name, password, roles })?;
+        if !is_verified {
+            return Ok(registered);
+        }
+        let key = id.to_string();
+        work.execute::<Account>(&key, Command::VerifyAddress { address })?;
+        Ok(AccountOutcome { id, version: work.version::<Account>(&key)? })
     }
 }

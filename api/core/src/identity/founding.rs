@@ -1,16 +1,11 @@
 //! Accounts that operators make at the machine itself: the first administrator, who gives others their roles.
 
-use daybook_commands::accounts::VerifyAddress;
 use daybook_domain::{contact::Email, ids::AccountId, policy::Role};
 use tokio::time::Instant;
 
 use super::{
-    accounts::Accounts,
-    activity::ActivityEvent,
-    asker::{Asker, system},
-    error::IdentityError,
-    passwords::Password,
-    shared::PersonName,
+    accounts::Accounts, activity::ActivityEvent, asker::Asker, error::IdentityError, passwords::Password,
+    registering::Beginning, shared::PersonName,
 };
 use crate::entropy::new_id;
 
@@ -33,8 +28,8 @@ pub enum Founded {
 }
 
 impl Accounts {
-    /// Makes an account whose address counts as verified. Can be repeated: one that broke off leaves an account without an
-    /// address at most, which opens nothing.
+    /// Makes an account whose address counts as verified. Can be repeated: one that broke off leaves a claim of the address
+    /// at most, which lapses.
     ///
     /// # Errors
     /// The address belongs to an account with other roles, or the password is weak.
@@ -62,10 +57,18 @@ impl Accounts {
             None => shared.passwords.nobodys().to_owned(),
         };
         let (id, secret) = (AccountId::new(new_id()), new_id());
-        self.registering.create(asker, id, secret, &email, name.as_ref(), &hash, &roles).await?;
         let account = id.to_string();
         self.claim(asker, &email, &account).await?;
-        shared.ask_as(asker, system(), VerifyAddress { id, address: secret }).await?;
+        let beginning = Beginning {
+            id,
+            secret,
+            email: &email,
+            name: name.as_ref(),
+            hash: &hash,
+            roles: &roles,
+            is_verified: true,
+        };
+        self.registering.create(asker, beginning).await?;
         shared.addresses.confirm(&email, &account).await?;
         shared.note(asker, Some(&account), ActivityEvent::AddressVerified, None).await?;
         let link = match password {

@@ -58,6 +58,20 @@ struct Forgotten {
     request_id: String,
 }
 
+/// What an account begins with.
+pub struct Beginning<'a> {
+    pub id: AccountId,
+    /// The id of its password, and of its address.
+    pub secret: Uuid,
+    pub email: &'a Email,
+    pub name: Option<&'a PersonName>,
+    /// The password's.
+    pub hash: &'a str,
+    pub roles: &'a [Role],
+    /// Whether someone vouches for the address, who has claimed it for this account before.
+    pub is_verified: bool,
+}
+
 /// A letter that is to be sent because of what was asked.
 #[derive(Debug)]
 pub enum ToWrite {
@@ -138,26 +152,26 @@ impl Registering {
         }
         let id: AccountId = effect.target.parse().map_err(|_| IdentityError::NotFound)?;
         let Registration { email, name, hash, .. } = registration;
-        self.create(&asker, id, effect.event_id, &email, name.as_ref(), &hash, &[Role::Customer]).await?;
+        let beginning = Beginning {
+            id,
+            secret: effect.event_id,
+            email: &email,
+            name: name.as_ref(),
+            hash: &hash,
+            roles: &[Role::Customer],
+            is_verified: false,
+        };
+        self.create(&asker, beginning).await?;
         Ok(None)
     }
 
-    /// Makes an account whose address is still to be verified. `secret` is the id of its password, and of its address.
-    #[allow(clippy::too_many_arguments, reason = "they are what an account begins with")]
-    pub async fn create(
-        &self,
-        asker: &Asker,
-        id: AccountId,
-        secret: Uuid,
-        email: &Email,
-        name: Option<&PersonName>,
-        hash: &str,
-        roles: &[Role],
-    ) -> Result<(), IdentityError> {
+    /// Makes an account. Can be repeated, and comes to the same.
+    pub async fn create(&self, asker: &Asker, beginning: Beginning<'_>) -> Result<(), IdentityError> {
+        let Beginning { id, secret, email, name, hash, roles, is_verified } = beginning;
         let shared = &self.shared;
         let account = id.to_string();
         shared.keep(secret, &account, CredentialKind::Password, hash.as_bytes()).await?;
-        let sealed_name = match name {
+        let name = match name {
             Some(name) => Some(shared.seal(&account, name).await?),
             None => None,
         };
@@ -165,7 +179,7 @@ impl Registering {
         let role = |role: &Role| RoleName::try_from(role.as_str().to_owned()).expect("a role has a name");
         let roles = roles.iter().map(role).collect();
         let request =
-            RegisterAccount { id, address: secret, email, name: sealed_name, password: secret, roles };
+            RegisterAccount { id, address: secret, email, name, password: secret, roles, is_verified };
         match shared.ask_as(asker, system(), request).await {
             Err(IdentityError::Command(CommandError::Refused(refusal)))
                 if refusal.code == GeneralCode::AlreadyExists.code() => {}
@@ -230,12 +244,19 @@ impl Registering {
 
 #[async_trait]
 impl VerificationLinks for Registering {
-    async fn verification(&self, account: AccountId, address: Uuid) -> Result<String, EffectError> {
+    async fn verification(&self, account: AccountId, address: Uuid) -> Result<Option<String>, EffectError> {
         let shared = &self.shared;
+        let loaded = shared.load(&account.to_string()).await;
+        let loaded =
+            loaded.map_err(|error| EffectError::Retry(format!("the account can't be read: {error}")))?;
+        let pending = loaded.account.details().and_then(|details| details.pending.as_ref());
+        if pending.is_none_or(|(id, _)| *id != address) {
+            return Ok(None);
+        }
         let link = Link { id: address, account: account.to_string(), subject: address.to_string() };
         let lifetime = delta(shared.settings.address_link_lifetime.get());
         let token = shared.links.make(&link, Purpose::Address, self.now(), lifetime).await;
         let token = token.map_err(|error| EffectError::Retry(format!("a link can't be made: {error}")))?;
-        Ok(format!("{}/account/verification#token={token}", shared.url))
+        Ok(Some(format!("{}/account/verification#token={token}", shared.url)))
     }
 }

@@ -5,7 +5,7 @@ use std::{
     process::{Output, Stdio},
 };
 
-use daybook_tests::{Client, Daybook, people::post, until};
+use daybook_tests::{Client, Daybook, mails::mails_in, people::post, until};
 use serde_json::json;
 
 use crate::faults::House;
@@ -106,6 +106,26 @@ async fn a_claim_that_was_never_confirmed_is_in_the_way_for_a_while_only() {
     let me = log_in(&client, "erin@example.com", PASSWORD).await.get("/v1/accounts/me").await.expect(200);
     assert_eq!(me.json()["id"], json!(made));
     assert_ne!(made, first);
+}
+
+/// Catches: a letter that asks someone to confirm an address that counts as verified.
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_is_asked_to_confirm_an_address_that_an_operator_vouches_for() {
+    let house = House::new().await;
+    let server = house.started("api");
+    let client = server.api(&house.client);
+    let fred = ["--email", "fred@example.com", "--password-stdin"];
+    assert!(create(&server, &fred, Some(PASSWORD)).status.success());
+    let other = json!({"email": "grace@example.com", "password": PASSWORD});
+    post(&client, "/v1/accounts", other).await.expect(202);
+    let done = "SELECT count(*) FROM effects WHERE kind = 'mail.account_verify' AND state = 'done'";
+    until("both letters are thought of", async || house.database.count(done).await == 2).await;
+    let mails = mails_in(&house.home.path().join("mail"));
+    assert!(
+        mails.iter().any(|mail| mail.contains("grace@example.com") && mail.contains("confirm")),
+        "{mails:?}"
+    );
+    assert!(!mails.iter().any(|mail| mail.contains("fred@example.com")), "{mails:?}");
 }
 
 /// Catches: a wrong word that makes half an account, or is told with what was secret in it.
