@@ -180,6 +180,7 @@ impl Config {
         }
         self.door.check_together()?;
         self.tokens.check_together()?;
+        self.accounts.check_together()?;
         if self.has(Part::Mirror) && self.mirror.to.is_none() {
             let problem =
                 "is required by the role mirror: it names the system that public events are appended to";

@@ -7,7 +7,7 @@ use daybook_core::{
     audit::AuditWriter,
     auth::{issuer::FollowingIssuer, revocation::FollowingRevocations},
     config::Config,
-    identity::housekeeping::Keeping,
+    identity::{housekeeping::Keeping, lapsing::Lapsing},
 };
 use daybook_projections::workers::Worker;
 use sqlx::PgPool;
@@ -31,6 +31,10 @@ pub fn workers(
         Arc::new(Sweeping(app.clone())),
         Arc::new(Forgetting(pool.clone())),
     ];
+    // They are erased by a command.
+    if app.commands.is_some() {
+        workers.push(Arc::new(Lapsing { app: Arc::clone(app), pool: pool.clone() }));
+    }
     if let Some(url) = config.tokens.jwks_url.clone() {
         let own = app.published_key.clone();
         let interval = config.tokens.jwks_interval.get();

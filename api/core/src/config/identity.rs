@@ -73,6 +73,9 @@ daybook_domain::settings! {
         address_link_lifetime: Span = Span::hours(24), between(Span::minutes(1), Span::hours(24 * 30));
         /// How long the link is good that a forgotten password is replaced with.
         reset_link_lifetime: Span = Span::hours(1), between(Span::minutes(1), Span::hours(24));
+        /// An account whose address nobody has verified for so long is erased, if it has no orders. It is no shorter than
+        /// `address_link_lifetime`.
+        unverified_lifetime: Span = Span::hours(24 * 30), between(Span::minutes(1), Span::hours(24 * 400));
         /// How long it is kept what happened around the security of accounts.
         activity_kept: Span = Span::hours(24 * 180), between(Span::hours(1), Span::hours(24 * 3_660));
     }
@@ -139,6 +142,18 @@ impl Tokens {
             }
             None => Ok(()),
         }
+    }
+}
+
+impl Accounts {
+    /// What these settings say of each other.
+    pub(super) fn check_together(&self) -> Result<(), Invalid> {
+        let (lifetime, link) = (self.unverified_lifetime, self.address_link_lifetime);
+        if lifetime >= link {
+            return Ok(());
+        }
+        let problem = format!("is {lifetime}; it may be no less than address_link_lifetime, {link}");
+        Err(Invalid::new("unverified_lifetime", problem).within("accounts"))
     }
 }
 

@@ -3,8 +3,9 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use chrono::{DateTime, Utc};
-use daybook_commands::accounts::{
-    ChangePassword, DescribeAccount, EraseAccount, RequestAddress, SetRoles, VerifyAddress,
+use daybook_commands::{
+    CommandError,
+    accounts::{ChangePassword, DescribeAccount, EraseAccount, RequestAddress, SetRoles, VerifyAddress},
 };
 use daybook_domain::{
     account::{Details, Language, PasswordChange, RoleName, SessionsEnd},
@@ -273,6 +274,23 @@ impl Accounts {
         shared.revocations.revoke(Revoked::Subject(subject)).await?;
         self.erase(account).await?;
         shared.note(asker, None, ActivityEvent::Left, None).await
+    }
+
+    /// Erases an account whose address was never verified, as this system. Whether it did. One that was verified since it
+    /// was looked at, or erased by another process, stays as it is. That it has no orders is for the caller to know.
+    pub async fn lapse(&self, asker: &Asker, account: &str) -> Result<bool, IdentityError> {
+        let shared = &self.shared;
+        let loaded = shared.load(account).await?;
+        let Some(details) = loaded.account.details() else { return Ok(false) };
+        if details.verified.is_some() {
+            return Ok(false);
+        }
+        // What is kept of it beside its stream goes by the effect that follows.
+        match shared.ask_about(asker, &loaded, EraseAccount { id: loaded.account_id()? }).await {
+            Ok(_) => Ok(true),
+            Err(IdentityError::Command(CommandError::Refused(_))) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// Takes away all that is kept of an account beside its stream, whose last event asks for it. Can be repeated.

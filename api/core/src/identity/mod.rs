@@ -13,6 +13,7 @@ pub mod factors;
 pub mod founding;
 mod hashers;
 pub mod housekeeping;
+pub mod lapsing;
 pub mod links;
 pub mod opening;
 pub mod order_claims;

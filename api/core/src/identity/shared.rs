@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use daybook_commands::{Commands, Done, Request, UseCase};
+use daybook_commands::{Commands, Context, Done, Request, UseCase};
 use daybook_domain::{
     Decider,
     account::{Account, Details},
@@ -240,9 +240,20 @@ impl Shared {
         self.commanded(asker.context_as(actor), request).await
     }
 
+    /// The same, if the account is still as it was loaded.
+    pub async fn ask_about<R: Request>(
+        &self,
+        asker: &Asker,
+        loaded: &Loaded,
+        request: R,
+    ) -> Result<Done<<R::UseCase as UseCase>::Outcome>, IdentityError> {
+        let context = asker.context();
+        self.commanded(Context { if_match: Some(vec![loaded.version]), ..context }, request).await
+    }
+
     async fn commanded<R: Request>(
         &self,
-        context: daybook_commands::Context,
+        context: Context,
         request: R,
     ) -> Result<Done<<R::UseCase as UseCase>::Outcome>, IdentityError> {
         let commands = self.commands.as_ref().ok_or(daybook_commands::Failure::Unavailable)?;

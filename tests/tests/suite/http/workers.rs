@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::orders::{order, place};
 
 /// The workers of a process that does everything but publish, by name.
-const ALL: [&str; 26] = [
+const ALL: [&str; 27] = [
     "accounts",
     "audit_records",
     "feed",
@@ -42,6 +42,7 @@ const ALL: [&str; 26] = [
     "revocations",
     "shares",
     "status",
+    "unverified_accounts",
 ];
 
 async fn listed(app: &TestApp) -> Vec<Value> {
@@ -100,7 +101,16 @@ async fn a_process_lists_what_its_roles_are() {
     let all = listed(&app).await;
     assert_eq!(
         names(&all),
-        ["accounts", "audit_records", "forgetting", "listener", "rates", "revocations", "status"]
+        [
+            "accounts",
+            "audit_records",
+            "forgetting",
+            "listener",
+            "rates",
+            "revocations",
+            "status",
+            "unverified_accounts"
+        ]
     );
     let publisher = app.twin(|config| config.roles = vec![Part::Publisher]).await;
     let all = listed(&publisher).await;

@@ -4,6 +4,7 @@ mod accounts;
 mod api_keys;
 mod factors;
 mod founding;
+mod lapsing;
 mod limits;
 mod order_claims;
 mod own_copy;
