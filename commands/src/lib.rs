@@ -31,12 +31,15 @@ pub use use_case::{Answer, AsAsked, Described, Done, Means, Outcome, Request, Us
 /// Every use case.
 pub const USE_CASES: &[Described] = &[
     Described::of::<accounts::RegisterAccount>(),
+    Described::of::<accounts::RegisterKnown>(),
     Described::of::<accounts::RequestAddress>(),
     Described::of::<accounts::VerifyAddress>(),
     Described::of::<accounts::ChangePassword>(),
     Described::of::<accounts::DescribeAccount>(),
     Described::of::<accounts::AddFactor>(),
     Described::of::<accounts::RemoveFactor>(),
+    Described::of::<accounts::LinkIdentity>(),
+    Described::of::<accounts::UnlinkIdentity>(),
     Described::of::<accounts::SetRoles>(),
     Described::of::<accounts::IssueKey>(),
     Described::of::<accounts::RevokeKey>(),

@@ -78,7 +78,7 @@ fn grants(role: &str) -> String {
          GRANT SELECT, INSERT, UPDATE, DELETE ON checkpoints, read_models, rebuilds, leases, reactions,
                effects, dead_letters, audits, row_audits TO {role};
          GRANT SELECT, INSERT, UPDATE, DELETE ON secret_keys, credentials, email_claims, sessions, links, api_keys,
-               claimed_orders TO {role};
+               claimed_orders, outside_identities, outside_attempts TO {role};
          GRANT SELECT, INSERT, DELETE ON activity TO {role};
          GRANT USAGE, CREATE ON SCHEMA read TO {role};
          GRANT USAGE ON SCHEMA analytics TO {role};

@@ -231,6 +231,20 @@ SELECT position, recorded_at, stream, substr(stream, strpos(stream, '/') + 1) AS
   FROM analytics.public_events
  WHERE type = 'AccountSecondFactorRemoved'
 
+-- The person can log in at another issuer, too.
+account_identity_linked:
+SELECT position, recorded_at, stream, substr(stream, strpos(stream, '/') + 1) AS id, sequence, event_id, version, payload,
+       payload->>'provider' AS provider
+  FROM analytics.public_events
+ WHERE type = 'AccountIdentityLinked'
+
+-- The person can't log in as one whom another issuer knows any more.
+account_identity_unlinked:
+SELECT position, recorded_at, stream, substr(stream, strpos(stream, '/') + 1) AS id, sequence, event_id, version, payload,
+       payload->>'provider' AS provider
+  FROM analytics.public_events
+ WHERE type = 'AccountIdentityUnlinked'
+
 -- The account has one more role.
 account_role_granted:
 SELECT position, recorded_at, stream, substr(stream, strpos(stream, '/') + 1) AS id, sequence, event_id, version, payload,

@@ -1,5 +1,6 @@
 //! People who register and log in, as tests need them.
 
+use daybook_core::Config;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -10,6 +11,11 @@ pub const PASSWORD: &str = "correct horse battery staple";
 impl TestApp {
     /// One whose budgets no test uses up, and where many passwords may be hashed one after the other.
     pub async fn start_generous() -> Self {
+        Self::start_generous_with(|_| {}).await
+    }
+
+    /// The same with other settings, too.
+    pub async fn start_generous_with(change: impl FnOnce(&mut Config)) -> Self {
         Self::start_with(|config| {
             config.http.request_timeout = config.http.max_request_timeout;
             config.commands.claim_orders = true;
@@ -25,6 +31,7 @@ impl TestApp {
             ] {
                 *budget = 10_000;
             }
+            change(config);
         })
         .await
     }

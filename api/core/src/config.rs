@@ -12,6 +12,7 @@ mod mirror;
 mod networks;
 mod part;
 mod process;
+mod provider;
 mod reference;
 mod secret;
 mod written;
@@ -39,6 +40,7 @@ pub use mirror::{ConnectionString, Credentials, Mirror, Tls};
 pub use networks::Networks;
 pub use part::Part;
 pub use process::{Database, Log, LogFormat, Mail};
+pub use provider::{Provider, Providers};
 pub use reference::{Known, variable};
 pub use secret::{Secret, SecretUrl};
 pub use written::{reference, show};
@@ -180,7 +182,7 @@ impl Config {
         }
         self.door.check_together()?;
         self.tokens.check_together()?;
-        self.accounts.check_together()?;
+        self.accounts.check_together(self.is_production())?;
         if self.has(Part::Mirror) && self.mirror.to.is_none() {
             let problem =
                 "is required by the role mirror: it names the system that public events are appended to";

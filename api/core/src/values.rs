@@ -89,6 +89,8 @@ values! {
         .examples(["de"]);
     /// The name of a role, one that Daybook brings along or one that was made.
     AccountRole(account::RoleName) => text(1, 64).pattern(Some("^[a-z0-9_-]+$")).examples(["warehouse"]);
+    /// The name of another issuer at which people log in, as this server has it.
+    ProviderName(account::ProviderName) => text(1, 32).pattern(Some("^[a-z0-9_-]{1,32}$")).examples(["example"]);
     /// The name of a permission, as `GET /v1/permissions` lists them.
     RuleName(account::RuleName) => text(1, 64).pattern(Some("^[a-z0-9._-]+$")).examples(["order.read"]);
     ProductName(text::ProductName) => line(1, 200).examples(["Earl Grey, 100 g"]);

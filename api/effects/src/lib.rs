@@ -39,6 +39,7 @@ impl Performer for Effects {
             | EffectKind::MailAccountPasswordChanged
             | EffectKind::MailAccountSessionsEnded
             | EffectKind::MailAccountFactorChanged
+            | EffectKind::MailAccountIdentityChanged
             | EffectKind::MailAccountAddressChanged => self.mailer.write_of_account(effect).await,
         }
     }

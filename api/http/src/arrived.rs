@@ -179,6 +179,7 @@ macro_rules! in_path {
 in_path! {
     account::RoleName => values::AccountRole,
     ids::AccountId => values::AccountId,
+    account::ProviderName => values::ProviderName,
     ids::OrderId => values::OrderId,
     sku::Sku => values::Sku,
     String => values::Name,

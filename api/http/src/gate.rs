@@ -7,6 +7,7 @@ use actix_web::dev::ServiceRequest;
 use daybook_core::{
     admission::{self, Unidentified},
     app::App,
+    identity::parties::ANSWERS,
     limits::Budget,
     metrics::TurnedAway,
 };
@@ -24,7 +25,10 @@ pub struct Admitted {
 /// A token in the query string is refused, whatever else is to be said of the request: also at a probe, at a path that
 /// isn't there, and beside a good one in its header.
 pub fn refuse_stray_token(app: &App, request: &ServiceRequest, address: IpAddr) -> Result<(), Problem> {
-    if !stray_token::is_in(request.query_string()) {
+    let query = request.query_string();
+    let is_answer = request.path().starts_with(ANSWERS);
+    let has_token = if is_answer { stray_token::is_beside_code(query) } else { stray_token::is_in(query) };
+    if !has_token {
         return Ok(());
     }
     app.rates.invalid_token(address).inspect_err(|_| TurnedAway::RateLimited.count())?;

@@ -10,10 +10,22 @@ const PREFIXES: [&str; 2] = ["dbk_", "drt_"];
 /// Whether the query string has a token: a member that is named as one (RFC 6750, section 2.3), or anything that has
 /// the form of one, good or not.
 pub fn is_in(query: &str) -> bool {
+    is_beside("", query)
+}
+
+/// The same where another issuer sends people back to: a code of its own may have the form of a token.
+pub fn is_beside_code(query: &str) -> bool {
+    is_beside("code", query)
+}
+
+/// Looks at all values but that of `code`, if it is not empty.
+fn is_beside(code: &str, query: &str) -> bool {
     // A name that is written without a value may be the token itself.
     !query.is_empty()
         && form_urlencoded::parse(query.as_bytes()).any(|(name, value)| {
-            name.trim().eq_ignore_ascii_case("access_token") || is_token(&name) || is_token(&value)
+            name.trim().eq_ignore_ascii_case("access_token")
+                || is_token(&name)
+                || (is_token(&value) && (code.is_empty() || name != code))
         })
 }
 
@@ -70,6 +82,17 @@ mod tests {
             "q=DRT_x".into(),
         ] {
             assert!(is_in(&query), "{query}");
+        }
+    }
+
+    /// Catches: an issuer whose codes are encrypted tokens, and a token that is let in as anything else.
+    #[test]
+    fn the_code_of_another_issuer_may_look_like_a_token() {
+        let code = format!("code={HEAD}.a.b.c.d&state=x");
+        assert!(is_in(&code) && !is_beside_code(&code));
+        for query in [format!("state={HEAD}.e30.x"), format!("code=x&{HEAD}.e30.x"), "access_token=x".into()]
+        {
+            assert!(is_beside_code(&query), "{query}");
         }
     }
 

@@ -7,11 +7,14 @@ mod describe;
 mod end_sessions;
 mod erase;
 mod issue_key;
+mod link_identity;
 mod register;
+mod register_known;
 mod remove_factor;
 mod request_address;
 mod revoke_key;
 mod set_roles;
+mod unlink_identity;
 mod verify_address;
 
 use daybook_domain::{
@@ -33,11 +36,14 @@ pub use describe::DescribeAccount;
 pub use end_sessions::EndAccountSessions;
 pub use erase::EraseAccount;
 pub use issue_key::IssueKey;
+pub use link_identity::LinkIdentity;
 pub use register::RegisterAccount;
+pub use register_known::RegisterKnown;
 pub use remove_factor::RemoveFactor;
 pub use request_address::RequestAddress;
 pub use revoke_key::RevokeKey;
 pub use set_roles::SetRoles;
+pub use unlink_identity::UnlinkIdentity;
 pub use verify_address::VerifyAddress;
 
 /// The account after the command.

@@ -3,7 +3,8 @@ use std::collections::BTreeSet;
 use uuid::Uuid;
 
 use super::{
-    Account, Command, Details, Event, FactorKind, KeyDetails, MAX_FACTORS, MAX_KEYS, Rejection, RoleName,
+    Account, Command, Details, Event, FactorKind, KeyDetails, MAX_FACTORS, MAX_IDENTITIES, MAX_KEYS,
+    ProviderName, Rejection, RoleName,
 };
 use crate::{decider::Decider, sealed::Sealed};
 
@@ -12,7 +13,7 @@ impl Decider for Account {
     type Command = Command;
     type Event = Event;
     type Rejection = Rejection;
-    const SHAPE: u16 = 1;
+    const SHAPE: u16 = 2;
 
     fn decide(&self, command: Command) -> Result<Vec<Event>, Rejection> {
         match (self, command) {
@@ -39,6 +40,7 @@ impl Decider for Account {
                     password: *password,
                     roles: roles.iter().cloned().collect(),
                     factors: [].into(),
+                    identities: [].into(),
                     keys: [].into(),
                     revoked_keys: [].into(),
                 }))
@@ -78,6 +80,14 @@ impl Details {
             }
             Command::AddFactor { factor, kind } => self.add_factor(factor, kind),
             Command::RemoveFactor { factor } => Ok(self.removed(factor).into_iter().collect()),
+            Command::LinkIdentity { identity, .. } if self.identities.contains_key(&identity) => Ok(vec![]),
+            Command::LinkIdentity { .. } if self.identities.len() >= MAX_IDENTITIES => {
+                Err(Rejection::TooManyIdentities)
+            }
+            Command::LinkIdentity { identity, provider } => {
+                Ok(vec![Event::IdentityLinked { identity, provider }])
+            }
+            Command::UnlinkIdentity { identity, may_be_last } => self.unlink(identity, may_be_last),
             Command::SetRoles { roles, reason } => Ok(self.set_roles(&roles, &reason)),
             Command::IssueKey { key, .. }
                 if self.keys.contains_key(&key) || self.revoked_keys.contains(&key) =>
@@ -121,6 +131,14 @@ impl Details {
         self.factors.get(&factor).map(|kind| Event::SecondFactorRemoved { factor, kind: *kind })
     }
 
+    fn unlink(&self, identity: Uuid, may_be_last: bool) -> Result<Vec<Event>, Rejection> {
+        match self.identities.get(&identity) {
+            None => Ok(vec![]),
+            Some(_) if self.identities.len() == 1 && !may_be_last => Err(Rejection::LastWayIn),
+            Some(provider) => Ok(vec![Event::IdentityUnlinked { identity, provider: provider.clone() }]),
+        }
+    }
+
     /// What is granted comes first, each in the order of the names.
     fn set_roles(&self, roles: &BTreeSet<RoleName>, reason: &Sealed) -> Vec<Event> {
         let granted = roles.difference(&self.roles);
@@ -153,6 +171,12 @@ impl Details {
             Event::SecondFactorRemoved { factor, kind: _ } => {
                 self.factors.remove(factor);
             }
+            Event::IdentityLinked { identity, provider } => {
+                self.identities.insert(*identity, provider.clone());
+            }
+            Event::IdentityUnlinked { identity, provider: _ } => {
+                self.identities.remove(identity);
+            }
             Event::RoleGranted { role, reason: _ } => {
                 self.roles.insert(role.clone());
             }
@@ -181,6 +205,9 @@ impl Details {
         };
         let ids = self.factors.len() * size_of::<(Uuid, FactorKind)>()
             + self.revoked_keys.len() * size_of::<Uuid>();
+        let identity = |provider: &ProviderName| size_of::<(Uuid, ProviderName)>() + provider.as_str().len();
+        let identities = self.identities.values().map(identity).sum::<usize>();
+        let ids = ids + identities;
         size_of::<Self>() + texts + roles.sum::<usize>() + self.keys.values().map(key).sum::<usize>() + ids
     }
 }

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::values::{Language, RoleName, RuleName};
+use super::values::{Language, ProviderName, RoleName, RuleName};
 use crate::{decider, sealed::Sealed, words};
 
 /// Stored for ever: add variants, never edit one. What is secret is named by the id of the row that has it, and what is
@@ -57,6 +57,15 @@ pub enum Event {
     },
     #[serde(rename = "AccountSecondFactorRemoved")]
     SecondFactorRemoved { factor: Uuid, kind: FactorKind },
+    /// The person can log in as someone whom another issuer knows.
+    #[serde(rename = "AccountIdentityLinked")]
+    IdentityLinked {
+        /// The row that says whom the issuer knows them as.
+        identity: Uuid,
+        provider: ProviderName,
+    },
+    #[serde(rename = "AccountIdentityUnlinked")]
+    IdentityUnlinked { identity: Uuid, provider: ProviderName },
     #[serde(rename = "AccountRoleGranted")]
     RoleGranted { role: RoleName, reason: Sealed },
     #[serde(rename = "AccountRoleRevoked")]
@@ -129,6 +138,8 @@ impl decider::Event for Event {
             Self::Described { .. } => "AccountDescribed",
             Self::SecondFactorAdded { .. } => "AccountSecondFactorAdded",
             Self::SecondFactorRemoved { .. } => "AccountSecondFactorRemoved",
+            Self::IdentityLinked { .. } => "AccountIdentityLinked",
+            Self::IdentityUnlinked { .. } => "AccountIdentityUnlinked",
             Self::RoleGranted { .. } => "AccountRoleGranted",
             Self::RoleRevoked { .. } => "AccountRoleRevoked",
             Self::KeyIssued { .. } => "AccountKeyIssued",

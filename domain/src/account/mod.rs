@@ -16,12 +16,14 @@ use uuid::Uuid;
 use crate::{code::GeneralCode, codes, rejection_codes, sealed::Sealed};
 
 pub use event::{Event, FactorKind, PasswordChange, SessionsEnd};
-pub use values::{Language, RoleName, RuleName};
+pub use values::{Language, ProviderName, RoleName, RuleName};
 
 /// Keys of an account that are not revoked.
 pub const MAX_KEYS: usize = 50;
 /// Second factors of an account, of all kinds.
 pub const MAX_FACTORS: usize = 20;
+/// People at other issuers that an account can be logged in to as.
+pub const MAX_IDENTITIES: usize = 10;
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub enum Account {
@@ -45,6 +47,8 @@ pub struct Details {
     pub password: Uuid,
     pub roles: BTreeSet<RoleName>,
     pub factors: BTreeMap<Uuid, FactorKind>,
+    /// Whom other issuers know the person as, by the ids of the rows that say it.
+    pub identities: BTreeMap<Uuid, ProviderName>,
     /// Keys that are not revoked. They may have expired.
     pub keys: BTreeMap<Uuid, KeyDetails>,
     pub revoked_keys: BTreeSet<Uuid>,
@@ -91,6 +95,15 @@ pub enum Command {
     RemoveFactor {
         factor: Uuid,
     },
+    LinkIdentity {
+        identity: Uuid,
+        provider: ProviderName,
+    },
+    /// `may_be_last`: there is something else to log in with, such as a password.
+    UnlinkIdentity {
+        identity: Uuid,
+        may_be_last: bool,
+    },
     /// Grants and revokes what is needed to have exactly these.
     SetRoles {
         roles: BTreeSet<RoleName>,
@@ -124,6 +137,10 @@ pub enum Rejection {
     FactorExists,
     #[error("an account has at most {MAX_FACTORS} second factors")]
     TooManyFactors,
+    #[error("an account has at most {MAX_IDENTITIES} log-ins elsewhere")]
+    TooManyIdentities,
+    #[error("there is nothing else to log in with: choose a password first")]
+    LastWayIn,
     #[error("the account has no such key")]
     NoSuchKey,
     #[error("an account has at most {MAX_KEYS} keys that are not revoked")]
@@ -137,6 +154,8 @@ codes! {
         AddressNotPending = Invalid, "address_not_pending", "Address not pending";
         FactorExists = Conflict, "factor_exists", "Second factor exists";
         TooManyFactors = Invalid, "too_many_factors", "Too many second factors";
+        TooManyIdentities = Invalid, "too_many_identities", "Too many log-ins elsewhere";
+        LastWayIn = Conflict, "last_way_in", "Last way in";
         TooManyKeys = Invalid, "too_many_keys", "Too many keys";
     }
 }
@@ -148,6 +167,8 @@ rejection_codes! {
         AddressNotPending => AccountCode::AddressNotPending,
         FactorExists => AccountCode::FactorExists,
         TooManyFactors => AccountCode::TooManyFactors,
+        TooManyIdentities => AccountCode::TooManyIdentities,
+        LastWayIn => AccountCode::LastWayIn,
         NoSuchKey => GeneralCode::NotFound,
         TooManyKeys => AccountCode::TooManyKeys,
     }

@@ -62,6 +62,26 @@ fn removed(factor: u128, kind: FactorKind) -> Event {
     Event::SecondFactorRemoved { factor: id(factor), kind }
 }
 
+fn provider() -> ProviderName {
+    "example".parse().expect("a name")
+}
+
+fn link(identity: u128) -> Command {
+    Command::LinkIdentity { identity: id(identity), provider: provider() }
+}
+
+fn linked(identity: u128) -> Event {
+    Event::IdentityLinked { identity: id(identity), provider: provider() }
+}
+
+fn unlink(identity: u128, may_be_last: bool) -> Command {
+    Command::UnlinkIdentity { identity: id(identity), may_be_last }
+}
+
+fn unlinked(identity: u128) -> Event {
+    Event::IdentityUnlinked { identity: id(identity), provider: provider() }
+}
+
 fn issue(key: u128, replaces: Option<u128>) -> Command {
     Command::IssueKey {
         key: id(key),
@@ -99,6 +119,8 @@ fn commands() -> Vec<Command> {
         Command::Describe { name: None, language: None, news: true },
         add(200, FactorKind::Totp),
         Command::RemoveFactor { factor: id(200) },
+        link(400),
+        unlink(400, true),
         set_roles(&["support"]),
         issue(300, None),
         Command::RevokeKey { key: id(300) },
@@ -258,6 +280,34 @@ fn recovery_codes_alone_are_no_second_factor() {
     assert_eq!(FactorKind::ALL.map(needs), [true, true, false]);
 }
 
+// ---- log-ins elsewhere
+
+#[test]
+fn an_identity_is_linked_once_and_unlinked_once() {
+    let history = [registered(), linked(400), unlinked(400)];
+    given::<Account>([registered()]).when(link(400)).then([linked(400)]);
+    given::<Account>(history[..2].to_vec()).when(link(400)).then([]);
+    given::<Account>(history[..2].to_vec()).when(unlink(400, true)).then([unlinked(400)]);
+    given::<Account>(history).when(unlink(400, true)).then([]);
+}
+
+/// Catches: a person without a password who takes away all that they can log in with.
+#[test]
+fn the_last_way_in_stays_where_there_is_no_other() {
+    let history = [registered(), linked(400), linked(401)];
+    given::<Account>(history[..2].to_vec()).when(unlink(400, false)).rejected(Rejection::LastWayIn);
+    given::<Account>(history.clone()).when(unlink(400, false)).then([unlinked(400)]);
+    given::<Account>(history).when(unlink(402, false)).then([]);
+}
+
+#[test]
+fn log_ins_elsewhere_are_bounded() {
+    let full = (0..MAX_IDENTITIES as u128).map(|n| linked(400 + n));
+    let history: Vec<Event> = std::iter::once(registered()).chain(full).collect();
+    given::<Account>(history[..MAX_IDENTITIES].to_vec()).when(link(500)).then([linked(500)]);
+    given::<Account>(history).when(link(500)).rejected(Rejection::TooManyIdentities);
+}
+
 // ---- roles
 
 #[test]
@@ -328,6 +378,8 @@ fn each_rejection_has_its_code() {
         (Rejection::AddressNotPending, "address_not_pending"),
         (Rejection::FactorExists, "factor_exists"),
         (Rejection::TooManyFactors, "too_many_factors"),
+        (Rejection::TooManyIdentities, "too_many_identities"),
+        (Rejection::LastWayIn, "last_way_in"),
         (Rejection::NoSuchKey, "not_found"),
         (Rejection::TooManyKeys, "too_many_keys"),
     ];

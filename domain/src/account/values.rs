@@ -1,4 +1,4 @@
-//! What an account has beside ids: names of roles and of rules, and a language.
+//! What an account has beside ids: names of roles, of rules and of issuers, and a language.
 
 use std::{fmt, str::FromStr};
 
@@ -67,6 +67,12 @@ short_text! {
     /// The name of a rule of the policy, as a key's scopes have it. That there is such a rule, it doesn't say.
     RuleName, InvalidRuleName, "the name of a rule has 1 to 64 characters of a-z 0-9 . _ -",
     |text| (1..=64).contains(&text.len()) && text.bytes().all(|c| is_lower(c) || matches!(c, b'.' | b'_' | b'-'))
+}
+
+short_text! {
+    /// The name of an issuer at which people log in, as the settings have it. That there is such a one, it doesn't say.
+    ProviderName, InvalidProviderName, "the name of a provider has 1 to 32 characters of a-z 0-9 _ -",
+    |text| (1..=32).contains(&text.len()) && text.bytes().all(|c| is_lower(c) || matches!(c, b'_' | b'-'))
 }
 
 short_text! {

@@ -1,5 +1,5 @@
-//! What others are told of accounts. The ids of addresses, passwords and second factors stay inside: they name rows
-//! with secrets, and mean nothing to anyone else.
+//! What others are told of accounts. The ids of addresses, passwords, second factors and of log-ins elsewhere stay inside:
+//! they name rows with secrets, and mean nothing to anyone else.
 
 use serde_json::{Value, json};
 
@@ -11,6 +11,7 @@ use super::{
 const EMAIL: Field = sealed("email", "The e-mail address, sealed.");
 const NAME: Field = sealed("name", "The person's name, sealed, if it is known.").optional();
 const FACTOR: Field = text("kind", "`totp`, `passkey` or `recovery_codes`.");
+const PROVIDER: Field = text("provider", "The name of the issuer, as this server has it.");
 const ROLE: Field = text("role", "The name of the role.");
 const REASON: Field = sealed("reason", "Why, sealed.");
 
@@ -63,6 +64,18 @@ pub(super) const TYPES: &[PublicType] = &[
         "account.second_factor_removed",
         "A second factor is no longer there.",
         &[FACTOR],
+    ),
+    as_stored(
+        "AccountIdentityLinked",
+        "account.identity_linked",
+        "The person can log in at another issuer, too.",
+        &[PROVIDER],
+    ),
+    as_stored(
+        "AccountIdentityUnlinked",
+        "account.identity_unlinked",
+        "The person can't log in as one whom another issuer knows any more.",
+        &[PROVIDER],
     ),
     as_stored(
         "AccountRoleGranted",

@@ -20,6 +20,9 @@ pub fn react(record: &Record) -> Result<Vec<Effect>, Unreadable> {
         | Event::SecondFactorRemoved { kind: FactorKind::Totp | FactorKind::Passkey, .. } => {
             EffectKind::MailAccountFactorChanged
         }
+        Event::IdentityLinked { .. } | Event::IdentityUnlinked { .. } => {
+            EffectKind::MailAccountIdentityChanged
+        }
         Event::SessionsEnded { why: SessionsEnd::TokenReused | SessionsEnd::ByStaff } => {
             EffectKind::MailAccountSessionsEnded
         }

@@ -30,6 +30,7 @@ words! {
         /// Only if that was no one's wish.
         MailAccountSessionsEnded = "mail.account_sessions_ended",
         MailAccountFactorChanged = "mail.account_factor_changed",
+        MailAccountIdentityChanged = "mail.account_identity_changed",
         /// To the address that was the account's before.
         MailAccountAddressChanged = "mail.account_address_changed",
     }

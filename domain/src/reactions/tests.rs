@@ -117,6 +117,10 @@ fn a_person_hears_what_they_may_not_have_done_themselves() {
         assert_eq!(of_account("AccountSecondFactorAdded", &factor), expected, "{kind}");
         assert_eq!(of_account("AccountSecondFactorRemoved", &factor), expected, "{kind}");
     }
+    for event in ["AccountIdentityLinked", "AccountIdentityUnlinked"] {
+        let effects = of_account(event, &format!(r#"{{"identity":"{ADDRESS}","provider":"example"}}"#));
+        assert_eq!(effects, account_mail(EffectKind::MailAccountIdentityChanged), "{event}");
+    }
     for why in SessionsEnd::ALL {
         let is_alarming = [SessionsEnd::TokenReused, SessionsEnd::ByStaff].contains(&why);
         let expected = if is_alarming { account_mail(EffectKind::MailAccountSessionsEnded) } else { vec![] };

@@ -65,7 +65,7 @@ async fn who_logs_in_is_who_the_issuer_says() {
     assert_eq!(identity, ada);
     // The code is good for once.
     let again = party.finish(&attempt, &callback, NOW).await;
-    assert!(matches!(again, Err(LoginError::Unavailable(_))), "{again:?}");
+    assert!(matches!(again, Err(LoginError::Grant)), "{again:?}");
     let asked = issuer.asked();
     let described = asked.iter().filter(|path| path.ends_with("openid-configuration")).count();
     assert_eq!(described, 1, "{asked:?}");
@@ -100,7 +100,7 @@ async fn an_answer_to_another_attempt_is_refused() {
     assert!(matches!(&denied, LoginError::Denied(code) if code == "access_deniedb"), "{denied}");
     // Another one's code: the issuer refuses it, because its verifier is not ours.
     let injected = Callback { code: others.code.clone(), ..callback.clone() };
-    assert!(matches!(refused(&attempt, injected).await, (LoginError::Unavailable(_), true)));
+    assert!(matches!(refused(&attempt, injected).await, (LoginError::Grant, true)));
     let mixed = Attempt { nonce: other.nonce.clone(), ..attempt.clone() };
     let refused = party.finish(&mixed, &callback, NOW).await;
     assert!(matches!(refused, Err(LoginError::Token(Refused::Claims))), "{refused:?}");
@@ -150,7 +150,7 @@ async fn an_issuer_that_is_another_one_or_away_is_not_gone_to() {
     assert!(matches!(other.begin().await, Err(LoginError::Description(_))));
     let stranger = with(&issuer, |registration| registration.client_secret = Some("another".into()));
     let (attempt, callback) = begun(&stranger).await;
-    assert!(matches!(stranger.finish(&attempt, &callback, NOW).await, Err(LoginError::Unavailable(_))));
+    assert!(matches!(stranger.finish(&attempt, &callback, NOW).await, Err(LoginError::Grant)));
     issuer.be_away(true);
     let refused = party(&issuer).begin().await;
     assert!(matches!(refused, Err(LoginError::Unavailable(_))), "{refused:?}");

@@ -8,7 +8,7 @@ use base64::{
     engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
 };
 use reqwest::{
-    Client, RequestBuilder,
+    Client, RequestBuilder, Response, StatusCode,
     header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE},
 };
 use serde::{
@@ -93,6 +93,8 @@ pub enum LoginError {
     Issuer,
     #[error("the answer has no code")]
     Code,
+    #[error("the issuer doesn't take the code")]
+    Grant,
     /// What the issuer describes itself with is of no use.
     #[error("the issuer's description: {0}")]
     Description(&'static str),
@@ -232,7 +234,12 @@ impl RelyingParty {
             request = request.header(AUTHORIZATION, basic(client_id, secret.expose()));
         }
         let request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(form.finish());
-        let TokenAnswer { id_token } = self.ask(request).await?;
+        let sent = request.header(ACCEPT, "application/json").send().await.map_err(unavailable)?;
+        // RFC 6749, section 5.2: the code was used before, is too old, or is another client's or attempt's.
+        if sent.status() == StatusCode::BAD_REQUEST {
+            return Err(LoginError::Grant);
+        }
+        let TokenAnswer { id_token } = read(sent).await?;
         Ok(id_token)
     }
 
@@ -291,19 +298,25 @@ impl RelyingParty {
 
     /// What is answered in JSON.
     async fn ask<A: DeserializeOwned>(&self, request: RequestBuilder) -> Result<A, LoginError> {
-        // Without the address, which may have a code in it.
-        let failed = |error: reqwest::Error| LoginError::Unavailable(error.without_url().to_string());
-        let sent = request.header(ACCEPT, "application/json").send().await;
-        let mut response = sent.and_then(reqwest::Response::error_for_status).map_err(failed)?;
-        let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(failed)? {
-            if body.len() + chunk.len() > MAX_ANSWER_BYTES {
-                return Err(LoginError::Unavailable("its answer is too large".into()));
-            }
-            body.extend_from_slice(&chunk);
-        }
-        serde_json::from_slice(&body).map_err(|_| LoginError::Unavailable("its answer can't be read".into()))
+        read(request.header(ACCEPT, "application/json").send().await.map_err(unavailable)?).await
     }
+}
+
+async fn read<A: DeserializeOwned>(response: Response) -> Result<A, LoginError> {
+    let mut response = response.error_for_status().map_err(unavailable)?;
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(unavailable)? {
+        if body.len() + chunk.len() > MAX_ANSWER_BYTES {
+            return Err(LoginError::Unavailable("its answer is too large".into()));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    serde_json::from_slice(&body).map_err(|_| LoginError::Unavailable("its answer can't be read".into()))
+}
+
+/// Without the address, which may have a code in it.
+fn unavailable(error: reqwest::Error) -> LoginError {
+    LoginError::Unavailable(error.without_url().to_string())
 }
 
 fn url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Url, D::Error> {

@@ -5,7 +5,10 @@ use std::{collections::BTreeMap, path::PathBuf};
 use daybook_domain::policy::Role;
 use daybook_domain::settings::{Invalid, Rule, Span, any, between, text, that_is};
 
-use super::secret::Secret;
+use super::{
+    provider::{self, MAX_PROVIDERS, Providers},
+    secret::Secret,
+};
 use crate::auth::roles::is_custom_name;
 
 daybook_domain::settings! {
@@ -61,6 +64,13 @@ daybook_domain::settings! {
         /// Where people reach the pages of accounts, which links in mails lead to. Without it: the API's own address.
         #[serde(skip_serializing_if = "Option::is_none")]
         url: Option<String> = None, text("an http or https URL", is_url).optional();
+        /// Other issuers at which people can log in (OpenID Connect), by names of 1 to 32 characters of a-z 0-9 _ -. Each has
+        /// `issuer`, its address; `client_id` and `client_secret` (a public client has none), which were agreed with it;
+        /// `scopes` beside `openid` (without it: `["email"]`); `label`, the text of its button (without it: the name); and
+        /// `front_end`, the address of a front end of the API that people who began there come back to (without it: the
+        /// pages). People come back to `url` and `/account/outside/NAME`. Addresses that an issuer says to be verified are
+        /// believed, so name only issuers that verify them.
+        providers: Providers = Providers::new(), that_is(format!("up to {MAX_PROVIDERS}, such as {{ example = {{ issuer = \"https://issuer.example\", client_id = \"shop\" }} }}"), |providers: &Providers| providers.len() <= MAX_PROVIDERS);
         /// How long an access token is good. It also ends with its session.
         access_lifetime: Span = Span::minutes(10), between(Span::seconds(10), Span::hours(1));
         /// A session that is not refreshed for so long has ended.
@@ -147,13 +157,21 @@ impl Tokens {
 
 impl Accounts {
     /// What these settings say of each other.
-    pub(super) fn check_together(&self) -> Result<(), Invalid> {
+    pub(super) fn check_together(&self, is_production: bool) -> Result<(), Invalid> {
         let (lifetime, link) = (self.unverified_lifetime, self.address_link_lifetime);
-        if lifetime >= link {
-            return Ok(());
+        if lifetime < link {
+            let problem = format!("is {lifetime}; it may be no less than address_link_lifetime, {link}");
+            return Err(Invalid::new("unverified_lifetime", problem).within("accounts"));
         }
-        let problem = format!("is {lifetime}; it may be no less than address_link_lifetime, {link}");
-        Err(Invalid::new("unverified_lifetime", problem).within("accounts"))
+        let invalid = |problem: String| Err(Invalid::new("providers", problem).within("accounts"));
+        if let Some(problem) = provider::problem(&self.providers, is_production) {
+            return invalid(problem);
+        }
+        let is_encrypted = self.url.as_ref().is_some_and(|url| url.starts_with("https://"));
+        if is_production && !self.providers.is_empty() && !is_encrypted {
+            return invalid("need accounts.url to be an https URL outside development".to_owned());
+        }
+        Ok(())
     }
 }
 

@@ -90,6 +90,41 @@ fn production_needs_keys() {
     assert!(from_toml("tokens.jwks_url = 'http://issuer/jwks'").is_ok());
 }
 
+/// Catches: a secret that is shown, an issuer in the open, and a mistake that is only told when someone logs in.
+#[test]
+fn issuers_to_log_in_at_are_checked_at_the_start() {
+    let with = |name: &str, more: &str| {
+        format!(
+            "[accounts.providers.{name}]\nissuer = 'https://issuer.example'\nclient_id = 'shop'\n{more}\n"
+        )
+    };
+    let config = from_toml(&with("example", "client_secret = 'hunter2'")).expect("valid");
+    let provider = config.accounts.providers.values().next().expect("it is one");
+    assert_eq!(provider.scopes, ["email"]);
+    let shown = show(&config).expect("serializes");
+    assert!(!shown.contains("hunter2") && shown.contains("client_secret"), "{shown}");
+    let refused = |text: &str, why: &str| {
+        let refused = refusal(text);
+        assert!(refused.starts_with("setting accounts.providers") && refused.contains(why), "{refused}");
+    };
+    refused(&with("Example", ""), "1 to 32 characters");
+    refused(&with("example", "colour = 'red'"), "colour");
+    refused(&with("example", "scopes = ['two words']"), "example: scopes are");
+    refused(&with("example", "label = ''"), "example: label has");
+    refused(&with("example", "front_end = 'javascript:x'"), "example: front_end is");
+    refused("[accounts.providers.example]\nissuer = 'x'\nclient_id = 'y'", "example: issuer is");
+    refused("[accounts.providers.example]\nissuer = 'https://x'", "client_id");
+    refused(&format!("{}{}", with("a", ""), with("b", "")), "b: issuer is that of another one");
+    let many: String =
+        (0..9).map(|n| with(&format!("p{n}"), "").replace("issuer.example", &format!("i{n}"))).collect();
+    refused(&many, "up to 8");
+    let keys = "environment = 'production'\ntokens.signing_key_file = 'k'\nvault.master_key = 'c2VjcmV0'\n";
+    refused(&format!("{keys}{}", with("example", "")), "accounts.url");
+    let https = format!("{keys}accounts.url = 'https://shop.example'\n");
+    assert!(from_toml(&format!("{https}{}", with("example", ""))).is_ok());
+    refused(&format!("{https}{}", with("example", "").replace("https://issuer", "http://issuer")), "https");
+}
+
 #[test]
 fn roles_are_a_list_or_text() {
     assert_eq!(from_toml("roles = 'api, relay'").expect("valid").roles, [Part::Api, Part::Relay]);

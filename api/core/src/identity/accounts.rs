@@ -19,7 +19,6 @@ use uuid::Uuid;
 
 use super::{
     activity::{self, ActivityEvent, ActivityLine, Lines},
-    addresses::Claim,
     asker::{Asker, system},
     error::IdentityError,
     links::Purpose,
@@ -120,49 +119,12 @@ impl Accounts {
         let details = loaded.account.details().ok_or(IdentityError::InvalidLink)?;
         let address = of_address(details, &link.subject).ok_or(IdentityError::InvalidLink)?;
         let email: Email = shared.open(address.1).await?.ok_or(IdentityError::InvalidLink)?;
-        self.claim(asker, &email, &link.account).await?;
+        shared.claim(asker, &email, &link.account).await?;
         let id = loaded.account_id()?;
         shared.ask_as(asker, system(), VerifyAddress { id, address: address.0 }).await?;
         shared.addresses.confirm(&email, &link.account).await?;
         shared.links.use_up(&link, asker.now).await?;
         shared.note(asker, Some(&link.account), ActivityEvent::AddressVerified, None).await
-    }
-
-    /// One of many that registered with an address claims it. A claim that was never confirmed, because its process died,
-    /// is given up when it has lapsed and its account's stream doesn't say that the address is its own.
-    pub(super) async fn claim(
-        &self,
-        asker: &Asker,
-        email: &Email,
-        account: &str,
-    ) -> Result<(), IdentityError> {
-        let shared = &self.shared;
-        match shared.addresses.claim(email, account, asker.now).await? {
-            Claim::Made => Ok(()),
-            Claim::Of { is_confirmed: true, .. } | Claim::Of { has_lapsed: false, .. } => {
-                Err(IdentityError::AddressTaken)
-            }
-            Claim::Of { account: other, .. } => {
-                let loaded = shared.load(&other).await?;
-                let verified = loaded.account.details().and_then(|details| details.verified.as_ref());
-                let theirs: Option<Email> = match verified {
-                    Some((_, sealed)) => shared.open(sealed).await?,
-                    None => None,
-                };
-                if theirs
-                    .as_ref()
-                    .is_some_and(|theirs| shared.addresses.mark(theirs) == shared.addresses.mark(email))
-                {
-                    shared.addresses.confirm(email, &other).await?;
-                    return Err(IdentityError::AddressTaken);
-                }
-                shared.addresses.release(email, &other).await?;
-                match shared.addresses.claim(email, account, asker.now).await? {
-                    Claim::Made => Ok(()),
-                    Claim::Of { .. } => Err(IdentityError::AddressTaken),
-                }
-            }
-        }
     }
 
     /// Another address, which counts when it is verified. Whether it belongs to someone already is not told.
@@ -312,6 +274,8 @@ impl Accounts {
         for statement in [
             "DELETE FROM credentials WHERE account = $1",
             "DELETE FROM links WHERE account = $1",
+            "DELETE FROM outside_identities WHERE account = $1",
+            "DELETE FROM outside_attempts WHERE account = $1",
             "UPDATE api_keys SET ended_at = clock_timestamp() WHERE account = $1 AND ended_at IS NULL",
             "DELETE FROM claimed_orders WHERE account = $1",
             "DELETE FROM activity WHERE account = $1",

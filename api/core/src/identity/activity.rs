@@ -36,6 +36,8 @@ words! {
         KeyIssued = "key_issued",
         KeyRotated = "key_rotated",
         KeyRevoked = "key_revoked",
+        IdentityLinked = "identity_linked",
+        IdentityUnlinked = "identity_unlinked",
         RolesChanged = "roles_changed",
         CustomRoleSet = "custom_role_set",
         CustomRoleDeleted = "custom_role_deleted",

@@ -8,13 +8,11 @@ use chrono::{DateTime, TimeDelta, Utc};
 use daybook_domain::{contact::Email, text::folded};
 use sqlx::{PgPool, Postgres, Transaction};
 
-use super::secrets::{SecretKey, SecretKind, Secrets};
+use super::secrets::{ATTEMPTS, Current, SecretKey, SecretKind, Secrets};
 use crate::vault::VaultError;
 
 /// How long a claim waits for its account to say so in the log.
 const CLAIM_WAITS: TimeDelta = TimeDelta::minutes(10);
-/// How often a key that was replaced meanwhile is looked for.
-const ATTEMPTS: u32 = 3;
 
 /// What became of a claim.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,7 +29,7 @@ pub struct Addresses {
 }
 
 /// A transaction in which this is the address's hash, and stays it.
-struct Current<'a> {
+struct Written<'a> {
     transaction: Transaction<'a, Postgres>,
     key_id: Arc<str>,
     blind: Vec<u8>,
@@ -65,7 +63,7 @@ impl Addresses {
     /// Claims it for this account, unless another one has it.
     pub async fn claim(&self, email: &Email, account: &str, now: DateTime<Utc>) -> Result<Claim, VaultError> {
         for _ in 0..ATTEMPTS {
-            let Current { mut transaction, key_id, blind } = self.begin(email).await?;
+            let Written { mut transaction, key_id, blind } = self.begin(email).await?;
             sqlx::query(
                 "INSERT INTO email_claims (blind, account, key_id, until) VALUES ($1, $2, $3, $4)
                  ON CONFLICT (blind) DO NOTHING",
@@ -97,7 +95,7 @@ impl Addresses {
 
     /// The account's stream says that the address is its own: the claim stays, and others of that account go.
     pub async fn confirm(&self, email: &Email, account: &str) -> Result<(), VaultError> {
-        let Current { mut transaction, blind, .. } = self.begin(email).await?;
+        let Written { mut transaction, blind, .. } = self.begin(email).await?;
         sqlx::query("UPDATE email_claims SET until = NULL WHERE blind = $1 AND account = $2")
             .bind(&blind)
             .bind(account)
@@ -113,7 +111,7 @@ impl Addresses {
 
     /// Gives up a claim that was never confirmed, or that `account` has not any more.
     pub async fn release(&self, email: &Email, account: &str) -> Result<(), VaultError> {
-        let Current { mut transaction, blind, .. } = self.begin(email).await?;
+        let Written { mut transaction, blind, .. } = self.begin(email).await?;
         sqlx::query("DELETE FROM email_claims WHERE blind = $1 AND account = $2")
             .bind(&blind)
             .bind(account)
@@ -122,17 +120,10 @@ impl Addresses {
         Ok(transaction.commit().await?)
     }
 
-    async fn begin(&self, email: &Email) -> Result<Current<'_>, VaultError> {
-        for _ in 0..ATTEMPTS {
-            let (key_id, blind) = self.blind(email);
-            let mut transaction = self.pool.begin().await?;
-            if self.secrets.is_current(&mut transaction, &key_id).await? {
-                return Ok(Current { transaction, key_id, blind });
-            }
-            drop(transaction);
-            self.secrets.read().await?;
-        }
-        Err(VaultError::Contended)
+    async fn begin(&self, email: &Email) -> Result<Written<'_>, VaultError> {
+        let Current { transaction, key } = self.secrets.current(SecretKind::Index).await?;
+        let blind = blind(&key, email);
+        Ok(Written { transaction, key_id: key.id, blind })
     }
 
     /// All claims of an account that has left.

@@ -48,6 +48,11 @@ impl Budgets {
         self.log_in_account.take(&mark).map(drop)
     }
 
+    /// Someone goes to another issuer, which may have to be asked for what it says of itself.
+    pub fn departure(&self, address: Option<IpAddr>) -> Result<(), Exceeded> {
+        address.map_or(Ok(()), |address| self.log_in_address.take(&network(address)).map(drop))
+    }
+
     /// A code for this account, from a device that it knows or from any other.
     pub fn second_factor(&self, account: &str, device: Option<Uuid>) -> Result<(), Exceeded> {
         let from = device.map(|device| device.to_string()).unwrap_or_default();

@@ -12,6 +12,10 @@ codes! {
         InvalidCode = Invalid, "invalid_code", "Invalid code";
         WeakPassword = Invalid, "weak_password", "Weak password";
         AddressTaken = Conflict, "address_taken", "Address taken";
+        InvalidAttempt = Invalid, "invalid_attempt", "Invalid attempt";
+        RefusedElsewhere = Invalid, "refused_elsewhere", "Refused elsewhere";
+        AddressUnverified = Invalid, "address_unverified", "Address not verified elsewhere";
+        IdentityTaken = Conflict, "identity_taken", "Log-in elsewhere taken";
         OrdersOpen = Invalid, "orders_open", "Orders open";
         RoleBuiltIn = Conflict, "role_built_in", "Role built in";
         UnknownRule = Invalid, "unknown_rule", "Unknown rule";

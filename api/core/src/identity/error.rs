@@ -32,6 +32,17 @@ pub enum IdentityError {
     WeakPassword(String),
     #[error("the address belongs to another account")]
     AddressTaken,
+    /// It is good for one answer, of the browser that it was begun in, and for a while.
+    #[error("this is no answer to a log-in that was begun here")]
+    InvalidAttempt,
+    #[error("the other issuer has not let the person in")]
+    RefusedElsewhere,
+    #[error("the other issuer has not verified the person's address")]
+    AddressUnverified,
+    #[error("the person at the other issuer belongs to another account")]
+    IdentityTaken,
+    #[error("the other issuer can't be asked")]
+    IssuerUnavailable,
     #[error("there are orders that are not delivered or cancelled")]
     OrdersOpen,
     /// Tokens come from another issuer, and no key of our own is configured.

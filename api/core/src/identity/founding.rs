@@ -58,7 +58,7 @@ impl Accounts {
         };
         let (id, secret) = (AccountId::new(new_id()), new_id());
         let account = id.to_string();
-        self.claim(asker, &email, &account).await?;
+        shared.claim(asker, &email, &account).await?;
         let beginning = Beginning {
             id,
             secret,

@@ -62,6 +62,10 @@ impl Keeping {
                 ENDED_KEPT_S,
             ),
             (
+                "DELETE FROM outside_attempts WHERE until < statement_timestamp() - make_interval(secs => $1)",
+                UNNAMED_KEPT_S,
+            ),
+            (
                 "DELETE FROM links WHERE expires_at < statement_timestamp() - make_interval(secs => $1)",
                 UNNAMED_KEPT_S,
             ),

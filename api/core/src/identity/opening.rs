@@ -7,12 +7,13 @@ use daybook_projections::{EffectLedger, Log};
 use sqlx::PgPool;
 
 use super::{
-    accounts::Accounts, addresses::Addresses, api_keys::ApiKeys, budgets::Budgets, factors::Factors,
-    links::Links, order_claims::OrderClaims, passwords::Passwords, registering::Registering, roles::Roles,
-    secrets::Secrets, sessions::Sessions, shared::Shared,
+    accounts::Accounts, addresses::Addresses, api_keys::ApiKeys, attempts::Attempts, budgets::Budgets,
+    factors::Factors, links::Links, order_claims::OrderClaims, outside::Outside, passwords::Passwords,
+    registering::Registering, roles::Roles, secrets::Secrets, sessions::Sessions, shared::Shared,
+    subjects::Subjects,
 };
 use crate::{
-    auth::{SigningKey, Verifier, revocation::Revocations},
+    auth::{SigningKey, Verifier, relying_party::LoginError, revocation::Revocations},
     config::Config,
     entropy::Clock,
     vault::{Vault, VaultError},
@@ -26,6 +27,8 @@ pub struct Identity {
     pub order_claims: OrderClaims,
     pub keys: ApiKeys,
     pub roles: Roles,
+    pub outside: Outside,
+    pub subjects: Arc<Subjects>,
     pub secrets: Arc<Secrets>,
     pub shared: Arc<Shared>,
 }
@@ -48,12 +51,16 @@ pub enum OpenError {
     Secrets(#[from] VaultError),
     #[error("setting passwords.leaked_file: {0}")]
     Leaked(#[from] io::Error),
+    #[error("setting accounts.providers: {0}")]
+    Providers(#[from] LoginError),
 }
 
 impl Identity {
     pub async fn open(around: Around, config: &Config) -> Result<Self, OpenError> {
         let Around { pool, log, vault, commands, verifier, signing_key, clock } = around;
         let secrets = Arc::new(Secrets::open(pool.clone(), vault.clone()).await?);
+        let attempts = Attempts::new(pool.clone(), vault.clone());
+        let subjects = Arc::new(Subjects::new(pool.clone(), Arc::clone(&secrets), vault.clone()));
         let shared = Arc::new(Shared {
             addresses: Addresses::new(pool.clone(), Arc::clone(&secrets)),
             links: Links::new(pool.clone(), Arc::clone(&secrets)),
@@ -77,7 +84,11 @@ impl Identity {
             Arc::new(Sessions::new(Arc::clone(&shared), Arc::clone(&secrets), Arc::clone(&factors)));
         let order_claims = OrderClaims::new(Arc::clone(&shared), clock.clone());
         let registering = Arc::new(Registering::new(Arc::clone(&shared), Arc::clone(&sessions), clock));
+        let outside =
+            Outside::new(Arc::clone(&shared), Arc::clone(&sessions), attempts, Arc::clone(&subjects))?;
         Ok(Self {
+            outside,
+            subjects,
             accounts: Accounts::new(Arc::clone(&shared), Arc::clone(&sessions), Arc::clone(&registering)),
             keys: ApiKeys::new(Arc::clone(&shared), Arc::clone(&sessions)),
             roles: Roles::new(&shared, Arc::clone(&sessions)),

@@ -1,16 +1,18 @@
-//! Keys that others succeed. What was computed with the old one goes on being good; only the index of addresses is computed
-//! anew, because nothing in it can be looked up with two keys.
+//! Keys that others succeed. What was computed with the old one goes on being good; only the index of addresses, and of people
+//! at other issuers, is computed anew, because nothing in it can be looked up with two keys.
 
 use std::collections::HashMap;
 
-use daybook_domain::contact::Email;
-use sqlx::PgConnection;
+use daybook_domain::{contact::Email, sealed::Sealed};
+use sqlx::{PgConnection, types::Json};
+use uuid::Uuid;
 
 use super::{
     addresses::blind,
     error::IdentityError,
     opening::Identity,
     secrets::{SecretKey, SecretKind},
+    subjects::Subject,
 };
 
 /// How long it waits until nothing else writes to what it locks.
@@ -22,7 +24,7 @@ const READ: &str = "SELECT blind, account, key_id FROM email_claims";
 pub struct Rotated {
     /// The name of the new key.
     pub id: String,
-    /// How many hashes of addresses are computed with it.
+    /// How many hashes of addresses, and of people at other issuers, are computed with it.
     pub computed: u64,
     /// How many are gone: their accounts don't say the address any more.
     pub dropped: u64,
@@ -53,7 +55,11 @@ impl Identity {
         // Keys come first, the index second, as for those who write to it: else each would wait for the other.
         self.secrets.succeed(&mut transaction, &new).await?;
         let (computed, dropped) = match kind {
-            SecretKind::Index => self.reindex(&mut transaction, &new.key, hashes).await?,
+            SecretKind::Index => {
+                let addresses = self.reindex(&mut transaction, &new.key, hashes).await?;
+                let subjects = self.reindex_subjects(&mut transaction, &new.key).await?;
+                (addresses.0 + subjects.0, addresses.1 + subjects.1)
+            }
             SecretKind::Refresh | SecretKind::Link => (0, 0),
         };
         transaction.commit().await?;
@@ -81,6 +87,40 @@ impl Identity {
         .execute(&mut *connection)
         .await?;
         let dropped = sqlx::query("DELETE FROM email_claims WHERE key_id <> $1")
+            .bind(&*new.id)
+            .execute(connection)
+            .await?;
+        Ok((computed.rows_affected(), dropped.rows_affected()))
+    }
+
+    /// The same for people at other issuers. Each of these rows has what its hash is computed from, so it takes little time.
+    async fn reindex_subjects(
+        &self,
+        connection: &mut PgConnection,
+        new: &SecretKey,
+    ) -> Result<(u64, u64), IdentityError> {
+        sqlx::query("LOCK TABLE outside_identities IN EXCLUSIVE MODE").execute(&mut *connection).await?;
+        let rows: Vec<(Uuid, Json<Sealed>)> =
+            sqlx::query_as("SELECT id, subject FROM outside_identities").fetch_all(&mut *connection).await?;
+        let keys = self.shared.vault.keys(rows.iter().map(|(_, sealed)| &sealed.0)).await?;
+        let mut hashes = (Vec::new(), Vec::new());
+        for (id, Json(sealed)) in &rows {
+            let subject: Option<Subject> = keys.open(sealed)?;
+            if let Some(subject) = subject {
+                hashes.0.push(*id);
+                hashes.1.push(subject.blind(new));
+            }
+        }
+        let computed = sqlx::query(
+            "UPDATE outside_identities i SET blind = n.new, key_id = $3
+               FROM unnest($1::uuid[], $2::bytea[]) AS n (id, new) WHERE i.id = n.id",
+        )
+        .bind(hashes.0)
+        .bind(hashes.1)
+        .bind(&*new.id)
+        .execute(&mut *connection)
+        .await?;
+        let dropped = sqlx::query("DELETE FROM outside_identities WHERE key_id <> $1")
             .bind(&*new.id)
             .execute(connection)
             .await?;

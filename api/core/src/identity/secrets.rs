@@ -1,4 +1,5 @@
-//! Keys that values are computed with: refresh tokens, links in mails, the index of e-mail addresses. Each is random,
+//! Keys that values are computed with: refresh tokens, links in mails, the index of e-mail addresses and of people at other
+//! issuers. Each is random,
 //! wrapped by the master key, and named by whatever is made with it, so a new one can come while the old one goes on
 //! opening what it has made.
 
@@ -12,7 +13,7 @@ use aws_lc_rs::{
     rand::{SecureRandom, SystemRandom},
 };
 use daybook_domain::words;
-use sqlx::{PgConnection, PgPool};
+use sqlx::{PgConnection, PgPool, Postgres, Transaction};
 
 use crate::vault::{Vault, VaultError};
 
@@ -60,12 +61,21 @@ struct Known {
     newest: HashMap<SecretKind, SecretKey>,
 }
 
+/// A transaction in which new values are made with this key, and stay so.
+pub struct Current<'a> {
+    pub transaction: Transaction<'a, Postgres>,
+    pub key: SecretKey,
+}
+
 /// A key that is not stored yet.
 pub struct NewKey {
     kind: SecretKind,
     pub key: SecretKey,
     wrapped: Vec<u8>,
 }
+
+/// How often a key that was replaced meanwhile is looked for.
+pub const ATTEMPTS: u32 = 3;
 
 type Row = (String, String, Vec<u8>, bool);
 
@@ -80,6 +90,7 @@ const FORGET_RETIRED: &str = "DELETE FROM secret_keys k
         AND NOT CASE kind
               WHEN 'link' THEN EXISTS (SELECT FROM links WHERE key_id = k.id)
               WHEN 'index' THEN EXISTS (SELECT FROM email_claims WHERE key_id = k.id)
+                             OR EXISTS (SELECT FROM outside_identities WHERE key_id = k.id)
               ELSE EXISTS (SELECT FROM sessions
                             WHERE created_at < k.retired_at + make_interval(secs => $1)
                               AND until > statement_timestamp() AND ended_at IS NULL) END";
@@ -161,8 +172,22 @@ impl Secrets {
         Ok(())
     }
 
+    /// Begins a transaction that holds the newest key of this kind.
+    pub async fn current(&self, kind: SecretKind) -> Result<Current<'_>, VaultError> {
+        for _ in 0..ATTEMPTS {
+            let key = self.newest(kind);
+            let mut transaction = self.pool.begin().await?;
+            if self.is_current(&mut transaction, &key.id).await? {
+                return Ok(Current { transaction, key });
+            }
+            drop(transaction);
+            self.read().await?;
+        }
+        Err(VaultError::Contended)
+    }
+
     /// Whether new values are made with this key. It stays so until the transaction ends.
-    pub async fn is_current(&self, connection: &mut PgConnection, id: &str) -> Result<bool, VaultError> {
+    async fn is_current(&self, connection: &mut PgConnection, id: &str) -> Result<bool, VaultError> {
         let found = sqlx::query("SELECT FROM secret_keys WHERE id = $1 AND retired_at IS NULL FOR SHARE")
             .bind(id)
             .fetch_optional(connection)

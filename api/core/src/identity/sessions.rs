@@ -44,7 +44,7 @@ pub const NOBODY: &str = "acc_00000000000000000000000000000000";
 pub struct Sessions {
     pub(super) shared: Arc<Shared>,
     secrets: Arc<Secrets>,
-    factors: Arc<Factors>,
+    pub(super) factors: Arc<Factors>,
 }
 
 /// What a log-in or a refresh brings.
@@ -119,9 +119,8 @@ impl Sessions {
             shared.note(asker, account, ActivityEvent::LogInFailed, None).await?;
             return Err(IdentityError::InvalidCredentials);
         }
-        let details = loaded.details()?;
         self.factors.prove(asker, &loaded, &credentials, said.code, device).await?;
-        self.begin(asker, &loaded, details).await
+        self.begin(asker, &loaded).await
     }
 
     /// Whether it is the password of this account; checked at the same cost if there is none.
@@ -149,12 +148,10 @@ impl Sessions {
         Ok(checked.fits)
     }
 
-    async fn begin(
-        &self,
-        asker: &Asker,
-        loaded: &Loaded,
-        details: &Details,
-    ) -> Result<Tokens, IdentityError> {
+    /// The session of someone who has shown that this account is theirs.
+    pub async fn begin(&self, asker: &Asker, loaded: &Loaded) -> Result<Tokens, IdentityError> {
+        self.can_log_in()?;
+        let details = loaded.details()?;
         let id = entropy::new_id();
         let settings = &self.shared.settings;
         let until = asker.now + delta(settings.session_lifetime.get());
@@ -404,7 +401,11 @@ impl Sessions {
     }
 
     /// The device, if this is what a log-in to that account has left with it.
-    async fn known_device(&self, token: &str, account: &str) -> Result<Option<Uuid>, IdentityError> {
+    pub(super) async fn known_device(
+        &self,
+        token: &str,
+        account: &str,
+    ) -> Result<Option<Uuid>, IdentityError> {
         let Some((key_id, device, tag)) = parts(token, DEVICE) else { return Ok(None) };
         let Ok(tag) = URL_SAFE_NO_PAD.decode(tag) else { return Ok(None) };
         let key = self.secrets.find(SecretKind::Refresh, key_id).await?;

@@ -2,7 +2,7 @@
 
 use daybook_domain::{
     Decider, Record,
-    account::{Account, Details, Event, FactorKind, PasswordChange, SessionsEnd},
+    account::{Account, Details, Event, FactorKind, PasswordChange, ProviderName, SessionsEnd},
     reactions::EffectKind,
     sealed::Sealed,
 };
@@ -18,7 +18,7 @@ pub struct News {
     pub what: What,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum What {
     /// The address with this id is to be verified.
     Verify(Uuid),
@@ -26,6 +26,8 @@ pub enum What {
     SessionsEnded(SessionsEnd),
     FactorAdded(FactorKind),
     FactorRemoved(FactorKind),
+    IdentityLinked(ProviderName),
+    IdentityUnlinked(ProviderName),
     AddressChanged,
 }
 
@@ -60,6 +62,12 @@ pub fn news(records: &[Record], kind: EffectKind) -> Result<Option<News>, String
         (EffectKind::MailAccountFactorChanged, Event::SecondFactorRemoved { kind, .. }) => {
             (&after, What::FactorRemoved(kind))
         }
+        (EffectKind::MailAccountIdentityChanged, Event::IdentityLinked { provider, .. }) => {
+            (&after, What::IdentityLinked(provider))
+        }
+        (EffectKind::MailAccountIdentityChanged, Event::IdentityUnlinked { provider, .. }) => {
+            (&after, What::IdentityUnlinked(provider))
+        }
         _ => return Err(format!("the event is not one for {}", kind.as_str())),
     };
     Ok(about(account, |account| account.verified.clone(), what))
@@ -78,19 +86,21 @@ fn read(record: &Record) -> Result<Event, String> {
 }
 
 impl What {
-    pub fn subject(self) -> &'static str {
+    pub fn subject(&self) -> &'static str {
         match self {
             Self::Verify(_) => "Please confirm your e-mail address",
             Self::Password(_) => "Your password was changed",
             Self::SessionsEnded(_) => "You were logged out everywhere",
             Self::FactorAdded(_) => "A second factor was added",
             Self::FactorRemoved(_) => "A second factor was removed",
+            Self::IdentityLinked(_) => "A log-in elsewhere was linked",
+            Self::IdentityUnlinked(_) => "A log-in elsewhere was taken away",
             Self::AddressChanged => "Your e-mail address was changed",
         }
     }
 
     /// The whole letter. `link` is where an address is verified.
-    pub fn text(self, name: Option<&str>, link: Option<&str>, time: &str) -> String {
+    pub fn text(&self, name: Option<&str>, link: Option<&str>, time: &str) -> String {
         let salutation = name.map_or_else(|| "Hello,".into(), |name| format!("Hello {name},"));
         let news = match self {
             Self::Verify(_) => {
@@ -112,9 +122,19 @@ impl What {
                                     you were\nlogged out everywhere. Please log in again."
                     .into()
             }
-            Self::FactorAdded(kind) => format!("{} can be used to log in to your account now.", called(kind)),
+            Self::FactorAdded(kind) => {
+                format!("{} can be used to log in to your account now.", called(*kind))
+            }
             Self::FactorRemoved(kind) => {
-                format!("{} can't be used to log in to your account any more.", called(kind))
+                format!("{} can't be used to log in to your account any more.", called(*kind))
+            }
+            Self::IdentityLinked(provider) => {
+                format!("one can log in to your account at {provider} now, as the person that you are there.")
+            }
+            Self::IdentityUnlinked(provider) => {
+                format!(
+                    "one can't log in to your account at {provider} any more, as the person that you are there."
+                )
             }
             Self::AddressChanged => {
                 "your account has another e-mail address now. This is the last mail to this one.".into()

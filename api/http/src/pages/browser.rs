@@ -4,7 +4,7 @@ use actix_web::http::{
     Uri,
     header::{self, HeaderMap},
 };
-use daybook_core::identity::sessions::Tokens;
+use daybook_core::identity::{attempts::LIFETIME, sessions::Tokens};
 use daybook_domain::policy::PolicyCode;
 
 use crate::problem::Problem;
@@ -18,6 +18,8 @@ pub struct Cookies {
     pub refresh: Option<String>,
     pub access: Option<String>,
     pub device: Option<String>,
+    /// A log-in that has begun at another issuer.
+    pub attempt: Option<String>,
 }
 
 /// What a cookie keeps.
@@ -26,6 +28,7 @@ enum Kept {
     Refresh,
     Access,
     Device,
+    Attempt,
 }
 
 impl Cookies {
@@ -38,8 +41,9 @@ impl Cookies {
                 lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
             pairs.find(|(other, _)| *other == name).map(|(_, value)| value.to_owned())
         };
-        let (refresh, access, device) = (find(Kept::Refresh), find(Kept::Access), find(Kept::Device));
-        Self { is_secure, refresh, access, device }
+        let (refresh, access) = (find(Kept::Refresh), find(Kept::Access));
+        let (device, attempt) = (find(Kept::Device), find(Kept::Attempt));
+        Self { is_secure, refresh, access, device, attempt }
     }
 
     /// `Set-Cookie` for someone who is logged in from now on. `left_s` is how long the session can last.
@@ -57,10 +61,22 @@ impl Cookies {
         [Kept::Refresh, Kept::Access].map(|kept| self.set(kept, "", 0)).into()
     }
 
+    /// `Set-Cookie` for someone who goes to another issuer, and comes back from there.
+    pub fn keep_attempt(&self, attempt: &str) -> String {
+        self.set(Kept::Attempt, attempt, LIFETIME.num_seconds())
+    }
+
+    /// `Set-Cookie` for someone who has come back.
+    pub fn forget_attempt(&self) -> String {
+        self.set(Kept::Attempt, "", 0)
+    }
+
     fn set(&self, kept: Kept, value: &str, seconds: i64) -> String {
         let secure = if self.is_secure { "; Secure" } else { "" };
         let name = name(kept, self.is_secure);
-        format!("{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}")
+        // Another site leads back to where an attempt is wanted. It opens nothing without what comes along.
+        let sites = if matches!(kept, Kept::Attempt) { "Lax" } else { "Strict" };
+        format!("{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite={sites}{secure}")
     }
 }
 
@@ -70,6 +86,7 @@ fn name(kept: Kept, is_secure: bool) -> String {
         Kept::Refresh => "",
         Kept::Access => "-access",
         Kept::Device => "-device",
+        Kept::Attempt => "-attempt",
     };
     format!("{prefix}daybook{rest}")
 }
@@ -148,5 +165,7 @@ mod tests {
         assert_eq!(Cookies::of(&sent, false).refresh.as_deref(), Some("a"));
         let forgotten = "__Host-daybook=; Path=/; Max-Age=0; HttpOnly; SameSite=Strict; Secure";
         assert_eq!(cookies.forget()[0], forgotten);
+        let attempt = "__Host-daybook-attempt=x; Path=/; Max-Age=600; HttpOnly; SameSite=Lax; Secure";
+        assert_eq!(cookies.keep_attempt("x"), attempt);
     }
 }

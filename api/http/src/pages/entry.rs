@@ -1,6 +1,7 @@
 //! Logging in and out, and registering.
 
 use daybook_core::{
+    app::App,
     identity::{
         codes::IdentityCode,
         passwords::Password,
@@ -15,6 +16,7 @@ use utoipa::ToSchema;
 use super::{
     browser::DEVICE_DAYS,
     forms::{Field, Form},
+    outside::buttons,
     visit::{LOG_IN, Visit, send, show},
 };
 use crate::{
@@ -37,7 +39,8 @@ const GONE: &[Code] = &[IdentityCode::AccountsElsewhere.code(), GeneralCode::Not
 pub fn routes() -> Vec<Route> {
     vec![
         show("log_in_page.show", LOG_IN, "The form to log in with.", |visit| async move {
-            visit.page("Log in", &log_in_form(&Sent::default(), None))
+            let form = log_in_form(visit.app(), &Sent::default(), None);
+            visit.page("Log in", &form)
         }),
         send::<(), LogIn, _>(
             "log_in_page.send",
@@ -88,7 +91,10 @@ async fn log_in(mut visit: Visit, sent: Sent) -> Answer {
             visit.keep(&tokens);
             visit.go("/account")
         }
-        Err(problem) => visit.again(&problem, "Log in", &log_in_form(&sent, Some(&problem))),
+        Err(problem) => {
+            let form = log_in_form(visit.app(), &sent, Some(&problem));
+            visit.again(&problem, "Log in", &form)
+        }
     }
 }
 
@@ -100,7 +106,7 @@ async fn begin_session(visit: &Visit, sent: &Sent) -> Result<Tokens, Problem> {
 }
 
 /// No password is ever in a page: someone who needs a code, too, is asked for both together.
-fn log_in_form(sent: &Sent, problem: Option<&Problem>) -> String {
+fn log_in_form(app: &App, sent: &Sent, problem: Option<&Problem>) -> String {
     let needs_code =
         problem.is_some_and(|problem| problem.code() == IdentityCode::SecondFactorRequired.code());
     let password = if needs_code { Field::password_again() } else { Field::password() };
@@ -110,11 +116,12 @@ fn log_in_form(sent: &Sent, problem: Option<&Problem>) -> String {
     }
     let form = Form { action: LOG_IN, fixed: &[], fields, button: "Log in", problem };
     format!(
-        "{}<p><a href=\"/account/forgotten\">Forgot your password?</a></p>\
+        "{}{}<p><a href=\"/account/forgotten\">Forgot your password?</a></p>\
          <p>No account yet? <a href=\"{REGISTER}\">Register</a></p>\
          <p class=\"quiet\">Logging in sets cookies that only this site reads: they say who is logged in, and for \
          {DEVICE_DAYS} days that the account knows this browser. Nothing else is done with them.</p>",
-        form.html()
+        form.html(),
+        buttons(app)
     )
 }
 

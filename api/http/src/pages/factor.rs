@@ -21,8 +21,10 @@ use crate::{
 
 const SECOND_FACTOR: &str = "/account/second-factor";
 const CONFIRMATION: &str = "/account/confirmation";
+/// What a form says that leads back to the page of log-ins elsewhere.
+const IDENTITIES: &str = "identities";
 const TITLE: &str = "Second factor";
-const CONFIRMATION_TITLE: &str = "Show that it is you";
+pub const CONFIRMATION_TITLE: &str = "Show that it is you";
 
 const REFUSED: &[Code] = &[
     IdentityCode::ConfirmationRequired.code(),
@@ -89,6 +91,18 @@ struct Confirmation {
     /// The code that an authenticator app shows, or a recovery code.
     #[schema(max_length = 64, examples("287082"))]
     code: Option<String>,
+    /// Which page it was asked for by; without it, that of the second factor.
+    then: Option<Then>,
+}
+
+/// The page that is shown once it is known who it is.
+#[derive(Clone, Copy, Deserialize, ToSchema)]
+#[schema(as = ConfirmationThen)]
+pub enum Then {
+    #[serde(rename = "second_factor")]
+    SecondFactor,
+    #[serde(rename = "identities")]
+    Identities,
 }
 
 async fn overview(mut visit: Visit) -> Answer {
@@ -129,7 +143,7 @@ async fn change(mut visit: Visit, sent: Sent) -> Answer {
         Ok(None) => visit.go(SECOND_FACTOR),
         Err(problem) if problem.code() == IdentityCode::ConfirmationRequired.code() => {
             let account = visit.app().identity.accounts.me(&asker).await?;
-            let form = confirmation_form(&account, Some(&problem));
+            let form = confirmation_form(&account, Then::SecondFactor, Some(&problem));
             visit.again(&problem, CONFIRMATION_TITLE, &form)
         }
         Err(problem) if problem.code() == IdentityCode::InvalidCode.code() => {
@@ -191,15 +205,17 @@ fn recovery_codes(codes: &[String]) -> (&'static str, String) {
 async fn confirm(mut visit: Visit, sent: Sent) -> Answer {
     let Some(asker) = visit.visitor().await? else { return visit.go(LOG_IN) };
     let confirmed = async {
-        let Confirmation { password, code } = filled(&sent)?;
+        let Confirmation { password, code, then } = filled(&sent)?;
         let sessions = &visit.app().identity.sessions;
-        sessions.confirm(&asker, &password, code.as_deref()).await.map_err(Problem::from)
+        sessions.confirm(&asker, &password, code.as_deref()).await?;
+        Ok::<_, Problem>(then.unwrap_or(Then::SecondFactor))
     };
     match confirmed.await {
-        Ok(()) => visit.go(SECOND_FACTOR),
+        Ok(then) => visit.go(then.page()),
         Err(problem) => {
+            let then = if sent.value("then") == IDENTITIES { Then::Identities } else { Then::SecondFactor };
             let account = visit.app().identity.accounts.me(&asker).await?;
-            let form = confirmation_form(&account, Some(&problem));
+            let form = confirmation_form(&account, then, Some(&problem));
             visit.again(&problem, CONFIRMATION_TITLE, &form)
         }
     }
@@ -207,13 +223,26 @@ async fn confirm(mut visit: Visit, sent: Sent) -> Answer {
 
 const BACK: &str = "<p><a href=\"/account\">Your account</a></p>";
 
-fn confirmation_form(account: &AccountView, problem: Option<&Problem>) -> String {
+impl Then {
+    fn page(self) -> &'static str {
+        match self {
+            Self::SecondFactor => SECOND_FACTOR,
+            Self::Identities => "/account/identities",
+        }
+    }
+}
+
+pub fn confirmation_form(account: &AccountView, then: Then, problem: Option<&Problem>) -> String {
+    let fixed: &[_] = match then {
+        Then::SecondFactor => &[],
+        Then::Identities => &[("then", IDENTITIES)],
+    };
     let mut fields = vec![Field::password()];
     if account.has_second_factor {
         fields.push(Field::code());
     }
-    let form = Form { action: CONFIRMATION, fixed: &[], fields, button: "Go on", problem };
-    format!("{}{BACK}", form.html())
+    let form = Form { action: CONFIRMATION, fixed, fields, button: "Go on", problem };
+    format!("{}<p>You have no password? Log out, and log in again.</p>{BACK}", form.html())
 }
 
 fn code_form(problem: Option<&Problem>) -> String {

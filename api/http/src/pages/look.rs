@@ -39,12 +39,25 @@ pub fn is_for(path: &str, headers: &HeaderMap) -> bool {
 }
 
 /// A whole page. `content` is HTML, `title` is text.
-pub fn page(mut response: HttpResponseBuilder, title: &str, content: &str) -> HttpResponse {
-    // Without a referrer a browser sends no `Origin` with a form, either; nothing is sent to other sites as it is.
+pub fn page(response: HttpResponseBuilder, title: &str, content: &str) -> HttpResponse {
+    whole(response, title, content, "")
+}
+
+/// A page that leads on to another one, of this server or not. `text` is what a link there says.
+pub fn leading(response: HttpResponseBuilder, title: &str, to: &str, text: &str) -> HttpResponse {
+    let to = escape(to);
+    let content = format!("<p><a href=\"{to}\">{}</a></p>", escape(text));
+    whole(response, title, &content, &format!("<meta http-equiv=\"refresh\" content=\"0;url={to}\">"))
+}
+
+fn whole(mut response: HttpResponseBuilder, title: &str, content: &str, head: &str) -> HttpResponse {
+    // Without a referrer a browser sends no `Origin` with a form, either; nothing is sent to other sites as it is. Where no
+    // form is, none is sent at all: the address of such a page may have the code of another issuer in it.
+    let referrer = if content.contains("<form") { "same-origin" } else { "no-referrer" };
     let page = format!(
         "{BEGINNING}<head><meta charset=\"utf-8\"><title>{title} - Daybook</title>\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
-         <meta name=\"referrer\" content=\"same-origin\">\
+         <meta name=\"referrer\" content=\"{referrer}\">{head}\
          <link rel=\"icon\" href=\"{ICON}\">\
          <link rel=\"stylesheet\" href=\"{STYLE_PATH}\"><script src=\"{SCRIPT_PATH}\" defer></script></head>\
          <body><header><a href=\"/account\">Daybook</a></header>\

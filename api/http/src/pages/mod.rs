@@ -8,6 +8,7 @@ mod factor;
 mod forms;
 mod links;
 mod look;
+mod outside;
 mod overview;
 mod programs;
 mod visit;
@@ -24,6 +25,7 @@ pub use look::{is_for, of_problem};
 pub fn routes() -> Vec<Route> {
     entry::routes()
         .into_iter()
+        .chain(outside::routes())
         .chain(links::routes())
         .chain(claims::routes())
         .chain(overview::routes())

@@ -53,7 +53,8 @@ async fn overview(mut visit: Visit) -> Answer {
         sessions.iter().zip(1..).map(|(view, number)| session(view, number, count)).collect();
     let activity: String = activity.iter().map(line).collect();
     let content = format!(
-        "{}<div class=\"actions\"><a class=\"button other\" href=\"/account/second-factor\">Second factor</a>{}</div>\
+        "{}<div class=\"actions\"><a class=\"button other\" href=\"/account/second-factor\">Second factor</a>\
+         <a class=\"button other\" href=\"/account/identities\">Log-ins elsewhere</a>{}</div>\
          <h2>Where you are logged in</h2><ul class=\"rows\">{sessions}</ul>\
          {}<h2>What happened lately</h2><ul class=\"rows\">{activity}</ul>",
         about(&account),

@@ -18,6 +18,8 @@ use daybook_domain::{
     code::GeneralCode,
     policy::{Action, may_ever},
 };
+use serde::de::DeserializeOwned;
+use utoipa::IntoParams;
 
 use super::{
     browser::{Cookies, refuse_foreign},
@@ -59,6 +61,32 @@ where
         arrived.query::<NoQuery>()?;
         let deadline = arrived.context.deadline;
         context::in_time(deadline, show(Visit::new(arrived))).await
+    };
+    Route::new(Method::GET, path, Door::Open, HTML, about, run)
+}
+
+/// A page that another site leads back to, with what it says in the query.
+pub fn answer<P, Q, F>(
+    name: &'static str,
+    path: &'static str,
+    text: &str,
+    refusals: &'static [Code],
+    show: fn(Visit, P, Q) -> F,
+) -> Route
+where
+    P: InPath,
+    Q: DeserializeOwned + IntoParams + 'static,
+    F: Future<Output = Answer> + 'static,
+{
+    let about = About::new(name, path, text, Kind::Page { refusals })
+        .path::<P>()
+        .query::<Q>()
+        .answer_text(look::MEDIA_TYPE, look::BEGINNING)
+        .leads_on();
+    let run = move |arrived: Arrived| async move {
+        let (id, query) = (arrived.path::<P>()?, arrived.query::<Q>()?);
+        let deadline = arrived.context.deadline;
+        context::in_time(deadline, show(Visit::new(arrived), id, query)).await
     };
     Route::new(Method::GET, path, Door::Open, HTML, about, run)
 }
@@ -113,6 +141,11 @@ impl Visit {
         self.cookies.device.as_deref()
     }
 
+    /// The log-in at another issuer that has begun with this browser.
+    pub fn attempt(&self) -> Option<&str> {
+        self.cookies.attempt.as_deref()
+    }
+
     /// A visitor without a log-in.
     pub fn stranger(&self) -> Asker {
         act::stranger(&self.arrived)
@@ -164,12 +197,22 @@ impl Visit {
     /// The answer logs this browser in.
     pub fn keep(&mut self, tokens: &Tokens) {
         let left_s = (tokens.until - self.app().clock.now()).num_seconds();
-        self.set = self.cookies.keep(tokens, left_s);
+        self.set.extend(self.cookies.keep(tokens, left_s));
     }
 
     /// The answer logs this browser out.
     pub fn forget(&mut self) {
-        self.set = self.cookies.forget();
+        self.set.extend(self.cookies.forget());
+    }
+
+    /// The answer leaves a log-in at another issuer with this browser.
+    pub fn keep_attempt(&mut self, attempt: &str) {
+        self.set.push(self.cookies.keep_attempt(attempt));
+    }
+
+    /// The answer takes it away.
+    pub fn forget_attempt(&mut self) {
+        self.set.push(self.cookies.forget_attempt());
     }
 
     /// A page.
@@ -180,6 +223,11 @@ impl Visit {
     /// The same page once more, because of that problem.
     pub fn again(self, problem: &Problem, title: &str, content: &str) -> Answer {
         Ok(look::page(self.begin(problem.begin()), title, content))
+    }
+
+    /// A page that leads on to another one.
+    pub fn lead(self, title: &str, to: &str, text: &str) -> Answer {
+        Ok(look::leading(self.begin(HttpResponse::Ok()), title, to, text))
     }
 
     /// Another page, which is then looked at.

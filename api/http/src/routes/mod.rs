@@ -9,6 +9,7 @@ pub mod events;
 mod leaving;
 mod order_claims;
 pub mod orders;
+pub mod outside;
 mod own_copy;
 pub mod probes;
 pub mod products;
@@ -30,6 +31,8 @@ pub fn api() -> Vec<Route> {
         order_claims::routes(),
         own_copy::routes(),
         roles::routes(),
+        // In front of `/v1/sessions/{id}`.
+        outside::routes(),
         sessions::routes(),
         api_keys::routes(),
         events::routes(),

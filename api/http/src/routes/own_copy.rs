@@ -13,6 +13,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::{
     accounts::{Account, Activity, activity},
     api_keys::Keys,
+    outside::Identities,
     sessions::Sessions,
 };
 use crate::{act::show, problem::Problem, route::Route};
@@ -23,7 +24,7 @@ const LIMIT: u16 = 100;
 #[rustfmt::skip]
 pub fn routes() -> Vec<Route> {
     vec![
-        show("accounts.copy", "/v1/accounts/me/export", "A copy of what is known of you: your account, your orders, sessions, keys, and what happened lately. It is complete when `orders.next` is null; until then, ask again with it as `after`.", Action::ManageAccount,
+        show("accounts.copy", "/v1/accounts/me/export", "A copy of what is known of you: your account, your orders, sessions, log-ins elsewhere, keys, and what happened lately. It is complete when `orders.next` is null; until then, ask again with it as `after`.", Action::ManageAccount,
             |app, asker, (), further: Further| async move { copy(&app, &asker, further).await }),
     ]
 }
@@ -46,6 +47,7 @@ struct OwnCopy {
     #[schema(value_type = OrderPage)]
     orders: Found<OrderPage>,
     sessions: Sessions,
+    identities: Identities,
     api_keys: Keys,
     /// The newest first, 100 of them. `/v1/accounts/me/activity` has the rest.
     activity: Activity,
@@ -60,10 +62,11 @@ async fn copy(app: &App, asker: &Asker, Further { after }: Further) -> Result<Ow
     let conditions = Conditions { min_position, deadline: asker.deadline, now: asker.now };
     let orders = app.reads.find(&orders, asker.actor.as_deref(), conditions).await?;
     let sessions = app.identity.sessions.list(asker).await?.into();
+    let identities = app.identity.outside.list(asker).await?.into();
     let api_keys = app.identity.keys.list(asker).await?.into();
     let lines = Lines { account: Some(subject), before: None, limit: i64::from(LIMIT) + 1 };
     let activity = activity(app.identity.accounts.own_activity(&lines).await?, LIMIT.into())?;
-    Ok(OwnCopy { account, orders, sessions, api_keys, activity })
+    Ok(OwnCopy { account, orders, sessions, identities, api_keys, activity })
 }
 
 /// Other callers may be shown the same page, so it isn't taken out.

@@ -124,7 +124,7 @@ struct EndOthers {
 /// What a log-in or a refresh brings.
 #[derive(Serialize, ToSchema)]
 #[schema(as = SessionTokens)]
-struct Session {
+pub struct Session {
     /// To be sent as `Authorization: Bearer`.
     access_token: String,
     #[schema(examples("Bearer"))]

@@ -36,6 +36,9 @@ fn any_command() -> impl Strategy<Value = Command> {
         }),
         (any_id(), any_kind()).prop_map(|(factor, kind)| Command::AddFactor { factor, kind }),
         any_id().prop_map(|factor| Command::RemoveFactor { factor }),
+        any_id().prop_map(|identity| Command::LinkIdentity { identity, provider: provider() }),
+        (any_id(), any::<bool>())
+            .prop_map(|(identity, may_be_last)| Command::UnlinkIdentity { identity, may_be_last }),
         (any_roles(), any_text()).prop_map(|(roles, reason)| Command::SetRoles { roles, reason }),
         (any_id(), any_text(), proptest::option::of(any_id())).prop_map(|(key, name, replaces)| {
             Command::IssueKey { key, name, scopes: vec![], expires_at: None, replaces }

@@ -211,6 +211,8 @@ fn body(name: &str, turn: usize) -> serde_json::Value {
         "role.put" => json!({"rules": ["order.read"], "reason": "because"}),
         "role.delete" | "account_sessions.end" => json!({"reason": "because"}),
         "session.begin" => json!({"email": "a@example.com", "password": PASSWORD}),
+        "session.begin_outside" | "identity.begin_link" => json!({"provider": "nowhere"}),
+        "session.finish_outside" | "identity.finish_link" => json!({"attempt": "none", "state": "none"}),
         "session.refresh" => json!({"refresh_token": "none"}),
         "session.confirm" => json!({"password": PASSWORD}),
         "api_key.issue" => json!({"name": "scanner", "scopes": ["order.read"]}),

@@ -11,21 +11,25 @@ use serde_json::{Value, json};
 const ALICE: &str = "alice@example.com";
 
 /// The code that an app with this secret shows now.
-fn shown(app: &TestApp, secret: &[u8]) -> String {
+pub fn shown(app: &TestApp, secret: &[u8]) -> String {
     code(secret, app.now().timestamp() / STEP_S)
 }
 
 /// Someone with a second factor: a client of theirs, the secret, and the recovery codes.
 async fn with_second_factor(app: &TestApp) -> (Client, Vec<u8>, Vec<String>) {
-    app.registered(ALICE).await;
-    let (_, alice) = app.logged_in(ALICE).await;
+    with_second_factor_of(app, ALICE).await
+}
+
+/// The same with another address.
+pub async fn with_second_factor_of(app: &TestApp, email: &str) -> (Client, Vec<u8>, Vec<String>) {
+    app.registered(email).await;
+    let (_, alice) = app.logged_in(email).await;
     let begun = post(&alice, "/v1/accounts/me/totp", json!({})).await.expect(200).json();
     let secret = BASE32_NOPAD.decode(begun["secret"].as_str().unwrap().as_bytes()).unwrap();
-    assert!(
-        begun["uri"].as_str().unwrap().starts_with("otpauth://totp/daybook:alice%40example%2Ecom?secret=")
-    );
+    let owner = email.replace('@', "%40").replace('.', "%2E");
+    assert!(begun["uri"].as_str().unwrap().starts_with(&format!("otpauth://totp/daybook:{owner}?secret=")));
     // It doesn't count yet.
-    app.logged_in(ALICE).await;
+    app.logged_in(email).await;
     let confirm = |code: String| post(&alice, "/v1/accounts/me/totp/confirmation", json!({"code": code}));
     assert_eq!(confirm("000000".into()).await.refusal(), "422 invalid_code");
     let codes = confirm(shown(app, &secret)).await.expect(200).json();

@@ -1,7 +1,7 @@
 //! Mails about accounts.
 
 use daybook_domain::{
-    account::{Event, FactorKind, PasswordChange, SessionsEnd},
+    account::{Event, FactorKind, PasswordChange, ProviderName, SessionsEnd},
     stored::encode,
 };
 
@@ -49,6 +49,19 @@ fn factor(is_added: bool) -> Event {
         Event::SecondFactorAdded { factor, kind }
     } else {
         Event::SecondFactorRemoved { factor, kind }
+    }
+}
+
+fn provider() -> ProviderName {
+    "example".parse().expect("a name")
+}
+
+fn identity(is_linked: bool) -> Event {
+    let (identity, provider) = (Uuid::from_u128(30), provider());
+    if is_linked {
+        Event::IdentityLinked { identity, provider }
+    } else {
+        Event::IdentityUnlinked { identity, provider }
     }
 }
 
@@ -102,6 +115,8 @@ fn other_news_go_to_the_verified_address_and_to_none_without_one() {
         (ended(), EffectKind::MailAccountSessionsEnded, What::SessionsEnded(SessionsEnd::TokenReused)),
         (factor(true), EffectKind::MailAccountFactorChanged, What::FactorAdded(FactorKind::Totp)),
         (factor(false), EffectKind::MailAccountFactorChanged, What::FactorRemoved(FactorKind::Totp)),
+        (identity(true), EffectKind::MailAccountIdentityChanged, What::IdentityLinked(provider())),
+        (identity(false), EffectKind::MailAccountIdentityChanged, What::IdentityUnlinked(provider())),
     ];
     for (event, kind, what) in cases {
         let pending = [registered(), verified(1), requested(2, "second"), event.clone()];
