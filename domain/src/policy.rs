@@ -87,8 +87,8 @@ pub fn may_ever(actor: &Actor, action: Action) -> Result<(), Denied> {
     authorize(actor, action, Some(&actor.subject))
 }
 
-/// Whether `actor` may put the rule of this action into a role: nobody gives to others what they don't have to anything
-/// themselves.
+/// Whether `actor` may put the rule of this action into a role: people give to others only what they have
+/// themselves, to anything.
 pub fn may_pass_on(actor: &Actor, action: Action) -> bool {
     actor.rules.holds(action)
 }

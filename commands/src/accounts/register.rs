@@ -28,7 +28,7 @@ pub struct RegisterAccount {
     pub name: Option<Sealed>,
     pub password: Uuid,
     pub roles: Vec<RoleName>,
-    /// In the same commit, so that nobody is asked to verify it.
+    /// The address is verified in the same commit, so no letter asks its owner to do that.
     #[serde(default)]
     pub is_verified: bool,
 }

@@ -41,7 +41,7 @@ pub enum CustomRoleError {
     UnknownRule(usize, String),
     #[error("{1} is only for administrators")]
     RuleForAdmins(usize, &'static str),
-    /// Whoever makes the role.
+    /// The one who makes the role may not do that.
     #[error("{1} is not yours to give")]
     RuleNotHeld(usize, &'static str),
     #[error("there are {MAX_ROLES} roles already")]

@@ -83,7 +83,7 @@ daybook_domain::settings! {
         address_link_lifetime: Span = Span::hours(24), between(Span::minutes(1), Span::hours(24 * 30));
         /// How long the link is good that a forgotten password is replaced with.
         reset_link_lifetime: Span = Span::hours(1), between(Span::minutes(1), Span::hours(24));
-        /// An account whose address nobody has verified for so long is erased, if it has no orders. It is no shorter than
+        /// An account whose address was not verified for so long is erased, if it has no orders. It is no shorter than
         /// `address_link_lifetime`.
         unverified_lifetime: Span = Span::hours(24 * 30), between(Span::minutes(1), Span::hours(24 * 400));
         /// How long it is kept what happened around the security of accounts.

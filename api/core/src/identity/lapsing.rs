@@ -1,4 +1,4 @@
-//! Accounts whose address nobody has verified: they open nothing, and are erased after a while.
+//! Accounts whose address was never verified: they open nothing, and are erased after a while.
 
 use std::{error::Error, sync::Arc, time::Duration};
 

@@ -62,7 +62,7 @@ pub fn routes() -> Vec<Route> {
 #[serde(deny_unknown_fields)]
 #[schema(examples(json!({ "rules": ["order.read", "order.cancel"], "description": "Takes goods back.", "reason": "A new desk." })))]
 struct PutRole {
-    /// Permissions, by their names in `GET /v1/permissions`. Whoever makes the role has each of them, to anything.
+    /// Permissions, by their names in `GET /v1/permissions`. The one who makes the role has each of them, to anything.
     #[schema(max_items = 1000)]
     rules: Vec<RuleName>,
     /// What those who have it are there for.

@@ -1,4 +1,4 @@
-//! Accounts whose address nobody verifies.
+//! Accounts whose address is never verified.
 
 use daybook_commands::{CommandError, accounts::EraseAccount};
 use daybook_core::{
