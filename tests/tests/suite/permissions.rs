@@ -195,7 +195,7 @@ pub fn path_of(path: &str, order: &str) -> String {
     let nobodys = "019b0000-0000-7000-8000-000000000001";
     let account = format!("acc_{}", "0".repeat(32));
     let id = match path {
-        path if path.starts_with("/v1/accounts/") => &account,
+        path if path.starts_with("/v1/accounts/{id}") => &account,
         path if path.starts_with("/v1/orders/") => order,
         _ => nobodys,
     };

@@ -130,7 +130,7 @@ impl Outside {
         self.shared.signing_key.as_ref().ok_or(IdentityError::Elsewhere)?;
         let party = self.parties.of(provider, place).ok_or(IdentityError::NotFound)?;
         self.shared.budgets.departure(asker.address)?;
-        let (url, attempt) = party.begin().await.map_err(|error| failed(provider, error))?;
+        let (url, attempt) = party.begin().await.map_err(|error| failed(provider, &error))?;
         let until = asker.now + LIFETIME;
         let begun = Begun { id: new_id(), provider: provider.clone(), place, wish, attempt, until };
         Ok(Departure { url, attempt: self.attempts.seal(&begun)?, until })
@@ -244,7 +244,7 @@ impl Outside {
             Ok(identity) => Ok(identity),
             Err(error) => {
                 self.shared.note(asker, None, ActivityEvent::LogInFailed, None).await?;
-                Err(failed(&begun.provider, error))
+                Err(failed(&begun.provider, &error))
             }
         }
     }

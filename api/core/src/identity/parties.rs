@@ -61,7 +61,7 @@ pub fn verified_address(identity: &Identity) -> Option<Email> {
 }
 
 /// What the person is told. What is wrong with an issuer, or with what it says, is for the operator to know.
-pub fn failed(provider: &ProviderName, error: LoginError) -> IdentityError {
+pub fn failed(provider: &ProviderName, error: &LoginError) -> IdentityError {
     match error {
         LoginError::State | LoginError::Issuer => IdentityError::InvalidAttempt,
         LoginError::Denied(_) | LoginError::Code | LoginError::Grant => IdentityError::RefusedElsewhere,

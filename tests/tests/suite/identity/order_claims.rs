@@ -60,7 +60,7 @@ async fn a_guests_order_becomes_an_accounts_by_the_link_that_the_guest_gets() {
     let shown = alice.get(&path).await.expect(200).json();
     assert_eq!((&shown["status"], &shown["contact"]["email"]), (&json!("placed"), &json!(GUEST)));
     let history = alice.get(&format!("{path}/history")).await.expect(200).json();
-    assert_eq!(history["data"][1]["type"], "order.claimed", "{history}");
+    assert_eq!(history["data"][1]["what"], "OrderClaimed");
     let activity = alice.get("/v1/accounts/me/activity").await.expect(200).json();
     assert_eq!(activity["data"][0]["event"], "order_claimed");
 
