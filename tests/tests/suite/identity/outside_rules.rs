@@ -1,7 +1,8 @@
 //! What RFC 9700 (Best Current Practice for OAuth 2.0 Security), section 2, asks of a client, point by point.
 
-use std::{fs, time::SystemTime};
+use std::fs;
 
+use daybook_core::entropy::Clock;
 use daybook_tests::{
     Issuer, Reply, TestApp,
     issuer::login::{CLIENT, SECRET},
@@ -141,7 +142,7 @@ async fn nothing_leaks_by_logs() {
         .with("accounts.providers.example.client_id", CLIENT)
         .with("accounts.providers.example.client_secret", SECRET);
     server.start();
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
+    let now = Clock::System.now().timestamp();
     issuer.say(json!({"iat": now, "exp": now + 300}));
     let client = server.api(&house.client);
     let mut secrets = vec![SECRET.to_owned()];
