@@ -1,5 +1,7 @@
 //! Guests' orders that become an account's own, by a link to the address that the guest gave.
 
+use std::slice;
+
 use daybook_domain::policy::Role;
 use daybook_tests::{Client, Reply, TestApp, people::post, until};
 use futures::future::join_all;
@@ -56,7 +58,7 @@ async fn a_guests_order_becomes_an_accounts_by_the_link_that_the_guest_gets() {
     assert_eq!(confirm(&alice, &token).await.expect(200).json(), json!({"order": order}));
     assert_eq!(confirm(&alice, &token).await.refusal(), "422 invalid_link");
     app.settle().await;
-    assert_eq!(orders(&alice).await, [order.clone()]);
+    assert_eq!(orders(&alice).await, slice::from_ref(&order));
     let shown = alice.get(&path).await.expect(200).json();
     assert_eq!((&shown["status"], &shown["contact"]["email"]), (&json!("placed"), &json!(GUEST)));
     let history = alice.get(&format!("{path}/history")).await.expect(200).json();
