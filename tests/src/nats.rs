@@ -36,6 +36,21 @@ impl OwnNats {
         let _ = std::fs::remove_dir_all(self.folder.path().join("store"));
     }
 
+    /// The bytes of all that it has stored.
+    pub fn stored(&self) -> Vec<u8> {
+        let (mut folders, mut bytes) = (vec![self.folder.path().join("store")], vec![]);
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+                match entry.file_type() {
+                    Ok(kind) if kind.is_dir() => folders.push(entry.path()),
+                    // It may have been compacted away meanwhile.
+                    _ => bytes.extend(std::fs::read(entry.path()).unwrap_or_default()),
+                }
+            }
+        }
+        bytes
+    }
+
     pub fn freeze(&self) {
         self.server.signal(Signal::Stop);
     }

@@ -33,6 +33,9 @@ fn another(known: &Known) -> String {
         "environment" => "production".into(),
         "roles" => "api,relay".into(),
         "log.format" => "json".into(),
+        "accounts.providers" => {
+            "{ example = { client_id = \"shop\", issuer = \"https://issuer.example\", scopes = [\"email\"] } }".into()
+        }
         "tokens.role_map" => "{ staff = \"support\" }".into(),
         "http.trusted_proxies" => "10.0.0.0/8".into(),
         "tokens.jwks_url" => "https://issuer.example/jwks".into(),

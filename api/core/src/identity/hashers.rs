@@ -1,4 +1,4 @@
-//! Threads that hash passwords. They give way to all other threads of the machine: a hash takes a core for some 20 ms,
+//! Threads that hash passwords. They give way to other threads: a hash takes a core for some 20 ms,
 //! and while many people log in, an answer that is ready in the tenth part of a millisecond must not wait for that.
 
 use std::{
@@ -48,8 +48,9 @@ fn next(waiting: &Mutex<mpsc::Receiver<Job>>) -> Result<Job, mpsc::RecvError> {
 /// Linux keeps a niceness for each thread; elsewhere it would be that of the whole process.
 #[cfg(target_os = "linux")]
 fn give_way() {
-    /// The lowest priority there is.
-    const NICENESS: i32 = 19;
+    /// Where all want to run, one gets a tenth of what another thread gets. With less, log-ins would wait for seconds on a
+    /// machine that is busy.
+    const NICENESS: i32 = 10;
     let thread = rustix::thread::gettid();
     if let Err(error) = rustix::process::setpriority_process(Some(thread), NICENESS) {
         tracing::warn!(%error, "hashing passwords can't give way to other work");

@@ -4,6 +4,7 @@ mod accounts;
 mod api_keys;
 mod factors;
 mod founding;
+mod kills;
 mod lapsing;
 mod limits;
 mod order_claims;
