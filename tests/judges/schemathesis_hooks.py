@@ -12,6 +12,9 @@ from schemathesis.specs.openapi.checks import negative_data_rejection, positive_
 
 ADDRESS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+@[A-Za-z0-9.-]+")
 
+# Where a page has its problem's code for programs.
+CODE_OF_PAGE = re.compile(rb'data-code="([a-z_]+)"')
+
 # Problems of requests that a schema could have told. All others are rules of the business, such as too little stock, a
 # key that was used before, or a version that is not the newest: no schema says which requests they let through.
 TOLD_BY_SCHEMAS = {"malformed_request", "unknown_parameter", "idempotency_key_required", "validation_failed"}
@@ -58,7 +61,8 @@ def is_rule_of_business(response):
         problem = response.json()
         code, detail = problem["code"], problem["detail"]
     except (ValueError, KeyError, TypeError):
-        return False
+        found = CODE_OF_PAGE.search(response.content or b"")
+        return bool(found) and found[1].decode() not in TOLD_BY_SCHEMAS
     return code not in TOLD_BY_SCHEMAS or detail in RULES_OF_VALUES or detail.startswith(RULES_OF_POSITIONS)
 
 

@@ -1,7 +1,7 @@
 // What people have besides the pages: the mails that they are sent, and an authenticator app.
 
 import { createHmac } from "node:crypto";
-import { readFileSync, readdirSync } from "node:fs";
+import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 
@@ -35,6 +35,8 @@ export class Mailbox {
   }
 
   #links() {
+    // The first mail makes the folder.
+    if (!existsSync(this.#folder)) return [];
     const names = readdirSync(this.#folder).filter((name) => name.endsWith(".eml")).sort();
     const mails = names.map((name) => readFileSync(join(this.#folder, name), "utf8"));
     const own = mails.filter((mail) => mail.includes(this.#address));
