@@ -21,7 +21,7 @@ use crate::{
     promised::Promised,
     server::Folder,
     shop::new_id,
-    until::{finish, until},
+    until::{finish, until_none_is_left},
 };
 
 /// Gone with the test.
@@ -176,10 +176,8 @@ impl TestApp {
 
     /// Until everything downstream has seen the whole log, and no effect is left to be done.
     pub async fn settle(&self) {
-        until("everything downstream has come to the head of the log", async || {
-            self.database.count(BEHIND).await == 0
-        })
-        .await;
+        let behind = async || self.database.count(BEHIND).await;
+        until_none_is_left("everything downstream has come to the head of the log", behind).await;
     }
 
     /// A product for sale, and so many pieces of it.
@@ -205,12 +203,12 @@ impl TestApp {
     }
 }
 
-/// How many consumers are behind the head, and effects are left. What is paused or parked stays behind
-/// for good, and isn't waited for.
+/// How many events consumers have yet to see, all of them together, and how many effects are left. What is paused
+/// or parked stays behind for good, and isn't waited for.
 pub const BEHIND: &str = "
-    SELECT (SELECT count(*) FROM checkpoints
-             WHERE state = 'running' AND name <> 'relay'
-               AND position < (SELECT coalesce(max(position), 0) FROM events))
+    SELECT (SELECT coalesce(sum(greatest(head - position, 0)), 0)::bigint
+              FROM checkpoints, (SELECT coalesce(max(position), 0) AS head FROM events) e
+             WHERE state = 'running' AND name <> 'relay')
          + (SELECT count(*) FROM effects WHERE state = 'pending')";
 
 /// The address of the broker that `./dev test` started.

@@ -16,7 +16,24 @@ pub fn until(what: &str, holds: impl AsyncFnMut() -> bool) -> impl Future<Output
     }
 }
 
-/// The same for code that can't await.
+/// Returns when nothing is `left`; panics with `what` when that hasn't become less for too long.
+#[track_caller]
+pub fn until_none_is_left(what: &str, mut left: impl AsyncFnMut() -> i64) -> impl Future<Output = ()> {
+    let caller = std::panic::Location::caller();
+    async move {
+        let mut least = left().await;
+        while least > 0 {
+            let before = least;
+            let became_less = within(Duration::from_secs(PATIENCE_S), async || {
+                least = left().await;
+                least < before
+            });
+            assert!(became_less.await, "waited in vain until {what}, {least} are left ({caller})");
+        }
+    }
+}
+
+/// What [`until`] does, for code that can't await.
 #[track_caller]
 pub fn until_blocking(what: &str, mut holds: impl FnMut() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(PATIENCE_S);

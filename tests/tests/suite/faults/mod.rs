@@ -16,7 +16,9 @@ mod workers;
 use std::sync::Arc;
 
 use daybook_domain::policy::Role;
-use daybook_tests::{Client, Daybook, Home, Log, OwnNats, TestDatabase, app::BEHIND, until};
+use daybook_tests::{
+    Client, Daybook, Home, Log, OwnNats, TestDatabase, app::BEHIND, until, until::until_none_is_left,
+};
 use serde_json::{Value, json};
 use sqlx::PgConnection;
 use url::Url;
@@ -71,7 +73,8 @@ impl House {
 
     /// Until everything has seen the whole log.
     pub async fn caught_up(&self) {
-        until("everything has come to the head", async || self.database.count(BEHIND).await == 0).await;
+        let behind = async || self.database.count(BEHIND).await;
+        until_none_is_left("everything has come to the head", behind).await;
     }
 
     /// Every read model is what the log says, as a verification finds and as the auditor proves.

@@ -25,7 +25,7 @@ async fn fault_a_server_that_is_killed_in_the_middle_of_a_rebuild_begins_it_agai
     let mut a = house.started("a");
     house.sell(&a, 100_000).await;
     house.alice(&a).post("/v1/orders", teapots(1)).await.expect(201);
-    many_orders(&house.database).await;
+    many_orders(&house.database, 1_500).await;
     for (generations, place) in (2..).zip(PLACES) {
         killed_and_begun_again(&house, &mut a, "orders", place).await;
         // The first time there is one generation, and later also the one before.

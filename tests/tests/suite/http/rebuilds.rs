@@ -20,7 +20,7 @@ const HELD: i64 = 7_205_759_403_792_794;
 const GIVEN_UP_WITHIN: Duration = Duration::from_secs(6);
 
 /// Writes them at once, as copies. No stock knows of them.
-pub async fn many_orders(database: &TestDatabase) {
+pub async fn many_orders(database: &TestDatabase, orders: i64) {
     let copy = |what: &str, sequence: i64, payload: &str| {
         format!(
             "INSERT INTO events
@@ -33,7 +33,7 @@ pub async fn many_orders(database: &TestDatabase) {
     };
     let ids = format!(
         "CREATE TABLE many_orders AS
-         SELECT 'ord_' || gen_random_uuid() AS id FROM generate_series(1, {ORDERS});"
+         SELECT 'ord_' || gen_random_uuid() AS id FROM generate_series(1, {orders});"
     );
     let all = [
         ids,
@@ -136,7 +136,7 @@ async fn a_verification_finds_whatever_is_wrong_with_a_row() {
     let app = TestApp::start().await;
     app.sell("TEA-1", 1999, 100).await;
     place(&app.customer("alice"), order(&[("TEA-1", 1)])).await;
-    many_orders(&app.database).await;
+    many_orders(&app.database, ORDERS).await;
     app.settle().await;
     let rebuild = rebuilt(&app, &ask(&app).await).await;
     assert_eq!(rebuild["state"], "done", "{rebuild}");

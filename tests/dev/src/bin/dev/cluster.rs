@@ -22,6 +22,11 @@ use crate::{
 /// The state's folder if another user must walk through it.
 const FOLDER_TO_WALK_THROUGH: u32 = 0o711;
 const ELSEWHERE: &str = "/var/lib/daybook-";
+const IN_MEMORY: &str = "/dev/shm/daybook-";
+/// The type of a file system that lies in memory (`statfs(2)`).
+const TMPFS: i64 = 0x0102_1994;
+/// What must be free there, and what the database of a run of tests never fills.
+const ROOM_IN_MEMORY: u64 = 6 << 30;
 /// How long backends outlive a postmaster that was killed.
 const OLD_BACKENDS: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(100);
@@ -113,7 +118,7 @@ pub fn home_in(place: &Place) -> Option<PathBuf> {
 /// Deletes a database that lies outside of its place, where it would not be looked for.
 pub fn remove_home_elsewhere(home: Option<&Path>) {
     let is_ours = |home: &&Path| {
-        let name = home.to_str().and_then(|path| path.strip_prefix(ELSEWHERE));
+        let name = [ELSEWHERE, IN_MEMORY].into_iter().find_map(|prefix| home.to_str()?.strip_prefix(prefix));
         name.is_some_and(|name| name.len() == 6 && !name.contains('/'))
     };
     if let Some(home) = home.filter(is_ours) {
@@ -140,10 +145,26 @@ pub fn may(user: User, what: &str, path: &Path) -> bool {
     User::run(test.arg(what).arg(path), Some(user)).status().is_ok_and(|status| status.success())
 }
 
+/// Chooses a home in memory for a database that ends with a run, if there is room for it. Each test has a database
+/// of its own, of nine hundred files: most file systems take longer to make and delete them than the test takes.
+pub fn prefer_memory(place: &Place) -> Result<(), Failure> {
+    let has_room = rustix::fs::statfs("/dev/shm").is_ok_and(|memory| {
+        let free = memory.f_bavail.saturating_mul(memory.f_bsize.unsigned_abs());
+        memory.f_type == TMPFS && free >= ROOM_IN_MEMORY
+    });
+    if !has_room {
+        return Ok(());
+    }
+    let user = if we_are_root() { Some(other_user(None)?) } else { None };
+    open_to(user, place)?;
+    let home = make_folder(Path::new(IN_MEMORY)).about(IN_MEMORY)?;
+    note(place, &home)?;
+    give(&home, user)
+}
+
 fn choose_home(place: &Place, user: Option<User>) -> Result<PathBuf, Failure> {
+    open_to(user, place)?;
     let mut home = place.join("postgres");
-    let path = place.path();
-    set_mode(path, if user.is_some() { FOLDER_TO_WALK_THROUGH } else { PRIVATE_FOLDER })?;
     fs::create_dir_all(&home).about(home.display())?;
     give(&home, user)?;
     if let Some(user) = user
@@ -153,9 +174,17 @@ fn choose_home(place: &Place, user: Option<User>) -> Result<PathBuf, Failure> {
         home = make_folder(Path::new(ELSEWHERE)).about(ELSEWHERE)?;
         give(&home, Some(user))?;
     }
-    let note = place.join("postgres.path");
-    fs::write(&note, format!("{}\n", home.display())).about(note.display())?;
+    note(place, &home)?;
     Ok(home)
+}
+
+fn open_to(user: Option<User>, place: &Place) -> Result<(), Failure> {
+    set_mode(place.path(), if user.is_some() { FOLDER_TO_WALK_THROUGH } else { PRIVATE_FOLDER })
+}
+
+fn note(place: &Place, home: &Path) -> Result<(), Failure> {
+    let note = place.join("postgres.path");
+    fs::write(&note, format!("{}\n", home.display())).about(note.display())
 }
 
 fn give(home: &Path, user: Option<User>) -> Result<(), Failure> {

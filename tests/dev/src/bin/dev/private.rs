@@ -17,7 +17,7 @@ use daybook_dev::{
 };
 
 use crate::{
-    cluster::{home_in, may, other_user, remove_home_elsewhere},
+    cluster::{home_in, may, other_user, prefer_memory, remove_home_elsewhere},
     failure::{About, Failure},
     judges,
     place::{PRIVATE_FOLDER, Place, make_folder},
@@ -39,7 +39,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 const DISPOSABLE: &[&str] = &[
     "shared_buffers=256MB",
     "max_connections=300",
-    "max_wal_size=2GB",
+    "max_wal_size=1GB",
     "fsync=off",
     "full_page_writes=off",
     "synchronous_commit=on",
@@ -147,6 +147,9 @@ async fn play_in(around: &Surroundings, place: &Place, run: Run, group: &mut Gro
         start::everything(&servers, group).await?;
         return judges::ask(around, &servers, group).await;
     };
+    if of_postgres == Some(DISPOSABLE) {
+        prefer_memory(place)?;
+    }
     // Without servers, too, this opens the place for PostgreSQL's user, as whom the harnesses start some of their own.
     let servers = servers_in(around, place, of_postgres.unwrap_or(DISPOSABLE))?;
     if of_postgres.is_some() {
