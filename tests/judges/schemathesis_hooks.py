@@ -3,7 +3,10 @@
 Three of its checks are replaced by ones that ask the same and leave out what is listed here.
 """
 
+import os
 import re
+import sys
+from pathlib import Path
 
 import schemathesis
 from schemathesis.core.failures import Failure
@@ -145,3 +148,9 @@ def forbidden_requests_are_refused(ctx, response, case):
     is_no_fault = has_only_an_unknown_header(case) or has_no_last_event(case) or has_an_address_that_is_one(case)
     if not is_no_fault:
         negative_data_rejection(ctx, response, case)
+
+
+# Where mails are, someone is told who needs their links to log in.
+if "MAILS" in os.environ:
+    sys.path.append(str(Path(__file__).parent))
+    import schemathesis_person  # noqa: F401

@@ -3,9 +3,9 @@
 //! and that is said; one that finds something fails the run.
 //!
 //! Spectral and Redocly read the OpenAPI document of each listener. Schemathesis plays requests that the document
-//! allows and that it forbids, with the token of each role, and holds the answers against it. The audits of GraphQL over
-//! HTTP are made, clients of EventStoreDB go through the door, and clients of gRPC place orders. So do clients that are
-//! generated from the documents. A browser walks through the pages of accounts.
+//! allows and that it forbids, with the token of each role and as someone who logs in, and holds the answers against it.
+//! The audits of GraphQL over HTTP are made, clients of EventStoreDB go through the door, and clients of gRPC place
+//! orders. So do clients that are generated from the documents. A browser walks through the pages of accounts.
 
 mod analysts;
 mod clients;
@@ -133,40 +133,40 @@ impl Bench<'_> {
         if !self.install("schemathesis", install, "python3").await? {
             return Ok(());
         }
-        for name in ["schemathesis.toml", "schemathesis_hooks.py"] {
+        for name in ["schemathesis.toml", "schemathesis_hooks.py", "schemathesis_person.py"] {
             fs::copy(self.files.join(name), self.documents.join(name)).about(name)?;
         }
-        let asked = setting(EXAMPLES);
-        let examples = asked.clone().unwrap_or_else(|| FEW.to_owned());
-        let seed = setting(SEED).unwrap_or_else(|| USUAL_SEED.to_owned());
+        let program = home.join("bin/schemathesis");
         for (listener, roles) in LISTENERS {
             for role in roles {
                 let token = token(self.servers, role).await?;
                 // Every boundary of every parameter takes long, so it is tried with the role that may do everything.
-                let is_thorough = asked.is_some() || *role == "admin";
-                let phases = if is_thorough { "examples,coverage,fuzzing" } else { "examples,fuzzing" };
-                let address = self.servers.place.noted(&format!("{listener}.listen"));
-                let mut command = Command::new(home.join("bin/schemathesis"));
-                command
-                    .args(["--config-file", "schemathesis.toml"])
-                    .args([
-                        "run",
-                        "--no-color",
-                        "--max-examples",
-                        &examples,
-                        "--seed",
-                        &seed,
-                        "--phases",
-                        phases,
-                    ])
-                    .args(["--url", &format!("http://{address}")])
-                    .args(["--header", &format!("Authorization: Bearer {token}")])
-                    .arg(self.documents.join(format!("{listener}.json")))
-                    .current_dir(&self.documents);
+                let mut command = self.schemathesis(&program, listener, *role == "admin");
+                command.args(["--header", &format!("Authorization: Bearer {token}")]);
                 self.judge(&format!("schemathesis as {role} at {listener}"), &command).await?;
             }
         }
-        Ok(())
+        let place = &self.servers.place;
+        let mut command = self.schemathesis(&program, "api", false);
+        command.env("API", format!("http://{}", place.noted("api.listen"))).env("MAILS", place.join("mail"));
+        self.judge("schemathesis as someone who logs in", &command).await
+    }
+
+    /// It asks a listener, for more if it is `thorough`.
+    fn schemathesis(&self, program: &Path, listener: &str, thorough: bool) -> Command {
+        let asked = setting(EXAMPLES);
+        let phases =
+            if thorough || asked.is_some() { "examples,coverage,fuzzing" } else { "examples,fuzzing" };
+        let address = self.servers.place.noted(&format!("{listener}.listen"));
+        let mut command = Command::new(program);
+        command
+            .args(["--config-file", "schemathesis.toml", "run", "--no-color", "--phases", phases])
+            .args(["--max-examples", &asked.unwrap_or_else(|| FEW.to_owned())])
+            .args(["--seed", &setting(SEED).unwrap_or_else(|| USUAL_SEED.to_owned())])
+            .args(["--url", &format!("http://{address}")])
+            .arg(self.documents.join(format!("{listener}.json")))
+            .current_dir(&self.documents);
+        command
     }
 
     /// Whether it is there, perhaps since a former run.
