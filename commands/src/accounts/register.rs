@@ -3,7 +3,7 @@
 
 use daybook_domain::{Code, code::GeneralCode};
 use daybook_domain::{
-    account::{Account, Command, RoleName},
+    account::{Command, RoleName},
     ids::AccountId,
     policy::Action,
     sealed::Sealed,
@@ -46,11 +46,10 @@ impl UseCase for RegisterAccount {
         let Self { id, address, email, name, password, roles, is_verified } = self.clone();
         let registered =
             change(context, work, id, Command::Register { address, email, name, password, roles })?;
-        if !is_verified {
-            return Ok(registered);
+        if is_verified {
+            change(context, work, id, Command::VerifyAddress { address })
+        } else {
+            Ok(registered)
         }
-        let key = id.to_string();
-        work.execute::<Account>(&key, Command::VerifyAddress { address })?;
-        Ok(AccountOutcome { id, version: work.version::<Account>(&key)? })
     }
 }

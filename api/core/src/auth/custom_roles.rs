@@ -82,20 +82,6 @@ impl CustomRoles {
         self.read_again().await
     }
 
-    /// Makes the role, or gives it these rules instead of those that it had.
-    pub async fn put(&self, name: &str, rules: &[String], description: &str) -> Result<(), CustomRoleError> {
-        let mut transaction = self.begin().await?;
-        put(&mut transaction, name, rules, description).await?;
-        Ok(self.commit(transaction).await?)
-    }
-
-    /// Who has it has nothing of it any more.
-    pub async fn delete(&self, name: &str) -> Result<(), CustomRoleError> {
-        let mut transaction = self.begin().await?;
-        delete(&mut transaction, name).await?;
-        Ok(self.commit(transaction).await?)
-    }
-
     async fn read_again(&self) -> Result<(), sqlx::Error> {
         let roles = with_timeout_of(WRITE_TIMEOUT, read(&self.pool)).await?;
         self.verifier.roles().replace(roles);
@@ -103,7 +89,7 @@ impl CustomRoles {
     }
 }
 
-/// What [`CustomRoles::put`] does, as a part of a transaction.
+/// Makes the role, or gives it these rules instead of those that it had, as a part of a transaction.
 pub async fn put(
     connection: &mut PgConnection,
     name: &str,
@@ -135,7 +121,7 @@ pub async fn put(
     Ok(role)
 }
 
-/// What [`CustomRoles::delete`] does, as a part of a transaction.
+/// Who has the role has nothing of it any more. This, too, is a part of a transaction.
 pub async fn delete(connection: &mut PgConnection, name: &str) -> Result<(), CustomRoleError> {
     let deleting = sqlx::query("DELETE FROM custom_roles WHERE name = $1").bind(name).execute(connection);
     match with_timeout_of(WRITE_TIMEOUT, deleting).await?.rows_affected() {

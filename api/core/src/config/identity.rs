@@ -121,7 +121,7 @@ daybook_domain::settings! {
         registration: u32 = 10, between(1, 1_000_000);
         /// Mails to one address, because of registrations and forgotten passwords.
         mails: u32 = 5, between(1, 1_000_000);
-        /// Forgotten passwords from one address.
+        /// Forgotten passwords, and guests' orders that are claimed, from one address.
         reset: u32 = 10, between(1, 1_000_000);
         /// In which time a budget that was used up is whole again.
         window: Span = Span::minutes(10), between(Span::seconds(1), Span::hours(24));

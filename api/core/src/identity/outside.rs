@@ -40,8 +40,9 @@ use crate::{
     entropy::new_id,
 };
 
-/// How long it is waited for someone else who registers with the same address at the same moment.
-const PAUSES: [Duration; 40] = [Duration::from_millis(50); 40];
+/// Someone else who registers with the same address at the same moment is waited for, so long and so often.
+const PAUSE: Duration = Duration::from_millis(50);
+const TRIES: u32 = 40;
 
 pub struct Outside {
     shared: Arc<Shared>,
@@ -256,11 +257,11 @@ impl Outside {
         provider: &ProviderName,
         identity: &Identity,
     ) -> Result<String, IdentityError> {
-        for pause in PAUSES {
+        for _ in 0..TRIES {
             if let Some(account) = self.try_account_of(asker, provider, identity).await? {
                 return Ok(account);
             }
-            sleep(pause).await;
+            sleep(PAUSE).await;
         }
         Err(IdentityError::Busy)
     }

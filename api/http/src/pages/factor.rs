@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use super::{
     forms::{Field, Form, button},
-    visit::{LOG_IN, Visit, send, show},
+    visit::{self, LOG_IN, Visit, send, show},
 };
 use crate::{
     answer::Answer,
@@ -227,7 +227,7 @@ impl Then {
     fn page(self) -> &'static str {
         match self {
             Self::SecondFactor => SECOND_FACTOR,
-            Self::Identities => "/account/identities",
+            Self::Identities => visit::IDENTITIES,
         }
     }
 }

@@ -12,6 +12,7 @@ use daybook_core::{
         codes::IdentityCode,
         error::IdentityError,
         outside::{Arrival, Finished, IdentityView},
+        parties::ANSWERS,
     },
     values,
 };
@@ -27,7 +28,7 @@ use uuid::Uuid;
 use super::{
     factor::{CONFIRMATION_TITLE, Then, confirmation_form},
     forms::{Field, Form, button},
-    visit::{LOG_IN, Visit, answer, send, show},
+    visit::{IDENTITIES, LOG_IN, Visit, answer, send, show},
 };
 use crate::{
     answer::Answer,
@@ -40,7 +41,6 @@ use crate::{
 
 const OUTSIDE: &str = "/account/outside/{name}";
 const CODE: &str = "/account/outside-code";
-const IDENTITIES: &str = "/account/identities";
 const TITLE: &str = "Log-ins elsewhere";
 const CODE_TITLE: &str = "Second factor";
 const BACK: &str = "<p><a href=\"/account\">Your account</a></p>";
@@ -149,7 +149,7 @@ struct Link {
 /// A button for each issuer at which people can log in.
 pub fn buttons(app: &App) -> String {
     let one = |(name, label): (&ProviderName, &str)| {
-        button(&format!("/account/outside/{name}"), &[], &format!("Log in with {label}"), None)
+        button(&format!("{ANSWERS}{name}"), &[], &format!("Log in with {label}"), None)
     };
     let all: String = app.identity.outside.providers().map(one).collect();
     if all.is_empty() { all } else { format!("<div class=\"actions\">{all}</div>") }

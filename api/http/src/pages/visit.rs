@@ -41,6 +41,7 @@ const HTML: &[&str] = &[look::MEDIA_TYPE];
 const VISITING: &[Code] = &[IdentityCode::AccountsElsewhere.code(), GeneralCode::NotFound.code()];
 
 pub const LOG_IN: &str = "/account/log-in";
+pub const IDENTITIES: &str = "/account/identities";
 
 pub struct Visit {
     arrived: Arrived,

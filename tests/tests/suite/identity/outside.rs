@@ -1,8 +1,11 @@
 //! Logging in at other issuers, as front ends do it: who comes back, and to which account they log in.
 
-use daybook_core::config::{Config, Provider};
+use daybook_core::{
+    config::{Config, Provider},
+    entropy::Clock,
+};
 use daybook_tests::{
-    Client, Issuer, Reply, TestApp,
+    Client, Daybook, Issuer, Reply, TestApp,
     issuer::login::{CLIENT, SECRET},
     mails::links_in,
     people::post,
@@ -12,10 +15,12 @@ use reqwest::redirect::Policy;
 use serde_json::{Value, json};
 use url::Url;
 
+use crate::faults::House;
+
 /// Whom the issuer of the tests lets in.
 pub const ADA: &str = "ada@example.com";
-const BEGIN: &str = "/v1/sessions/outside";
-const FINISH: &str = "/v1/sessions/outside/completion";
+pub const BEGIN: &str = "/v1/sessions/outside";
+pub const FINISH: &str = "/v1/sessions/outside/completion";
 const IDENTITIES: &str = "/v1/accounts/me/identities";
 const LINK: &str = "/v1/accounts/me/identities/completion";
 
@@ -32,6 +37,17 @@ pub fn with_providers(config: &mut Config, issuers: &[(&str, &Issuer)]) {
         };
         config.accounts.providers.insert(name.parse().unwrap(), provider);
     }
+}
+
+/// A server of its own, not started yet, at which people can log in at this issuer.
+pub fn server(house: &House, issuer: &Issuer) -> Daybook {
+    let now = Clock::System.now().timestamp();
+    issuer.say(json!({"iat": now, "exp": now + 300}));
+    house
+        .server("api")
+        .with("accounts.providers.example.issuer", issuer.url())
+        .with("accounts.providers.example.client_id", CLIENT)
+        .with("accounts.providers.example.client_secret", SECRET)
 }
 
 pub async fn house() -> (TestApp, Issuer) {
@@ -63,7 +79,7 @@ async fn come_back(departure: &Value) -> Value {
     body
 }
 
-async fn gone(client: &Client, path: &str, provider: &str) -> Value {
+pub async fn gone(client: &Client, path: &str, provider: &str) -> Value {
     let departure = post(client, path, json!({"provider": provider})).await.expect(201).json();
     come_back(&departure).await
 }

@@ -2,7 +2,6 @@
 
 use std::fs;
 
-use daybook_core::entropy::Clock;
 use daybook_tests::{
     Issuer, Reply, TestApp,
     issuer::login::{CLIENT, SECRET},
@@ -13,7 +12,7 @@ use serde_json::json;
 use url::Url;
 
 use super::{
-    outside::{agreed, house, of, with_providers},
+    outside::{agreed, house, of, server, with_providers},
     outside_pages::{led, page},
 };
 use crate::{
@@ -135,15 +134,9 @@ async fn nothing_leaks_by_pages() {
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_leaks_by_logs() {
     let (house, issuer) = (House::new().await, Issuer::start().await);
-    let mut server = house
-        .server("api")
-        .with("log.filter", "debug,daybook_core=trace,daybook_http=trace")
-        .with("accounts.providers.example.issuer", issuer.url())
-        .with("accounts.providers.example.client_id", CLIENT)
-        .with("accounts.providers.example.client_secret", SECRET);
+    let mut server =
+        server(&house, &issuer).with("log.filter", "debug,daybook_core=trace,daybook_http=trace");
     server.start();
-    let now = Clock::System.now().timestamp();
-    issuer.say(json!({"iat": now, "exp": now + 300}));
     let client = server.api(&house.client);
     let mut secrets = vec![SECRET.to_owned()];
     for is_known in [true, false] {

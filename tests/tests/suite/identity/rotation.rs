@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use daybook_tests::{
-    Client, Daybook, Reply,
+    Client, Daybook, Issuer, Reply,
     mails::{links_in, mails_in},
     people::post,
     until,
@@ -14,7 +14,10 @@ use daybook_tests::{
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use super::founding::{PASSWORD, create, value};
+use super::{
+    founding::{PASSWORD, create, value},
+    outside,
+};
 use crate::faults::House;
 
 const KINDS: [&str; 3] = ["refresh", "link", "index"];
@@ -108,6 +111,31 @@ async fn a_server_that_has_not_heard_of_a_new_key_claims_addresses_with_it() {
     let confirmed = format!("SELECT count(*) FROM email_claims WHERE key_id = '{key}' AND until IS NULL");
     assert_eq!(house.database.count(&confirmed).await, 1);
     log_in(&client, email).await;
+}
+
+/// Catches: a person at another issuer whom nothing finds in the index any more, and who gets a second account.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_logs_in_elsewhere_is_known_by_a_new_key_of_the_index() {
+    let (house, issuer) = (House::new().await, Issuer::start().await);
+    let mut server = outside::server(&house, &issuer);
+    server.start();
+    let client = server.api(&house.client);
+    let account = async || {
+        let back = outside::gone(&client, outside::BEGIN, "example").await;
+        let tokens = post(&client, outside::FINISH, back).await.expect(201).json();
+        let ada = client.with_token(tokens["access_token"].as_str().expect("a token"));
+        ada.get("/v1/accounts/me").await.expect(200).json()["id"].clone()
+    };
+    let first = account().await;
+    // The hash of their address, and that of whom the issuer knows.
+    assert!(rotate(&server, "index").ends_with("computed=2\ndropped=0\n"));
+    assert_eq!(account().await, first);
+    server.kill();
+    server.start();
+    assert_eq!(account().await, first);
+    // Whose key was thrown away is in the index no longer.
+    house.database.execute("DELETE FROM person_keys").await;
+    assert!(rotate(&server, "index").ends_with("computed=0\ndropped=2\n"));
 }
 
 /// Catches: keys that are kept for ever, and one that is thrown away while something depends on it.
