@@ -5,10 +5,12 @@
 //! Spectral and Redocly read the OpenAPI document of each listener. Schemathesis plays requests that the document
 //! allows and that it forbids, with the token of each role and as someone who logs in, and holds the answers against it.
 //! The audits of GraphQL over HTTP are made, clients of EventStoreDB go through the door, and clients of gRPC place
-//! orders. So do clients that are generated from the documents. A browser walks through the pages of accounts.
+//! orders. So do clients that are generated from the documents. A browser walks through the pages of accounts. The files
+//! of `deploy/` are read by the programs that they are for.
 
 mod analysts;
 mod clients;
+mod deploy;
 mod generated;
 mod graphql;
 mod grpc;
@@ -76,6 +78,7 @@ pub async fn ask(around: &Surroundings, servers: &Servers, group: &mut Group) ->
     let verdicts = Vec::new();
     let mut bench = Bench { servers, files, home, documents, group, verdicts, has_failed: false };
     bench.lint().await?;
+    bench.read_deployment().await?;
     bench.generate_clients().await?;
     bench.audit_graphql().await?;
     bench.open_the_door().await?;

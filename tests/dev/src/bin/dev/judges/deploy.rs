@@ -1,0 +1,150 @@
+//! The files in `deploy/` are read by the programs that they are for. None of these starts anything.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use daybook_dev::program::{look_for_program, program};
+
+use super::{Bench, python};
+use crate::failure::{About, Failure};
+
+/// What compose takes from its environment: it says no as long as one of them is missing.
+const VARIABLES: [&str; 10] = [
+    "SUPERUSER_PASSWORD",
+    "OWNER_PASSWORD",
+    "APP_PASSWORD",
+    "ANALYST_PASSWORD",
+    "NATS_PASSWORD",
+    "MASTER_KEY",
+    "ACCOUNTS_URL",
+    "SMTP_URL",
+    "MAIL_FROM",
+    "SIGNING_KEY_FILE",
+];
+/// Fails if the command does well.
+const REFUSED: &str = r#"if "$@" 2>/dev/null; then echo "it is content without a variable"; exit 1; fi"#;
+/// Fails at any word: systemd-analyze ends well after a key that it doesn't know.
+const SILENT: &str = r#"said=$("$@" 2>&1) && [ -z "$said" ] || { printf '%s\n' "$said"; exit 1; }"#;
+/// Where the units have the program. systemd-analyze asks for it, so it is told where it is here.
+const INSTALLED: &str = "/usr/local/bin/daybook";
+
+impl Bench<'_> {
+    pub(super) async fn read_deployment(&mut self) -> Result<(), Failure> {
+        let folder = self.files.join("../../deploy");
+        self.read_compose(&folder.join("compose.yaml")).await?;
+        self.read_manifests(&folder.join("k8s")).await?;
+        self.read_units(&folder.join("systemd")).await?;
+        let mut postgres = Command::new(program("postgres"));
+        // It is refused to root unless it begins like this.
+        postgres.args(["-C", "synchronous_commit", "-D"]).arg(folder.join("postgres"));
+        self.judge("postgres -C", &postgres).await?;
+        let mut nats = Command::new(program("nats-server"));
+        nats.arg("-t").arg("-c").arg(folder.join("nats/server.conf")).env("NATS_PASSWORD", "a-password");
+        self.judge("nats-server -t", &nats).await?;
+        if let Some(promtool) = self.find("promtool") {
+            let mut check = Command::new(promtool);
+            check.args(["check", "config"]).arg(folder.join("prometheus/prometheus.yml"));
+            self.judge("promtool", &check).await?;
+        }
+        Ok(())
+    }
+
+    async fn read_compose(&mut self, file: &Path) -> Result<(), Failure> {
+        let Some(compose) = compose().await else {
+            self.verdicts.push("SKIPPED compose: there is no docker-compose and no docker compose".into());
+            return Ok(());
+        };
+        // A file of variables that is there belongs to a deployment, so another one is named.
+        let none = self.documents.join("none.env");
+        fs::write(&none, "").about(none.display())?;
+        let config = |first: &[&str], missing: Option<&str>| {
+            let mut command = Command::new(first.first().copied().unwrap_or("env"));
+            command.args(first.iter().skip(1)).args(&compose).arg("--env-file").arg(&none);
+            command.arg("-f").arg(file).args(["config", "-q"]);
+            for name in VARIABLES {
+                match missing == Some(name) {
+                    true => command.env_remove(name),
+                    false => command.env(name, "given"),
+                };
+            }
+            command
+        };
+        self.judge("compose", &config(&[], None)).await?;
+        for name in VARIABLES {
+            let refused = config(&["sh", "-c", REFUSED, "sh"], Some(name));
+            self.judge(&format!("compose without {name}"), &refused).await?;
+        }
+        Ok(())
+    }
+
+    /// Each file alone, and all of them as kustomize puts them together.
+    async fn read_manifests(&mut self, folder: &Path) -> Result<(), Failure> {
+        let home = self.home.join("deploy");
+        let install = python(&home, &self.files.join("deploy/requirements.txt"));
+        if !self.install("kubernetes-validate", install, "python3").await? {
+            return Ok(());
+        }
+        let validate = |files: &[PathBuf]| {
+            let mut command = Command::new(home.join("bin/kubernetes-validate"));
+            command.args(["--strict", "--quiet"]).args(files);
+            command
+        };
+        let is_manifest = |path: &PathBuf| !path.ends_with("kustomization.yaml");
+        let manifests: Vec<PathBuf> = files(folder, "yaml")?.into_iter().filter(is_manifest).collect();
+        self.judge("kubernetes-validate", &validate(&manifests)).await?;
+        if let Some(kubectl) = self.find("kubectl") {
+            let whole = self.documents.join("kubernetes.yaml");
+            let mut kustomize = Command::new(kubectl);
+            kustomize.arg("kustomize").arg(folder).arg("-o").arg(&whole);
+            self.judge("kubectl kustomize", &kustomize).await?;
+            self.judge("kubernetes-validate of the whole", &validate(&[whole])).await?;
+        }
+        Ok(())
+    }
+
+    async fn read_units(&mut self, folder: &Path) -> Result<(), Failure> {
+        let Some(analyze) = self.find("systemd-analyze") else { return Ok(()) };
+        let copies = self.documents.join("units");
+        fs::create_dir_all(&copies).about(copies.display())?;
+        let daybook = self.servers.daybook(&[""; 0]).get_program().display().to_string();
+        let mut verify = Command::new("sh");
+        verify.args(["-c", SILENT, "sh"]).arg(analyze).arg("verify");
+        for unit in files(folder, "service")? {
+            let copy = copies.join(unit.file_name().unwrap_or_default());
+            let text = fs::read_to_string(&unit).about(unit.display())?.replace(INSTALLED, &daybook);
+            fs::write(&copy, text).about(copy.display())?;
+            verify.arg(copy);
+        }
+        self.judge("systemd-analyze", &verify).await
+    }
+
+    fn find(&mut self, tool: &str) -> Option<PathBuf> {
+        let found = look_for_program(tool);
+        if found.is_none() {
+            self.verdicts.push(format!("SKIPPED {tool}: it is not there"));
+        }
+        found
+    }
+}
+
+/// How compose is called here, if it is there.
+async fn compose() -> Option<Vec<String>> {
+    if let Some(program) = look_for_program("docker-compose") {
+        return Some(vec![program.display().to_string()]);
+    }
+    let docker = look_for_program("docker")?.display().to_string();
+    let mut version = tokio::process::Command::new(&docker);
+    let output = version.args(["compose", "version"]).output().await.ok()?;
+    output.status.success().then(|| vec![docker, "compose".into()])
+}
+
+fn files(folder: &Path, ending: &str) -> Result<Vec<PathBuf>, Failure> {
+    let entries = fs::read_dir(folder).about(folder.display())?.flatten();
+    let is_one = |path: &PathBuf| path.extension().is_some_and(|found| found == ending);
+    let mut found: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(is_one).collect();
+    found.sort();
+    Ok(found)
+}
