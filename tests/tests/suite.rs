@@ -6,6 +6,8 @@
 mod committer;
 #[path = "suite/config.rs"]
 mod config;
+#[path = "suite/deploy.rs"]
+mod deploy;
 #[path = "suite/dev.rs"]
 mod dev;
 #[path = "suite/documents/mod.rs"]

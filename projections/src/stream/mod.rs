@@ -15,8 +15,9 @@ pub(crate) mod subscriber;
 
 use std::time::Duration;
 
-use async_nats::{Client, ConnectOptions, connection::State, jetstream};
+use async_nats::{Client, ConnectOptions, ServerAddr, connection::State, jetstream};
 use async_trait::async_trait;
+use percent_encoding::percent_decode_str;
 use tokio::{
     sync::watch,
     time::{sleep, timeout},
@@ -94,7 +95,9 @@ impl Connection {
             // The client tries by itself.
             Some(_) => return Err("the connection is lost".into()),
             None => {
-                let Some(connected) = duty.or_over(options().connect(&self.url)).await else { return Ok(()) };
+                let Some(connected) = duty.or_over(options(&self.url).connect(&self.url)).await else {
+                    return Ok(());
+                };
                 self.nats.client.send_replace(Some(connected?));
             }
         }
@@ -102,11 +105,40 @@ impl Connection {
     }
 }
 
-fn options() -> ConnectOptions {
-    ConnectOptions::new()
+/// The client takes no credentials from a URL, so it is told them apart.
+fn options(url: &str) -> ConnectOptions {
+    let options = ConnectOptions::new()
         .name("daybook")
         .connection_timeout(Duration::from_secs(3))
         .ping_interval(Duration::from_secs(5))
         .reconnect_delay_callback(|tries| Duration::from_millis(100 * (tries as u64).clamp(1, 10)))
-        .event_callback(|event| async move { tracing::debug!(%event, "NATS") })
+        .event_callback(|event| async move { tracing::debug!(%event, "NATS") });
+    match credentials(url) {
+        Some((user, Some(password))) => options.user_and_password(user, password),
+        Some((token, None)) => options.token(token),
+        None => options,
+    }
+}
+
+/// A user with a password, or a token in the place of a user.
+fn credentials(url: &str) -> Option<(String, Option<String>)> {
+    let url: ServerAddr = url.parse().ok()?;
+    let plain = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
+    Some((plain(url.username()?), url.password().map(plain)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::credentials;
+
+    /// Catches: a broker that asks for credentials and is told none.
+    #[test]
+    fn credentials_are_those_of_the_url() {
+        let told = |url| credentials(url).map(|(user, password)| (user, password.unwrap_or("none".into())));
+        let of = |user: &str, password: &str| Some((user.to_owned(), password.to_owned()));
+        assert_eq!(told("nats://daybook:secret@nats:4222"), of("daybook", "secret"));
+        assert_eq!(told("tls://daybook:a%40b%2Fc@nats"), of("daybook", "a@b/c"));
+        assert_eq!(told("nats://token@nats:4222"), of("token", "none"));
+        assert_eq!(told("nats://nats:4222"), None);
+    }
 }

@@ -1,0 +1,115 @@
+//! The files in `deploy/` say what is so: settings that there are, and rights that are enough.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use daybook_core::config::{Part, known};
+use daybook_tests::{OwnNats, TestApp, until};
+
+const PREFIX: &str = "DAYBOOK_";
+/// Names that begin like a setting and are something else.
+const NO_SETTINGS: [&str; 1] = ["DAYBOOK_EVENTS"];
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy")
+}
+
+/// All files below a folder, with what they say.
+fn files(folder: &Path) -> Vec<(PathBuf, String)> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries
+        .flat_map(|path| match path.is_dir() {
+            true => files(&path),
+            false => vec![(path.clone(), fs::read_to_string(&path).unwrap())],
+        })
+        .collect()
+}
+
+/// Catches: a setting that was given another name, which a server would refuse to start with.
+#[test]
+fn every_variable_that_is_set_there_is_a_setting() {
+    let settings: BTreeSet<String> = known().iter().map(|known| known.variable()).collect();
+    let mut found = 0;
+    for (path, text) in files(&folder()) {
+        let is_of_a_name = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
+        let names = text.split(|c: char| !is_of_a_name(c)).filter(|name| {
+            name.starts_with(PREFIX) && name.len() > PREFIX.len() && !NO_SETTINGS.contains(name)
+        });
+        for name in names {
+            assert!(settings.contains(name), "{}: {name}", path.display());
+            found += 1;
+        }
+    }
+    assert!(found > 30, "{found}");
+}
+
+/// Catches: a manifest that nobody applies.
+#[test]
+fn kustomize_is_told_of_every_manifest() {
+    let folder = folder().join("k8s");
+    let list = fs::read_to_string(folder.join("kustomization.yaml")).unwrap();
+    let told: BTreeSet<&str> = list.split([' ', '[', ']', '\n']).collect();
+    for (path, _) in files(&folder) {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        assert!(name == "kustomization.yaml" || told.contains(name), "list {name}");
+    }
+}
+
+/// Catches: variables that Kubernetes makes of services, which are no settings, so nothing would start.
+#[test]
+fn no_pod_is_told_of_services_by_variables() {
+    let mut pods = 0;
+    for (path, text) in files(&folder().join("k8s")) {
+        let of_this = text.matches("\n      containers:\n").count();
+        assert_eq!(
+            text.matches("\n      enableServiceLinks: false\n").count(),
+            of_this,
+            "{}",
+            path.display()
+        );
+        pods += of_this;
+    }
+    assert_eq!(pods, 3);
+}
+
+/// Catches: a compiler that is too old.
+#[test]
+fn the_image_is_built_with_the_version_of_rust_that_is_needed() {
+    let file = fs::read_to_string(folder().join("Dockerfile")).unwrap();
+    assert!(file.contains(&format!("FROM rust:{}-", env!("CARGO_PKG_RUST_VERSION"))));
+}
+
+/// Catches: rights at the broker that aren't enough; a client that doesn't say who it is.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_broker_lets_daybook_do_what_it_does() {
+    let mut nats = OwnNats::configured(&folder().join("nats/server.conf"));
+    let app = TestApp::start_with(|config| {
+        config.nats_url = nats.url().as_str().into();
+        // The rights are for these names, and a test has others.
+        (config.stream.name, config.stream.subject_prefix) = ("DAYBOOK".into(), "daybook".into());
+        config.roles = vec![Part::Api, Part::Relay, Part::Projections, Part::Reactor, Part::Publisher];
+    })
+    .await;
+    let carried = async |what: &str| {
+        until(what, async || {
+            let log = app.operator().get("/admin/log").await.expect(200).json();
+            let workers = app.operator().get("/admin/workers").await.expect(200).json();
+            let feed = workers.as_array().unwrap().iter().find(|worker| worker["name"] == "feed");
+            log["relay_position"] == log["head"]
+                && log["publisher_position"] == log["head"]
+                && feed.is_some_and(|feed| feed["state"] == "running")
+        })
+        .await;
+    };
+    app.sell("TEA-1", 1999, 10).await;
+    carried("both streams have the log").await;
+    // The consumer is made anew, and so are the streams.
+    nats.kill();
+    nats.wipe();
+    nats.restart();
+    app.sell("TEA-2", 1999, 10).await;
+    carried("both streams have it again").await;
+}
