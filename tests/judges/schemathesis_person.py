@@ -1,7 +1,7 @@
 """Someone who registers, follows the link in the mail, logs in, and refreshes the session with each request.
 
-Requests that are tried end sessions, change passwords and delete accounts. Whoever can't refresh then logs in, and
-whoever can't log in registers.
+Requests that are tried end sessions, change passwords and delete accounts. Who can't refresh then logs in, and who
+can't log in registers.
 """
 
 import itertools

@@ -46,7 +46,7 @@ fn every_variable_that_is_set_there_is_a_setting() {
     assert!(found > 30, "{found}");
 }
 
-/// Catches: a manifest that nobody applies.
+/// Catches: a manifest that is not applied.
 #[test]
 fn kustomize_is_told_of_every_manifest() {
     let folder = folder().join("k8s");
