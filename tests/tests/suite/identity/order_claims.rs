@@ -155,3 +155,16 @@ async fn without_the_setting_no_order_is_claimed() {
     let refused = ask(&alice, &order).await.json();
     assert_eq!((&refused["status"], &refused["errors"][0]["pointer"]), (&json!(422), &json!("/order")));
 }
+
+/// Catches: someone who has every guest of the shop written to.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_claims_many_orders_is_turned_away() {
+    let app = shop().await;
+    let twin = app.twin(|config| config.budgets.reset = 3).await;
+    let order = of_guest(&app).await;
+    let (_, alice) = twin.logged_in(ALICE).await;
+    for _ in 0..3 {
+        ask(&alice, &order).await.expect(202);
+    }
+    assert_eq!(ask(&alice, &order).await.refusal(), "429 rate_limited");
+}

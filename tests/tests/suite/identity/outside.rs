@@ -146,6 +146,24 @@ async fn an_account_is_linked_by_an_address_that_both_sides_have_verified() {
     app.logged_in(ADA).await;
 }
 
+/// Catches: someone who is let in to the account of another, who claimed the address when a process died.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_claim_that_was_never_confirmed_lets_no_one_in() {
+    let (app, _issuer) = house().await;
+    app.registered(ADA).await;
+    app.register("mallory@example.com").await.expect(202);
+    app.settle().await;
+    let newest = "SELECT aggregate_id FROM events WHERE event_type = 'AccountRegistered' ORDER BY position DESC LIMIT 1";
+    let mallory: String = sqlx::query_scalar(newest).fetch_one(&app.database.superuser).await.unwrap();
+    let lapsed = app.now().timestamp() - 1;
+    let claim = format!("UPDATE email_claims SET account = '{mallory}', until = to_timestamp({lapsed})");
+    app.database.execute(&claim).await;
+    let ada = with(&app, &log_in(&app).await.expect(201).json());
+    let me = ada.get("/v1/accounts/me").await.expect(200).json();
+    assert_eq!(me["email"], ADA);
+    assert_ne!(me["id"], mallory);
+}
+
 /// Catches: who registered with someone's address, and waits until its owner logs in elsewhere.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_account_that_has_not_verified_the_address_gets_no_one_in() {

@@ -1,11 +1,12 @@
 //! Logging in at other issuers, as a browser does it by the pages.
 
-use daybook_tests::{Reply, TestApp};
+use daybook_tests::{Reply, TestApp, people::post};
+use serde_json::json;
 use url::Url;
 
 use super::{
     factors::{shown, with_second_factor_of},
-    outside::{ADA, agreed, house},
+    outside::{self, ADA, BEGIN, FINISH, agreed, house, of},
 };
 use crate::http::pages::{Browser, between, leads_to, refusal};
 
@@ -81,6 +82,25 @@ async fn an_answer_is_taken_in_the_browser_that_began() {
     let foreign = app.anonymous.send(request.header("sec-fetch-site", "cross-site")).await;
     assert_eq!(refusal(&foreign), "403 forbidden");
     assert_eq!(foreign.header("set-cookie"), None);
+}
+
+/// Catches: what a page keeps in a cookie that no script reads, taken from a front end, and the reverse.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_attempt_is_finished_where_it_was_begun() {
+    let (app, _issuer) = house().await;
+    let mut browser = Browser::new(&app);
+    let back = gone(&mut browser, OUTSIDE, &[]).await;
+    let back = Url::parse(&format!("{}{back}", app.anonymous.base())).unwrap();
+    let mut body = json!({"attempt": browser.cookies["daybook-attempt"]});
+    for name in ["state", "code", "iss"] {
+        body[name] = of(&back, name).unwrap().into();
+    }
+    assert_eq!(post(&app.anonymous, FINISH, body).await.refusal(), "422 invalid_attempt");
+    let body = outside::gone(&app.anonymous, BEGIN, "example").await;
+    let said = |name: &str| body[name].as_str().unwrap().to_owned();
+    browser.cookies.insert("daybook-attempt".into(), said("attempt"));
+    let query = ["state", "code", "iss"].map(|name| format!("{name}={}", said(name))).join("&");
+    assert_eq!(refusal(&browser.look(&format!("{OUTSIDE}?{query}")).await), "422 invalid_attempt");
 }
 
 /// Catches: a page that lets someone in without the account's second factor.
