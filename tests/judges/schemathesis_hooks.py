@@ -87,8 +87,9 @@ def has_whole_number_with_fraction(value):
 
 
 def is_listed_elsewhere(error):
-    """Which currencies and countries there are, lists of ISO say; which characters can be seen, Unicode says."""
-    return error.get("pointer", "").endswith(("/currency", "/country")) or error.get("detail") == "has nothing that can be seen"
+    """Which currencies and countries there are, lists of ISO say; which characters can be seen, Unicode; what is past, a clock."""
+    unseen = {"has nothing that can be seen", "is a time in the future"}
+    return error.get("pointer", "").endswith(("/currency", "/country")) or error.get("detail") in unseen
 
 
 def names_what_is_listed_elsewhere(response):
