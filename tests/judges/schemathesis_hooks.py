@@ -87,9 +87,14 @@ def has_whole_number_with_fraction(value):
 
 
 def is_listed_elsewhere(error):
-    """Which currencies and countries there are, lists of ISO say; which characters can be seen, Unicode; what is past, a clock."""
-    unseen = {"has nothing that can be seen", "is a time in the future"}
-    return error.get("pointer", "").endswith(("/currency", "/country")) or error.get("detail") in unseen
+    """Lists of ISO say which currencies and countries there are, Unicode which characters can be seen, a clock what is past,
+    and `GET /v1/permissions` which permissions there are."""
+    detail = error.get("detail", "")
+    return (
+        error.get("pointer", "").endswith(("/currency", "/country"))
+        or detail in {"has nothing that can be seen", "is a time in the future"}
+        or detail.endswith("is no permission that a key can have")
+    )
 
 
 def names_what_is_listed_elsewhere(response):
