@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 
 use crate::reply::Reply;
 
-/// Those under review, which are those that are served; to make them takes a test half a second.
+/// Those under review, which are those that are served: no test has to make them.
 static API: LazyLock<Document> =
     LazyLock::new(|| Document::read(include_str!("../../api/http/openapi/api.json")));
 static ADMIN: LazyLock<Document> =

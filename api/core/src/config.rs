@@ -57,7 +57,8 @@ daybook_domain::settings! {
         /// The database, as its owner. Without it: `database_url`.
         #[serde(skip_serializing_if = "Option::is_none")]
         migrate_database_url: Option<SecretUrl> = None, any("postgres://user:password@host/name").optional();
-        /// The NATS server, which carries events to projections and reactor.
+        /// The NATS server, which carries events to projections and reactor. It is told the user and password of the URL, or
+        /// the token that stands in the place of a user.
         nats_url: SecretUrl = "nats://127.0.0.1:4222".into(), any("nats://user:password@host");
         /// Where the API listens.
         api_listen: SocketAddr = loopback(8080), any(ADDRESS);

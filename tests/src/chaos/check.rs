@@ -42,7 +42,7 @@ pub struct Findings {
     pub replays: u64,
     /// Keys that brought another answer the second time.
     pub changed: u64,
-    /// Consumers that still lag, or have stopped.
+    /// Events that consumers have yet to see, effects that are left, and consumers that have stopped.
     pub behind: u64,
     /// Rows and streams that differ from what the log says.
     pub diverged: u64,

@@ -145,8 +145,8 @@ pub fn may(user: User, what: &str, path: &Path) -> bool {
     User::run(test.arg(what).arg(path), Some(user)).status().is_ok_and(|status| status.success())
 }
 
-/// Chooses a home in memory for a database that ends with a run, if there is room for it. Each test has a database
-/// of its own, of nine hundred files: most file systems take longer to make and delete them than the test takes.
+/// Chooses a home in memory for a database that ends with a run, if there is room for it. Each test has a database of its
+/// own, of 440 files: ext4 takes 300 ms to make them after a run of deletions, and memory 43 ms.
 pub fn prefer_memory(place: &Place) -> Result<(), Failure> {
     let has_room = rustix::fs::statfs("/dev/shm").is_ok_and(|memory| {
         let free = memory.f_bavail.saturating_mul(memory.f_bsize.unsigned_abs());
