@@ -17,13 +17,15 @@ mod grpc;
 mod pages;
 
 use std::{
-    env,
+    env, fmt,
     fs::{self, File},
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, ExitStatus},
+    time::{Duration, Instant},
 };
 
 use daybook_dev::program::look_for_program;
+use tokio::time::timeout;
 
 use crate::{
     catalogue::token,
@@ -45,6 +47,9 @@ const EXAMPLES: &str = "JUDGES_EXAMPLES";
 /// Examples are the same in each run, unless [`SEED`] says otherwise.
 const USUAL_SEED: &str = "1";
 const SEED: &str = "JUDGES_SEED";
+/// How long one judge or one installation may take. The longest takes some minutes.
+const TO_JUDGE: Duration = Duration::from_mins(15);
+const TO_INSTALL: Duration = Duration::from_mins(5);
 
 /// Installs `$2` in the environment `$1`. The programs of one name its path: if it was moved, it is made anew.
 const INSTALL: &str = r#""$1/bin/pip" --version >/dev/null 2>&1 || rm -rf "$1"
@@ -86,9 +91,7 @@ pub async fn ask(around: &Surroundings, servers: &Servers, group: &mut Group) ->
     bench.ask_as_analyst().await?;
     bench.walk_through_the_pages().await?;
     bench.try_requests().await?;
-    for verdict in &bench.verdicts {
-        say(format_args!("judges: {verdict}"));
-    }
+    say(format_args!("judges, all of them:\n{}", bench.verdicts.join("\n")));
     if bench.has_failed { Err(Failure::silent(1)) } else { Ok(()) }
 }
 
@@ -175,12 +178,15 @@ impl Bench<'_> {
     /// Whether it is there, perhaps since a former run.
     async fn install(&mut self, what: &str, install: Command, tool: &str) -> Result<bool, Failure> {
         if look_for_program(tool).is_none() {
-            self.verdicts.push(format!("SKIPPED {what}: there is no {tool}"));
+            self.skip(what, format_args!("there is no {tool}"));
             return Ok(false);
         }
-        let is_there = self.group.run(&install, None).await?.success();
+        let is_there = match self.run(&install, None, TO_INSTALL).await? {
+            Some(status) => status.success(),
+            None => false,
+        };
         if !is_there {
-            self.verdicts.push(format!("SKIPPED {what}: {tool} could not install it"));
+            self.skip(what, format_args!("{tool} could not install it"));
         }
         Ok(is_there)
     }
@@ -189,14 +195,45 @@ impl Bench<'_> {
     async fn judge(&mut self, name: &str, command: &Command) -> Result<(), Failure> {
         let path = self.documents.join("said.txt");
         let output = File::create(&path).about(path.display())?;
-        let status = self.group.run(command, Some(&output)).await?;
-        let verdict = if status.success() { "nothing found" } else { "FOUND something" };
-        if !status.success() {
+        let begun = Instant::now();
+        let status = self.run(command, Some(&output), TO_JUDGE).await?;
+        let verdict = match status {
+            Some(status) if status.success() => "nothing found",
+            Some(_) => "FOUND something",
+            None => "did NOT END in time",
+        };
+        if !status.is_some_and(|status| status.success()) {
             self.has_failed = true;
             say(format_args!("{name}:\n{}", String::from_utf8_lossy(&fs::read(&path)?)));
         }
-        self.verdicts.push(format!("{name}: {verdict}"));
+        self.note(format!("{name}: {verdict}, in {} s", begun.elapsed().as_secs()));
         Ok(())
+    }
+
+    /// Returns nothing if it was ended because it took too long.
+    async fn run(
+        &mut self,
+        command: &Command,
+        output: Option<&File>,
+        limit: Duration,
+    ) -> Result<Option<ExitStatus>, Failure> {
+        match timeout(limit, self.group.run(command, output)).await {
+            Ok(status) => status.map(Some),
+            Err(_) => {
+                self.group.stop().await;
+                Ok(None)
+            }
+        }
+    }
+
+    fn skip(&mut self, what: &str, why: fmt::Arguments<'_>) {
+        self.note(format!("SKIPPED {what}: {why}"));
+    }
+
+    /// It is told now, and again at the end.
+    fn note(&mut self, verdict: String) {
+        say(format_args!("judges: {verdict}"));
+        self.verdicts.push(verdict);
     }
 }
 

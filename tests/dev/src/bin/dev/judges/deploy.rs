@@ -54,7 +54,7 @@ impl Bench<'_> {
 
     async fn read_compose(&mut self, file: &Path) -> Result<(), Failure> {
         let Some(compose) = compose().await else {
-            self.verdicts.push("SKIPPED compose: there is no docker-compose and no docker compose".into());
+            self.skip("compose", format_args!("there is no docker-compose and no docker compose"));
             return Ok(());
         };
         // A file of variables that is there belongs to a deployment, so another one is named.
@@ -124,7 +124,7 @@ impl Bench<'_> {
     fn find(&mut self, tool: &str) -> Option<PathBuf> {
         let found = look_for_program(tool);
         if found.is_none() {
-            self.verdicts.push(format!("SKIPPED {tool}: it is not there"));
+            self.skip(tool, format_args!("it is not there"));
         }
         found
     }

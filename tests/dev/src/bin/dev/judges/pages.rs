@@ -26,7 +26,7 @@ impl Bench<'_> {
     pub(super) async fn walk_through_the_pages(&mut self) -> Result<(), Failure> {
         let what = "the pages of accounts";
         let Some(browser) = BROWSERS.into_iter().find_map(look_for_program) else {
-            self.verdicts.push(format!("SKIPPED {what}: there is no {}", BROWSERS.join(", nor ")));
+            self.skip(what, format_args!("there is no {}", BROWSERS.join(", nor ")));
             return Ok(());
         };
         let (home, files) = (self.home.join("pages"), self.files.join("pages"));
@@ -47,7 +47,7 @@ impl Bench<'_> {
             .env("CHROMIUM", browser)
             .env("SCREENS", &screens);
         self.judge(what, &walk).await?;
-        self.verdicts.push(format!("pictures of all pages are in {}", screens.display()));
+        self.note(format!("pictures of all pages are in {}", screens.display()));
         Ok(())
     }
 }
