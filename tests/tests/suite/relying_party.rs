@@ -113,6 +113,8 @@ async fn an_id_token_that_is_not_for_us_now_is_refused() {
     for (members, why) in [
         (json!({"iss": "https://evil.example"}), Some(Refused::Elsewhere)),
         (json!({"aud": "other"}), Some(Refused::Elsewhere)),
+        (json!({"aud": ["other"]}), Some(Refused::Elsewhere)),
+        (json!({"aud": ["other", "third"], "azp": CLIENT}), Some(Refused::Elsewhere)),
         (json!({"aud": ["other", CLIENT]}), Some(Refused::Elsewhere)),
         (json!({"aud": ["other", CLIENT], "azp": "other"}), Some(Refused::Elsewhere)),
         (json!({"aud": ["other", CLIENT], "azp": CLIENT}), None),

@@ -101,6 +101,16 @@ mod tests {
         assert!(budgets.log_in(address(3), [8; 32], None).is_ok(), "another account");
     }
 
+    /// Catches: a stolen device from which guesses have no end.
+    #[test]
+    fn a_device_has_a_budget_of_its_own() {
+        let budgets = Budgets::new(&config::Budgets { log_in_device: 2, ..config::Budgets::default() });
+        let log_in = |device| budgets.log_in(None, [7; 32], Some(Uuid::from_u128(device)));
+        assert!(log_in(1).is_ok() && log_in(1).is_ok());
+        assert_eq!(log_in(1).expect_err("the third").budget.name, "log-in-device");
+        assert!(log_in(2).is_ok(), "another device");
+    }
+
     #[test]
     fn one_address_does_not_try_the_accounts_of_all() {
         let budgets = Budgets::new(&config::Budgets { log_in_address: 2, ..config::Budgets::default() });

@@ -117,9 +117,12 @@ async fn a_key_ends_everywhere_and_with_what_its_account_loses() {
     roles(json!(["customer"])).await;
     assert_eq!(here.get("/v1/stock/NONE").await.refusal(), "403 forbidden");
     until("the other process knows", async || there.get("/v1/stock/NONE").await.status == 403).await;
-    here.get("/v1/orders").await.expect(200);
     app.advance(1);
     let (_, alice) = app.logged_in(ALICE).await;
+    // Both processes remember it when it is revoked.
+    for client in [&here, &there] {
+        client.get("/v1/orders").await.expect(200);
+    }
     alice.delete(&format!("/v1/api-keys/{}", key["id"].as_str().unwrap())).await.expect(200);
     assert_eq!(here.get("/v1/orders").await.refusal(), "401 unauthenticated");
     until("the other process knows", async || there.get("/v1/orders").await.status == 401).await;

@@ -6,6 +6,7 @@ use daybook_tests::{
     Client, TestApp,
     people::{PASSWORD, post},
 };
+use reqwest::Method;
 use serde_json::{Value, json};
 
 const ALICE: &str = "alice@example.com";
@@ -88,7 +89,10 @@ async fn recovery_codes_are_made_anew_and_the_second_factor_can_be_taken_away() 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_dangerous_needs_a_proof_that_is_not_old() {
     let app = TestApp::start_generous().await;
-    let (_, secret, _) = with_second_factor(&app).await;
+    let (alice, secret, _) = with_second_factor(&app).await;
+    let key = json!({"name": "scanner", "scopes": ["order.read"]});
+    let issued = post(&alice, "/v1/api-keys", key.clone()).await.expect(201).json();
+    let rotation = format!("/v1/api-keys/{}/rotation", issued["id"].as_str().unwrap());
     app.advance(STEP_S);
     let tokens = app.try_log_in(ALICE, PASSWORD, Some(&shown(&app, &secret))).await.expect(201).json();
     app.advance(601);
@@ -98,8 +102,17 @@ async fn what_is_dangerous_needs_a_proof_that_is_not_old() {
     assert_eq!(refused.refusal(), "401 confirmation_required");
     let challenge = refused.header("www-authenticate").unwrap().to_owned();
     assert_eq!(challenge, "Bearer error=\"insufficient_user_authentication\"");
-    let key = json!({"name": "scanner", "scopes": ["order.read"]});
-    assert_eq!(post(&alice, "/v1/api-keys", key.clone()).await.refusal(), "401 confirmation_required");
+    for (method, path, body) in [
+        (Method::POST, "/v1/api-keys", key.clone()),
+        (Method::POST, &rotation, json!({})),
+        (Method::PUT, "/v1/accounts/me/email", json!({"email": "other@example.com"})),
+        (Method::POST, "/v1/accounts/me/totp", json!({})),
+        (Method::POST, "/v1/accounts/me/recovery-codes", json!({})),
+        (Method::DELETE, "/v1/accounts/me", json!({})),
+    ] {
+        let refused = alice.send(alice.request(method.clone(), path).json(&body)).await;
+        assert_eq!(refused.refusal(), "401 confirmation_required", "{method} {path}");
+    }
     let confirm = |body: Value| post(&alice, "/v1/sessions/current/confirmation", body);
     let without = confirm(json!({"password": PASSWORD})).await;
     assert_eq!(without.refusal(), "401 second_factor_required");
@@ -107,5 +120,6 @@ async fn what_is_dangerous_needs_a_proof_that_is_not_old() {
     assert_eq!(wrong.refusal(), "401 invalid_credentials");
     confirm(json!({"password": PASSWORD, "code": shown(&app, &secret)})).await.expect(200);
     post(&alice, "/v1/api-keys", key).await.expect(201);
+    post(&alice, &rotation, json!({})).await.expect(201);
     alice.delete("/v1/accounts/me/totp").await.expect(200);
 }

@@ -1,10 +1,13 @@
 //! What others would try again and again.
 
+use daybook_core::identity::totp::STEP_S;
 use daybook_tests::{
     TestApp,
     people::{PASSWORD, post},
 };
 use serde_json::json;
+
+use super::factors::{shown, with_second_factor_of};
 
 const ALICE: &str = "alice@example.com";
 
@@ -37,6 +40,49 @@ async fn guesses_have_an_end_and_lock_nobody_out() {
     let (bobs, _) = app.logged_in("bob@example.com").await;
     let stolen = json!({"email": ALICE, "password": PASSWORD, "device": bobs["device"]});
     assert_eq!(post(&app.anonymous, "/v1/sessions", stolen).await.refusal(), "429 rate_limited");
+}
+
+/// Catches: one password that is tried with the addresses of all.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_address_does_not_try_the_accounts_of_all() {
+    let app = TestApp::start_with(|config| {
+        (config.budgets.log_in_address, config.budgets.log_in_account) = (3, 1_000);
+    })
+    .await;
+    let mut replies = Vec::new();
+    for number in 0..4 {
+        replies.push(app.try_log_in(&format!("someone-{number}@example.com"), PASSWORD, None).await);
+    }
+    assert_eq!(replies[2].refusal(), "401 invalid_credentials");
+    assert_eq!(replies[3].refusal(), "429 rate_limited");
+    assert_eq!(replies[3].header("ratelimit"), Some("\"log-in-address\";r=0"));
+}
+
+/// Catches: codes that are guessed without an end, and an owner who is locked out by that.
+#[tokio::test(flavor = "multi_thread")]
+async fn codes_are_not_guessed_without_an_end() {
+    // The first two are those that the second factor begins with.
+    let app = TestApp::start_with(|config| config.budgets.second_factor = 5).await;
+    let (alice, secret, _) = with_second_factor_of(&app, ALICE).await;
+    app.advance(STEP_S);
+    let tokens = app.try_log_in(ALICE, PASSWORD, Some(&shown(&app, &secret))).await.expect(201).json();
+    let mut last = None;
+    for _ in 0..6 {
+        last = Some(app.try_log_in(ALICE, PASSWORD, Some("000000")).await);
+    }
+    let limited = last.unwrap();
+    assert_eq!(limited.refusal(), "429 rate_limited");
+    assert_eq!(limited.header("ratelimit"), Some("\"second-factor\";r=0"));
+    app.advance(STEP_S);
+    let code = shown(&app, &secret);
+    let from_home = json!({"email": ALICE, "password": PASSWORD, "code": code, "device": tokens["device"]});
+    post(&app.anonymous, "/v1/sessions", from_home).await.expect(201);
+    // Who has an open session guesses no more codes than others.
+    for _ in 0..6 {
+        let confirmation = json!({"password": PASSWORD, "code": "000000"});
+        last = Some(post(&alice, "/v1/sessions/current/confirmation", confirmation).await);
+    }
+    assert_eq!(last.unwrap().refusal(), "429 rate_limited");
 }
 
 #[tokio::test(flavor = "multi_thread")]

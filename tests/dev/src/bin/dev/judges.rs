@@ -66,7 +66,7 @@ struct Bench<'a> {
     /// Copies of the documents.
     documents: PathBuf,
     group: &'a mut Group,
-    /// What was found or skipped, for the end.
+    /// What was found, skipped, or left behind to be looked at, for the end.
     verdicts: Vec<String>,
     has_failed: bool,
 }
@@ -91,7 +91,10 @@ pub async fn ask(around: &Surroundings, servers: &Servers, group: &mut Group) ->
     bench.ask_as_analyst().await?;
     bench.walk_through_the_pages().await?;
     bench.try_requests().await?;
-    say(format_args!("judges, all of them:\n{}", bench.verdicts.join("\n")));
+    // What others print stands between them by now.
+    for verdict in &bench.verdicts {
+        say(format_args!("judges: {verdict}"));
+    }
     if bench.has_failed { Err(Failure::silent(1)) } else { Ok(()) }
 }
 
@@ -199,16 +202,21 @@ impl Bench<'_> {
         let output = File::create(&path).about(path.display())?;
         let begun = Instant::now();
         let status = self.run(command, Some(&output), TO_JUDGE).await?;
+        let has_succeeded = status.is_some_and(|status| status.success());
         let verdict = match status {
-            Some(status) if status.success() => "nothing found",
+            Some(_) if has_succeeded => "nothing found",
             Some(_) => "FOUND something",
             None => "did NOT END in time",
         };
-        if !status.is_some_and(|status| status.success()) {
+        if !has_succeeded {
             self.has_failed = true;
             say(format_args!("{name}:\n{}", String::from_utf8_lossy(&fs::read(&path)?)));
         }
-        self.note(format!("{name}: {verdict}, in {} s", begun.elapsed().as_secs()));
+        let verdict = format!("{name}: {verdict}, in {} s", begun.elapsed().as_secs());
+        match has_succeeded {
+            true => say(format_args!("judges: {verdict}")),
+            false => self.note(verdict),
+        }
         Ok(())
     }
 
