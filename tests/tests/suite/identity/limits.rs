@@ -66,23 +66,26 @@ async fn codes_are_not_guessed_without_an_end() {
     let (alice, secret, _) = with_second_factor_of(&app, ALICE).await;
     app.advance(STEP_S);
     let tokens = app.try_log_in(ALICE, PASSWORD, Some(&shown(&app, &secret))).await.expect(201).json();
-    let mut last = None;
+    let mut replies = Vec::new();
     for _ in 0..6 {
-        last = Some(app.try_log_in(ALICE, PASSWORD, Some("000000")).await);
+        replies.push(app.try_log_in(ALICE, PASSWORD, Some("000000")).await);
     }
-    let limited = last.unwrap();
-    assert_eq!(limited.refusal(), "429 rate_limited");
-    assert_eq!(limited.header("ratelimit"), Some("\"second-factor\";r=0"));
+    assert_eq!(replies[0].refusal(), "401 invalid_credentials");
+    assert_eq!(replies[5].refusal(), "429 rate_limited");
+    assert_eq!(replies[5].header("ratelimit"), Some("\"second-factor\";r=0"));
     app.advance(STEP_S);
     let code = shown(&app, &secret);
     let from_home = json!({"email": ALICE, "password": PASSWORD, "code": code, "device": tokens["device"]});
     post(&app.anonymous, "/v1/sessions", from_home).await.expect(201);
     // Who has an open session guesses no more codes than others.
+    let confirmation = json!({"password": PASSWORD, "code": "000000"});
+    let confirm = async || post(&alice, "/v1/sessions/current/confirmation", confirmation.clone()).await;
+    let mut refusals = Vec::new();
     for _ in 0..6 {
-        let confirmation = json!({"password": PASSWORD, "code": "000000"});
-        last = Some(post(&alice, "/v1/sessions/current/confirmation", confirmation).await);
+        refusals.push(confirm().await.refusal());
     }
-    assert_eq!(last.unwrap().refusal(), "429 rate_limited");
+    assert_eq!(refusals[0], "401 invalid_credentials");
+    assert_eq!(refusals[5], "429 rate_limited");
 }
 
 #[tokio::test(flavor = "multi_thread")]
