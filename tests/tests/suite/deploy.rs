@@ -1,4 +1,5 @@
-//! The files in `deploy/` say what is so: settings that there are, and rights that are enough.
+//! The files in `deploy/` say what is so: settings that there are, and rights that are enough. So do the runbooks of its
+//! alerts.
 
 use std::{
     collections::BTreeSet,
@@ -17,15 +18,20 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy")
 }
 
-/// All files below a folder, with what they say.
-fn files(folder: &Path) -> Vec<(PathBuf, String)> {
+/// All files below a folder that end like this, with what they say.
+fn files_with(folder: &Path, ending: &str) -> Vec<(PathBuf, String)> {
     let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     entries
         .flat_map(|path| match path.is_dir() {
-            true => files(&path),
+            true => files_with(&path, ending),
+            false if !path.to_string_lossy().ends_with(ending) => vec![],
             false => vec![(path.clone(), fs::read_to_string(&path).unwrap())],
         })
         .collect()
+}
+
+fn files(folder: &Path) -> Vec<(PathBuf, String)> {
+    files_with(folder, "")
 }
 
 /// Catches: a setting that was given another name, which a server would refuse to start with.
@@ -80,6 +86,105 @@ fn no_pod_is_told_of_services_by_variables() {
 fn the_image_is_built_with_the_version_of_rust_that_is_needed() {
     let file = fs::read_to_string(folder().join("Dockerfile")).unwrap();
     assert!(file.contains(&format!("FROM rust:{}-", env!("CARGO_PKG_RUST_VERSION"))));
+}
+
+fn alerts() -> String {
+    fs::read_to_string(folder().join("prometheus/alerts.yml")).unwrap()
+}
+
+/// Each with the name of the alert that it is about.
+fn runbooks() -> Vec<(String, String)> {
+    let name = |path: &Path| path.file_stem().unwrap().to_str().unwrap().to_owned();
+    files(&folder().join("../docs/runbooks")).into_iter().map(|(path, text)| (name(&path), text)).collect()
+}
+
+/// Catches: an alert that leaves its reader alone; a page about an alert that is no longer there.
+#[test]
+fn each_alert_has_a_runbook_and_each_runbook_an_alert() {
+    let rules = alerts();
+    let alerts: BTreeSet<&str> = rules
+        .split("\n      - ")
+        .filter_map(|rule| {
+            let name = rule.strip_prefix("alert: ")?.lines().next()?;
+            let runbook = format!("          runbook: docs/runbooks/{name}.md");
+            assert!(rule.lines().any(|line| line == runbook), "{name}");
+            assert!(
+                rule.contains("\n          summary: ") && rule.contains("\n          description: "),
+                "{name}"
+            );
+            assert!(rule.contains("\n          severity: "), "{name}");
+            Some(name)
+        })
+        .collect();
+    let pages = runbooks();
+    for (name, text) in &pages {
+        assert!(text.starts_with(&format!("# {name}\n")), "{name}");
+    }
+    let pages: BTreeSet<&str> = pages.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(alerts, pages);
+    assert!(alerts.len() > 20, "{alerts:?}");
+}
+
+/// Catches: a setting or an endpoint that a runbook sends its reader to, and that is not there.
+#[test]
+fn runbooks_name_what_there_is() {
+    let settings: BTreeSet<String> = known().iter().map(|known| known.variable()).collect();
+    let documents: Vec<serde_json::Value> = ["api.json", "admin.json"]
+        .map(|name| folder().join("../api/http/openapi").join(name))
+        .map(|path| serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap())
+        .into();
+    let is_there = |method: &str, path: &str| {
+        let method = method.to_lowercase();
+        documents.iter().any(|document| document["paths"][path][&method].is_object())
+    };
+    let pages = runbooks();
+    let (mut named, mut asked) = (0, 0);
+    for (page, text) in &pages {
+        for span in text.split('`').skip(1).step_by(2) {
+            let is_word = |part: &str| part.chars().all(|c| c.is_ascii_lowercase() || c == '_');
+            if let Some((group, setting)) = span.split_once('.')
+                && is_word(group)
+                && is_word(setting)
+                && setting != "yaml"
+            {
+                let variable = format!("{PREFIX}{group}__{setting}").to_uppercase();
+                assert!(settings.contains(&variable), "{page}: {span}");
+                named += 1;
+            }
+            if let Some((method, path)) = span.split_once(' ')
+                && path.starts_with('/')
+            {
+                assert!(is_there(method, path), "{page}: {span}");
+                asked += 1;
+            }
+        }
+    }
+    assert!(named > 20 && asked > 20, "{named} settings, {asked} endpoints");
+}
+
+/// Catches: a word that no series has, so an alert that is never raised or a panel that stays empty.
+#[test]
+fn what_labels_are_asked_for_is_in_the_code() {
+    let code: String = ["api", "commands", "projections", "domain"]
+        .into_iter()
+        .flat_map(|part| files_with(&folder().join("..").join(part), ".rs"))
+        .map(|(_, text)| text)
+        .collect();
+    let dashboard = fs::read_to_string(folder().join("grafana/daybook.json")).unwrap().replace("\\\"", "\"");
+    let mut words = 0;
+    for text in [alerts(), dashboard] {
+        for asked in text.split(['{', ',']) {
+            let Some((label, rest)) = asked.split_once(['=', '!']) else { continue };
+            if !["state", "reason", "outcome", "projection", "route"].contains(&label) {
+                continue;
+            }
+            for word in rest.split('"').nth(1).unwrap_or_default().split('|') {
+                assert!(code.contains(&format!("\"{word}\"")), "{label}: {word}");
+                words += 1;
+            }
+        }
+    }
+    assert!(words > 50, "{words}");
 }
 
 /// Catches: rights at the broker that aren't enough; a client that doesn't say who it is.
