@@ -6,7 +6,8 @@
 //! allows and that it forbids, with the token of each role and as someone who logs in, and holds the answers against it.
 //! The audits of GraphQL over HTTP are made, clients of EventStoreDB go through the door, and clients of gRPC place
 //! orders. So do clients that are generated from the documents. A browser walks through the pages of accounts. The files
-//! of `deploy/` are read by the programs that they are for.
+//! of `deploy/` are read by the programs that they are for, and what alerts and the dashboard ask for is looked up in the
+//! metrics.
 
 mod analysts;
 mod clients;
@@ -91,6 +92,7 @@ pub async fn ask(around: &Surroundings, servers: &Servers, group: &mut Group) ->
     bench.ask_as_analyst().await?;
     bench.walk_through_the_pages().await?;
     bench.try_requests().await?;
+    bench.look_up_metrics().await?;
     // What others print stands between them by now.
     for verdict in &bench.verdicts {
         say(format_args!("judges: {verdict}"));

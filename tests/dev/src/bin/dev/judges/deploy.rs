@@ -1,4 +1,5 @@
-//! The files in `deploy/` are read by the programs that they are for. None of these starts anything.
+//! The files in `deploy/` are read by the programs that they are for, and held against a server's metrics. None of these
+//! starts anything.
 
 use std::{
     fs,
@@ -12,12 +13,13 @@ use super::{Bench, python};
 use crate::failure::{About, Failure};
 
 /// What compose takes from its environment: it says no as long as one of them is missing.
-const VARIABLES: [&str; 10] = [
+const VARIABLES: [&str; 11] = [
     "SUPERUSER_PASSWORD",
     "OWNER_PASSWORD",
     "APP_PASSWORD",
     "ANALYST_PASSWORD",
     "NATS_PASSWORD",
+    "GRAFANA_PASSWORD",
     "MASTER_KEY",
     "ACCOUNTS_URL",
     "SMTP_URL",
@@ -44,12 +46,34 @@ impl Bench<'_> {
         let mut nats = Command::new(program("nats-server"));
         nats.arg("-t").arg("-c").arg(folder.join("nats/server.conf")).env("NATS_PASSWORD", "a-password");
         self.judge("nats-server -t", &nats).await?;
+        let prometheus = folder.join("prometheus");
         if let Some(promtool) = self.find("promtool") {
-            let mut check = Command::new(promtool);
-            check.args(["check", "config"]).arg(folder.join("prometheus/prometheus.yml"));
-            self.judge("promtool", &check).await?;
+            for (action, what, file) in [
+                ("check", "config", "prometheus.yml"),
+                ("check", "rules", "alerts.yml"),
+                ("test", "rules", "alerts_test.yml"),
+            ] {
+                let mut command = Command::new(&promtool);
+                command.args([action, what]).arg(prometheus.join(file));
+                self.judge(&format!("promtool {action} {what}"), &command).await?;
+            }
         }
         Ok(())
+    }
+
+    /// What alerts and the dashboard ask for is looked up in a scrape, which has most after all other judges.
+    pub(super) async fn look_up_metrics(&mut self) -> Result<(), Failure> {
+        let root = self.files.join("../..");
+        let Some(promtool) = self.find("promtool") else { return Ok(()) };
+        let Some(python) = self.find("python3") else { return Ok(()) };
+        let mut look_up = Command::new(python);
+        look_up
+            .arg(self.files.join("deploy/metrics.py"))
+            .env("METRICS", format!("http://{}/metrics", self.servers.place.noted("telemetry.listen")))
+            .env("PROMTOOL", promtool)
+            .env("DEPLOY", root.join("deploy"))
+            .env("SOURCES", &root);
+        self.judge("metrics of alerts and dashboard", &look_up).await
     }
 
     async fn read_compose(&mut self, file: &Path) -> Result<(), Failure> {
