@@ -24,6 +24,7 @@ pub async fn seed_once(servers: &Servers, http: &Http) -> Result<(), Failure> {
     if mark.exists() {
         return Ok(());
     }
+    say("Writing the demo catalogue ...");
     match seed(servers, http).await {
         Ok(()) => drop(File::create(mark)?),
         Err(failure) => {

@@ -4,7 +4,7 @@ use std::{
     fmt::Display,
     fs,
     io::{self, Write},
-    path::Path,
+    path::{Path, PathBuf},
     process::{ExitCode, ExitStatus},
 };
 
@@ -71,6 +71,26 @@ impl<T, E: Display> About<T> for Result<T, E> {
 /// Writes a line for the person who runs this program. A reader who has gone away must not stop us.
 pub fn say(line: impl Display) {
     let _ = writeln!(io::stderr(), "{line}");
+}
+
+/// A log that another process writes, said while it grows.
+pub struct Growing {
+    log: PathBuf,
+    /// How much of it has been said, bytes.
+    said: usize,
+}
+
+impl Growing {
+    pub fn new(log: PathBuf) -> Self {
+        Self { log, said: 0 }
+    }
+
+    /// Says what is new in it.
+    pub fn say_more(&mut self) {
+        let written = fs::read(&self.log).unwrap_or_default();
+        let _ = io::stderr().write_all(written.get(self.said..).unwrap_or_default());
+        self.said = written.len();
+    }
 }
 
 /// Says the end of a log.

@@ -2,8 +2,8 @@
 
 use std::{
     env, fs,
-    io::ErrorKind,
-    net::{SocketAddr, TcpStream},
+    io::{self, ErrorKind},
+    net::{SocketAddr, TcpListener, TcpStream},
     time::Duration,
 };
 
@@ -31,7 +31,7 @@ pub fn choose(place: &Place) -> Result<(), Failure> {
     let mut chosen = Vec::new();
     for (name, usual, variable) in LISTENERS {
         let listen = match env::var(variable).ok().filter(|address| !address.is_empty()) {
-            Some(address) => address,
+            Some(address) => usable(variable, &address)?,
             None => {
                 let port = choose_port(usual, &chosen, is_taken)
                     .ok_or_else(|| Failure::new("no free port between 8083 and 8200"))?;
@@ -47,6 +47,26 @@ pub fn choose(place: &Place) -> Result<(), Failure> {
         chosen.push(listen);
     }
     Ok(())
+}
+
+/// The address that a variable asks for, with a free port in place of 0. Daybook itself refuses what is no address.
+fn usable(variable: &str, asked: &str) -> Result<String, Failure> {
+    let Ok(address) = asked.parse::<SocketAddr>() else { return Ok(asked.to_owned()) };
+    let bound = TcpListener::bind(address).and_then(|listener| listener.local_addr());
+    bound
+        .map(|address| address.to_string())
+        .map_err(|error| Failure::new(format_args!("{variable} asks for {asked}, {}", what_helps(&error))))
+}
+
+fn what_helps(error: &io::Error) -> String {
+    match error.kind() {
+        ErrorKind::AddrInUse => {
+            "which is taken: stop the program that listens there, or ask for another port".into()
+        }
+        ErrorKind::AddrNotAvailable => "and this machine has no such address: ask for one of its own".into(),
+        ErrorKind::PermissionDenied => "which needs more rights: ask for a port above 1023".into(),
+        _ => format!("where nothing can listen: {error}"),
+    }
 }
 
 /// The usual port, or the first other one that is neither taken nor chosen for another listener.
@@ -81,6 +101,31 @@ mod tests {
         let is_taken = |port| [8081, 8083].contains(&port);
         let chosen = ["127.0.0.1:8084".to_owned()];
         assert_eq!(choose_port(8081, &chosen, is_taken), Some(8085));
+    }
+
+    #[test]
+    fn an_address_that_was_asked_for_and_is_taken_is_refused() {
+        let other = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let taken = other.local_addr().expect("an address").to_string();
+        let refused = usable("DAYBOOK_API_LISTEN", &taken).expect_err("it is taken").to_string();
+        let wanted = format!("DAYBOOK_API_LISTEN asks for {taken}, which is taken: stop the program");
+        assert!(refused.starts_with(&wanted), "{refused}");
+        drop(other);
+        assert_eq!(usable("DAYBOOK_API_LISTEN", &taken).expect("it is free"), taken);
+    }
+
+    /// Catches: a note of port 0, by which nothing is found.
+    #[test]
+    fn port_0_is_replaced_by_a_free_one() {
+        let address = usable("DAYBOOK_API_LISTEN", "127.0.0.1:0").expect("a port is free");
+        assert_ne!(address.parse::<SocketAddr>().expect("an address").port(), 0);
+    }
+
+    /// 192.0.2.0/24 is for documents (RFC 5737), so no machine has an address in it.
+    #[test]
+    fn an_address_of_another_machine_is_refused() {
+        let refused = usable("DAYBOOK_ADMIN_LISTEN", "192.0.2.1:8081").expect_err("it isn't ours");
+        assert!(refused.to_string().contains("this machine has no such address"), "{refused}");
     }
 
     #[test]

@@ -29,6 +29,7 @@ pub async fn make_once(servers: &Servers) -> Result<(), Failure> {
     if mark.exists() {
         return Ok(());
     }
+    say("Making the demo accounts ...");
     for (name, role) in PEOPLE {
         if let Err(failure) = make(servers, name, role).await {
             failure.told();

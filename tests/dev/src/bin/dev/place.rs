@@ -84,7 +84,7 @@ impl Place {
         if !self.path.is_dir() || self.path == own || is_empty() {
             fs::create_dir_all(&self.path)
                 .and_then(|()| File::create(self.join(MARK)))
-                .map_err(|_| Failure::new(format_args!("cannot write to {}", self.path.display())))?;
+                .about(format_args!("cannot write to {}", self.path.display()))?;
         }
         if rustix::fs::access(&self.path, Access::WRITE_OK).is_err() {
             let place = self.path.display();

@@ -6,7 +6,7 @@ use daybook_dev::until::within;
 
 use crate::{
     authority, catalogue,
-    failure::{About, Failure, say_end_of},
+    failure::{About, Failure, say, say_end_of},
     http::Http,
     listeners, people,
     place::Place,
@@ -26,16 +26,20 @@ pub async fn everything(servers: &Servers, group: &mut Group) -> Result<(), Fail
     for kind in Kind::ALL {
         place.keep_one_old_log(&kind.to_string());
     }
+    say("Starting PostgreSQL ...");
     servers.start_on_free_port(Kind::Postgres).await?;
     roles::create(place).await?;
+    say("Starting nats-server ...");
     servers.start_on_free_port(Kind::Nats).await?;
     listeners::choose(place)?;
     authority::create(place)?;
+    say("Migrating the database ...");
     let log = File::create(place.log("migrate")).about("log/migrate.log")?;
     let migrated = group.run(&servers.daybook(&["migrate"]), Some(&log)).await?;
     if !migrated.success() {
         return Err(failed(place, "migrate", "the migration failed"));
     }
+    say("Starting Daybook ...");
     servers.launch(Kind::Daybook).await?;
     let http = Http::new()?;
     let is_ready = async || {

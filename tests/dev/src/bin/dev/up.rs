@@ -1,12 +1,6 @@
 //! `up`, `down`, `reset` and `daybook`: the servers of a place that stays.
 
-use std::{
-    ffi::OsString,
-    fs,
-    io::{self, Write},
-    os::unix::process::CommandExt,
-    time::Duration,
-};
+use std::{ffi::OsString, fs, os::unix::process::CommandExt, time::Duration};
 
 use daybook_dev::{
     process::{Signal, send},
@@ -16,7 +10,8 @@ use daybook_dev::{
 use crate::{
     banner,
     cluster::{home_in, remove_home_elsewhere},
-    failure::{About, Failure, say},
+    failure::{About, Failure, Growing, say},
+    servers::Kind,
     session::spawn,
     signals::Signals,
     supervisor::{self, is_ready, is_running, is_supervisor},
@@ -61,12 +56,16 @@ async fn start_detached(around: &Surroundings) -> Result<(), Failure> {
     let place = &around.place;
     place.keep_one_old_log("supervisor");
     let mut signals = Signals::listen()?;
+    let mut log = Growing::new(place.log("supervisor"));
     let started = async {
         spawn(place, "supervisor", &around.supervisor("detached")?, None).await?;
         // The child may have found that another `up` was quicker.
-        let is_over = async || match place.noted_pid("supervisor.pid") {
-            Some(child) if is_supervisor(place, child) => is_ready(place),
-            _ => is_ready(place) || !is_running(place),
+        let is_over = async || {
+            log.say_more();
+            match place.noted_pid("supervisor.pid") {
+                Some(child) if is_supervisor(place, child) => is_ready(place),
+                _ => is_ready(place) || !is_running(place),
+            }
         };
         Ok::<_, Failure>(within(TO_BE_READY, PAUSE, is_over).await)
     };
@@ -81,8 +80,7 @@ async fn start_detached(around: &Surroundings) -> Result<(), Failure> {
         send(Signal::Terminate, place.noted_pid("supervisor.pid"));
         return Err(Failure::new("not ready after 300 s"));
     }
-    let said = fs::read(place.log("supervisor")).unwrap_or_default();
-    let _ = io::stderr().write_all(&said);
+    log.say_more();
     if is_ready(place) { Ok(()) } else { Err(Failure::silent(1)) }
 }
 
@@ -132,5 +130,9 @@ pub fn daybook(around: &Surroundings, arguments: &[OsString]) -> Result<(), Fail
     if !around.place.run("telemetry.listen").exists() {
         return Err(Failure::new("there are no servers yet: run ./dev up first"));
     }
-    Err(around.servers()?.daybook(arguments).current_dir(&around.caller).exec().into())
+    let servers = around.servers()?;
+    if !servers.is_alive(Kind::Daybook) {
+        say("Daybook is not running: ./dev up starts it.");
+    }
+    Err(servers.daybook(arguments).current_dir(&around.caller).exec().into())
 }
