@@ -18,6 +18,8 @@ mod door;
 mod exports;
 #[path = "suite/faults/mod.rs"]
 mod faults;
+#[path = "suite/first_minutes.rs"]
+mod first_minutes;
 #[path = "suite/graphql/mod.rs"]
 mod graphql;
 #[path = "suite/grpc/mod.rs"]

@@ -29,6 +29,14 @@ fn script() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../dev")
 }
 
+/// Copies the script to another clone, with what it reads.
+pub fn copy_script(clone: &Path) {
+    fs::create_dir_all(clone.join("tests/dev")).unwrap();
+    for part in ["dev", "Cargo.toml", "tests/dev/install.sh", "tests/dev/doctor.sh", "tests/dev/build.sh"] {
+        fs::copy(script().with_file_name(part), clone.join(part)).unwrap();
+    }
+}
+
 /// Runs the script in a folder without state, and with a cargo that leaves a mark.
 fn refused(arguments: &[&str]) -> (Option<i32>, String) {
     let folder = Folder::new("daybook-dev", None);
@@ -61,6 +69,7 @@ fn wrong_usage_is_told_before_anything_is_built() {
         (&["supervise", "/tmp", "detached"], "dev: unknown command: supervise\n"),
         (&["up", "--detached"], "dev: usage: ./dev up [--detach]\n"),
         (&["down", "now"], "dev: down takes no arguments\n"),
+        (&["doctor", "now"], "dev: doctor takes no arguments\n"),
         (&["upgrade", "v0.1.0"], "dev: upgrade takes no arguments\n"),
         (&["test", "--judges", "now"], "dev: --judges takes no arguments\n"),
         (&["chaos", "--minutes", "3"], "dev: usage: ./dev chaos [--seed N] [--seconds N]\n"),
@@ -113,8 +122,7 @@ impl Up {
         let api = Client::new(format!("http://{}", addresses[0]));
         // PostgreSQL's user must be able to walk through.
         let folder = Folder::new("daybook-dev", User::of_postgres());
-        fs::create_dir(folder.path().join(CLONE)).unwrap();
-        fs::copy(script(), folder.path().join(CLONE).join("dev")).unwrap();
+        copy_script(&folder.path().join(CLONE));
         Self { api, folder, addresses: names.into_iter().zip(addresses).collect() }
     }
 
