@@ -219,12 +219,16 @@ fn the_doctor_says_a_line_of_each_thing_and_changes_nothing() {
 #[test]
 fn without_a_terminal_lines_say_how_far_a_build_is() {
     let bar = r"printf '\033[K   Compiling tea\n    Building [==>    ] %s/100: tea, pot\r' $n >&2";
-    let cargo = format!("[ \"$1\" = build ] || exit 0\nfor n in 10 30 50; do {bar}; sleep 1.4; done");
+    // What it builds ends well.
+    let program = r#"mkdir -p "$CARGO_TARGET_DIR/release" && cp "$0" "$CARGO_TARGET_DIR/release/dev""#;
+    let cargo =
+        format!("[ \"$1\" = build ] || exit 0\nfor n in 10 30 50; do {bar}; sleep 1.4; done\n{program}");
     let date = r#"[ "$1" = +%s ] || exec /bin/date "$@"
         now=$(cat "$0.now" 2>/dev/null || echo 4000000000)
         echo $((now + 20)) | tee "$0.now""#;
     let machine = Machine::new().with("cargo", &cargo).with("date", date);
-    let (_, said) = machine.dev(&["up"]);
+    let (code, said) = machine.dev(&["up"]);
+    assert_eq!(code, 0, "{said}");
     let lines = said.lines().filter(|line| line.starts_with("Compiled "));
     let numbers = |line: &str| line.split(' ').filter_map(|word| word.parse().ok()).collect::<Vec<u64>>();
     let lines: Vec<Vec<u64>> = lines.map(numbers).collect();
