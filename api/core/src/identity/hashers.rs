@@ -48,8 +48,8 @@ fn next(waiting: &Mutex<mpsc::Receiver<Job>>) -> Result<Job, mpsc::RecvError> {
 /// Linux keeps a niceness for each thread; elsewhere it would be that of the whole process.
 #[cfg(target_os = "linux")]
 fn give_way() {
-    /// Where all want to run, one gets a tenth of what another thread gets. With less, log-ins would wait for seconds on a
-    /// machine that is busy.
+    /// Where all want to run, one gets a tenth of what another thread gets. With much less, a busy
+    /// machine would not log anyone in.
     const NICENESS: i32 = 10;
     let thread = rustix::thread::gettid();
     if let Err(error) = rustix::process::setpriority_process(Some(thread), NICENESS) {
