@@ -72,6 +72,11 @@ impl Record {
         self.metadata.get("actor").map(String::as_str)
     }
 
+    /// The trace of the request that caused it, as W3C writes it.
+    pub fn traceparent(&self) -> Option<&str> {
+        self.metadata.get("traceparent").map(String::as_str)
+    }
+
     pub fn request_id(&self) -> &str {
         self.metadata.get("request_id").map_or("", String::as_str)
     }

@@ -1,7 +1,9 @@
 //! What both halves need of the database: connections, the schema and its roles, classes of errors,
-//! and a row of the log as a [`Record`]. Also how all crates declare their metrics.
+//! and a row of the log as a [`Record`]. Also how all crates declare their metrics and
+//! record spans.
 
 pub mod metrics;
+pub mod traces;
 
 mod analytics;
 mod error;

@@ -10,7 +10,7 @@ use crate::{
     checkpoint::CheckpointState,
     notices::{self, EFFECTS, OPERATORS},
     reactor::state::EffectState,
-    sql::as_text,
+    sql::{as_text, sql},
 };
 
 /// Resolved ones that are listed beside the open ones.
@@ -24,6 +24,9 @@ pub struct DeadLetter {
     pub consumer: String,
     pub position: i64,
     pub event_id: Uuid,
+    /// The trace of the request that caused the event (W3C Trace Context), if there was one.
+    #[cfg_attr(feature = "schema", schema(required, pattern = "^[0-9a-f]{32}$"))]
+    pub trace_id: Option<String>,
     /// What kind of effect it was; `None` if it was no effect.
     #[cfg_attr(feature = "schema", schema(required))]
     pub kind: Option<String>,
@@ -37,6 +40,10 @@ pub struct DeadLetter {
     #[cfg_attr(feature = "schema", schema(required))]
     pub resolved_at: Option<DateTime<Utc>>,
 }
+
+/// The column of a dead letter that the event has.
+const TRACE_ID: &str = "(SELECT substr(metadata->>'traceparent', 4, 32) FROM events
+      WHERE events.position = dead_letters.position) AS trace_id";
 
 words! {
     /// What an operator decided about a dead letter.
@@ -77,11 +84,12 @@ pub(crate) async fn add(
 
 /// Open ones first, then the newest; at most 1,000.
 pub(crate) async fn list(pool: &PgPool, open_only: bool) -> Result<Vec<DeadLetter>, sqlx::Error> {
-    sqlx::query_as(
-        "SELECT id, consumer, position, event_id, kind, target, error, created_at, resolution, resolved_at
-           FROM dead_letters WHERE resolution IS NULL OR NOT $1
+    sqlx::query_as(sql!(
+        "SELECT *, ",
+        TRACE_ID,
+        " FROM dead_letters WHERE resolution IS NULL OR NOT $1
           ORDER BY resolution IS NOT NULL, created_at DESC LIMIT $2",
-    )
+    ))
     .bind(open_only)
     .bind(MAX_LISTED)
     .fetch_all(pool)
@@ -107,10 +115,11 @@ pub(crate) async fn resolve(
     reason: &str,
 ) -> Result<Option<DeadLetter>, sqlx::Error> {
     let mut transaction = pool.begin().await?;
-    let letter: Option<DeadLetter> = sqlx::query_as(
+    let letter: Option<DeadLetter> = sqlx::query_as(sql!(
         "UPDATE dead_letters SET resolution = $2, resolved_at = clock_timestamp()
-          WHERE id = $1 AND resolution IS NULL RETURNING *",
-    )
+          WHERE id = $1 AND resolution IS NULL RETURNING *, ",
+        TRACE_ID,
+    ))
     .bind(id)
     .bind(resolution)
     .fetch_optional(&mut *transaction)

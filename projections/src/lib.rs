@@ -38,6 +38,7 @@ mod sql;
 mod stream;
 mod tasks;
 mod timeout;
+mod traced;
 mod verify;
 
 use std::{sync::Arc, time::Duration};

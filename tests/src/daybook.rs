@@ -49,6 +49,8 @@ pub struct Daybook {
     log: PathBuf,
     /// By the names that this build has for them.
     settings: Vec<(String, String)>,
+    /// Others, which are no settings of ours.
+    variables: Vec<(String, String)>,
     pub api: SocketAddr,
     pub admin: SocketAddr,
     pub telemetry: SocketAddr,
@@ -102,9 +104,9 @@ impl Daybook {
         let address = || SocketAddr::from(([127, 0, 0, 1], free_port()));
         let (api, admin, telemetry) = (address(), address(), address());
         let log = home.path().join(format!("{name}.log"));
-        let (program, home, settings) = (Program::this(), Arc::clone(home), vec![]);
+        let (program, home, settings, variables) = (Program::this(), Arc::clone(home), vec![], vec![]);
         let (folder, stream) = (home.path().display().to_string(), home.stream.clone());
-        let daybook = Self { process: None, program, home, log, settings, api, admin, telemetry };
+        let daybook = Self { process: None, program, home, log, settings, variables, api, admin, telemetry };
         daybook
             .with("home", folder)
             .with("database_url", database)
@@ -122,6 +124,13 @@ impl Daybook {
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Display) -> Self {
         self.settings.push((name.to_owned(), value.to_string()));
+        self
+    }
+
+    /// With these variables, which are no settings of ours.
+    #[must_use]
+    pub fn with_variables<'a>(mut self, variables: impl IntoIterator<Item = (&'a str, String)>) -> Self {
+        self.variables.extend(variables.into_iter().map(|(name, value)| (name.to_owned(), value)));
         self
     }
 
@@ -153,7 +162,7 @@ impl Daybook {
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(self.program.path());
         let variable = |(name, value): &(String, String)| self.program.variable(name, value);
-        command.args(arguments).envs(self.settings.iter().map(variable));
+        command.args(arguments).envs(self.settings.iter().map(variable)).envs(self.variables.iter().cloned());
         if planted().as_deref() == Some(NO_ACQUIRE_TIMEOUT) {
             command.envs([self.program.variable("database.acquire_timeout", "60s")]);
         }

@@ -5,6 +5,7 @@ pub mod app;
 pub mod authority;
 pub mod chaos;
 pub mod client;
+pub mod collector;
 pub mod database;
 pub mod daybook;
 pub mod door;
@@ -33,6 +34,7 @@ pub mod upgrade;
 
 pub use app::TestApp;
 pub use client::Client;
+pub use collector::Collector;
 pub use database::TestDatabase;
 pub use daybook::{Daybook, Home};
 pub use door::Door;

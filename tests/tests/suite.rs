@@ -36,6 +36,8 @@ mod permissions;
 mod relying_party;
 #[path = "suite/tidy.rs"]
 mod tidy;
+#[path = "suite/traces.rs"]
+mod traces;
 #[path = "suite/verbs.rs"]
 mod verbs;
 #[path = "suite/vocabularies.rs"]

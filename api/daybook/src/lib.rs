@@ -6,6 +6,7 @@ pub mod wiring;
 mod further;
 mod housekeeping;
 mod telemetry;
+mod traces;
 mod workers;
 
 pub use wiring::{Running, StartError, start};

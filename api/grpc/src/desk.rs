@@ -36,7 +36,7 @@ const PARAMETERS: [(&str, &str); 5] = [
 /// Routes whose body is one member of the message.
 const BODIES: [(&str, &str); 1] = [("product.set_price", "price")];
 /// Headers of HTTP that metadata have, too.
-const HEADERS: [HeaderName; 2] = [context::TRACEPARENT, context::IDEMPOTENCY_KEY];
+const HEADERS: [HeaderName; 1] = [context::IDEMPOTENCY_KEY];
 
 /// Shared by all services.
 #[derive(Clone)]
@@ -208,7 +208,7 @@ impl Desk {
         let deadline = deadline::of(metadata, call.started, &app.limits)?;
         let context = RequestContext {
             request_id: call.request_id.clone(),
-            traceparent: context::traceparent(&headers),
+            traceparent: call.traceparent.clone(),
             address: call.address,
             deadline,
             actor,

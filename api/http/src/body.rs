@@ -172,7 +172,7 @@ mod tests {
 
     fn refusal(body: &str) -> String {
         let problem = parse::<Body>(body.as_bytes()).expect_err("a mistake");
-        let rendered = problem.render("/", "r");
+        let rendered = problem.render("/", "r", None);
         let body = actix_web::body::MessageBody::try_into_bytes(rendered.into_body()).expect("bytes");
         let document: serde_json::Value = serde_json::from_slice(&body).expect("JSON");
         match document["errors"].get(0) {

@@ -17,6 +17,7 @@ use actix_web::{
 };
 use daybook_core::{app::App, audit, limits::Budget, origin};
 use daybook_domain::code::Kind;
+use daybook_migrations::traces::{KeyValue, Span, Trace};
 use futures::FutureExt;
 use tracing::{Instrument, error, info, info_span, warn};
 
@@ -32,7 +33,7 @@ use super::{
 struct Noted {
     started: Instant,
     request_id: String,
-    traceparent: String,
+    trace: Trace,
     method: Method,
     path: String,
     /// Where it comes from.
@@ -55,23 +56,21 @@ pub async fn observe(
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     // A connection that is gone already has no address any more.
     let peer = request.peer_addr().map_or(Ipv4Addr::UNSPECIFIED.into(), |peer| peer.ip());
-    let noted = Noted {
+    let is_probe = probes.0.contains(&request.path());
+    let caller = context::traceparent(request.headers());
+    let mut noted = Noted {
         started: Instant::now(),
         request_id: context::request_id(request.headers()),
-        traceparent: context::traceparent(request.headers()),
+        trace: if is_probe { Trace::of_probe(caller) } else { Trace::of(caller) },
         method: request.method().clone(),
         address: origin::of(peer, &app.limits.trusted_proxies, |name| {
             request.headers().get_all(name).map(|value| value.to_str().ok())
         }),
-        is_probe: probes.0.contains(&request.path()),
+        is_probe,
         is_page: pages::is_for(request.path(), request.headers()),
         path: request.path().to_owned(),
     };
-    let span = info_span!(
-        "request",
-        request_id = noted.request_id,
-        trace_id = context::trace_id(&noted.traceparent),
-    );
+    let span = info_span!("request", request_id = noted.request_id, trace_id = noted.trace.id());
     let connection = request.conn_data::<Connection>().cloned();
     if let Some(connection) = &connection {
         connection.begin(!matches!(request.parts().1, Payload::None));
@@ -170,7 +169,7 @@ async fn enter(
         request,
         RequestContext {
             request_id: noted.request_id.clone(),
-            traceparent: noted.traceparent.clone(),
+            traceparent: noted.trace.parent.clone(),
             address: noted.address,
             deadline,
             actor: admitted.actor,
@@ -196,15 +195,18 @@ impl Noted {
         if self.is_page {
             pages::of_problem(problem, &self.request_id)
         } else {
-            problem.render(&self.path, &self.request_id)
+            problem.render(&self.path, &self.request_id, Some(self.trace.id()))
         }
     }
 
-    /// Counts the request and writes its line in the log.
-    fn finish(&self, route: Option<&str>, status: StatusCode) {
+    /// Counts the request, ends its span, and writes its line in the log.
+    fn finish(&mut self, route: Option<&str>, status: StatusCode) {
         let elapsed = self.started.elapsed();
         // A method that the route doesn't have is the client's choice, so it is counted as no route.
         let route = route.filter(|_| status != StatusCode::METHOD_NOT_ALLOWED);
+        if let Some(span) = self.trace.end() {
+            describe(span, &self.method, route, status);
+        }
         let (route, method) = (route.unwrap_or("none"), method_label(&self.method));
         metrics::REQUEST_SECONDS
             .with_label_values(&[route, method, status.as_str()])
@@ -222,11 +224,30 @@ impl Noted {
     }
 
     /// An answer where there is no request left to answer to.
-    fn fail(&self, problem: &Problem) -> Error {
+    fn fail(&mut self, problem: &Problem) -> Error {
         self.finish(None, problem.status_code());
         let mut response = self.render(problem);
         security::add_headers(response.headers_mut(), &self.request_id);
         actix_web::error::InternalError::from_response(problem.to_string(), response).into()
+    }
+}
+
+/// Says what was asked and answered, in the words of OpenTelemetry: the route, and not the path, which names things.
+fn describe(mut span: Span, method: &Method, route: Option<&str>, status: StatusCode) {
+    let method = match method_label(method) {
+        "other" => "_OTHER",
+        method => method,
+    };
+    span.set([
+        KeyValue::new("http.request.method", method),
+        KeyValue::new("http.response.status_code", i64::from(status.as_u16())),
+    ]);
+    span.set(route.map(|route| KeyValue::new("http.route", route.to_owned())));
+    // What has no method of the standard is called HTTP.
+    let called = if method == "_OTHER" { "HTTP" } else { method };
+    span.name(route.map_or_else(|| called.to_owned(), |route| format!("{called} {route}")));
+    if status.is_server_error() {
+        span.fail(status.as_u16().to_string());
     }
 }
 

@@ -62,6 +62,9 @@ struct Document<'a> {
     instance: String,
     code: Code,
     request_id: &'a str,
+    /// `None`: it answers no request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trace_id: Option<&'a str>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     errors: &'a [FieldError],
 }
@@ -262,7 +265,12 @@ impl Problem {
         })
     }
 
-    fn document<'a>(&'a self, instance: &'a str, request_id: &'a str) -> Document<'a> {
+    fn document<'a>(
+        &'a self,
+        instance: &'a str,
+        request_id: &'a str,
+        trace_id: Option<&'a str>,
+    ) -> Document<'a> {
         Document {
             r#type: format!("/problems/{}", self.code),
             title: self.code.title(),
@@ -271,14 +279,15 @@ impl Problem {
             instance: cut(instance, LONGEST_INSTANCE),
             code: self.code,
             request_id,
+            trace_id,
             errors: &self.errors,
         }
     }
 
     /// The answer to the request `request_id` for `instance`.
-    pub fn render(&self, instance: &str, request_id: &str) -> HttpResponse {
-        let body =
-            serde_json::to_vec(&self.document(instance, request_id)).expect("text and numbers serialize");
+    pub fn render(&self, instance: &str, request_id: &str, trace_id: Option<&str>) -> HttpResponse {
+        let document = self.document(instance, request_id, trace_id);
+        let body = serde_json::to_vec(&document).expect("text and numbers serialize");
         self.begin().insert_header((header::CONTENT_TYPE, MEDIA_TYPE)).body(body)
     }
 
@@ -304,7 +313,7 @@ pub fn example(code: Code) -> Value {
     } else {
         Problem::usual(code)
     };
-    let document = problem.document("/v1/orders", "019b0000000070008000000000000001");
+    let document = problem.document("/v1/orders", "019b0000000070008000000000000001", None);
     serde_json::to_value(document).expect("text and numbers serialize")
 }
 
@@ -413,7 +422,7 @@ mod tests {
     #[test]
     fn a_validation_problem_names_the_field() {
         let error = FieldError { pointer: "/lines/0".into(), code: "unknown_field", detail: "no".into() };
-        let response = Problem::invalid(vec![error], 1).render("/v1/orders", "r1");
+        let response = Problem::invalid(vec![error], 1).render("/v1/orders", "r1", None);
         assert_eq!(response.status(), StatusCode::UNPROCESSABLE_ENTITY);
         assert_eq!(response.headers().get("content-type").expect("has a type"), MEDIA_TYPE);
     }

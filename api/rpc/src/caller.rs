@@ -20,6 +20,8 @@ pub struct Peer {
 #[derive(Debug, Clone)]
 pub struct Call {
     pub request_id: String,
+    /// W3C Trace Context.
+    pub traceparent: String,
     /// Where it comes from.
     pub address: IpAddr,
     pub started: Instant,

@@ -21,6 +21,7 @@ mod repeats;
 mod snapshots;
 mod submission;
 mod submit;
+mod traced;
 mod verdict;
 
 use std::{
@@ -231,8 +232,10 @@ impl Committer {
         // Now, before anything is decided ahead of it.
         batch.snapshots = Snapshot::take(&mut self.set, &batch.due);
         metrics::BATCH_COMMANDS.observe(count(batch.commands.len()));
+        let span = traced::begin_append(&batch);
         self.committing = Some(Box::pin(async move {
             let ended = writer.append(batch).await;
+            traced::end_append(span, &ended);
             (writer, ended)
         }));
     }
@@ -351,9 +354,11 @@ impl Committer {
     fn redecide(&mut self, batch: Batch) {
         let mut writer = self.writer.take().expect("the connection has just come back");
         self.redeciding = true;
+        let span = traced::begin_again(&batch);
         self.committing = Some(Box::pin(async move {
-            let redecided = writer.redecide(batch).await;
-            (writer, Ended::Redecided(Box::new(redecided)))
+            let ended = Ended::Redecided(Box::new(writer.redecide(batch).await));
+            traced::end_append(span, &ended);
+            (writer, ended)
         }));
     }
 

@@ -1,5 +1,8 @@
 //! A command on its way through the committer.
 
+use std::time::Instant;
+
+use daybook_migrations::traces::{self, SpanContext};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::verdict::{Accepted, Accounted, Ending, Verdict};
@@ -32,9 +35,23 @@ pub(super) struct Submission {
     /// Its key was looked up before it is decided, or that was given up.
     pub is_looked_up: bool,
     pub decide: Decide,
+    pub queued: Option<Queued>,
     pub reply: oneshot::Sender<Ending>,
     pub _place: OwnedSemaphorePermit,
     pub _bytes: OwnedSemaphorePermit,
+}
+
+/// Since when a command waits, and in which trace, if that is sampled.
+pub(super) struct Queued {
+    pub place: SpanContext,
+    pub since: Instant,
+}
+
+impl Queued {
+    pub fn now(context: &Context) -> Option<Self> {
+        let place = traces::sampled(context.traceparent.as_deref())?;
+        Some(Self { place, since: Instant::now() })
+    }
 }
 
 impl Submission {

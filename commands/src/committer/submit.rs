@@ -13,7 +13,7 @@ use tokio::{
 use super::{
     Committer,
     append::Writer,
-    submission::{Decide, Message, Submission},
+    submission::{Decide, Message, Queued, Submission},
     verdict::{Ending, Verdict},
 };
 use crate::{
@@ -156,8 +156,10 @@ impl Commands {
             Arc::clone(&self.queue.bytes).try_acquire_many_owned(size).map_err(|_| Failure::Overloaded)?;
         let deadline = context.deadline;
         let (reply, answer) = oneshot::channel();
+        let queued = Queued::now(&context);
+        let (_place, _bytes) = (place, bytes);
         let submission =
-            Submission { context, key, is_looked_up: false, decide, reply, _place: place, _bytes: bytes };
+            Submission { context, key, is_looked_up: false, decide, queued, reply, _place, _bytes };
         metrics::QUEUED.inc();
         if self.queue.sender.send(Message::Decide(Box::new(submission))).is_err() {
             metrics::QUEUED.dec();

@@ -90,9 +90,7 @@ impl Projector {
             .iter()
             .enumerate()
             .map(|(index, record)| (index, &**record))
-            .filter(|(_, record)| record.aggregate_type == self.definition.kind)
-            .filter(|(_, record)| self.partition.holds(&record.aggregate_id))
-            .filter(|(_, record)| !self.skipped.contains(&record.event_id))
+            .filter(|(_, record)| self.concerns(record))
             .collect();
         // Taken out, and put back when all went well: a failure anywhere forgets them.
         let mut kept = mem::take(&mut *self.kept.lock().unwrap_or_else(PoisonError::into_inner));
@@ -197,6 +195,12 @@ impl Handler for Projector {
         let applied = self.apply(&mut connection, from, records).await?;
         self.session.give_back(connection);
         Ok(applied)
+    }
+
+    fn concerns(&self, record: &Record) -> bool {
+        record.aggregate_type == self.definition.kind
+            && self.partition.holds(&record.aggregate_id)
+            && !self.skipped.contains(&record.event_id)
     }
 }
 

@@ -148,6 +148,10 @@ impl Handler for Ledger {
         }
         Ok(moved.map(|_| At { position: last.position, proof: None }))
     }
+
+    fn concerns(&self, record: &Record) -> bool {
+        self.react(record).is_ok_and(|effects| !effects.is_empty())
+    }
 }
 
 static PROPOSE: LazyLock<String> = LazyLock::new(|| {

@@ -9,9 +9,11 @@ use std::{
 
 use async_trait::async_trait;
 use daybook_domain::{Position, reactions::EffectKind, words};
+use daybook_migrations::traces::{self, KeyValue, Span, SpanKind};
 use futures::{FutureExt, future::join_all};
 use sqlx::FromRow;
 use tokio::time::{sleep, timeout};
+use tracing::Instrument;
 use uuid::Uuid;
 
 use super::{ledger::NAME, state::EffectState};
@@ -85,7 +87,8 @@ pub const CLAIM: &str = sql!(
     EffectState::Pending.as_str(),
     "' AND due_at <= statement_timestamp() AND kind = ANY($2)
                      ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED)
-  RETURNING event_id, kind, target, position, attempts, payload",
+  RETURNING event_id, kind, target, position, attempts, payload,
+            (SELECT metadata->>'traceparent' FROM events WHERE events.position = effects.position) AS traceparent",
 );
 
 /// Does what is written down.
@@ -102,6 +105,8 @@ struct Claim {
     position: i64,
     attempts: i32,
     payload: Option<Vec<u8>>,
+    /// Of the request that caused the event.
+    traceparent: Option<String>,
 }
 
 #[async_trait]
@@ -131,7 +136,9 @@ impl Performing {
                 // Where one was due there may be more, for another lane.
                 woken.notify_one();
                 // Finished even when it is time to stop; it has its time limit.
-                self.perform(claim).await;
+                let trace_id = claim.traceparent.as_deref().map(traces::id);
+                let lines = tracing::info_span!("effect", trace_id);
+                self.perform(claim).instrument(lines).await;
                 Ok(true)
             };
             let complain = |error: &sqlx::Error| tracing::error!(%error, "cannot claim effects");
@@ -169,6 +176,8 @@ impl Performing {
             payload: claim.payload,
         };
         let begun = Instant::now();
+        let span = traces::sampled(claim.traceparent.as_deref())
+            .map(|place| Span::begin("effect", SpanKind::Consumer, Some(&place), begun));
         let limit = self.background.settings.effects.timeout;
         let performed =
             AssertUnwindSafe(timeout(limit.get(), self.performer.perform(&effect))).catch_unwind().await;
@@ -183,6 +192,9 @@ impl Performing {
             Err(EffectError::Retry(error)) if may_retry => (TryOutcome::Retried, error),
             Err(error) => (TryOutcome::Dead, error.to_string()),
         };
+        if let Some(span) = span {
+            describe(span, &effect, outcome);
+        }
         metrics::EFFECT_SECONDS.observe(begun.elapsed().as_secs_f64());
         metrics::EFFECTS.with_label_values(&[kind.as_str(), outcome.as_str()]).inc();
         self.mark(&effect, outcome, &error).await;
@@ -259,6 +271,19 @@ impl Performing {
             tracing::error!(event = %effect.event_id, kind, attempt = effect.attempt, error, "an effect is a dead letter");
         }
         transaction.commit().await
+    }
+}
+
+/// Says what was tried, and ends with it. What it was for and what went wrong may name someone.
+fn describe(mut span: Span, effect: &ClaimedEffect, outcome: TryOutcome) {
+    span.name(format!("effect {}", effect.kind.as_str()));
+    span.set([
+        KeyValue::new("daybook.effect.kind", effect.kind.as_str()),
+        KeyValue::new("daybook.effect.attempt", i64::from(effect.attempt)),
+        KeyValue::new("daybook.position", effect.position.0),
+    ]);
+    if outcome != TryOutcome::Done {
+        span.fail(outcome.as_str());
     }
 }
 

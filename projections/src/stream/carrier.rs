@@ -23,6 +23,7 @@ use daybook_domain::{
     Position, Record,
     settings::{Size, Span},
 };
+use daybook_migrations::traces::{self, SpanKind};
 use prometheus::{IntCounter, IntGauge};
 use tokio::time::sleep;
 use uuid::Uuid;
@@ -34,6 +35,7 @@ use crate::{
     session::Session,
     settings::Settings,
     timeout::with_timeout,
+    traced,
     workers::{About, Duty, Pauses, Rounds, When, Worker},
 };
 
@@ -213,10 +215,12 @@ impl<C: Cargo> Carrier<'_, C> {
                 page = self.page(end).await?;
                 continue;
             }
+            let mut span = self.begin(&page);
             let (ack, published) = self.send(&context, end, &page).await?;
             // While the server writes this page, the next one is read.
             let (confirmed, next) = tokio::join!(confirm(ack, published), self.page(published));
-            confirmed?;
+            confirmed.inspect_err(|_| span.iter_mut().for_each(|span| span.fail("unconfirmed")))?;
+            drop(span);
             self.meters.published.inc_by(published.sequence - end.sequence);
             end = published;
             page = next?;
@@ -224,6 +228,14 @@ impl<C: Cargo> Carrier<'_, C> {
             self.meters.position.set(end.position.0);
             self.meters.lag.set((head.borrow().0 - end.position.0).max(0));
         }
+    }
+
+    /// The span of a page on its way.
+    fn begin(&self, page: &[Record]) -> Option<traces::Span> {
+        let mut span = traced::begin("publish", SpanKind::Producer, page)?;
+        let name = self.cargo.stream(&self.background.settings).name;
+        traced::message(&mut span, "send", &name, page.len());
+        Some(span)
     }
 
     async fn ensure_stream(&self, context: &Context) -> Result<Stream, Failure> {
@@ -343,6 +355,9 @@ impl<C: Cargo> Carrier<'_, C> {
             headers.insert(NATS_MESSAGE_ID, record.event_id.to_string());
             headers.insert(NATS_EXPECTED_LAST_SEQUENCE, published.sequence.to_string());
             headers.insert(POSITION, record.position.to_string());
+            if let Some(traceparent) = traced::header(record) {
+                headers.insert("traceparent", traceparent);
+            }
             // The first message names none: a server that was started again has forgotten the ids of old messages.
             if let Some(event_id) = in_front.replace(record.event_id.to_string()) {
                 headers.insert(NATS_EXPECTED_LAST_MESSAGE_ID, event_id);

@@ -18,6 +18,9 @@ pub(crate) trait Handler: Send + Sync {
         from: At,
         records: &[Arc<Record>],
     ) -> Result<Option<At>, HandleError>;
+
+    /// Whether anything but the checkpoint changes because of it.
+    fn concerns(&self, record: &Record) -> bool;
 }
 
 pub(crate) enum HandleError {

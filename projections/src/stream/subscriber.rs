@@ -4,7 +4,10 @@
 use std::{sync::Arc, time::Instant};
 
 use daybook_domain::{Position, Record};
-use daybook_migrations::{ErrorClass, classify};
+use daybook_migrations::{
+    ErrorClass, classify,
+    traces::{self, KeyValue, Span, SpanKind},
+};
 use tokio::{sync::watch, time::sleep};
 
 use super::{
@@ -17,6 +20,7 @@ use crate::{
     checkpoint::{At, Checkpoint, CheckpointState, Consumer},
     dead_letters, metrics,
     timeout::with_timeout,
+    traced,
     workers::{Duty, Pauses, Rounds},
 };
 
@@ -82,7 +86,15 @@ impl Subscriber<'_> {
             };
             let batch = batch?;
             let begun = Instant::now();
-            match self.commit(at, &batch.records).await {
+            let mut span = self.begin(&batch.records, batch.from);
+            let committed = self.commit(at, &batch.records).await;
+            if let Some(span) = &mut span
+                && !matches!(committed, Ok(Some(_)))
+            {
+                span.fail("not_applied");
+            }
+            drop(span);
+            match committed {
                 Ok(Some(moved)) => at = moved,
                 Ok(None) => return self.after_fence(at.position).await,
                 Err(HandleError::Database(error)) if classify(&error) == ErrorClass::Data => {
@@ -103,6 +115,20 @@ impl Subscriber<'_> {
 
     async fn commit(&self, from: At, records: &[Arc<Record>]) -> Result<Option<At>, HandleError> {
         with_timeout(self.handler.commit(self.background, from, records)).await
+    }
+
+    /// The span of a batch, if it changes something because of a request that is sampled.
+    fn begin(&self, records: &[Arc<Record>], from: &'static str) -> Option<Span> {
+        let own = records.iter().map(|record| &**record).filter(|record| self.handler.concerns(record));
+        let mut span = traced::begin("apply", SpanKind::Consumer, own)?;
+        span.name(format!("apply {}", self.consumer.name));
+        traced::message(&mut span, "process", &self.background.settings.stream.name, records.len());
+        span.set([
+            KeyValue::new("daybook.projection", self.consumer.name),
+            KeyValue::new("daybook.generation", i64::from(self.consumer.generation)),
+            KeyValue::new("daybook.source", from),
+        ]);
+        Some(span)
     }
 
     fn measure(&self, events: usize, from: &str, begun: Instant) {
@@ -161,6 +187,7 @@ impl Subscriber<'_> {
             generation = self.consumer.generation,
             position = %record.position,
             event = record.event_type,
+            trace_id = record.traceparent().map(traces::id),
             reason,
             "parked: an event can't be applied"
         );

@@ -46,6 +46,7 @@ const OTHER_MEANINGS: &[states::Exception] = &[
     states::Exception { path: "pages/browser.rs", word: "none", reason: "where a request is from" },
     states::Exception { path: "http/src/observe.rs", word: "none", reason: "a request without a route" },
     states::Exception { path: "http/src/security.rs", word: "none", reason: "a browser's policy" },
+    states::Exception { path: "daybook/src/traces.rs", word: "none", reason: "no exporter of OpenTelemetry" },
     states::Exception { path: "grpc/src/desk.rs", word: "replayed", reason: "a member of an answer" },
     states::Exception { path: "load/src/compare.rs", word: "none", reason: "a price that is not there" },
 ];

@@ -9,7 +9,7 @@ use tokio_rustls::rustls::crypto::aws_lc_rs;
 use tracing::info;
 
 use super::failure::Failure;
-use crate::{telemetry, wiring};
+use crate::{telemetry, traces, wiring};
 
 /// Settings that are often given here; each is over the file's and the environment's.
 #[derive(Debug, clap::Args, Serialize)]
@@ -34,6 +34,7 @@ pub async fn run(config: &Config) -> Result<(), Failure> {
     // A build may have several providers; a client of TLS that names none, as that of NATS, then needs a default.
     let _ = aws_lc_rs::default_provider().install_default();
     telemetry::start(&config.log)?;
+    let spans = traces::start().await?;
     // From here on a signal is a wish to stop, also while we are starting.
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -55,5 +56,8 @@ pub async fn run(config: &Config) -> Result<(), Failure> {
     }
     info!("stopping");
     running.stop().await;
+    if let Some(spans) = spans {
+        spans.stop().await;
+    }
     Ok(())
 }

@@ -134,7 +134,7 @@ fn problem_document(status: u16, date: &str) -> Vec<u8> {
     };
     let request_id = request_id::new();
     info!(request_id, status, "refused what is no request");
-    let mut response = problem.render("", &request_id);
+    let mut response = problem.render("", &request_id, None);
     add_headers(response.headers_mut(), &request_id);
     let status = response.status();
     let mut answer = format!("HTTP/1.1 {status}\r\ndate: {date}\r\nconnection: close\r\n").into_bytes();

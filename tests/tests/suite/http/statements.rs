@@ -35,9 +35,17 @@ async fn every_periodic_statement_finds_its_rows_by_an_index() {
     let source: String = sqlx::query_scalar(source).fetch_one(pool).await.expect("a function");
     let forget_keys = explain(&source.replace("at_most", "10000"));
     let forget_keys = sqlx::query_scalar(&forget_keys).fetch_all(pool).await;
-    for (name, plan) in [("claim", claim), ("read", read), ("forget", forget), ("forget_keys", forget_keys)] {
+    // What a claim looks up beside its row is found by an index of its own.
+    let found_by = [
+        ("claim", "due_at", claim),
+        ("read", "", read),
+        ("forget", "", forget),
+        ("forget_keys", "", forget_keys),
+    ];
+    for (name, column, plan) in found_by {
         let plan: Vec<String> = plan.expect("a plan");
-        assert!(plan.iter().any(|line| line.contains("Index Cond")), "{name}: {plan:#?}");
+        let by_index = |line: &String| line.contains("Index Cond") && line.contains(column);
+        assert!(plan.iter().any(by_index), "{name}: {plan:#?}");
     }
 }
 
