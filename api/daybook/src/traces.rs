@@ -114,7 +114,7 @@ fn provider() -> Result<SdkTracerProvider, ExporterBuildError> {
         DROPPED.with_label_values(&[reason]).inc_by(0);
     }
     Ok(SdkTracerProvider::builder()
-        // Whoever begins a span has decided already.
+        // It is decided before a span begins.
         .with_sampler(Sampler::AlwaysOn)
         .with_resource(resource())
         .with_span_processor(Bounded { batches, waiting, most })

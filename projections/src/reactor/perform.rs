@@ -105,7 +105,7 @@ struct Claim {
     position: i64,
     attempts: i32,
     payload: Option<Vec<u8>>,
-    /// Of the request that caused the event.
+    /// The trace of the request that caused the event.
     traceparent: Option<String>,
 }
 

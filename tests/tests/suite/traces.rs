@@ -229,6 +229,32 @@ async fn requests_of_graphql_and_grpc_are_in_their_traces() {
     assert_eq!(named(&spans, "append").parent, call.id);
 }
 
+/// Catches: a dead letter that can't be followed to its request.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dead_letter_says_its_trace() {
+    let (house, collector) = (House::new().await, Collector::start().await);
+    let mut server = house
+        .server("a")
+        .with("mail.smtp_url", format!("smtp://127.0.0.1:{}", free_port()))
+        .with("effects.attempts", 1)
+        .with_variables(collector.variables(CALLERS));
+    server.start();
+    house.sell(&server, 10).await;
+    place(&house.alice(&server), &traceparent("01")).await.expect(201);
+    let spans = collector.trace(TRACE, &[MAIL]).await;
+    assert!(named(&spans, MAIL).failed && named(&spans, MAIL).says("error.type") == "dead");
+    house.caught_up().await;
+    let letters = house.operator(&server).get("/admin/dead-letters").await.expect(200).json();
+    assert_eq!(
+        (letters[0]["trace_id"].as_str(), letters.as_array().unwrap().len()),
+        (Some(TRACE), 1),
+        "{letters}"
+    );
+    let log = server.log();
+    let line = log.lines().find(|line| line.contains("an effect is a dead letter"));
+    assert!(line.is_some_and(|line| line.contains(TRACE)), "{log}");
+}
+
 /// Catches: a variable that is misspelt and means everything.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sampler_that_there_is_not_is_told_at_the_start() {

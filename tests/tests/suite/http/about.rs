@@ -151,6 +151,9 @@ async fn a_request_keeps_the_name_that_it_came_with() {
     let page = app.by(Role::Analyst).get("/v1/events?types=OrderPlaced").await.expect(200).json();
     assert_eq!(page["data"][0]["metadata"]["request_id"], "mine-1");
     assert_eq!(page["data"][0]["metadata"]["traceparent"], trace);
+    let missing = alice.request(Method::GET, "/v1/orders/ord_x").header("traceparent", trace);
+    let missing = alice.send(missing).await.expect(404).json();
+    assert_eq!(missing["trace_id"], trace[3..35]);
     let request = alice.request(Method::GET, "/v1/orders").header("x-request-id", "not a name");
     let reply = alice.send(request).await;
     assert_ne!(reply.header("x-request-id"), Some("not a name"));

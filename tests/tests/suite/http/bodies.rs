@@ -34,9 +34,12 @@ fn mistakes(reply: &Reply) -> Vec<String> {
 fn is_in_plain_words(reply: &Reply) {
     let text = reply.text();
     assert!(text.len() <= MOST_BYTES, "{} bytes: {:.300}", text.len(), text);
-    // The random name of the request can have any digits.
-    let request_id = reply.json()["request_id"].as_str().unwrap_or_default().to_owned();
-    let text = text.replace(&request_id, "");
+    // The random names of the request can have any digits.
+    let mut problem = reply.json();
+    for name in ["request_id", "trace_id"] {
+        problem.as_object_mut().unwrap().remove(name);
+    }
+    let text = problem.to_string();
     for word in [
         "struct ",
         "u64",

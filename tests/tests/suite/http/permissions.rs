@@ -140,6 +140,7 @@ async fn anothers_order_answers_like_one_that_does_not_exist() {
         let mut problem = reply.json();
         problem["instance"] = json!(null);
         problem["request_id"] = json!(null);
+        problem["trace_id"] = json!(null);
         problem
     };
     for (theirs, nobodys) in [

@@ -171,7 +171,9 @@ fn told(reply: &Reply, named: &str) -> (u16, Vec<String>, String) {
     headers.sort();
     let mut body = reply.json();
     // The caller's own, and full of digits.
-    body["request_id"] = Value::Null;
+    for name in ["request_id", "trace_id"] {
+        body[name] = Value::Null;
+    }
     let body = body.to_string();
     (reply.status, headers, if named.is_empty() { body } else { body.replace(named, "…") })
 }

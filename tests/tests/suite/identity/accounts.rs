@@ -52,6 +52,7 @@ fn seen(reply: &Reply) -> (u16, Value) {
     let mut body = reply.json();
     if let Some(body) = body.as_object_mut() {
         body.remove("request_id");
+        body.remove("trace_id");
     }
     (reply.status, body)
 }
