@@ -178,7 +178,12 @@ impl Span {
 /// Where something happens whose events keep this `traceparent`; `None` if nothing is to be recorded of it.
 pub fn sampled(traceparent: Option<&str>) -> Option<SpanContext> {
     SAMPLING.get()?;
-    read(traceparent?).filter(SpanContext::is_sampled)
+    let text = traceparent?;
+    // The last digit of the flags, which is this one for whatever isn't sampled here: the rest isn't read.
+    if text.as_bytes().get(54) == Some(&b'0') {
+        return None;
+    }
+    read(text).filter(SpanContext::is_sampled)
 }
 
 /// Whether an event of that time is so young that it is news.
