@@ -25,7 +25,7 @@ pub struct DeadLetter {
     pub position: i64,
     pub event_id: Uuid,
     /// The trace of the request that caused the event (W3C Trace Context), if there was one.
-    #[cfg_attr(feature = "schema", schema(required, pattern = "^[0-9a-f]{32}$"))]
+    #[cfg_attr(feature = "schema", schema(required, pattern = "^[0-9a-f]{32}$", max_length = 32))]
     pub trace_id: Option<String>,
     /// What kind of effect it was; `None` if it was no effect.
     #[cfg_attr(feature = "schema", schema(required))]

@@ -34,7 +34,7 @@ pub struct ProblemSchema {
     #[schema(pattern = "^[A-Za-z0-9_.:-]+$", max_length = 128)]
     request_id: String,
     /// The trace of the request (W3C Trace Context).
-    #[schema(nullable = false, pattern = "^[0-9a-f]{32}$")]
+    #[schema(nullable = false, pattern = "^[0-9a-f]{32}$", max_length = 32)]
     trace_id: Option<String>,
     /// What is wrong with which part of the body, if that is what it is about.
     #[schema(nullable = false, max_items = 20)]
