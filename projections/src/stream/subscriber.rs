@@ -119,7 +119,9 @@ impl Subscriber<'_> {
 
     /// The span of a batch, if it changes something because of a request that is sampled.
     fn begin(&self, records: &[Arc<Record>], from: &'static str) -> Option<Span> {
-        let own = records.iter().map(|record| &**record).filter(|record| self.handler.concerns(record));
+        let own = records.iter().map(|record| &**record);
+        // What is concerned may have to be decided, so that is asked of the sampled only.
+        let own = own.filter(|record| traced::header(record).is_some() && self.handler.concerns(record));
         let mut span = traced::begin("apply", SpanKind::Consumer, own)?;
         span.name(format!("apply {}", self.consumer.name));
         traced::message(&mut span, "process", &self.background.settings.stream.name, records.len());
