@@ -215,17 +215,22 @@ fn the_doctor_says_a_line_of_each_thing_and_changes_nothing() {
     }
 }
 
-/// Twenty seconds pass whenever the clock is looked at, and cargo draws a bar for three of them.
+/// Twenty seconds pass whenever the clock is looked at. Cargo draws three bars, each until the clock was looked at twice:
+/// the second look comes after the bar, and what was drawn is read after a look.
 #[test]
 fn without_a_terminal_lines_say_how_far_a_build_is() {
     let bar = r"printf '\033[K   Compiling tea\n    Building [==>    ] %s/100: tea, pot\r' $n >&2";
     // What it builds ends well.
     let program = r#"mkdir -p "$CARGO_TARGET_DIR/release" && cp "$0" "$CARGO_TARGET_DIR/release/dev""#;
-    let cargo =
-        format!("[ \"$1\" = build ] || exit 0\nfor n in 10 30 50; do {bar}; sleep 1.4; done\n{program}");
+    let wait = r#"for look in 1 2; do
+            before=$(cat "${0%/*}/date.now")
+            while [ "$(cat "${0%/*}/date.now")" = "$before" ]; do sleep 0.05; done
+        done"#;
+    let cargo = format!("[ \"$1\" = build ] || exit 0\nfor n in 10 30 50; do {bar}; {wait}; done\n{program}");
     let date = r#"[ "$1" = +%s ] || exec /bin/date "$@"
         now=$(cat "$0.now" 2>/dev/null || echo 4000000000)
-        echo $((now + 20)) | tee "$0.now""#;
+        echo $((now + 20)) | tee "$0.next"
+        mv "$0.next" "$0.now""#;
     let machine = Machine::new().with("cargo", &cargo).with("date", date);
     let (code, said) = machine.dev(&["up"]);
     assert_eq!(code, 0, "{said}");
@@ -238,12 +243,12 @@ fn without_a_terminal_lines_say_how_far_a_build_is() {
         30 => 110,
         _ => 172,
     };
-    let [done, 100, 20] = lines[0][..] else { panic!("the first line has no pace yet: {said}") };
+    let [done, 100, since_s] = lines[0][..] else { panic!("the first line has no pace yet: {said}") };
     let paced: Vec<&[u64]> = lines.iter().map(|line| &line[..]).filter(|line| line.len() == 4).collect();
     assert!(!paced.is_empty(), "{said}");
     for line in paced {
         let [now_done, _, now_s, left_s] = line else { unreachable!("it has four") };
-        let pace = now_s - 20;
+        let pace = now_s - since_s;
         assert_eq!(*left_s, pace * (1000 - part(*now_done)) / (part(*now_done) - part(done)), "{said}");
     }
     assert!(!said.contains("Compiling tea"), "cargo's own words are for failures: {said}");
