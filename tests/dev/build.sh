@@ -14,6 +14,9 @@ build() {
     say "Building (the first time takes some minutes) ..."
     watch_build &
     watcher=$! code=0
+    # `daybook --version` says it. A folder without Git has none.
+    revision=$(git describe --always --dirty --abbrev=12 --exclude='*' 2>/dev/null) || revision=
+    [ -z "$revision" ] || { BUILD_REVISION=$revision && export BUILD_REVISION; }
     CARGO_TERM_PROGRESS_WHEN=always CARGO_TERM_PROGRESS_WIDTH=80 CARGO_TERM_COLOR=never CARGO_TERM_QUIET=false \
         cargo build "$@" 2>"$cargo_said" || code=$?
     kill "$watcher" 2>/dev/null && wait "$watcher" 2>/dev/null || true

@@ -7,6 +7,7 @@ mod further;
 mod housekeeping;
 mod telemetry;
 mod traces;
+mod version;
 mod workers;
 
 pub use wiring::{Running, StartError, start};

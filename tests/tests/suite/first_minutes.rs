@@ -273,3 +273,14 @@ fn a_failed_build_ends_with_what_helps() {
         assert!(format!("{last}\n").contains(helps), "{failure}: {said}");
     }
 }
+
+#[test]
+fn a_build_is_told_the_commit() {
+    let cargo = r#"[ "$1" = build ] || exit 0
+        echo "built from $BUILD_REVISION" >&2; exit 101"#;
+    let machine = Machine::new().with("cargo", cargo);
+    let (_, said) = machine.with("git", "echo 1bd6042b5c8a-dirty").dev(&["up"]);
+    assert!(said.contains("built from 1bd6042b5c8a-dirty"), "{said}");
+    let (_, said) = Machine::new().with("cargo", cargo).with("git", "exit 128").dev(&["up"]);
+    assert!(said.contains("built from \n"), "{said}");
+}

@@ -63,3 +63,12 @@ fn a_token_that_no_server_takes_is_not_made() {
     let (told, is_well) = daybook(&["token", "--subject", "alice", "--role", "customer", "--ttl", "366d"]);
     assert!(is_well, "{told}");
 }
+
+/// Catches: a program that can't say which release it is. The commit is known to builds that are told it.
+#[test]
+fn the_program_says_its_release() {
+    let (told, is_well) = daybook(&["--version"]);
+    let rest = told.trim().strip_prefix(concat!("daybook ", env!("CARGO_PKG_VERSION")));
+    let rest = rest.unwrap_or_else(|| panic!("{told}"));
+    assert!(is_well && (rest.is_empty() || rest.starts_with(" (") && rest.ends_with(')')), "{told}");
+}

@@ -22,10 +22,11 @@ use daybook_domain::policy::Role;
 use serde::Serialize;
 
 use self::failure::Failure;
+use crate::version::VERSION;
 
 /// Event-sourced commerce: commands decide, the log remembers.
 #[derive(Debug, Parser)]
-#[command(name = "daybook", version)]
+#[command(name = "daybook", version = VERSION.as_str())]
 pub struct Cli {
     /// The file with the settings. If it is not given, daybook.toml in the current folder is read.
     #[arg(long, global = true, value_name = "FILE")]

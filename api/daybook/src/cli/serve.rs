@@ -9,7 +9,7 @@ use tokio_rustls::rustls::crypto::aws_lc_rs;
 use tracing::info;
 
 use super::failure::Failure;
-use crate::{telemetry, traces, wiring};
+use crate::{telemetry, traces, version, wiring};
 
 /// Settings that are often given here; each is over the file's and the environment's.
 #[derive(Debug, clap::Args, Serialize)]
@@ -34,6 +34,8 @@ pub async fn run(config: &Config) -> Result<(), Failure> {
     // A build may have several providers; a client of TLS that names none, as that of NATS, then needs a default.
     let _ = aws_lc_rs::default_provider().install_default();
     telemetry::start(&config.log)?;
+    version::tell();
+    info!("this is daybook {}", *version::VERSION);
     let spans = traces::start().await?;
     // From here on a signal is a wish to stop, also while we are starting.
     let mut terminate = signal(SignalKind::terminate())?;
