@@ -55,7 +55,9 @@ pub use log::{Log, Look, Selected, StreamPage};
 pub use mirror::{NAME as MIRROR, OtherSystem, Untold};
 pub use operators::{LogState, OperatorError, Operators, Rebuild};
 pub use queries::{Answer, Asked, Audience, Moment, Page, Queries, QueryError};
-pub use reactor::{ClaimedEffect, EffectError, EffectLedger, Performer, state::EffectState};
+pub use reactor::{
+    ClaimedEffect, EffectError, EffectLedger, Performer, listed::ListedEffect, state::EffectState,
+};
 pub use rebuild::state::RebuildState;
 pub use selection::{Chooser, Selection, Streams, Types};
 pub use settings::{Roles, Settings};

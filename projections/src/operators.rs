@@ -1,5 +1,6 @@
 //! What operators can see and do. Everything is a row that workers, wherever they run, look at.
 
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 use sqlx::{FromRow, PgPool, postgres::PgConnectOptions};
 use uuid::Uuid;
@@ -12,8 +13,10 @@ use crate::{
     partition::Partition,
     projection::generations::Generations,
     public_table,
+    reactor::listed::{self, ListedEffect},
     read_models::{self, Definition, READ_MODELS},
     rebuild::state::RebuildState,
+    sql::sql,
     status::{self, ProjectionStatus},
     stream::{publisher, relay},
     verify::{
@@ -59,7 +62,23 @@ pub struct Rebuild {
     /// A [`Verification`], or `{"failure": why}`.
     #[cfg_attr(feature = "schema", schema(required, value_type = Option<Object>))]
     pub verification: Option<serde_json::Value>,
+    pub started_at: DateTime<Utc>,
+    /// `None`: it goes on.
+    #[cfg_attr(feature = "schema", schema(required))]
+    pub finished_at: Option<DateTime<Utc>>,
 }
+
+/// The rebuilds, as they are shown. $1 is the state of which the end can be estimated.
+const REBUILDS: &str =
+    "SELECT id, projection, generation, state, done_events, total_events, rate AS events_per_second,
+            CASE WHEN state = $1 AND rate > 0
+                 THEN (greatest(total_events - done_events, 0) / rate)::float8 END AS eta_seconds,
+            verification, started_at, finished_at
+       FROM (SELECT *, coalesce(done_events / nullif(extract(epoch FROM
+                    coalesce(finished_at, updated_at) - started_at), 0), 0)::float8 AS rate
+               FROM rebuilds) r";
+/// How many rebuilds and effects are listed.
+const MAX_LISTED: i64 = 100;
 
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
@@ -161,20 +180,18 @@ impl Operators {
     }
 
     pub async fn rebuild(&self, id: Uuid) -> Result<Rebuild, OperatorError> {
-        let found = sqlx::query_as(
-            "SELECT id, projection, generation, state, done_events, total_events, rate AS events_per_second,
-                    CASE WHEN state = $2 AND rate > 0
-                         THEN (greatest(total_events - done_events, 0) / rate)::float8 END AS eta_seconds,
-                    verification
-               FROM (SELECT *, coalesce(done_events / nullif(extract(epoch FROM
-                            coalesce(finished_at, updated_at) - started_at), 0), 0)::float8 AS rate
-                       FROM rebuilds WHERE id = $1) r",
-        )
-        .bind(id)
-        .bind(RebuildState::Building)
-        .fetch_optional(&self.pool)
-        .await?;
+        let found = sqlx::query_as(sql!(REBUILDS, " WHERE id = $2"))
+            .bind(RebuildState::Building)
+            .bind(id)
+            .fetch_optional(&self.pool)
+            .await?;
         found.ok_or(OperatorError::NotFound)
+    }
+
+    /// The newest first, at most 100 of them.
+    pub async fn rebuilds(&self) -> Result<Vec<Rebuild>, OperatorError> {
+        let newest = sqlx::query_as(sql!(REBUILDS, " ORDER BY started_at DESC LIMIT $2"));
+        Ok(newest.bind(RebuildState::Building).bind(MAX_LISTED).fetch_all(&self.pool).await?)
     }
 
     pub async fn cancel_rebuild(&self, id: Uuid) -> Result<(), OperatorError> {
@@ -253,6 +270,23 @@ impl Operators {
     pub async fn skip(&self, id: Uuid, reason: &str) -> Result<DeadLetter, OperatorError> {
         let resolved = dead_letters::resolve(&self.pool, id, Resolution::Skipped, reason).await?;
         resolved.ok_or(OperatorError::NotFound)
+    }
+
+    /// Effects that wait, those that are due first; or the newest of all, whatever became of them. At most 100 of them.
+    pub async fn effects(&self, waiting_only: bool) -> Result<Vec<ListedEffect>, OperatorError> {
+        Ok(listed::list(&self.pool, waiting_only, MAX_LISTED).await?)
+    }
+
+    /// Does once more what was done, such as sending a mail.
+    pub async fn resend(
+        &self,
+        event_id: Uuid,
+        kind: &str,
+        target: &str,
+    ) -> Result<ListedEffect, OperatorError> {
+        listed::repeat(&self.pool, event_id, kind, target).await?.ok_or(OperatorError::Conflict(
+            "no effect of that name was done, or the event that asked for it isn't there",
+        ))
     }
 
     async fn wake(&self) -> Result<(), OperatorError> {

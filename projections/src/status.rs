@@ -5,6 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use daybook_domain::words;
+use daybook_migrations::metrics::prometheus::{core::Collector, proto::Metric};
 use futures::TryFutureExt;
 use serde::Serialize;
 use sqlx::{FromRow, PgPool};
@@ -54,6 +55,10 @@ daybook_domain::schema_of_words!(ProjectionState);
 pub struct ProjectionStatus {
     pub name: String,
     pub generation: i32,
+    /// The one that a rollback would serve.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schema(nullable = false))]
+    pub previous_generation: Option<i32>,
     pub status: ProjectionState,
     pub position: i64,
     pub head: i64,
@@ -92,6 +97,7 @@ pub struct PartitionStatus {
 struct Found {
     name: String,
     generation: i32,
+    previous_generation: Option<i32>,
     partition: i32,
     position: i64,
     state: CheckpointState,
@@ -123,6 +129,7 @@ impl From<Found> for ProjectionStatus {
         Self {
             name: found.name,
             generation: found.generation,
+            previous_generation: found.previous_generation,
             status,
             position: found.position,
             head: found.head,
@@ -162,7 +169,7 @@ impl ProjectionStatus {
 /// Every read model's generation in service, and the reactor.
 pub(crate) async fn list(pool: &PgPool) -> Result<Vec<ProjectionStatus>, sqlx::Error> {
     let found: Vec<Found> = sqlx::query_as(
-        "SELECT c.name, c.generation, c.partition, c.position, c.state, c.reason, head.position AS head,
+        "SELECT c.name, c.generation, m.previous_generation, c.partition, c.position, c.state, c.reason, head.position AS head,
                 extract(epoch FROM clock_timestamp() - c.updated_at)::float8 AS idle_seconds,
                 greatest(coalesce(extract(epoch FROM clock_timestamp() - next.recorded_at), 0), 0)::float8
                     AS lag_seconds,
@@ -220,6 +227,18 @@ impl Worker for Gauges {
     }
 }
 
+/// What the gauges of this process say: where the log ends, and the lag of each projection in seconds.
+pub fn measured() -> (i64, Vec<(String, f64)>) {
+    let lags = metrics::PROJECTION_LAG_SECONDS.collect().into_iter().flat_map(|mut family| {
+        let named = |metric: &Metric| {
+            let name = metric.get_label().first()?.value().to_owned();
+            Some((name, metric.get_gauge().get_value()))
+        };
+        family.take_metric().iter().filter_map(named).collect::<Vec<_>>()
+    });
+    (metrics::HEAD.get(), lags.collect())
+}
+
 /// What was true before may not be so any more.
 fn forget_measures() {
     metrics::PROJECTION_STATE.reset();
@@ -274,6 +293,7 @@ mod tests {
         ProjectionStatus::from(Found {
             name: "orders".into(),
             generation: 1,
+            previous_generation: None,
             partition,
             position,
             state,

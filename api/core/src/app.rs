@@ -8,12 +8,13 @@ use daybook_projections::{Log, Operators, workers::Crew};
 use crate::{
     audit::Audit,
     auth::{Verifier, keys::Jwk, revocation::Revocations},
-    config::Http,
+    config::{Effective, Http},
     entropy::Clock,
     health::Health,
     identity::opening::Identity,
     limits::RateLimits,
     live::Live,
+    measures::Measures,
     reads::Reads,
     traffic::Traffic,
     vault::Vault,
@@ -42,6 +43,9 @@ pub struct App {
     pub health: Health,
     pub revocations: Revocations,
     pub traffic: Traffic,
+    /// The settings of this process, secrets masked.
+    pub configuration: Vec<Effective>,
+    pub measures: Measures,
 }
 
 impl App {

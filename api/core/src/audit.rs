@@ -1,5 +1,6 @@
 //! The audit: who did what to the running system, when and why, and who was refused.
 
+mod lines;
 mod rate;
 
 use std::{
@@ -20,6 +21,7 @@ use tokio::{
 use tracing::warn;
 
 use crate::metrics::AUDIT_LOST;
+pub use lines::{AuditLine, Lines};
 use rate::Rate;
 
 /// Refusals that wait to be written, at most; of more, the number is kept.
@@ -71,6 +73,11 @@ impl Audit {
     /// Written when this returns. An action that leaves no record must not happen.
     pub async fn record(&self, entry: &Entry) -> Result<(), sqlx::Error> {
         write(&self.pool, entry).await
+    }
+
+    /// What was written, the newest first.
+    pub async fn lines(&self, wanted: &Lines) -> Result<Vec<AuditLine>, sqlx::Error> {
+        lines::read(&self.pool, wanted).await
     }
 
     /// Written soon, so that a refusal costs its caller's database nothing while they wait. Of very many in a minute, how

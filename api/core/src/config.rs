@@ -43,7 +43,7 @@ pub use process::{Database, Log, LogFormat, Mail};
 pub use provider::{Provider, Providers};
 pub use reference::{Known, variable};
 pub use secret::{Secret, SecretUrl};
-pub use written::{reference, show};
+pub use written::{Effective, effective, reference, show};
 
 daybook_domain::settings! {
     /// What this process is, and where it finds the others.

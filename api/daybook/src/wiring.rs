@@ -14,7 +14,7 @@ use daybook_core::{
         revocation::{self, Revocations},
     },
     carriers::Carriers,
-    config::{Config, Part},
+    config::{self, Config, Part},
     entropy::Clock,
     health::{Around, Health},
     identity::{
@@ -24,6 +24,7 @@ use daybook_core::{
     keys::{self, KeyError},
     limits::RateLimits,
     live::Live,
+    measures::Measures,
     reads::Reads,
     traffic::Traffic,
     vault::{Vault, VaultError},
@@ -198,6 +199,8 @@ pub async fn start(config: &Config, clock: Clock) -> Result<Running, StartError>
         verifier,
         identity,
         traffic: traffic.clone(),
+        configuration: config::effective(config),
+        measures: Measures::default(),
     });
     crew.keep_apart(apart(&app, identity_pool));
     for worker in downstream.workers().into_iter().chain(workers(config, &app, &queries_pool, audit_writer)) {

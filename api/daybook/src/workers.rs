@@ -9,6 +9,7 @@ use daybook_core::{
     config::Config,
     identity::{housekeeping::Keeping, lapsing::Lapsing},
 };
+use daybook_http::measuring::Measuring;
 use daybook_projections::workers::Worker;
 use sqlx::PgPool;
 
@@ -30,6 +31,7 @@ pub fn workers(
         Arc::new(Keeping { identity: Arc::clone(&app.identity), pool: pool.clone() }),
         Arc::new(Sweeping(app.clone())),
         Arc::new(Forgetting(pool.clone())),
+        Arc::new(Measuring(Arc::clone(app))),
     ];
     // They are erased by a command.
     if app.commands.is_some() {

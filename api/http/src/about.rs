@@ -151,6 +151,8 @@ pub struct About {
     pub streams: Vec<(String, RefOr<Schema>)>,
     /// The first parameter of the path.
     pub in_path: Option<String>,
+    /// Answers may have a cookie, though it is no page.
+    pub sets_cookies: bool,
 }
 
 impl About {
@@ -165,7 +167,7 @@ impl About {
             .tag(tags::of(path))
             .build();
         let in_path = path.split_once('{').and_then(|(_, rest)| rest.split('}').next()).map(str::to_owned);
-        Self { name: name.to_owned(), kind, operation, schemas: vec![], streams: vec![], in_path }
+        Self { name: name.to_owned(), kind, operation, schemas: vec![], streams: vec![], in_path, sets_cookies: false }
     }
 
     #[must_use]
@@ -231,6 +233,11 @@ impl About {
         let schema = ObjectBuilder::new().schema_type(Type::String).examples([example]);
         self.content(200, media_type, Content::new(Some(schema)));
         self
+    }
+
+    #[must_use]
+    pub fn with_cookies(self) -> Self {
+        Self { sets_cookies: true, ..self }
     }
 
     /// An answer that sends a browser to another address.

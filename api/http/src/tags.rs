@@ -20,6 +20,11 @@ const TAGS: &[(&str, &str, &str)] = &[
     ("log", "log", "The log itself, and whether all that is made of it agrees with it."),
     ("dead-letters", "dead letters", "What could not be done, and what should become of it."),
     ("workers", "workers", "What the process does in the background."),
+    ("effects", "effects", "What has to be done because of events, such as mails, and what was done."),
+    ("audit", "audit", "Who did what to the running system, and who was refused."),
+    ("configuration", "process", "This process: its settings, and its last hour in numbers."),
+    ("measures", "process", "This process: its settings, and its last hour in numbers."),
+    ("console", "console", "The page for operators, and its log-in."),
     ("revocations", "tokens", "Tokens that end before their time."),
 ];
 /// Everything else.

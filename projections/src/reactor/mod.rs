@@ -2,6 +2,7 @@
 //! claim rows of it and do them: each at least once, recognisable if twice.
 
 pub(crate) mod ledger;
+pub(crate) mod listed;
 mod perform;
 mod propose;
 pub(crate) mod state;

@@ -17,10 +17,13 @@ words! {
     }
 }
 
+#[cfg(feature = "schema")]
+daybook_domain::schema_of_words!(EffectState);
+
 as_text!(EffectState);
 
 impl EffectState {
-    /// The only state that this one is entered from.
+    /// The only state that this one is entered from, unless an operator has something done once more.
     pub const fn before(self) -> Self {
         match self {
             Self::Done | Self::Dead => Self::Pending,

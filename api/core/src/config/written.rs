@@ -3,9 +3,11 @@
 use std::fmt::Write;
 
 use daybook_domain::settings::Group;
+use serde::Serialize;
 use serde_json::Value;
+use utoipa::ToSchema;
 
-use super::{Config, known};
+use super::{Config, Known, known};
 
 const HEAD: &str = "\
 # Every setting of Daybook with its default, as it would stand in daybook.toml. Over the file stand the
@@ -19,6 +21,47 @@ const WIDTH: usize = 100;
 /// The effective configuration as it would be written in `daybook.toml`, secrets masked.
 pub fn show(config: &Config) -> Result<String, toml::ser::Error> {
     toml::to_string(config)
+}
+
+/// A setting of this process.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = EffectiveSetting)]
+pub struct Effective {
+    /// With its group in front.
+    #[schema(max_length = 100, examples("http.keep_alive"))]
+    pub name: String,
+    /// Its variable of the environment.
+    #[schema(max_length = 120, examples("DAYBOOK_HTTP__KEEP_ALIVE"))]
+    pub variable: String,
+    /// As it is written in `daybook.toml`, secrets masked; null if it is absent.
+    #[schema(required, max_length = 100_000, examples("\"75s\""))]
+    pub value: Option<String>,
+    /// The default, in the same way.
+    #[schema(required, max_length = 10_000, examples("\"75s\""))]
+    pub default: Option<String>,
+    #[schema(max_length = 10_000, examples("How long a connection without a request stays open."))]
+    pub about: String,
+    /// What it may be.
+    #[schema(max_length = 10_000, examples("1s to 1h"))]
+    pub allowed: String,
+}
+
+/// Every setting with its value, secrets masked as [`show`] does it.
+pub fn effective(config: &Config) -> Vec<Effective> {
+    let values = serde_json::to_value(config).expect("settings are numbers, text and lists");
+    let written = |value: &Value| (!value.is_null()).then(|| value.to_string());
+    let one = |known: Known| {
+        let group = known.group.map_or(&values, |group| &values[group]);
+        Effective {
+            name: known.path(),
+            variable: known.variable(),
+            value: written(&group[known.setting.name]),
+            default: known.setting.default.as_ref().and_then(written),
+            about: known.setting.about.to_owned(),
+            allowed: known.setting.allowed,
+        }
+    };
+    known().into_iter().map(one).collect()
 }
 
 /// Every setting, as a `daybook.toml` in which all of them are comments.

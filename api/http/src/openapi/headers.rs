@@ -150,9 +150,9 @@ pub const TOLD: &[Told] = &[
     ),
     told(
         "Set-Cookie",
-        "What keeps a browser logged in. It is read at the pages of accounts only.",
+        "What keeps a browser logged in. It is read at the pages of accounts, or at the session of the console, only.",
         false,
-        || json!({ "type": "string", "pattern": "^(__Host-)?daybook", "maxLength": 4096 }),
+        || json!({ "type": "string", "pattern": "^(__(Host|Secure)-)?daybook", "maxLength": 4096 }),
     ),
     told(
         "Idempotent-Replayed",
@@ -250,7 +250,7 @@ pub fn told_by(route: &Route, status: u16) -> Vec<&'static str> {
             names.push("Link");
         }
     }
-    if matches!(kind, Kind::Page { .. }) {
+    if matches!(kind, Kind::Page { .. }) || route.about.sets_cookies {
         names.push("Set-Cookie");
     }
     match status {

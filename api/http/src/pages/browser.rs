@@ -34,13 +34,7 @@ enum Kept {
 impl Cookies {
     /// Those that came with a request. `is_secure`: people reach the pages over https.
     pub fn of(headers: &HeaderMap, is_secure: bool) -> Self {
-        let find = |kept: Kept| {
-            let name = name(kept, is_secure);
-            let lines = headers.get_all(header::COOKIE).filter_map(|line| line.to_str().ok());
-            let mut pairs =
-                lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
-            pairs.find(|(other, _)| *other == name).map(|(_, value)| value.to_owned())
-        };
+        let find = |kept: Kept| find_cookie(headers, &name(kept, is_secure));
         let (refresh, access) = (find(Kept::Refresh), find(Kept::Access));
         let (device, attempt) = (find(Kept::Device), find(Kept::Attempt));
         Self { is_secure, refresh, access, device, attempt }
@@ -80,6 +74,13 @@ impl Cookies {
     }
 }
 
+/// The value of the cookie with this name.
+pub fn find_cookie(headers: &HeaderMap, name: &str) -> Option<String> {
+    let lines = headers.get_all(header::COOKIE).filter_map(|line| line.to_str().ok());
+    let mut pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    pairs.find(|(other, _)| *other == name).map(|(_, value)| value.to_owned())
+}
+
 fn name(kept: Kept, is_secure: bool) -> String {
     let prefix = if is_secure { "__Host-" } else { "" };
     let rest = match kept {
@@ -109,7 +110,7 @@ pub fn refuse_foreign(headers: &HeaderMap, uri: &Uri, is_secure: bool) -> Result
     if is_ours {
         Ok(())
     } else {
-        Err(Problem::new(PolicyCode::Forbidden, "a form of these pages is sent from these pages only"))
+        Err(Problem::new(PolicyCode::Forbidden, "this is sent from the pages of this server only"))
     }
 }
 

@@ -19,6 +19,7 @@ use crate::{
     route::{Door, Route, other},
 };
 
+pub use browser::{find_cookie, refuse_foreign};
 pub use look::{is_for, of_problem};
 
 /// The routes of the API's listener that are for browsers.

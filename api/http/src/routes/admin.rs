@@ -8,7 +8,7 @@ use daybook_core::{
 };
 use daybook_domain::{Code, policy::Action, text};
 use daybook_projections::{
-    DeadLetter, LogState, LogVerification, ProjectionStatus, Rebuild, Verification, workers::WorkerStatus,
+    DeadLetter, ListedEffect, LogState, LogVerification, ProjectionStatus, Rebuild, Verification, workers::WorkerStatus,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -56,6 +56,8 @@ pub fn routes() -> Vec<Route> {
             }),
         look("rebuilds.get", "/admin/rebuilds/{id}", "How far a rebuild is.",
             |app, id: uuid::Uuid, NoQuery {}| async move { Ok(app.operators.rebuild(id).await?) }),
+        look("rebuilds.list", "/admin/rebuilds", "Rebuilds, the newest first. At most 100 of them.",
+            |app, (), NoQuery {}| async move { Ok(List(app.operators.rebuilds().await?)) }),
         deed("rebuild.cancel", Method::DELETE, "/admin/rebuilds/{id}", "Gives a rebuild up. What is served stays as it is.", CONFLICT,
             |app, id: uuid::Uuid, _: Why| async move {
                 app.operators.cancel_rebuild(id).await?;
@@ -70,10 +72,20 @@ pub fn routes() -> Vec<Route> {
                 let reason = why.reason().map(|reason| reason.as_str().to_owned()).unwrap_or_default();
                 Ok(Did::<DeadLetter>(app.operators.skip(id, &reason).await?))
             }),
+        look("effects.list", "/admin/effects", "What has to be done because of events, such as mails: what waits, by when it is due. At most 100 of them.",
+            |app, (), Effects { all: Flag(all) }| async move { Ok(List(app.operators.effects(!all).await?)) }),
+        deed("effect.resend", Method::POST, "/admin/effects/resends", "Does once more what was done, such as sending a mail. Whoever receives it can tell that it is the same one.", CONFLICT,
+            |app, (), again: Resend| async move {
+                Ok(Did::<ListedEffect>(app.operators.resend(again.event_id, &again.kind, &again.target).await?))
+            }),
         look("workers.list", "/admin/workers", "How each worker of this process is: what it is for, when it works, what it did last and what failed last. All of them, by name.",
             |app, (), NoQuery {}| async move { Ok(List(app.crew.list().into_iter().map(Worker::from).collect())) }),
         look("log.get", "/admin/log", "The head of the log, and how far JetStream has it.",
             |app, (), NoQuery {}| async move { Ok::<LogState, Problem>(app.operators.log().await?) }),
+        look("configuration.get", "/admin/configuration", "The settings of this process, secrets masked.",
+            |app, (), NoQuery {}| async move { Ok::<_, Problem>(List(app.configuration.clone())) }),
+        look("measures.list", "/admin/measures", "The last hour of this process: rates, durations and lags, a sample every ten seconds, the oldest first. It is kept in memory, so it begins when the process does.",
+            |app, (), NoQuery {}| async move { Ok::<_, Problem>(List(app.measures.list())) }),
         deed("revoke", Method::POST, "/admin/revocations", "Ends a token, all tokens of a subject that were issued up to now, or all of a signing key, which needs key.revoke and another key that is left. In this process at once, in every other one within a second. A subject's tokens end up to the end of the second, and the answer comes after it, so a token that is issued then is good. Can't be taken back.", LAST_KEY,
             |app, (), body: Revocation| async move {
                 app.revocations.revoke(body.revoked.clone()).await?;
@@ -142,6 +154,39 @@ struct Which {
     #[serde(default)]
     #[param(value_type = bool)]
     all: Flag,
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct Effects {
+    /// Instead, the newest of all, whatever became of them.
+    #[serde(default)]
+    #[param(value_type = bool)]
+    all: Flag,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = ResendEffect, examples(json!({ "event_id": "019b0000-0000-7000-8000-000000000001", "kind": "mail", "target": "order_placed", "reason": "The customer has not received it." })))]
+struct Resend {
+    /// The event that asked for it.
+    event_id: uuid::Uuid,
+    #[schema(max_length = 64)]
+    kind: String,
+    #[schema(max_length = 500)]
+    target: String,
+    reason: Option<Reason>,
+}
+
+impl Reasoned for Resend {
+    fn reason(&self) -> Option<&text::Reason> {
+        self.reason.as_ref().map(|reason| &reason.0)
+    }
+
+    fn deed(&self) -> Option<(String, String)> {
+        Some(("effect.resend".to_owned(), format!("{} {} {}", self.event_id, self.kind, self.target)))
+    }
 }
 
 /// Something that this process does by itself.

@@ -4,6 +4,7 @@ pub mod about;
 pub mod accounts;
 pub mod admin;
 pub mod api_keys;
+pub mod audit;
 pub mod event_types;
 pub mod events;
 mod leaving;
@@ -18,7 +19,7 @@ pub mod sales;
 pub mod sessions;
 pub mod stock;
 
-use super::{pages, route::Route};
+use super::{console, pages, route::Route};
 
 /// The routes of the API's listener.
 pub fn api() -> Vec<Route> {
@@ -45,8 +46,30 @@ pub fn api() -> Vec<Route> {
 
 /// The routes of the operators' listener.
 pub fn admin() -> Vec<Route> {
-    [admin::routes(), documents()].concat_all()
+    [admin::routes(), audit::routes(), of_the_api(), console::routes(), documents()].concat_all()
 }
+
+/// What operators also need of the API, with the rules that it has there: to log in, and to look at what happened.
+fn of_the_api() -> Vec<Route> {
+    let is_wanted = |route: &Route| {
+        route.path.starts_with("/v1/sessions") || OF_THE_API.contains(&route.about.name.as_str())
+    };
+    [
+        orders::routes(),
+        products::routes(),
+        stock::routes(),
+        sessions::routes(),
+        events::routes(),
+        about::routes(),
+    ]
+    .concat_all()
+    .into_iter()
+    .filter(is_wanted)
+    .collect()
+}
+
+const OF_THE_API: [&str; 6] =
+    ["order.by_id", "product.by_sku", "stock.by_sku", "events.list", "events.types", "permissions.mine"];
 
 /// The routes of the listener for programs that watch over this process.
 pub fn telemetry() -> Vec<Route> {

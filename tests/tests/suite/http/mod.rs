@@ -11,6 +11,7 @@ mod cancelled_lines;
 mod compression;
 mod conditions;
 mod connections;
+mod console;
 mod custom_roles;
 mod downstream;
 mod events;

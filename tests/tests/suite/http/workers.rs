@@ -15,12 +15,13 @@ use serde_json::{Value, json};
 use super::orders::{order, place};
 
 /// The workers of a process that does everything but publish, by name.
-const ALL: [&str; 27] = [
+const ALL: [&str; 28] = [
     "accounts",
     "audit_records",
     "feed",
     "forgetting",
     "listener",
+    "measures",
     "nats",
     "performers",
     "projection/orders",

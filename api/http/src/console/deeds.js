@@ -1,0 +1,57 @@
+// What an operator does: a dialog says what will happen and asks why, the reason goes along, and the outcome is said.
+
+import { Refused } from "./api.js";
+import { button, field, h, render } from "./dom.js";
+
+let timer = null;
+
+// Says it where people see it and screen readers hear it, for a while.
+export function say(text, tone = "good") {
+  const place = document.getElementById("said");
+  render(place, h("p", { class: tone }, text));
+  clearTimeout(timer);
+  timer = setTimeout(() => render(place), 8000);
+}
+
+// `act` is given the reason. `then` is called when it is done.
+export function ask({ title, text, verb, isGrave = false, act, done, then }) {
+  const dialog = document.getElementById("ask");
+  let isBusy = false;
+  const draw = (problem) =>
+    render(dialog, h("form", { method: "dialog", onsubmit: submit, novalidate: true },
+      h("h2", { id: "ask-title" }, title),
+      h("p", {}, text),
+      field("Why?", h("textarea", { id: "why", name: "why", rows: 2, maxlength: 500, required: true, autofocus: true,
+        "aria-describedby": "why-hint", "aria-invalid": problem ? "true" : null }),
+      "It is kept in the audit, with your name. No place for personal data."),
+      problem && h("p", { class: "problem", role: "alert" }, problem),
+      h("div", { class: "actions" },
+        h("button", { type: "submit", class: isGrave ? "main grave" : "main", "aria-disabled": isBusy ? "true" : null }, verb),
+        button("Leave it", () => dialog.close()))));
+  async function submit(event) {
+    event.preventDefault();
+    if (isBusy) return;
+    const why = dialog.querySelector("#why");
+    const reason = why.value.trim().replace(/\s+/g, " ");
+    if (!reason) {
+      draw("Say why, in a few words.");
+      why.focus();
+      return;
+    }
+    isBusy = true;
+    draw();
+    try {
+      const outcome = await act(reason);
+      dialog.close();
+      say(typeof done === "function" ? done(outcome) : done);
+      then?.(outcome);
+    } catch (error) {
+      isBusy = false;
+      draw(error instanceof Refused ? `It was refused: ${error.message}` : error.message);
+      why.focus();
+    }
+  }
+  render(dialog);
+  draw();
+  dialog.showModal();
+}

@@ -1,0 +1,158 @@
+// What is wrong, first and in plain words; the worse it is, the more room it has. If nothing is, that is what it says.
+
+import * as api from "./api.js";
+import { h } from "./dom.js";
+import { plot } from "./plots.js";
+import { ago, clock, count, duration, figure, number } from "./words.js";
+
+const BAD = "bad";
+const WARN = "warn";
+const NOTE = "note";
+// What is behind by more than this needs a look.
+const LATE_S = 60;
+// So many events behind, a carrier is not just at work.
+const MANY_EVENTS = 5_000;
+
+let last = null;
+
+export const screen = {
+  name: "now",
+  title: "Now",
+  about: "What needs someone, the worst first.",
+  every: 3000,
+  badge: () => last && last.length > 0 && { text: number(last.length), tone: last[0].tone, about: "things need someone" },
+  forget: () => (last = null),
+  async load() {
+    const [ready, log, projections, workers, letters, effects, rebuilds, samples] = await Promise.all([
+      api.probe("/readyz"),
+      ...["log", "projections", "workers", "dead-letters", "effects", "rebuilds", "measures"].map((what) => api.get(`/admin/${what}`)),
+    ]);
+    const all = { ready, log, projections, workers, letters, effects, rebuilds, samples };
+    last = troubles(all);
+    return all;
+  },
+  view(all) {
+    const found = troubles(all);
+    return [found.length === 0 ? calm(all) : h("ol", { class: "troubles", "aria-label": "What is wrong" }, found.map(card)), figures(all), plots(all.samples)];
+  },
+};
+
+// What is wrong, as far as it can be seen from here. Pure, so it is the same for the page and for its count.
+function troubles({ ready, log, projections, workers, letters, effects, rebuilds, samples }) {
+  const found = [];
+  const add = (tone, key, title, text, to, where) => found.push({ tone, key, title, text, to, where });
+  if (ready.database !== "ok") add(BAD, "database", "The database does not answer", "Nothing can be ordered or looked up until it does. Look at PostgreSQL itself, and at the network to it.");
+  if (ready.schema === "behind") add(BAD, "schema", "The database has an older schema than this program", "Run daybook migrate, as the owner of the database.");
+  if (ready.committer === "stopped") add(BAD, "committer", "This process takes no commands any more", "Its committer has stopped. Start the process again; its log lines say why.");
+  for (const one of projections) {
+    const [tone, title, text] = ofProjection(one);
+    if (tone) add(tone, `projection-${one.name}`, title, text, "#/projections", "Projections");
+  }
+  const parked = new Set(projections.filter(({ status }) => status === "parked").map(({ name }) => name));
+  const open = letters.filter(({ consumer }) => !parked.has(consumer));
+  if (open.length > 0) {
+    const [newest] = open;
+    add(BAD, "letters", `${count(open.length, "effect")} could not be done and will not be tried again by ${open.length === 1 ? "itself" : "themselves"}`,
+      `The newest: ${newest.kind ?? "an event"} ${newest.target ?? ""} of event ${number(newest.position)}: ${newest.error}`, "#/letters", "Dead letters");
+  }
+  if (ready.nats !== "ok") add(WARN, "nats", "NATS does not answer", "Commands and queries go on. Workers read the log from the database instead, so queries lag a little more.");
+  for (const [name, position, what] of [
+    ["relay", log.relay_position, "Workers read the log from the database meanwhile."],
+    ["publisher", log.publisher_position, "Other systems hear of nothing new meanwhile."],
+    ["mirror", log.mirror_position, "The other system is behind meanwhile."],
+  ]) {
+    const behind = position === null ? 0 : log.head - position;
+    if (ready[name] === "down") add(WARN, name, `The ${name} fails`, `${what} It is ${count(behind, "event")} behind; its last error is among the workers.`, "#/workers", "Workers");
+    else if (ready[name] === "ok" && behind > MANY_EVENTS) add(WARN, name, `The ${name} is ${count(behind, "event")} behind`, what, "#/workers", "Workers");
+  }
+  const late = effects.filter(({ attempts, last_error: error }) => attempts > 1 && error);
+  const waiting = effects.filter(({ due_at: due }) => Date.now() - new Date(due) > LATE_S * 1000);
+  if (late.length > 0) {
+    add(WARN, "effects", `${count(late.length, "effect")} failed and will be tried again`, `The last error of ${late[0].kind} ${late[0].target}: ${late[0].last_error}`, "#/letters", "Dead letters and effects");
+  } else if (waiting.length > 0) {
+    add(WARN, "effects", `${count(waiting.length, "effect")} should have been done by now`, "No process performs them, or they are more than it can do: is there one with the role reactor?", "#/letters", "Dead letters and effects");
+  }
+  const carriers = new Set(["relay", "publisher", "mirror"]);
+  const failed = workers.filter(({ name, state }) => state === "failed" && !carriers.has(name));
+  for (const one of failed) add(WARN, `worker-${one.name}`, `The worker ${one.name} fails`, `${one.description} ${one.last_error?.message ?? ""}`, "#/workers", "Workers");
+  const sample = samples.at(-1);
+  if (sample?.failures_per_second > 0) {
+    add(WARN, "failures", `${figure((100 * sample.failures_per_second) / sample.requests_per_second)} % of the requests fail`, "They are answered with 5xx. The log lines of this process say which, each with its request_id.");
+  }
+  for (const one of rebuilds) {
+    const isNew = Date.now() - new Date(one.finished_at ?? 0) < 86_400_000;
+    const isLast = rebuilds.find(({ projection }) => projection === one.projection) === one;
+    if (one.state === "failed" && isNew && isLast) add(WARN, `rebuild-${one.id}`, `The last rebuild of ${one.projection} failed`, `What is served stays as it was. ${one.verification?.failure ?? ""}`, "#/projections", "Projections");
+  }
+  const order = [BAD, WARN, NOTE];
+  return found.sort((one, other) => order.indexOf(one.tone) - order.indexOf(other.tone));
+}
+
+function ofProjection({ name, status, reason, lag_events: events, lag_seconds: seconds }) {
+  const behind = `It is ${count(events, "event")} and ${duration(seconds)} behind.`;
+  const isReactor = name === "reactor";
+  switch (status) {
+    case "diverged":
+      return [BAD, `${name} does not agree with the log`, `${reason ?? ""} It goes on being served as it is: a rebuild repairs it.`];
+    case "parked":
+      return [BAD, `${name} has stopped in front of an event that it can't apply`, `${reason ?? ""} ${behind} Look at its dead letter: try it again, or leave the event out.`];
+    case "stalled":
+      return [BAD, `${name} stands still`, `${behind} No process works on it: is there one with the role ${isReactor ? "reactor" : "projections"}?`];
+    case "paused":
+      return [WARN, `${name} is paused`, `Someone has paused it. ${behind} ${isReactor ? "Mails wait." : "What customers see is that old."}`];
+    case "catching_up":
+      return seconds > LATE_S ? [WARN, `${name} is catching up`, behind] : [];
+    case "rebuilding":
+      return [NOTE, `${name} is being rebuilt`, "It is served as before meanwhile."];
+    default:
+      return seconds > LATE_S ? [WARN, `${name} is behind`, behind] : [];
+  }
+}
+
+function card({ tone, key, title, text, to, where }) {
+  const word = { [BAD]: "Broken", [WARN]: "Look at it", [NOTE]: "Going on" }[tone];
+  return h("li", { class: `trouble ${tone}`, key },
+    h("p", { class: "word" }, word),
+    h("h2", {}, title),
+    h("p", {}, text),
+    to && h("p", {}, h("a", { href: to }, `Go to ${where}`)));
+}
+
+function calm({ projections, workers }) {
+  return h("section", { class: "calm", "aria-label": "State" },
+    h("h2", {}, "All is well"),
+    h("p", {}, `The database and NATS answer, ${count(projections.length, "projection")} are up to date and agree with the log, ${count(workers.length, "worker")} of this process run, and nothing waits for a decision.`));
+}
+
+function figures({ log, projections, samples, effects, letters }) {
+  const sample = samples.at(-1) ?? {};
+  const lag = Math.max(0, ...projections.map(({ lag_seconds: seconds }) => seconds));
+  const one = (name, value, about) => h("div", {}, h("dt", {}, name), h("dd", {}, value, about && h("small", {}, about)));
+  const rate = (value) => (value === null || value === undefined ? "–" : figure(value));
+  return h("dl", { class: "figures", "aria-label": "Figures" },
+    one("Head of the log", number(log.head), `${rate(sample.events_per_second)} events/s`),
+    one("Greatest lag", duration(lag), "of all projections"),
+    one("Requests", `${rate(sample.requests_per_second)}/s`, "this process"),
+    one("p99", sample.p99_ms === null || sample.p99_ms === undefined ? "–" : duration(sample.p99_ms / 1000), "of its answers"),
+    one("Effects waiting", effects.length >= 100 ? "100 or more" : number(effects.length)),
+    one("Dead letters", number(letters.length)));
+}
+
+function plots(samples) {
+  const names = Object.keys(samples.at(-1)?.lag_seconds ?? {});
+  const since = samples[0] && samples.length < 360 ? [" They begin ", ago(samples[0].at), `, at ${clock(samples[0].at)}: the process was started then.`] : "";
+  const ms = (value) => duration(value / 1000);
+  return h("section", { "aria-labelledby": "hour" },
+    h("h2", { id: "hour" }, "The last hour"),
+    h("p", { class: "quiet" }, "Requests and durations are those of this process alone, kept in its memory, a sample every ten seconds.", since),
+    h("div", { class: "plots" },
+      plot({ title: "Lag of projections", samples, say: duration, least: 0.1, lines: names.map((name) => ({ name, of: (sample) => sample.lag_seconds[name] })) }),
+      plot({ title: "Requests in a second", samples, say: figure, lines: [
+        { name: "all", of: (sample) => sample.requests_per_second },
+        { name: "failed", of: (sample) => sample.failures_per_second },
+      ] }),
+      plot({ title: "Time to answer", samples, say: ms, least: 1, lines: [
+        { name: "p50", of: (sample) => sample.p50_ms },
+        { name: "p99", of: (sample) => sample.p99_ms },
+      ] })));
+}
