@@ -167,7 +167,15 @@ impl About {
             .tag(tags::of(path))
             .build();
         let in_path = path.split_once('{').and_then(|(_, rest)| rest.split('}').next()).map(str::to_owned);
-        Self { name: name.to_owned(), kind, operation, schemas: vec![], streams: vec![], in_path, sets_cookies: false }
+        Self {
+            name: name.to_owned(),
+            kind,
+            operation,
+            schemas: vec![],
+            streams: vec![],
+            in_path,
+            sets_cookies: false,
+        }
     }
 
     #[must_use]

@@ -40,6 +40,7 @@ const OTHER_MEANINGS: &[states::Exception] = &[
     states::Exception { path: "domain/src/code.rs", word: "unavailable", reason: "a code" },
     states::Exception { path: "graphql/src/page.rs", word: "none", reason: "a browser's policy" },
     states::Exception { path: "graphql/src/mutations.rs", word: "replayed", reason: "a member of a payload" },
+    states::Exception { path: "console/mod.rs", word: "none", reason: "a browser's policy" },
     states::Exception { path: "http/src/docs.rs", word: "none", reason: "a browser's policy" },
     states::Exception { path: "http/src/html.rs", word: "none", reason: "a browser's policy" },
     states::Exception { path: "pages/look.rs", word: "none", reason: "a browser's policy" },

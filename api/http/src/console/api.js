@@ -68,6 +68,7 @@ export async function act(method, path, reason, rest = {}) {
 }
 
 export const isIn = () => token !== null;
+export const isFromOutside = () => isPasted;
 
 export async function logIn(email, password, code) {
   const body = code ? { email, password, code } : { email, password };

@@ -26,7 +26,7 @@ export const screen = {
         h("label", { class: "check" }, h("input", { type: "checkbox", checked: filters.changedOnly, onchange: change("changedOnly") }), "Only what is not the default")),
       h("p", { role: "status", class: "quiet" }, `${count(wanted.length, "setting")} of ${settings.length}.`),
       table("Settings, as in daybook.toml", [
-        { name: "Name", kind: "name", cell: ({ name, variable }) => [h("code", {}, name), h("small", {}, variable)] },
+        { name: "Name", kind: "setting", cell: ({ name, variable }) => [h("code", {}, name), h("small", {}, variable)] },
         { name: "Value", kind: "value", cell: (one) => [h("code", {}, one.value ?? "not set"), isChanged(one) && [" ", badge("changed", "note"), h("small", {}, `Default: ${one.default ?? "not set"}`)]] },
         { name: "What it is", kind: "text", cell: ({ about, allowed }) => [about, h("small", {}, allowed)] },
       ], wanted.map((one) => ({ ...one, key: one.name, kind: isChanged(one) ? "changed" : null })), "No setting is like that."),

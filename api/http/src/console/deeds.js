@@ -3,6 +3,8 @@
 import { Refused } from "./api.js";
 import { button, field, h, render } from "./dom.js";
 
+const SAID_MS = 8000;
+
 let timer = null;
 
 // Says it where people see it and screen readers hear it, for a while.
@@ -10,7 +12,12 @@ export function say(text, tone = "good") {
   const place = document.getElementById("said");
   render(place, h("p", { class: tone }, text));
   clearTimeout(timer);
-  timer = setTimeout(() => render(place), 8000);
+  timer = setTimeout(hush, SAID_MS);
+}
+
+export function hush() {
+  clearTimeout(timer);
+  render(document.getElementById("said"));
 }
 
 // `act` is given the reason. `then` is called when it is done.

@@ -10,6 +10,7 @@ export function entry(place, why, then) {
   const draw = () => {
     const input = (given) => h("input", { required: true, "aria-describedby": state.problem ? "entry-problem" : null, ...given });
     render(place, h("div", { class: "entry" },
+      h("p", { class: "brand" }, h("span", { class: "mark", "aria-hidden": "true" }), "Daybook console"),
       h("h1", { tabindex: -1 }, "Log in"),
       why && h("p", { role: "status" }, why),
       state.problem && h("p", { class: "notice bad", role: "alert", id: "entry-problem" }, state.problem),

@@ -40,7 +40,7 @@ export const screen = {
           withResolved = event.target.checked;
           context.again();
         } }), "Those that were decided, too"),
-        letters.length === 0 ? h("p", { class: "calm" }, "There is none. What failed is tried again by itself, and what can never work would be here.") : h("ul", { class: "cards" }, letters.map((one) => letter(one, context)))),
+        letters.length === 0 ? h("p", { class: "calm" }, "There is none. What failed is tried again by itself, and what can never work would be here.") : h("ul", { class: "cards letters" }, letters.map((one) => letter(one, context)))),
       h("section", { "aria-labelledby": "waiting" },
         h("h2", { id: "waiting" }, "Effects that wait"),
         table(`${count(waiting.length, "effect")}${waiting.length >= 100 ? " or more" : ""}, by when they are due`, [

@@ -3,7 +3,7 @@
 import * as api from "./api.js";
 import { screen as audit } from "./audit.js";
 import { screen as configuration } from "./configuration.js";
-import { say } from "./deeds.js";
+import { hush, say } from "./deeds.js";
 import { button, h, render } from "./dom.js";
 import { entry } from "./entry.js";
 import { screen as letters } from "./letters.js";
@@ -33,7 +33,10 @@ function go() {
   Object.assign(shown, { screen, params, turn: shown.turn + 1, problem: null, data: isOther ? null : shown.data });
   document.title = `${screen.title} - Daybook console`;
   draw();
-  if (isOther) focusOnHeading();
+  if (isOther) {
+    hush();
+    focusOnHeading();
+  }
   screen.enter?.(context());
   load();
 }
@@ -105,11 +108,10 @@ function top() {
     return h("li", {}, h("a", { href: `#/${screen.name}`, "aria-current": screen === shown.screen ? "page" : null }, screen.short ?? screen.title,
       badge && h("span", { class: `count ${badge.tone}` }, badge.text, h("span", { class: "hidden" }, ` ${badge.about}`))));
   };
-  return [
+  return h("div", {},
     h("a", { class: "brand", href: "#/now" }, h("span", { class: "mark", "aria-hidden": "true" }), "Daybook"),
     h("nav", { "aria-label": "Screens" }, h("ul", {}, SCREENS.map(link))),
-    h("div", { class: "who" }, h("span", { title: who?.subject }, who?.subject ?? ""), button("Log out", logOut)),
-  ];
+    h("div", { class: "who" }, h("span", { title: who.subject }, who.email ?? who.subject), button("Log out", logOut)));
 }
 
 // Said in words, so that it isn't taken for a page without anything.
@@ -117,7 +119,7 @@ function forbidden(error) {
   return h("section", { class: "notice warn", "aria-label": "Not permitted" },
     h("h2", {}, "You may not see this"),
     h("p", {}, `The server says: ${error.message}.`),
-    h("p", {}, "An administrator can give you a role that has it: ", h("code", {}, "PUT /v1/accounts/{id}/roles"), ". You are ", h("code", {}, who?.subject ?? "unknown"), "."));
+    h("p", {}, "An administrator can give you a role that has it: ", h("code", {}, "PUT /v1/accounts/{id}/roles"), ". You are ", h("code", {}, who.subject), "."));
 }
 
 function trouble({ error, since }) {
@@ -154,6 +156,8 @@ function out(why) {
 async function arrive() {
   try {
     who = await api.get("/v1/permissions/mine");
+    // A token that someone brought may be of no account.
+    if (!api.isFromOutside()) who.email = (await api.get("/v1/accounts/me")).email;
   } catch (error) {
     return out(error.status === 401 ? "This token is not good here, or not any more." : error.message);
   }

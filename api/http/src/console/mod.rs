@@ -7,8 +7,9 @@ use std::{collections::BTreeMap, sync::LazyLock};
 
 use actix_web::http::header::HeaderValue;
 use serde::Deserialize;
-use utoipa::{
-    openapi::{ObjectBuilder, RefOr, schema::{Schema, Type}},
+use utoipa::openapi::{
+    ObjectBuilder, RefOr,
+    schema::{Schema, Type},
 };
 
 use crate::{
@@ -59,19 +60,26 @@ static SERVED: LazyLock<BTreeMap<&str, Fixed>> = LazyLock::new(|| {
 pub fn routes() -> Vec<Route> {
     let page = About::new("console.get", "/console", "The page for operators.", Kind::Document)
         .answer_text("text/html", "<!doctype html>\n<html lang=\"en\">");
-    let file = About::new("console_file.get", "/console/{file}", "A file that the page is made of.", Kind::Document)
-        .answer_text("text/javascript", "\"use strict\";")
-        .answer_text("text/css", ":root {}")
-        .answer_text("image/svg+xml", "<svg/>");
+    let file =
+        About::new("console_file.get", "/console/{file}", "A file that the page is made of.", Kind::Document)
+            .answer_text("text/javascript", "\"use strict\";")
+            .answer_text("text/css", ":root {}")
+            .answer_text("image/svg+xml", "<svg/>");
     let show = other("/console", Door::Open, &["text/html"], page, |arrived, (), NoQuery {}| async move {
         static PAGE: LazyLock<Fixed> = LazyLock::new(|| Fixed::page(POLICY, include_str!("console.html")));
         Ok(PAGE.answer(&arrived.request))
     });
     let media_types = &["text/javascript", "text/css", "image/svg+xml"];
-    let load = other("/console/{file}", Door::Open, media_types, file, |arrived, file: File, NoQuery {}| async move {
-        let found = SERVED.get(file.0.as_str()).ok_or_else(Problem::not_found)?;
-        Ok(found.answer(&arrived.request))
-    });
+    let load = other(
+        "/console/{file}",
+        Door::Open,
+        media_types,
+        file,
+        |arrived, file: File, NoQuery {}| async move {
+            let found = SERVED.get(file.0.as_str()).ok_or_else(Problem::not_found)?;
+            Ok(found.answer(&arrived.request))
+        },
+    );
     // The session comes in front of a file of any name.
     [vec![show], session::routes(), vec![load]].into_iter().flatten().collect()
 }

@@ -1,4 +1,4 @@
-//! How the console's browser stays logged in. The refresh token is in a cookie that no script sees, and that is sent to
+//! How a browser stays logged in at the console. The refresh token is in a cookie that no script sees, and that is sent to
 //! these routes only; the page has the access token, in its memory. Another site can't use the cookie: browsers don't
 //! send it along, and a request that doesn't come from this listener's own page is refused.
 
@@ -43,7 +43,7 @@ use crate::{
 
 const SESSION: &str = "/console/session";
 const REFRESH: &str = "/console/session/refresh";
-/// The listener's own name. Over https, browsers take it only if nobody in between can have set it.
+/// The listener's own name. Over https, it has a prefix with which browsers take only what came over https.
 const COOKIE: &str = "daybook-console";
 
 const LOG_IN: &[Code] = &[
@@ -111,7 +111,7 @@ struct Session {
 #[derive(Serialize, ToSchema)]
 #[schema(as = RefreshedConsoleSession)]
 struct Refreshed {
-    /// Null: nobody is logged in.
+    /// Null, if there is none.
     #[schema(required)]
     session: Option<Session>,
 }

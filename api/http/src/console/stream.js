@@ -50,7 +50,7 @@ function history(name, events, next, context) {
       { name: "Who", kind: "id", cell: ({ metadata }) => metadata.actor ?? "" },
       { name: "Position", kind: "number", cell: ({ position }) => number(position) },
       { name: "Trace", kind: "id", cell: ({ metadata }) => h("code", {}, traceOf(metadata.traceparent) ?? "") },
-      { name: "State", cell: ({ position, sequence }) => kind in AS_OF && button("As of here", () => look(name, position, sequence, context), { "aria-label": `State behind event ${sequence}` }) },
+      { name: "State", cell: ({ position, sequence }) => kind in AS_OF && button("As of here", () => look(name, position, sequence, context), { "aria-label": `As of here: behind event ${sequence}` }) },
     ], events.map((one) => ({ ...one, key: one.event_id })), "There is no such stream, or nothing has happened in it."),
     next && h("p", {}, h("a", { href: `#/stream?${new URLSearchParams({ name, after: next })}` }, "Later events")),
   ];

@@ -21,11 +21,11 @@ export const screen = {
       table("Workers of this process, those that fail first", [
         { name: "Name", kind: "name", cell: ({ name }) => h("code", {}, name) },
         { name: "State", cell: ({ state }) => badge(state, TONES[state]) },
-        { name: "What it is for", kind: "text", cell: ({ description, when }) => [description, h("small", {}, `Works ${when}.`)] },
+        { name: "What it is for", kind: "text", cell: ({ description, when, last_error: error }) => [description, h("small", {}, `Works ${when}.`),
+          error && h("small", { class: "problem" }, "Last error, ", ago(error.at), `: ${error.message}`)] },
         { name: "Last round", cell: ({ last_run: at }) => ago(at) },
         { name: "Rounds", kind: "number", cell: ({ rounds }) => number(rounds) },
         { name: "Failures", kind: "number", cell: ({ failures }) => number(failures) },
-        { name: "Last error", kind: "text", cell: ({ last_error: error }) => error ? [error.message, h("small", {}, ago(error.at))] : "" },
       ], sorted.map((one) => ({ ...one, key: one.name, kind: one.state === "failed" ? "bad" : null })), "There are none."),
     ];
   },

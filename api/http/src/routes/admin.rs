@@ -8,7 +8,8 @@ use daybook_core::{
 };
 use daybook_domain::{Code, policy::Action, text};
 use daybook_projections::{
-    DeadLetter, ListedEffect, LogState, LogVerification, ProjectionStatus, Rebuild, Verification, workers::WorkerStatus,
+    DeadLetter, ListedEffect, LogState, LogVerification, ProjectionStatus, Rebuild, Verification,
+    workers::WorkerStatus,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};

@@ -58,6 +58,7 @@ fn of_the_api() -> Vec<Route> {
         orders::routes(),
         products::routes(),
         stock::routes(),
+        accounts::routes(),
         sessions::routes(),
         events::routes(),
         about::routes(),
@@ -68,8 +69,15 @@ fn of_the_api() -> Vec<Route> {
     .collect()
 }
 
-const OF_THE_API: [&str; 6] =
-    ["order.by_id", "product.by_sku", "stock.by_sku", "events.list", "events.types", "permissions.mine"];
+const OF_THE_API: [&str; 7] = [
+    "order.by_id",
+    "product.by_sku",
+    "stock.by_sku",
+    "accounts.me",
+    "events.list",
+    "events.types",
+    "permissions.mine",
+];
 
 /// The routes of the listener for programs that watch over this process.
 pub fn telemetry() -> Vec<Route> {

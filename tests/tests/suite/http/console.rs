@@ -68,7 +68,10 @@ async fn a_cookie_of_this_path_keeps_a_browser_logged_in() {
     let begun = log_in(&app, &[SAME]).await.expect(201);
     let (cookie, line) = left(&begun);
     assert!(cookie.starts_with("daybook-console=drt_"), "{line}");
-    assert!(line.contains("; Path=/console/session; ") && line.ends_with("; HttpOnly; SameSite=Strict"), "{line}");
+    assert!(
+        line.contains("; Path=/console/session; ") && line.ends_with("; HttpOnly; SameSite=Strict"),
+        "{line}"
+    );
     assert!(!begun.text().contains("drt_"), "the page is not told the refresh token");
     let mine = |reply: &Reply| {
         let token = reply.json()["access_token"].as_str().expect("a token").to_owned();
@@ -83,7 +86,8 @@ async fn a_cookie_of_this_path_keeps_a_browser_logged_in() {
     assert_ne!(next, cookie);
     assert_eq!(gone_on.json()["session"]["session"], begun.json()["session"]);
 
-    let ended = ask(app.admin(), Method::DELETE, "/console/session", &[SAME, ("cookie", &next)], json!({})).await;
+    let ended =
+        ask(app.admin(), Method::DELETE, "/console/session", &[SAME, ("cookie", &next)], json!({})).await;
     assert!(left(&ended.expect(200)).1.contains("Max-Age=0"));
     assert_eq!(owner.get("/v1/permissions/mine").await.refusal(), "401 unauthenticated");
     let over = refresh(&app, &[SAME, ("cookie", &next)]).await.expect(200);
@@ -155,7 +159,8 @@ async fn the_audit_is_read_page_by_page() {
     let mut seen = Vec::new();
     let mut after = String::new();
     loop {
-        let page = operator.get(&format!("/admin/audit?limit=2&actor=operator{after}")).await.expect(200).json();
+        let page =
+            operator.get(&format!("/admin/audit?limit=2&actor=operator{after}")).await.expect(200).json();
         seen.extend(page["data"].as_array().unwrap().clone());
         match page["next"].as_str() {
             Some(next) => after = format!("&after={next}"),
@@ -167,7 +172,13 @@ async fn the_audit_is_read_page_by_page() {
     let newest = &seen[0];
     assert_eq!(
         (&newest["actor"], &newest["action"], &newest["target"], &newest["outcome"], &newest["address"]),
-        (&json!("operator"), &json!("projection.pause"), &json!("orders"), &json!("allowed"), &json!("127.0.0.1"))
+        (
+            &json!("operator"),
+            &json!("projection.pause"),
+            &json!("orders"),
+            &json!("allowed"),
+            &json!("127.0.0.1")
+        )
     );
     let others = operator.get("/admin/audit?actor=someone").await.expect(200).json();
     assert_eq!(others["data"], json!([]));
@@ -191,9 +202,13 @@ async fn the_configuration_is_the_effective_one_with_secrets_masked() {
     let toml = daybook_core::config::show(&app.config).unwrap();
     for line in toml.lines().filter(|line| line.contains("****")) {
         let name = line.split(" = ").next().unwrap();
-        assert!(settings.iter().any(|one| {
-            one["name"].as_str().unwrap().ends_with(name) && one["value"].as_str().unwrap_or("").contains("****")
-        }), "{line}");
+        assert!(
+            settings.iter().any(|one| {
+                one["name"].as_str().unwrap().ends_with(name)
+                    && one["value"].as_str().unwrap_or("").contains("****")
+            }),
+            "{line}"
+        );
     }
 }
 
@@ -249,7 +264,10 @@ async fn what_was_sent_is_sent_once_more_when_an_operator_says_so() {
     assert_eq!(resent["state"], "pending");
     until("it is sent again", async || !done().await.is_empty()).await;
     assert_eq!(operator.get("/admin/effects").await.expect(200).json(), json!([]));
-    let noted = app.database.count("SELECT count(*) FROM audit WHERE action = 'effect.resend' AND reason = 'lost'").await;
+    let noted = app
+        .database
+        .count("SELECT count(*) FROM audit WHERE action = 'effect.resend' AND reason = 'lost'")
+        .await;
     assert_eq!(noted, 2);
 }
 
@@ -261,7 +279,9 @@ async fn operators_look_at_events_and_things_by_the_rules_of_the_api() {
     let id = place(&app.customer("alice"), order(&[("TEA-1", 1)])).await;
     app.settle().await;
     let at_admin = |role: Role| app.by(role).at(app.admin().base().to_owned());
-    for path in [format!("/v1/events?stream=order/{id}"), format!("/v1/orders/{id}"), "/v1/stock/TEA-1".to_owned()] {
+    for path in
+        [format!("/v1/events?stream=order/{id}"), format!("/v1/orders/{id}"), "/v1/stock/TEA-1".to_owned()]
+    {
         assert_eq!(at_admin(Role::Operator).get(&path).await.refusal(), "403 forbidden", "{path}");
         at_admin(Role::Admin).get(&path).await.expect(200);
     }

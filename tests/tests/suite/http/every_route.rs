@@ -52,7 +52,8 @@ fn addresses(app: &TestApp, id: &str) -> Vec<Address> {
         let address = move |route: Route| {
             let path = path_of(route.path, id).replace("{sku}", "TEA-1");
             let path = path.replace("{code}", "not_found").replace("{name}", "orders");
-            let path = path.replace("{file}", if path.starts_with("/console") { "main.js" } else { "initializer.js" });
+            let path = path
+                .replace("{file}", if path.starts_with("/console") { "main.js" } else { "initializer.js" });
             let method = route.method.as_str().parse().expect("a method");
             Address { client: client.clone(), path, method, route }
         };

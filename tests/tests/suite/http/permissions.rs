@@ -211,7 +211,9 @@ fn body(name: &str, turn: usize) -> serde_json::Value {
         "account.set_roles" => json!({"roles": ["customer"], "reason": "because"}),
         "role.put" => json!({"rules": ["order.read"], "reason": "because"}),
         "role.delete" | "account_sessions.end" => json!({"reason": "because"}),
-        "effect.resend" => json!({"event_id": "019b0000-0000-7000-8000-000000000001", "kind": "mail", "target": "none"}),
+        "effect.resend" => {
+            json!({"event_id": "019b0000-0000-7000-8000-000000000001", "kind": "mail", "target": "none"})
+        }
         "session.begin" | "console_session.begin" => json!({"email": "a@example.com", "password": PASSWORD}),
         "session.begin_outside" | "identity.begin_link" => json!({"provider": "nowhere"}),
         "session.finish_outside" | "identity.finish_link" => json!({"attempt": "none", "state": "none"}),
@@ -227,6 +229,7 @@ fn body(name: &str, turn: usize) -> serde_json::Value {
 async fn every_route_of_every_listener_says_to_everyone_what_the_policy_says() {
     let app = TestApp::start_with(|config| {
         (config.rates.address_per_second, config.rates.address_burst) = (10_000, 10_000);
+        (config.budgets.log_in_address, config.budgets.log_in_account) = (10_000, 10_000);
     })
     .await;
     app.sell("TEA-1", 1999, 1_000).await;

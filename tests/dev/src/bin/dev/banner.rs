@@ -26,7 +26,7 @@ pub async fn print(servers: &Servers) {
         "
 Daybook is ready.
   API         {api}  (pages: /docs, /graphql, /openapi.json)
-  Admin       http://{admin}
+  Admin       http://{admin}  (the console: http://{admin}/console)
   Telemetry   http://{telemetry}/metrics
   Log         esdb://{door} (gRPC with TLS; clients of EventStoreDB read it by the line below)
   PostgreSQL  {database}

@@ -62,6 +62,11 @@ pub fn nats_url(place: &Place) -> String {
 }
 
 pub fn superuser_url(place: &Place) -> String {
+    as_superuser(place, "postgres")
+}
+
+/// A database, as one who may do anything there.
+pub fn as_superuser(place: &Place, database: &str) -> String {
     let (secret, port) = (place.secret("superuser"), place.noted("postgres.port"));
-    format!("postgres://postgres:{secret}@127.0.0.1:{port}/postgres")
+    format!("postgres://postgres:{secret}@127.0.0.1:{port}/{database}")
 }

@@ -8,7 +8,8 @@ use super::{Bench, npm};
 use crate::failure::{About, Failure};
 
 /// Names that the program of a browser has. One that is installed is taken: none is downloaded.
-const BROWSERS: [&str; 4] = ["chromium", "google-chrome", "google-chrome-stable", "chromium-browser"];
+pub(super) const BROWSERS: [&str; 4] =
+    ["chromium", "google-chrome", "google-chrome-stable", "chromium-browser"];
 
 const FILES: [&str; 9] = [
     "package.json",
