@@ -18,6 +18,7 @@ export const screen = {
   short: "Dead letters",
   about: "What could not be done and waits for a decision, and what has to be done because of events, such as mails.",
   every: 3000,
+  count: (many) => (open = many),
   badge: () => open > 0 && { text: number(open), tone: "bad", about: "dead letters are open" },
   forget: () => {
     [open, withResolved] = [0, false];

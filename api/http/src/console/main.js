@@ -16,6 +16,8 @@ import { screen as workers } from "./workers.js";
 
 const SCREENS = [now, projections, workers, letters, stream, log, audit, configuration];
 const place = (id) => document.getElementById(id);
+// How often the counts in the list of screens are made anew, whatever is shown.
+const COUNT_MS = 10_000;
 
 // What is shown. `turn` tells the answers for one screen from those for the screen before.
 const shown = { screen: null, params: new URLSearchParams(), turn: 0, data: null, problem: null, timer: null };
@@ -165,6 +167,19 @@ async function arrive() {
   go();
 }
 
+// What is wrong is counted on every screen. Who may not see it, or can't just now, has no counts.
+async function recount() {
+  if (!api.isIn() || document.hidden || shown.screen === now || shown.problem) return;
+  try {
+    const { letters: open } = await now.load();
+    letters.count(open.length);
+    draw();
+  } catch {
+    // The screen itself says what is wrong.
+  }
+}
+
+setInterval(recount, COUNT_MS);
 addEventListener("hashchange", () => api.isIn() && go());
 document.addEventListener("visibilitychange", () => !document.hidden && shown.screen && load());
 addEventListener("unhandledrejection", (event) => say(String(event.reason?.message ?? event.reason), "bad"));
