@@ -1,5 +1,7 @@
 // An operator at work, from the log-in to the log-out. What is pressed is named as people see or hear it.
 
+import { AuthenticatorApp } from "./mails.mjs";
+
 const WHY = "the judge wants to see it";
 
 export class Operator {
@@ -24,6 +26,7 @@ export class Operator {
     await this.logsOut();
     await this.comesWithAToken();
     await this.mayNotSeeEverything();
+    await this.logsInWithACode();
   }
 
   async logsIn() {
@@ -257,6 +260,28 @@ export class Operator {
     await this.pastes(given.CUSTOMER);
     await page.getByRole("heading", { name: "You may not see this" }).waitFor();
     await this.looks.look(page, "forbidden-customer");
+  }
+
+  async logsInWithACode() {
+    const { page, given, shop } = this;
+    const { access_token: token } = await shop.ask("POST", "/v1/sessions", { email: given.OPERATOR, password: given.PASSWORD });
+    const { secret } = await shop.ask("POST", "/v1/accounts/me/totp", {}, token);
+    const app = new AuthenticatorApp(secret);
+    await shop.ask("POST", "/v1/accounts/me/totp/confirmation", { code: await app.code() }, token);
+    await page.reload();
+    await this.isAt("Log in");
+    await page.getByLabel("E-mail address").fill(given.OPERATOR);
+    await page.getByLabel("Password").fill(given.PASSWORD);
+    await this.press("Log in");
+    await this.alerts("second factor");
+    await this.looks.look(page, "log-in-code");
+    await page.getByLabel("Code").fill(app.wrong());
+    await this.press("Log in");
+    await this.alerts("is wrong");
+    await page.getByLabel("Code").fill(await app.code());
+    await this.press("Log in");
+    await this.isAt("Now");
+    await shop.ask("DELETE", "/v1/accounts/me/totp", {}, token);
   }
 
   async pastes(token) {

@@ -38,8 +38,8 @@ export class Shop {
   // The mail about an order, once it is sent, is made one that was given up.
   async giveUpTheMailOf(order) {
     const event = `SELECT event_id FROM events WHERE aggregate_type = 'order' AND aggregate_id = '${order}'`;
-    await this.until("the mail is sent", () => this.#ask(`SELECT count(*) FROM effects WHERE state = 'done' AND event_id IN (${event})`) === "1");
-    this.#ask(`
+    await this.until("the mail is sent", () => this.#query(`SELECT count(*) FROM effects WHERE state = 'done' AND event_id IN (${event})`) === "1");
+    this.#query(`
       WITH given_up AS (
         UPDATE effects SET state = 'dead', attempts = 8, last_error = 'the mail server said: 550 no such mailbox'
          WHERE event_id IN (${event}) RETURNING *)
@@ -48,12 +48,12 @@ export class Shop {
   }
 
   stateOfMailOf(order) {
-    return this.#ask(`SELECT state FROM effects WHERE event_id IN (SELECT event_id FROM events WHERE aggregate_id = '${order}')`);
+    return this.#query(`SELECT state FROM effects WHERE event_id IN (SELECT event_id FROM events WHERE aggregate_id = '${order}')`);
   }
 
   // What was noted of the operators' deeds, as `action reason`.
   audit() {
-    return this.#ask("SELECT action || ' ' || coalesce(reason, '') FROM audit WHERE outcome = 'allowed' ORDER BY id").split("\n");
+    return this.#query("SELECT action || ' ' || coalesce(reason, '') FROM audit WHERE outcome = 'allowed' ORDER BY id").split("\n");
   }
 
   async until(what, holds) {
@@ -64,13 +64,19 @@ export class Shop {
     }
   }
 
-  #ask(sql) {
+  #query(sql) {
     return execFileSync(this.#psql, [this.#database, "-XAtqc", sql], { encoding: "utf8" }).trim();
   }
 
-  async #post(path, body) {
-    const headers = { authorization: `Bearer ${this.#token}`, "content-type": "application/json", "idempotency-key": randomUUID() };
-    const response = await fetch(this.#api + path, { method: "POST", headers, body: JSON.stringify(body) });
+  #post(path, body) {
+    return this.ask("POST", path, body, this.#token);
+  }
+
+  // Asks the API.
+  async ask(method, path, body, token) {
+    const headers = { "content-type": "application/json", "idempotency-key": randomUUID() };
+    if (token) headers.authorization = `Bearer ${token}`;
+    const response = await fetch(this.#api + path, { method, headers, body: JSON.stringify(body) });
     if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`);
     return response.json();
   }

@@ -18,7 +18,7 @@ const { CONSOLE, CHROMIUM, SCREENS } = process.env;
 const PATIENCE_MS = 30_000;
 // No name of another host has an address, and the browser itself asks nobody.
 const ALONE = ["--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1", "--disable-background-networking"];
-const FEWEST_SCREENS = 18;
+const FEWEST_SCREENS = 19;
 
 rmSync(SCREENS, { recursive: true, force: true });
 mkdirSync(SCREENS, { recursive: true });

@@ -49,7 +49,12 @@ async function answer(response) {
 // Asks with a token that is good for a while. Returns the response as it is.
 export async function open(method, path, given) {
   if (token && !isPasted && Date.now() > endsAt - AHEAD_S * 1000) await goOn();
-  const response = await send(method, path, given);
+  let response = await send(method, path, given);
+  // A token ends with a change of its owner's roles, and the session goes on with another one.
+  if (response.status === 401 && token && !isPasted) {
+    await goOn();
+    if (token) response = await send(method, path, given);
+  }
   if (response.ok) return response;
   await answer(response);
 }

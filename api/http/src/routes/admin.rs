@@ -4,7 +4,7 @@ use actix_web::http::Method;
 use chrono::{DateTime, Utc};
 use daybook_core::{
     auth::revoked::Revoked,
-    values::{Reason, WorkerState},
+    values::{Line200, Reason, WorkerState},
 };
 use daybook_domain::{Code, policy::Action, text};
 use daybook_projections::{
@@ -77,7 +77,7 @@ pub fn routes() -> Vec<Route> {
             |app, (), Effects { all: Flag(all) }| async move { Ok(List(app.operators.effects(!all).await?)) }),
         deed("effect.resend", Method::POST, "/admin/effects/resends", "Does once more what was done, such as sending a mail. Whoever receives it can tell that it is the same one.", CONFLICT,
             |app, (), again: Resend| async move {
-                Ok(Did::<ListedEffect>(app.operators.resend(again.event_id, &again.kind, &again.target).await?))
+                Ok(Did::<ListedEffect>(app.operators.resend(again.event_id, again.kind.0.as_str(), again.target.0.as_str()).await?))
             }),
         look("workers.list", "/admin/workers", "How each worker of this process is: what it is for, when it works, what it did last and what failed last. All of them, by name.",
             |app, (), NoQuery {}| async move { Ok(List(app.crew.list().into_iter().map(Worker::from).collect())) }),
@@ -173,10 +173,8 @@ struct Effects {
 struct Resend {
     /// The event that asked for it.
     event_id: uuid::Uuid,
-    #[schema(max_length = 64)]
-    kind: String,
-    #[schema(max_length = 500)]
-    target: String,
+    kind: Line200,
+    target: Line200,
     reason: Option<Reason>,
 }
 
@@ -186,7 +184,7 @@ impl Reasoned for Resend {
     }
 
     fn deed(&self) -> Option<(String, String)> {
-        Some(("effect.resend".to_owned(), format!("{} {} {}", self.event_id, self.kind, self.target)))
+        Some(("effect.resend".to_owned(), format!("{} {} {}", self.event_id, self.kind.0, self.target.0)))
     }
 }
 

@@ -5,6 +5,8 @@ use daybook_tests::{Client, Reply, TestApp, people::PASSWORD, until};
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::identity::factors::with_second_factor_of;
+
 use super::{
     mails::order_with_mail,
     operators::rebuilt,
@@ -92,6 +94,17 @@ async fn a_cookie_of_this_path_keeps_a_browser_logged_in() {
     assert_eq!(owner.get("/v1/permissions/mine").await.refusal(), "401 unauthenticated");
     let over = refresh(&app, &[SAME, ("cookie", &next)]).await.expect(200);
     assert_eq!((over.json(), left(&over).0.as_str()), (json!({"session": null}), "daybook-console="));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_factor_is_asked_for() {
+    let app = TestApp::start_generous().await;
+    let (_, _, recovery) = with_second_factor_of(&app, OSCAR).await;
+    let refused = log_in(&app, &[SAME]).await;
+    assert_eq!(refused.refusal(), "401 second_factor_required");
+    assert!(refused.header("set-cookie").is_none());
+    let body = json!({"email": OSCAR, "password": PASSWORD, "code": recovery[0]});
+    ask(app.admin(), Method::POST, "/console/session", &[SAME], body).await.expect(201);
 }
 
 /// Catches: another site that goes on with a session, or logs its visitor in or out.

@@ -2,7 +2,7 @@
 
 mod accounts;
 mod api_keys;
-mod factors;
+pub mod factors;
 mod founding;
 mod kills;
 mod lapsing;

@@ -31,6 +31,8 @@ impl Bench<'_> {
         for name in FILES {
             fs::copy(files.join(name), home.join(name)).about(name)?;
         }
+        // It has the authenticator app.
+        fs::copy(self.files.join("pages/mails.mjs"), home.join("mails.mjs")).about("mails.mjs")?;
         if !self.install(what, npm(&home), "npm").await? {
             return Ok(());
         }
