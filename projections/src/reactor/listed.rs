@@ -18,9 +18,9 @@ pub struct ListedEffect {
     /// The event that asked for it.
     pub event_id: Uuid,
     pub position: i64,
-    #[cfg_attr(feature = "schema", schema(max_length = 64, examples("mail")))]
+    #[cfg_attr(feature = "schema", schema(max_length = 64, examples("mail.order_placed")))]
     pub kind: String,
-    #[cfg_attr(feature = "schema", schema(max_length = 500, examples("order_placed")))]
+    #[cfg_attr(feature = "schema", schema(max_length = 500, examples("ord_019b0000000070008000000000000001")))]
     pub target: String,
     pub state: EffectState,
     /// How often it was tried.

@@ -169,7 +169,7 @@ export class Operator {
   async readsTheAudit() {
     const { page, shop } = this;
     await this.goTo("Audit");
-    await page.getByRole("cell", { name: "projection.rollback" }).first().waitFor();
+    await page.getByRole("cell", { name: /^projection\.rollback/ }).first().waitFor();
     await this.looks.look(page, "audit");
     const noted = shop.audit();
     for (const action of ["projection.pause", "projection.resume", "projection.rebuild", "projection.rollback", "verify", "dead_letter.retry", "dead_letter.skip", "effect.resend"]) {

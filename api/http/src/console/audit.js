@@ -27,12 +27,11 @@ export const screen = {
       h("button", { type: "submit", class: "main" }, "Filter")),
       table(actor ? `What ${actor} did, the newest first` : "The newest first", [
         { name: "When", cell: ({ at }) => time(at) },
-        { name: "Who", kind: "id", cell: ({ actor: who }) => who ? h("a", { href: `#/audit?${new URLSearchParams({ actor: who })}` }, who) : "no token" },
-        { name: "What", cell: ({ action }) => h("code", {}, action) },
-        { name: "To what", kind: "id", cell: ({ target }) => target },
+        { name: "Who", kind: "id", cell: ({ actor: who }) => who ? h("a", { class: "cut", title: who, href: `#/audit?${new URLSearchParams({ actor: who })}` }, who) : "no token" },
+        { name: "What", kind: "id", cell: ({ action, target }) => [action, h("small", {}, target)] },
         { name: "Outcome", cell: ({ outcome }) => badge(outcome, outcome === "allowed" ? "good" : "warn") },
         { name: "Why", kind: "text", cell: ({ reason }) => reason ?? "" },
-        { name: "From", kind: "id", cell: ({ address, request_id: id }) => [address ?? "", h("small", {}, id)] },
+        { name: "From", kind: "id", cell: ({ address, request_id: id }) => [address ?? "", h("small", { class: "cut", title: `Request ${id}` }, id)] },
       ], data.map((one) => ({ ...one, key: one.id })), "There is nothing."),
       h("p", { class: "pages" }, params.get("after") && h("a", { href: page({}) }, "The newest"), next && h("a", { href: page({ after: next }) }, "Older")),
     ];

@@ -169,7 +169,7 @@ struct Effects {
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(as = ResendEffect, examples(json!({ "event_id": "019b0000-0000-7000-8000-000000000001", "kind": "mail", "target": "order_placed", "reason": "The customer has not received it." })))]
+#[schema(as = ResendEffect, examples(json!({ "event_id": "019b0000-0000-7000-8000-000000000001", "kind": "mail.order_placed", "target": "ord_019b0000000070008000000000000001", "reason": "The customer has not received it." })))]
 struct Resend {
     /// The event that asked for it.
     event_id: uuid::Uuid,
