@@ -1,7 +1,7 @@
 // Who did what to the running system, when and why, and who was refused.
 
 import * as api from "./api.js";
-import { badge, field, h, table } from "./dom.js";
+import { badge, field, h, refill, table } from "./dom.js";
 import { time } from "./words.js";
 
 const MANY = 50;
@@ -10,6 +10,7 @@ export const screen = {
   name: "audit",
   title: "Audit",
   about: "What operators did, when and why, and who was refused what. Nothing of it can be changed.",
+  enter: ({ params }) => refill("audit-actor", params.get("actor")),
   async load({ params }) {
     const query = new URLSearchParams({ limit: MANY });
     for (const name of ["actor", "after"]) if (params.get(name)) query.set(name, params.get(name));

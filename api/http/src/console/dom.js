@@ -107,3 +107,9 @@ export function field(label, input, hint) {
   const { id } = input.given;
   return h("div", { class: "field" }, h("label", { for: id }, label), input, hint && h("p", { class: "hint", id: `${id}-hint` }, hint));
 }
+
+// What is in a field follows the address, when that changes.
+export function refill(id, value) {
+  const input = document.getElementById(id);
+  if (input) input.value = value ?? "";
+}

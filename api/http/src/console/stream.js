@@ -1,7 +1,7 @@
 // The history of anything that has one, by the name of its stream, and what it was like behind each event.
 
 import * as api from "./api.js";
-import { button, field, h, table } from "./dom.js";
+import { button, field, h, refill, table } from "./dom.js";
 import { number, time, traceOf } from "./words.js";
 
 // Kinds whose state can be asked for as of a position, and where.
@@ -15,6 +15,7 @@ export const screen = {
   title: "Stream",
   about: "All that happened to one thing, in order, and what it was like behind each event. What is public is shown; personal data stays sealed.",
   forget: () => (state = null),
+  enter: ({ params }) => refill("stream-name", params.get("name")),
   async load({ params }) {
     const name = params.get("name");
     if (!name) return {};
