@@ -62,7 +62,8 @@ impl Counted {
     fn now() -> Self {
         let (head, lags) = status::measured();
         let metrics = REQUEST_SECONDS.collect().into_iter().flat_map(|mut family| family.take_metric());
-        let requests = metrics.filter(is_of_the_api).fold(Requests::default(), Requests::and);
+        let requests =
+            metrics.filter(is_of_the_api).fold(Requests::default(), |all, metric| all.and(&metric));
         Self { at: Instant::now(), head, lags, requests }
     }
 
@@ -97,10 +98,10 @@ fn is_of_the_api(metric: &Metric) -> bool {
 }
 
 impl Requests {
-    fn and(mut self, metric: Metric) -> Self {
+    fn and(mut self, metric: &Metric) -> Self {
         let histogram = metric.get_histogram();
         self.all += histogram.get_sample_count();
-        if label(&metric, "status").starts_with('5') {
+        if label(metric, "status").starts_with('5') {
             self.failed += histogram.get_sample_count();
         }
         for (index, bucket) in histogram.get_bucket().iter().enumerate() {
