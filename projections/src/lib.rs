@@ -54,6 +54,7 @@ pub use log::{Log, Look, Selected, StreamPage};
 /// With the name of the worker that mirrors.
 pub use mirror::{NAME as MIRROR, OtherSystem, Untold};
 pub use operators::{LogState, OperatorError, Operators, Rebuild};
+pub use public_table::PublicTableVerification;
 pub use queries::{Answer, Asked, Audience, Moment, Page, Queries, QueryError};
 pub use reactor::{
     ClaimedEffect, EffectError, EffectLedger, Performer, listed::ListedEffect, state::EffectState,
@@ -64,7 +65,7 @@ pub use settings::{Roles, Settings};
 pub use status::{PartitionStatus, ProjectionState, ProjectionStatus};
 /// The names of the workers that publish to JetStream.
 pub use stream::{publisher::NAME as PUBLISHER, relay::NAME as RELAY};
-pub use verify::{log::LogVerification, rows::Verification};
+pub use verify::{ledger::LedgerVerification, log::LogVerification, rows::Verification};
 
 use crate::{
     background::Background,

@@ -12,14 +12,16 @@ use crate::{
     notices::{self, Notice, OPERATORS, READ},
     partition::Partition,
     projection::generations::Generations,
-    public_table,
+    public_table::{self, PublicTableVerification},
     reactor::listed::{self, ListedEffect},
     read_models::{self, Definition, READ_MODELS},
     rebuild::state::RebuildState,
+    scan::streams::long_session,
     sql::sql,
     status::{self, ProjectionStatus},
     stream::{publisher, relay},
     verify::{
+        ledger::{LedgerVerification, verify_ledger},
         log::{LogVerification, verify_log},
         rows::{self, Verification},
     },
@@ -254,6 +256,16 @@ impl Operators {
     /// Whether the log keeps its own promises, and orders and stock agree.
     pub async fn verify_log(&self) -> Result<LogVerification, OperatorError> {
         Ok(verify_log(&self.connect, &self.pool).await?)
+    }
+
+    /// Whether the ledger of effects agrees with the log.
+    pub async fn verify_ledger(&self) -> Result<LedgerVerification, OperatorError> {
+        Ok(verify_ledger(&mut long_session(&self.connect).await?).await?)
+    }
+
+    /// Whether the table that analysts ask is equal to the log; `None` if no publisher ever wrote it.
+    pub async fn verify_public_table(&self) -> Result<Option<PublicTableVerification>, OperatorError> {
+        Ok(public_table::verify(&mut long_session(&self.connect).await?).await?)
     }
 
     pub async fn dead_letters(&self, open_only: bool) -> Result<Vec<DeadLetter>, OperatorError> {

@@ -8,14 +8,16 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use daybook_domain::{Position, Record, published::publish};
+use serde::Serialize;
 use serde_json::Value;
+use sqlx::{PgConnection, Postgres, Row, postgres::PgArguments, query::Query};
 use tokio::time::sleep;
 use uuid::Uuid;
 
 use crate::{
     background::Background,
     checkpoint::{At, Consumer, FENCE},
-    log::Log,
+    log::{self, Log},
     metrics,
     partition::Partition,
     session::Session,
@@ -30,6 +32,8 @@ pub(crate) const NAME: &str = "analytics";
 const CONSUMER: Consumer = Consumer { name: NAME, generation: 0, partition: Partition::WHOLE };
 /// Events that one statement writes at most.
 const PAGE: i64 = 1_000;
+/// Events that are compared with their rows at a time.
+const VERIFIED_PAGE: usize = 1_000;
 /// How often it looks, while nothing happens, whether the table is still as it left it.
 const CHECK_INTERVAL: Duration = Duration::from_secs(2);
 const PAUSES: Pauses = Pauses::millis(100, 2_000);
@@ -47,6 +51,59 @@ const INSERT: &str =
      AND ($4 = 0 OR EXISTS (SELECT FROM analytics.public_events WHERE position = $4))
   RETURNING 1)
  SELECT count(*) FROM rows";
+
+/// How many rows of a page differ from what this would write, and the position of the first one.
+const DIFFER: &str = "
+ SELECT count(*), min(new.position)
+   FROM UNNEST($1::bigint[], $2::uuid[], $3::text[], $4::bigint[], $5::text[], $6::int[], $7::timestamptz[], $8::text[])
+     AS new(position, event_id, stream, sequence, type, version, recorded_at, payload)
+   LEFT JOIN analytics.public_events old ON old.position = new.position
+  WHERE (old.event_id, old.stream, old.sequence, old.type, old.version, old.recorded_at, old.payload)
+     IS DISTINCT FROM (new.event_id, new.stream, new.sequence, new.type, new.version, new.recorded_at, new.payload::jsonb)";
+
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct PublicTableVerification {
+    /// Up to where the table has rows: its checkpoint.
+    pub position: i64,
+    pub rows: i64,
+    /// Rows that differ from the public events of the log, are missing or too many.
+    pub differences: i64,
+    pub first_difference: Option<String>,
+}
+
+/// Is the table equal to the public events of the log? `None` if it was never written.
+pub(crate) async fn verify(
+    connection: &mut PgConnection,
+) -> Result<Option<PublicTableVerification>, sqlx::Error> {
+    let Some(checkpoint) = CONSUMER.read(&mut *connection).await? else { return Ok(None) };
+    let (reached, mut at) = (checkpoint.at.position, Position::START);
+    let mut found = PublicTableVerification { position: reached.0, ..Default::default() };
+    while at < reached {
+        let mut page = log::page(&mut *connection, at, VERIFIED_PAGE).await?.records;
+        page.retain(|record| record.position <= reached);
+        let Some(last) = page.last() else { break };
+        at = last.position;
+        let (differences, first): (i64, Option<i64>) = Rows::of(&page)
+            .bound(sqlx::query(DIFFER))
+            .try_map(|row| Ok((row.try_get(0)?, row.try_get(1)?)))
+            .fetch_one(&mut *connection)
+            .await?;
+        found.differences += differences;
+        if let Some(first) = first {
+            found.first_difference.get_or_insert_with(|| format!("the row of position {first}"));
+        }
+    }
+    let (rows, surplus): (i64, i64) =
+        sqlx::query_as("SELECT count(*), count(*) FILTER (WHERE position > $1) FROM analytics.public_events")
+            .bind(at.0)
+            .fetch_one(connection)
+            .await?;
+    (found.rows, found.differences) = (rows, found.differences + surplus);
+    if surplus > 0 {
+        found.first_difference.get_or_insert_with(|| format!("{surplus} rows behind position {at}"));
+    }
+    Ok(Some(found))
+}
 
 /// Writes it.
 pub(crate) struct PublicTable(pub Background);
@@ -164,19 +221,9 @@ impl Writer<'_> {
         let rows = Rows::of(page);
         let sql = format!("{FENCE}{INSERT}");
         let mut connection = self.session.take(&self.background.relaxed).await?;
-        let written: i64 = CONSUMER
-            .fenced(&sql, At { position: from, proof: None }, last, None)
-            .bind(rows.positions)
-            .bind(rows.event_ids)
-            .bind(rows.streams)
-            .bind(rows.sequences)
-            .bind(rows.types)
-            .bind(rows.versions)
-            .bind(rows.times)
-            .bind(rows.payloads)
-            .try_map(|row| sqlx::Row::try_get(&row, 0))
-            .fetch_one(&mut connection)
-            .await?;
+        let fenced = CONSUMER.fenced(&sql, At { position: from, proof: None }, last, None);
+        let written: i64 =
+            rows.bound(fenced).try_map(|row| row.try_get(0)).fetch_one(&mut connection).await?;
         self.session.give_back(connection);
         if usize::try_from(written) == Ok(page.len()) {
             Ok(())
@@ -200,6 +247,19 @@ impl Rows {
             rows.payloads.push(storable(event.payload.get()));
         }
         rows
+    }
+
+    /// The next parameters of a statement.
+    fn bound(self, query: Query<'_, Postgres, PgArguments>) -> Query<'_, Postgres, PgArguments> {
+        query
+            .bind(self.positions)
+            .bind(self.event_ids)
+            .bind(self.streams)
+            .bind(self.sequences)
+            .bind(self.types)
+            .bind(self.versions)
+            .bind(self.times)
+            .bind(self.payloads)
     }
 }
 

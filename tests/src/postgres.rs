@@ -3,7 +3,7 @@
 use std::{
     fs::File,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::{Child, Command, Stdio},
 };
 
 use daybook_dev::postgres;
@@ -28,7 +28,7 @@ pub struct OwnPostgres {
     server: Server,
     port: u16,
     user: Option<User>,
-    settings: &'static [&'static str],
+    settings: Vec<String>,
     folder: Folder,
 }
 
@@ -42,14 +42,28 @@ impl OwnPostgres {
         Self::start_with(DURABLE)
     }
 
-    fn start_with(settings: &'static [&'static str]) -> Self {
+    /// The same, and its log of changes is archived.
+    pub fn archived() -> Self {
+        let (user, folder) = (User::of_postgres(), Folder::new("daybook-postgres", User::of_postgres()));
+        let archive = folder.path().join("archive");
+        assert!(User::run(Command::new("mkdir").arg(&archive), user).status().expect("mkdir runs").success());
+        let mut settings = owned(DURABLE);
+        settings
+            .extend(["archive_mode=on".into(), format!("archive_command=cp %p {}/%f", archive.display())]);
+        Self::start_in(folder, user, settings)
+    }
+
+    fn start_with(settings: &[&str]) -> Self {
         let user = User::of_postgres();
-        let folder = Folder::new("daybook-postgres", user);
+        Self::start_in(Folder::new("daybook-postgres", user), user, owned(settings))
+    }
+
+    fn start_in(folder: Folder, user: Option<User>, settings: Vec<String>) -> Self {
         let data = folder.path().join("data");
         let copied = User::run(Command::new("cp").arg("-a").arg(initialised(user)).arg(&data), user).status();
         assert!(copied.expect("cp runs").success());
         let port = free_port();
-        let server = launch(&data, port, user, settings);
+        let server = launch(&data, port, user, &settings);
         Self { server, port, user, settings, folder }
     }
 
@@ -72,7 +86,39 @@ impl OwnPostgres {
     pub fn restart(&mut self) {
         // The dead server's; its pid may be another process's by now.
         let _ = std::fs::remove_file(self.folder.path().join("data/postmaster.pid"));
-        self.server = launch(&self.folder.path().join("data"), self.port, self.user, self.settings);
+        self.server = launch(&self.folder.path().join("data"), self.port, self.user, &self.settings);
+    }
+
+    /// Begins a base backup.
+    pub fn back_up(&self) -> Child {
+        let mut backup = Command::new(find_program("pg_basebackup"));
+        backup.args(["-h", "127.0.0.1", "-p", &self.port.to_string(), "-U", "postgres", "-c", "fast", "-D"]);
+        backup.arg(self.folder.path().join("backup"));
+        User::run(&mut backup, self.user).spawn().expect("pg_basebackup runs")
+    }
+
+    /// After [`kill`](Self::kill): everything that it had stored is gone. In a folder of its own, the backup is brought to
+    /// `time`, as PostgreSQL writes it, by what was archived. Returns when it takes connections; then it goes on by itself.
+    pub fn restore(&mut self, time: &str) {
+        let [data, backup, restored] =
+            ["data", "backup", "restored"].map(|name| self.folder.path().join(name));
+        std::fs::remove_dir_all(data).expect("it is ours");
+        let copied = User::run(Command::new("cp").arg("-a").arg(backup).arg(&restored), self.user).status();
+        assert!(copied.expect("cp runs").success());
+        let signal = restored.join("recovery.signal");
+        assert!(
+            User::run(Command::new("touch").arg(signal), self.user).status().expect("touch runs").success()
+        );
+        let archive = self.folder.path().join("archive");
+        let mut settings = self.settings.clone();
+        settings.extend([
+            format!("restore_command=cp {}/%f %p", archive.display()),
+            format!("recovery_target_time={time}"),
+            "recovery_target_action=promote".into(),
+            // What the restored one does is another history: it may not overwrite what was archived.
+            "archive_mode=off".into(),
+        ]);
+        self.server = launch(&restored, self.port, self.user, &settings);
     }
 
     /// Stops all processes where they stand.
@@ -91,8 +137,13 @@ impl Drop for OwnPostgres {
     }
 }
 
-fn launch(data: &Path, port: u16, user: Option<User>, settings: &[&str]) -> Server {
-    let mut command = postgres::server(data, port, settings);
+fn owned(settings: &[&str]) -> Vec<String> {
+    settings.iter().map(ToString::to_string).collect()
+}
+
+fn launch(data: &Path, port: u16, user: Option<User>, settings: &[String]) -> Server {
+    let settings: Vec<&str> = settings.iter().map(String::as_str).collect();
+    let mut command = postgres::server(data, port, &settings);
     let is_ready = || {
         let mut asks = Command::new(find_program("pg_isready"));
         let answer = asks.args(["-q", "-h", "127.0.0.1", "-p", &port.to_string()]).status();

@@ -22,6 +22,7 @@ pub mod reads;
 pub mod request_id;
 pub mod terminal;
 pub mod traffic;
+pub mod unsealing;
 pub mod values;
 pub mod vault;
 

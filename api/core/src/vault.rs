@@ -307,6 +307,11 @@ impl Vault {
         Ok((PersonKey { id, key: Arc::new(RandomizedNonceKey::new(&AES_256_GCM, key)?) }, wrapped))
     }
 
+    /// Whether the master key opens this key.
+    pub(crate) fn unwraps(&self, id: Uuid, owner: &str, wrapped: Vec<u8>) -> bool {
+        self.unwrap_key(id, owner, wrapped).is_ok()
+    }
+
     fn unwrap_key(&self, id: Uuid, owner: &str, wrapped: Vec<u8>) -> Result<PersonKey, VaultError> {
         let key = decrypt(&self.master_key, &wrapping_context(id, owner), wrapped)?;
         Ok(PersonKey { id, key: Arc::new(RandomizedNonceKey::new(&AES_256_GCM, &key)?) })

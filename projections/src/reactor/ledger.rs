@@ -10,7 +10,7 @@ use daybook_domain::{
     Position, Record,
     reactions::{Effect, REACTIONS, Reaction},
 };
-use sqlx::PgPool;
+use sqlx::{PgExecutor, PgPool};
 
 use crate::{
     background::Background,
@@ -78,8 +78,13 @@ impl Ledger {
 
     async fn read(background: &Background) -> Result<Self, sqlx::Error> {
         register(&background.pool).await?;
+        Self::registered(&background.pool).await
+    }
+
+    /// With the reactions that are registered.
+    pub async fn registered(executor: impl PgExecutor<'_>) -> Result<Self, sqlx::Error> {
         let since: Vec<(String, i64)> =
-            sqlx::query_as("SELECT name, since FROM reactions").fetch_all(&background.pool).await?;
+            sqlx::query_as("SELECT name, since FROM reactions").fetch_all(executor).await?;
         let reactions = REACTIONS.iter().filter_map(|reaction| {
             let (_, since) = since.iter().find(|(name, _)| name == reaction.name)?;
             Some((reaction, Position(*since)))
@@ -91,7 +96,8 @@ impl Ledger {
         Self { reactions, durable: Session::default(), relaxed: Session::default() }
     }
 
-    fn react(&self, record: &Record) -> Result<Vec<Effect>, String> {
+    /// What follows from an event, or why that can't be said.
+    pub fn react(&self, record: &Record) -> Result<Vec<Effect>, String> {
         let mut effects = Vec::new();
         for (reaction, since) in &self.reactions {
             if record.position > *since {

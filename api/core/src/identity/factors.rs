@@ -196,7 +196,7 @@ impl Factors {
 }
 
 /// Binds a sealed secret to its row.
-fn context(id: Uuid) -> Vec<u8> {
+pub(crate) fn context(id: Uuid) -> Vec<u8> {
     format!("credentials/totp/{id}").into_bytes()
 }
 

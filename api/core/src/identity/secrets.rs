@@ -241,7 +241,7 @@ async fn store(
 }
 
 /// Binds a wrapped key to its row.
-fn context(kind: &str, id: &str) -> Vec<u8> {
+pub(crate) fn context(kind: &str, id: &str) -> Vec<u8> {
     format!("secret_keys/{kind}/{id}").into_bytes()
 }
 

@@ -277,6 +277,6 @@ pub fn delta(duration: std::time::Duration) -> TimeDelta {
 }
 
 /// Binds what is sealed to its effect.
-fn context(id: Uuid, kind: EffectKind) -> Vec<u8> {
+pub(crate) fn context(id: Uuid, kind: EffectKind) -> Vec<u8> {
     format!("effects/{kind}/{id}").into_bytes()
 }

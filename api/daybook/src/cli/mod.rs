@@ -1,6 +1,7 @@
 //! The verbs of `daybook`, one a file.
 
 pub mod admin;
+pub mod backup;
 pub mod config;
 mod failure;
 mod keys;
@@ -58,6 +59,9 @@ enum Verb {
     Rebuild(rebuild::Args),
     /// Compare every read model with the log.
     Verify(verify::Args),
+    /// Look at a restored copy of the database.
+    #[command(subcommand)]
+    Backup(backup::Verb),
     /// Print the effective configuration, secrets masked.
     Config(config::Args),
 }
@@ -108,6 +112,7 @@ impl Cli {
                 rebuild::run(&args, &token, &config).await?;
             }
             Verb::Verify(args) => return verify::run(&config, &args).await,
+            Verb::Backup(verb) => return backup::run(&config, verb).await,
             Verb::Config(_) => say(daybook_core::config::show(&config)?.trim_end_matches('\n')),
         }
         Ok(ExitCode::SUCCESS)

@@ -42,7 +42,7 @@ pub async fn run(config: &Config, args: &Args) -> Result<ExitCode, Failure> {
     Ok(if differences == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn print_log(log: &LogVerification) {
+pub fn print_log(log: &LogVerification) {
     say(format_args!(
         "log: head {}, {} events, {} gaps, {} times that go back, {} broken streams, {} broken promises",
         log.head, log.events, log.gaps, log.backwards, log.broken_streams, log.broken_promises
@@ -50,7 +50,7 @@ fn print_log(log: &LogVerification) {
     print_difference(log.first_difference.as_deref());
 }
 
-fn print_read_model(found: &Verification) {
+pub fn print_read_model(found: &Verification) {
     let verdict = if found.differences == 0 { "equal to the log" } else { "DIFFERS from the log" };
     let sums = found.sums.map(|sums| format!("{sums} sums, ")).unwrap_or_default();
     say(format_args!(
@@ -60,7 +60,7 @@ fn print_read_model(found: &Verification) {
     print_difference(found.first_difference.as_deref());
 }
 
-fn print_difference(first: Option<&str>) {
+pub fn print_difference(first: Option<&str>) {
     if let Some(first) = first {
         say(format_args!("  first difference: {first}"));
     }

@@ -1,5 +1,6 @@
 //! Real processes of the server, killed, stopped, cut off and asked too much.
 
+mod backups;
 mod brokers;
 mod chaos;
 mod disk;

@@ -17,7 +17,7 @@ use super::{House, teapots};
 
 /// A message, as another system reads it.
 #[derive(Debug, Clone, PartialEq)]
-struct Heard {
+pub struct Heard {
     subject: String,
     position: i64,
     id: String,
@@ -28,7 +28,7 @@ async fn context(house: &House) -> jetstream::Context {
     jetstream::new(async_nats::connect(house.nats.url()).await.expect("a broker"))
 }
 
-async fn public_stream(house: &House) -> Stream {
+pub async fn public_stream(house: &House) -> Stream {
     let (context, name) = (context(house).await, format!("{}_EVENTS", house.home.stream()));
     until("the publisher has made its stream", async || context.get_stream(&name).await.is_ok()).await;
     context.get_stream(&name).await.expect("it is there")
@@ -45,7 +45,7 @@ fn heard(subject: &str, headers: &HeaderMap, body: &[u8]) -> Heard {
 }
 
 /// What should be heard of the log behind `after`.
-async fn expected(house: &House, after: i64) -> Vec<Heard> {
+pub async fn expected(house: &House, after: i64) -> Vec<Heard> {
     let log = Log::read(&house.database.superuser).await;
     let records = log.records.iter().filter(|record| record.position.0 > after);
     records
@@ -62,14 +62,14 @@ async fn expected(house: &House, after: i64) -> Vec<Heard> {
 }
 
 #[track_caller]
-fn same(heard: &[Heard], expected: &[Heard]) {
+pub fn same(heard: &[Heard], expected: &[Heard]) {
     let different = heard.iter().zip(expected).find(|(heard, expected)| heard != expected);
     assert_eq!(different, None, "the first that differs");
     assert_eq!(heard.len(), expected.len());
 }
 
 /// All that the stream holds.
-async fn kept(stream: &Stream) -> Vec<Heard> {
+pub async fn kept(stream: &Stream) -> Vec<Heard> {
     let state = stream.get_info().await.expect("it is there").state;
     let mut all = Vec::new();
     for sequence in state.first_sequence..=state.last_sequence {
@@ -79,7 +79,7 @@ async fn kept(stream: &Stream) -> Vec<Heard> {
     all
 }
 
-async fn has_published_everything(house: &House, server: &Daybook) {
+pub async fn has_published_everything(house: &House, server: &Daybook) {
     let operator = house.operator(server);
     until("the publisher has published everything", async || {
         let log = operator.get("/admin/log").await.expect(200).json();
