@@ -66,7 +66,7 @@ pub async fn run(config: &Config, Verb::Verify: Verb) -> Result<ExitCode, Failur
     say(format_args!(
         "position={position} recorded_at={} events={} effects={} pending_effects={} unreadable={unreadable} \
          differences={differences}",
-        at.map_or_else(|| "none".to_owned(), shown),
+        at.map_or_else(|| "-".to_owned(), shown),
         log.events,
         ledger.effects,
         ledger.pending

@@ -173,9 +173,18 @@ async fn fault_a_database_that_is_restored_to_a_point_in_time_goes_on_from_there
     assert_eq!((again.header("idempotent-replayed"), &again.body), (Some("true"), &anew.body));
     house.proved(&second).await;
     published(&house, &second).await;
-    house.log().await;
     let stream = publisher::public_stream(&house).await;
     publisher::same(&publisher::kept(&stream).await, &publisher::expected(&house, 0).await);
+    // The relay's stream was emptied, and has what came since.
+    house.alice(&second).post("/v1/orders", teapots(1)).await.expect(201);
+    house.caught_up().await;
+    published(&house, &second).await;
+    let context = async_nats::jetstream::new(async_nats::connect(house.nats.url()).await.expect("a broker"));
+    let relayed = context.get_stream(house.home.stream()).await.expect("the relay's stream");
+    let records = house.log().await.records;
+    let of_this_log: Vec<String> = records.iter().map(|record| record.event_id.to_string()).collect();
+    let found = publisher::kept(&relayed).await;
+    assert!(!found.is_empty() && found.iter().all(|message| of_this_log.contains(&message.id)), "{found:?}");
     let shown = house.alice(&second).get(&format!("/v1/orders/{anew_id}")).await.expect(200).json();
     assert_eq!(shown["contact"]["email"], "alice@example.com");
 
@@ -227,6 +236,16 @@ async fn a_copy_that_is_not_whole_is_told_from_one_that_is() {
             "UPDATE person_keys SET wrapped_key = set_byte(wrapped_key, 20, 255 - get_byte(wrapped_key, 20))",
             "UPDATE person_keys SET wrapped_key = set_byte(wrapped_key, 20, 255 - get_byte(wrapped_key, 20))",
             "keys of persons: 1, of which 1 can't be read",
+        ),
+        (
+            "UPDATE secret_keys SET wrapped_key = wrapped_key || '\\x00' WHERE kind = 'link'",
+            "UPDATE secret_keys SET wrapped_key = substr(wrapped_key, 1, length(wrapped_key) - 1) WHERE kind = 'link'",
+            "master key: it is the right one, and what it can't open is DAMAGED",
+        ),
+        (
+            "INSERT INTO credentials (id, account, kind, secret) VALUES (gen_random_uuid(), 'acc_x', 'password', 'x')",
+            "DELETE FROM credentials",
+            "passwords: 1, of which 1 can't be read",
         ),
         (
             "CREATE TABLE kept AS SELECT * FROM effects LIMIT 1; DELETE FROM effects WHERE event_id IN (SELECT event_id FROM kept)",

@@ -20,7 +20,7 @@ use super::{House, teapots};
 pub struct Heard {
     subject: String,
     position: i64,
-    id: String,
+    pub id: String,
     body: String,
 }
 
@@ -79,7 +79,7 @@ pub async fn kept(stream: &Stream) -> Vec<Heard> {
     all
 }
 
-pub async fn has_published_everything(house: &House, server: &Daybook) {
+async fn has_published_everything(house: &House, server: &Daybook) {
     let operator = house.operator(server);
     until("the publisher has published everything", async || {
         let log = operator.get("/admin/log").await.expect(200).json();

@@ -12,6 +12,7 @@ mod outside;
 mod outside_pages;
 mod outside_rules;
 mod own_copy;
+mod restored;
 mod roles;
 mod rotation;
 mod secrets;
