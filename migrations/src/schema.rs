@@ -1,6 +1,9 @@
 //! The schema's versions, and what the running server may do to it.
 
-use sqlx::{Connection, Executor, PgPool, migrate::Migrator};
+use std::time::Duration;
+
+use sqlx::{Connection, Executor, PgConnection, PgPool, migrate::Migrator};
+use tokio::time::sleep;
 
 use crate::{SCHEMA, analytics};
 
@@ -18,13 +21,40 @@ pub enum MigrateError {
     Behind { found: i64, needed: i64 },
 }
 
+/// How long a migration waits for a lock of a table, ms. All who come to the table meanwhile wait behind it, so it gives up
+/// soon, lets them go on, and tries again: what it waits for, such as a long query, may take minutes.
+const LOCK_TIMEOUT_MS: u32 = 400;
+const PAUSE: Duration = Duration::from_millis(500);
+/// How often it tries: for about a minute.
+const ATTEMPTS: u32 = 60;
+/// The code of PostgreSQL for that.
+const LOCK_NOT_AVAILABLE: &str = "55P03";
+
 /// Brings the schema up to date, as the owner of the database, and gives the running server's role
-/// `run_as` its rights, and that of analysts theirs. Can be repeated; a second one at the same time waits as long
-/// as a statement may wait for a lock. Whether analysts have a role is returned.
+/// `run_as` its rights, and that of analysts theirs. Can be repeated; a second one at the same time waits for the
+/// first one, about a minute at most. Whether analysts have a role is returned.
 pub async fn migrate(owner: &PgPool, run_as: &str) -> Result<bool, MigrateError> {
     let mut connection = owner.acquire().await?;
     // An index of a large log is not made in the time that other statements have.
-    connection.execute("SET statement_timeout = 0").await?;
+    let limits = format!("SET statement_timeout = 0; SET lock_timeout = {LOCK_TIMEOUT_MS}");
+    connection.execute(limits.as_str()).await?;
+    let mut attempt = 1;
+    loop {
+        let ended = try_to_migrate(&mut connection, run_as).await;
+        let is_to_be_repeated = matches!(&ended, Err(error) if error.is_for_a_lock()) && attempt < ATTEMPTS;
+        // An attempt that has failed leaves the lock behind that migrations take.
+        connection.execute("SELECT pg_advisory_unlock_all()").await?;
+        if !is_to_be_repeated {
+            connection.execute("RESET lock_timeout; RESET statement_timeout").await?;
+            return ended;
+        }
+        attempt += 1;
+        sleep(PAUSE).await;
+    }
+}
+
+/// What is done already stays done: each migration is a transaction.
+async fn try_to_migrate(connection: &mut PgConnection, run_as: &str) -> Result<bool, MigrateError> {
     MIGRATIONS.run(&mut *connection).await?;
     let role = format!("\"{}\"", run_as.replace('"', "\"\""));
     let mut transaction = connection.begin().await?;
@@ -35,6 +65,18 @@ pub async fn migrate(owner: &PgPool, run_as: &str) -> Result<bool, MigrateError>
     transaction.commit().await?;
     sqlx::query("SELECT pg_notify($1, '')").bind(SCHEMA).execute(&mut *connection).await?;
     Ok(analysts_have_a_role)
+}
+
+impl MigrateError {
+    /// Whether another session had a lock for too long.
+    fn is_for_a_lock(&self) -> bool {
+        use sqlx::migrate::MigrateError::{Execute, ExecuteMigration};
+        let cause = match self {
+            Self::Migrate(Execute(cause) | ExecuteMigration(cause, _)) | Self::Database(cause) => cause,
+            Self::Migrate(_) | Self::Behind { .. } => return false,
+        };
+        cause.as_database_error().and_then(|error| error.code()).as_deref() == Some(LOCK_NOT_AVAILABLE)
+    }
 }
 
 /// Fails if the schema is older than this release. A newer one is fine: releases add, they don't take.

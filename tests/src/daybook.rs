@@ -169,11 +169,16 @@ impl Daybook {
         command
     }
 
-    /// Brings the database to the program's schema.
-    pub fn migrate(&self, database: &TestDatabase) {
+    /// What brings the database to the program's schema.
+    pub fn migration(&self, database: &TestDatabase) -> Command {
         let mut command = self.command(&["migrate"]);
         command.envs([self.program.variable("migrate_database_url", database.owner_url().as_str())]);
-        let ended = command.output().expect("the program runs");
+        command
+    }
+
+    /// Brings it there.
+    pub fn migrate(&self, database: &TestDatabase) {
+        let ended = self.migration(database).output().expect("the program runs");
         assert!(ended.status.success(), "migrate: {}", String::from_utf8_lossy(&ended.stderr));
     }
 

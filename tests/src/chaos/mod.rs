@@ -14,7 +14,7 @@ use std::{
 
 use self::stage::Stage;
 pub use check::{Findings, Scene, check, compare};
-pub use load::{Load, Repeats, Told};
+pub use load::{Load, Outcome, Repeats, Told};
 pub use stage::stock_up;
 
 /// Commands that are done before the first fault, so that there is something to lose.

@@ -3,12 +3,18 @@
 
 mod former;
 mod journey;
+mod online;
 mod release;
 mod stage;
 
 use std::{fmt, path::PathBuf, time::Instant};
 
-use self::{journey::Journeys, release::Release, stage::Stage};
+use self::{
+    journey::Journeys,
+    online::{MOST_MS, Online},
+    release::Release,
+    stage::Stage,
+};
 use crate::{
     Program,
     chaos::{self, Load, Repeats, Scene},
@@ -29,6 +35,10 @@ pub struct Findings {
     crossed: u64,
     /// Answers of both releases that were compared.
     reads: u64,
+    /// For how long the migration had, or waited for, a lock that others wait for.
+    longest_lock_ms: u128,
+    /// How often it let others go on instead.
+    let_go: u64,
     pub promises: chaos::Findings,
 }
 
@@ -36,6 +46,9 @@ pub struct Findings {
 pub async fn run(former: &Program, logs: Option<PathBuf>) -> Findings {
     let began = Instant::now();
     let say = |what: &str| println!("{:8.3} s  {what}", began.elapsed().as_secs_f64());
+    say("tables of a million rows are migrated under load");
+    let Online { longest_lock_ms, let_go, surprises: of_migrating } =
+        online::run(former, logs.as_deref()).await;
     say("the former release makes its schema and starts");
     let mut stage = Stage::set(former, logs.as_deref()).await;
     let load = Load::start_with(&stage.client, stage.both(), SEED, Repeats::EachElsewhere);
@@ -62,28 +75,43 @@ pub async fn run(former: &Program, logs: Option<PathBuf>) -> Findings {
     let (crossed, reads) = (journeys.crossed, journeys.reads);
     let mut surprises = std::mem::take(&mut stage.surprises);
     surprises.append(&mut journeys.surprises);
+    surprises.extend(of_migrating);
     let takeovers = stage.takeovers;
     let scene = Scene { client: &stage.client, servers: stage.both(), database: &stage.database };
     let mut promises = chaos::check(&scene, surprises, &told).await;
     (promises.seed, promises.seconds, promises.faults) = (SEED, began.elapsed().as_secs(), takeovers);
     let this = Program::this().version().to_owned();
-    Findings { former: former.version().into(), this, takeovers, crossed, reads, promises }
+    Findings {
+        former: former.version().into(),
+        this,
+        takeovers,
+        crossed,
+        reads,
+        longest_lock_ms,
+        let_go,
+        promises,
+    }
 }
 
 impl Findings {
     /// Every promise was kept, no client was left without an answer, and everything was tried.
     pub fn is_good(&self) -> bool {
         let tried = [self.takeovers, self.crossed, self.reads, self.promises.replays];
-        self.promises.is_good() && self.promises.unknown == 0 && tried.iter().all(|count| *count > 0)
+        let is_online = self.longest_lock_ms <= MOST_MS;
+        is_online
+            && self.promises.is_good()
+            && self.promises.unknown == 0
+            && tried.iter().all(|count| *count > 0)
     }
 }
 
 impl fmt::Display for Findings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { former, this, takeovers, crossed, reads, .. } = self;
+        let Self { former, this, takeovers, crossed, reads, longest_lock_ms, let_go, .. } = self;
         write!(
             f,
-            "from={former} to={this} takeovers={takeovers} crossed={crossed} reads={reads} {}",
+            "from={former} to={this} takeovers={takeovers} crossed={crossed} reads={reads} \
+             longest_lock_ms={longest_lock_ms} let_go={let_go} {}",
             self.promises
         )
     }
