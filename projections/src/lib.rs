@@ -172,6 +172,11 @@ impl Downstream {
         self.signals.head()
     }
 
+    /// How often this process has lost the database. The one that comes back may not have the last commits.
+    pub fn losses(&self) -> watch::Receiver<u64> {
+        self.signals.losses()
+    }
+
     pub fn queries(&self) -> Queries {
         self.queries.clone()
     }

@@ -7,7 +7,17 @@
 //!
 //! No error and no log line of this module contains plaintext, keys or owners.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use aws_lc_rs::{
     aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey},
@@ -26,6 +36,7 @@ use daybook_migrations::{ErrorClass, classify};
 use moka::sync::Cache;
 use serde::{Serialize, de::DeserializeOwned};
 use sqlx::PgPool;
+use tokio::sync::watch;
 use tracing::{error, warn};
 use uuid::Uuid;
 
@@ -46,6 +57,14 @@ pub struct Vault {
     master_key: Arc<RandomizedNonceKey>,
     by_owner: Cache<String, PersonKey>,
     by_id: Cache<Uuid, PersonKey>,
+    losses: Arc<Losses>,
+}
+
+/// How often the database was lost. The one that comes back may not have the last rows: after a failover, or a restore.
+#[derive(Default)]
+struct Losses {
+    counted: OnceLock<watch::Receiver<u64>>,
+    seen: AtomicU64,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -139,7 +158,15 @@ fn owner(person: &Person<'_>) -> String {
 impl Vault {
     pub fn new(pool: PgPool, master_key: [u8; KEY_LEN]) -> Self {
         let key = RandomizedNonceKey::new(&AES_256_GCM, &master_key).expect("AES-256 takes 32 bytes");
-        Self { pool, master_key: Arc::new(key), by_owner: key_memory(), by_id: key_memory() }
+        let (by_owner, by_id) = (key_memory(), key_memory());
+        Self { pool, master_key: Arc::new(key), by_owner, by_id, losses: Arc::default() }
+    }
+
+    /// From now on, it is looked whether a person's key is still stored before something is sealed with it, if the database
+    /// was lost meanwhile: without its row, the key opens nothing ever again. `losses` counts.
+    pub fn forget_after(&self, losses: watch::Receiver<u64>) {
+        self.losses.seen.store(*losses.borrow(), Ordering::Release);
+        let _ = self.losses.counted.set(losses);
     }
 
     /// Seals `data` for `person`, who gets a key if they have none.
@@ -251,6 +278,9 @@ impl Vault {
 
     async fn key_of(&self, person: &Person<'_>) -> Result<PersonKey, VaultError> {
         let owner = owner(person);
+        if self.losses.are_new() {
+            self.by_owner.invalidate_all();
+        }
         if let Some(key) = self.by_owner.get(&owner) {
             return Ok(key);
         }
@@ -318,6 +348,14 @@ impl Vault {
     }
 }
 
+impl Losses {
+    fn are_new(&self) -> bool {
+        let Some(counted) = self.counted.get() else { return false };
+        let now = *counted.borrow();
+        self.seen.swap(now, Ordering::AcqRel) != now
+    }
+}
+
 impl Keys {
     /// The data, or `None` if the person's key was thrown away.
     pub fn open<T: DeserializeOwned>(&self, sealed: &Sealed) -> Result<Option<T>, VaultError> {
@@ -355,84 +393,4 @@ fn decrypt(key: &RandomizedNonceKey, context: &[u8], mut data: Vec<u8>) -> Resul
     let nonce = Nonce::try_assume_unique_for_key(nonce)?;
     let plaintext = key.open_in_place(nonce, Aad::from(context), ciphertext)?;
     Ok(plaintext.to_vec())
-}
-
-#[cfg(test)]
-mod tests {
-    use sqlx::postgres::PgPoolOptions;
-
-    use super::*;
-
-    /// Without a database: only what needs none may be called.
-    fn vault(master_key: u8) -> Vault {
-        let pool = PgPoolOptions::new().connect_lazy("postgres://nowhere.invalid/none").expect("a URL");
-        Vault::new(pool, [master_key; KEY_LEN])
-    }
-
-    fn seal(key: &PersonKey, text: &str) -> Sealed {
-        let data = encrypt(&key.key, key.id.as_bytes(), serde_json::to_vec(text).expect("JSON"));
-        Sealed { key_id: key.id, data: BASE64_STANDARD.encode(data.expect("sealed")) }
-    }
-
-    fn is_refused<T>(opened: &Result<T, VaultError>) -> bool {
-        matches!(opened, Err(VaultError::NotAuthentic))
-    }
-
-    #[tokio::test]
-    async fn what_is_sealed_can_be_opened_and_tells_nothing() {
-        let (key, _) = vault(1).make_key("customer/alice").expect("a key");
-        let sealed = seal(&key, "alice@example.com");
-        assert_eq!(key.open::<String>(&sealed).expect("opens"), "alice@example.com");
-        let data = BASE64_STANDARD.decode(&sealed.data).expect("base64");
-        assert!(!data.windows(5).any(|bytes| bytes == b"alice"));
-        assert_ne!(sealed, seal(&key, "alice@example.com"), "a nonce is used once");
-    }
-
-    #[tokio::test]
-    async fn sealed_data_that_was_changed_is_refused() {
-        let (key, _) = vault(1).make_key("customer/alice").expect("a key");
-        let sealed = seal(&key, "alice@example.com");
-        let data = BASE64_STANDARD.decode(&sealed.data).expect("base64");
-        for place in 0..data.len() {
-            let mut changed = data.clone();
-            changed[place] ^= 1;
-            let changed = Sealed { data: BASE64_STANDARD.encode(changed), ..sealed.clone() };
-            assert!(is_refused(&key.open::<String>(&changed)), "byte {place}");
-        }
-        for shorter in [String::new(), BASE64_STANDARD.encode(&data[..NONCE_LEN]), "no base64!".into()] {
-            assert!(is_refused(&key.open::<String>(&Sealed { data: shorter, ..sealed.clone() })));
-        }
-    }
-
-    #[tokio::test]
-    async fn sealed_data_under_another_key_id_is_refused() {
-        let (key, _) = vault(1).make_key("customer/alice").expect("a key");
-        let moved = Sealed { key_id: Uuid::from_u128(7), ..seal(&key, "alice@example.com") };
-        assert!(is_refused(&key.open::<String>(&moved)));
-    }
-
-    #[tokio::test]
-    async fn another_persons_key_opens_nothing() {
-        let vault = vault(1);
-        let (alice, _) = vault.make_key("customer/alice").expect("a key");
-        let (bob, _) = vault.make_key("customer/bob").expect("a key");
-        assert!(is_refused(&bob.open::<String>(&seal(&alice, "alice@example.com"))));
-    }
-
-    #[tokio::test]
-    async fn a_wrapped_key_needs_its_master_key_and_its_row() {
-        let (key, wrapped) = vault(1).make_key("customer/alice").expect("a key");
-        let unwrapped = vault(1).unwrap_key(key.id, "customer/alice", wrapped.clone()).expect("its own");
-        assert_eq!(unwrapped.open::<String>(&seal(&key, "tea")).expect("opens"), "tea");
-        assert!(is_refused(&vault(2).unwrap_key(key.id, "customer/alice", wrapped.clone())));
-        assert!(is_refused(&vault(1).unwrap_key(key.id, "customer/bob", wrapped.clone())));
-        assert!(is_refused(&vault(1).unwrap_key(Uuid::from_u128(7), "customer/alice", wrapped)));
-    }
-
-    #[tokio::test]
-    async fn no_error_quotes_the_data() {
-        let (key, _) = vault(1).make_key("customer/alice").expect("a key");
-        let error = key.open::<u32>(&seal(&key, "alice@example.com")).expect_err("not a number");
-        assert!(!format!("{error} {error:?}").contains("alice"));
-    }
 }

@@ -166,6 +166,7 @@ pub async fn start(config: &Config, clock: Clock) -> Result<Running, StartError>
         Arc::new(Effects::new(mailer, Arc::clone(&identity))),
         mirror.map(|mirror| Arc::new(mirror) as Arc<dyn OtherSystem>),
     );
+    vault.forget_after(downstream.losses());
     let (audit, audit_writer) = Audit::new(queries_pool.clone(), config.rates.audited_refusals_per_minute);
     let crew = Crew::new({
         let clock = clock.clone();

@@ -10,12 +10,16 @@ use std::{
 use sqlx::{Connection, Executor};
 use tokio::time::sleep;
 
-use super::{ACT, SEED};
 use crate::{
     Client, Daybook, Home, OwnNats, OwnPostgres, Program, TestDatabase,
     chaos::{Load, Outcome, Repeats, stock_up},
 };
 
+/// Decides what the load does.
+const SEED: u64 = 12;
+/// Commands that are acknowledged before the migration, and after it.
+const ACT: u64 = 100;
+/// For how long others may have to wait.
 pub const MOST_MS: u128 = 1_000;
 /// How often locks are looked at.
 const LOOK: Duration = Duration::from_millis(10);
@@ -31,7 +35,7 @@ SELECT 'filler', 'fill', n::text, 'done', '' FROM generate_series(1, 1000000) n;
 INSERT INTO idempotency_keys SELECT 'filler', n::text, sha256(''), '{}', n, now() FROM generate_series(1, 1000000) n";
 
 /// Locks that commands, effects and refusals wait for, of the one that migrates: those that it has, and those that it waits
-/// for, because whoever comes later waits behind it.
+/// for, because all who come later wait behind it.
 const LOCKS: &str = "
 SELECT l.relation::regclass::text, l.granted FROM pg_locks l JOIN pg_stat_activity a USING (pid)
  WHERE a.datname = current_database() AND a.application_name = 'daybook-migrate' AND l.locktype = 'relation'

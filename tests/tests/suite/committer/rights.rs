@@ -5,6 +5,7 @@ use daybook_tests::{
     Shop, TestDatabase,
     database::APP,
     shop::{by, keyed, received},
+    until,
 };
 use sqlx::{Connection, Executor, PgConnection};
 
@@ -193,6 +194,30 @@ async fn a_migration_may_take_longer_than_other_statements() {
         std::time::Duration::from_secs(10),
     );
     daybook_migrations::migrate(&pool, APP).await.unwrap();
+    pool.close().await;
+}
+
+/// Catches: a long query that makes `migrate` wait, and with it everyone who comes to the same table.
+#[tokio::test]
+async fn a_migration_lets_others_go_on_instead_of_waiting_for_a_lock() {
+    let database = TestDatabase::new().await;
+    let mut foreign = database.foreign_session().await;
+    foreign.execute("BEGIN; LOCK TABLE _sqlx_migrations").await.unwrap();
+    let options = daybook_migrations::connect_options(database.owner_url().as_str(), "waits").unwrap();
+    let pool = daybook_migrations::pool(options, 1, std::time::Duration::from_secs(10));
+    let waits = async || database.waiting_for_lock("waits").await > 0;
+    let others_go_on = async {
+        for _ in 0..2 {
+            until("it waits", waits).await;
+            until("it lets others go on", async || !waits().await).await;
+        }
+        foreign.close().await.unwrap();
+    };
+    let (migrated, ()) = tokio::join!(daybook_migrations::migrate(&pool, APP), others_go_on);
+    migrated.unwrap();
+    let held = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND database =
+                (SELECT oid FROM pg_database WHERE datname = current_database())";
+    assert_eq!(database.count(held).await, 0, "and holds nothing afterwards");
     pool.close().await;
 }
 
