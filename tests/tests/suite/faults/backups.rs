@@ -156,8 +156,8 @@ async fn fault_a_database_that_is_restored_to_a_point_in_time_goes_on_from_there
     assert_eq!(alice.get(&format!("/v1/orders/{lost_id}")).await.refusal(), "404 not_found");
     assert_eq!(price(&alice).await, 1999);
     assert_eq!(live::ask(&analyst, "", Some(later)).await.status(), 400);
-    while let Ok(frame) = follower.frame().await {
-        let frame = frame.expect("it breaks off and doesn't end");
+    // It breaks off, or ends: in a process that stood still, no token was looked at for too long.
+    while let Ok(Some(frame)) = follower.frame().await {
         assert!(frame.data.is_none(), "{frame:?}");
     }
 
