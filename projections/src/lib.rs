@@ -19,6 +19,7 @@ pub mod workers;
 mod background;
 mod cache;
 mod checkpoint;
+mod connections;
 mod dead_letters;
 mod lease;
 mod metrics;
@@ -48,6 +49,7 @@ use sqlx::{PgPool, postgres::PgConnectOptions};
 use tokio::sync::watch;
 
 pub use checkpoint::CheckpointState;
+pub use connections::OwnConnections;
 pub use cursor::{BadCursor, Cursor};
 pub use dead_letters::{DeadLetter, Resolution};
 pub use log::{Log, Look, Selected, StreamPage};

@@ -12,7 +12,7 @@ use url::Url;
 use crate::server::{Folder, Server, Signal, User, find_program, free_port};
 
 /// No fsync: a killed process loses nothing that it gave to the kernel, and the power stays on.
-const DISPOSABLE: &[&str] = &["fsync=off", "shared_buffers=32MB", "max_connections=60", "autovacuum=off"];
+const DISPOSABLE: &[&str] = &["fsync=off", "shared_buffers=32MB", "max_connections=120", "autovacuum=off"];
 /// As where it matters; only the way in which a restart makes sure of its files is the quick one.
 const DURABLE: &[&str] = &[
     "fsync=on",
@@ -53,7 +53,8 @@ impl OwnPostgres {
         Self::start_in(folder, user, settings)
     }
 
-    fn start_with(settings: &[&str]) -> Self {
+    /// As these settings say.
+    pub fn start_with(settings: &[&str]) -> Self {
         let user = User::of_postgres();
         Self::start_in(Folder::new("daybook-postgres", user), user, owned(settings))
     }

@@ -3,6 +3,7 @@
 pub mod cli;
 pub mod wiring;
 
+mod connections;
 mod further;
 mod housekeeping;
 mod telemetry;

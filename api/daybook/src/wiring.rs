@@ -36,13 +36,16 @@ use daybook_effects::{
 use daybook_http::server::Listeners;
 use daybook_migrations::MigrateError;
 use daybook_mirror::{Mirror, MirrorError};
-use daybook_projections::{Downstream, Log, Operators, OtherSystem, Roles, Settings, workers::Crew};
+use daybook_projections::{
+    Downstream, Log, Operators, OtherSystem, OwnConnections, Roles, Settings, workers::Crew,
+};
 use daybook_rpc::{Listener, ListenerError, Served};
-use sqlx::{PgPool, postgres::PgConnectOptions};
-use tokio::time::{Instant, sleep, timeout_at};
+use sqlx::{ConnectOptions, PgPool, postgres::PgConnectOptions};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tracing::{info, warn};
 
 use crate::{
+    connections::{Connections, FOR_REVOCATIONS, Limits, NoRoom},
     further,
     workers::{apart, workers},
 };
@@ -51,8 +54,6 @@ use crate::{
 const RETRY_EVERY: Duration = Duration::from_millis(500);
 /// The pause between the last answer and the end of its connection.
 const LINGER: Duration = Duration::from_millis(50);
-/// For reading which tokens were revoked: two, so that one may wait for an answer that was lost.
-const IDENTITY_CONNECTIONS: u32 = 2;
 /// What workers may take to finish their transactions, when the grace time is over already.
 const LEAST_CREW_GRACE: Duration = Duration::from_secs(1);
 
@@ -77,6 +78,8 @@ pub enum StartError {
          grants that role what a server needs"
     )]
     DatabaseRole,
+    #[error("setting database_url: {0}")]
+    Connections(#[from] NoRoom),
     #[error(
         "setting nats_url: has no user and no token; outside development, let nats-server ask for credentials and \
          name them here, such as nats://user:password@host"
@@ -124,17 +127,19 @@ pub async fn start(config: &Config, clock: Clock) -> Result<Running, StartError>
         daybook_migrations::pool(connect.clone(), connections, config.database.acquire_timeout.get())
     };
     let queries_pool = pool(config.queries.connections);
-    let identity_pool = pool(IDENTITY_CONNECTIONS);
+    let identity_pool = pool(FOR_REVOCATIONS);
     let vault = Vault::new(queries_pool.clone(), master_key);
     let log = Log::new(queries_pool.clone());
     let mirror = config.mirrors_to().map(|to| Mirror::new(to, &config.mirror)).transpose()?;
 
-    wait_for_database(config, &queries_pool).await?;
+    wait_for_database(config, &queries_pool, &connect).await?;
     if config.is_production() && daybook_migrations::may_change_the_log(&queries_pool).await? {
         return Err(StartError::DatabaseRole);
     }
-    vault.check_master_key().await?;
     let settings = downstream_settings(config);
+    let own = OwnConnections::of(&settings, roles(config), mirror.is_some());
+    Connections::of(config, own).fit(&Limits::read(&queries_pool).await?)?;
+    vault.check_master_key().await?;
     Downstream::prepare(&queries_pool, &settings).await?;
     let command_pool = pool(config.commands.connections);
     // The reactor performs what was asked for, such as registrations, by commands.
@@ -260,9 +265,8 @@ pub async fn accounts(config: &Config, clock: Clock) -> Result<(Identity, Commit
     let master_key = keys::master_key(config)?;
     let signing_key = SigningKey::load(config)?;
     let connect = connect_options(config)?;
-    let pool = || {
-        daybook_migrations::pool(connect.clone(), IDENTITY_CONNECTIONS, config.database.acquire_timeout.get())
-    };
+    let pool =
+        || daybook_migrations::pool(connect.clone(), FOR_REVOCATIONS, config.database.acquire_timeout.get());
     let queries = pool();
     daybook_migrations::check_schema(&queries).await?;
     let vault = Vault::new(queries.clone(), master_key);
@@ -294,10 +298,22 @@ fn connect_options(config: &Config) -> Result<PgConnectOptions, StartError> {
 }
 
 /// Returns when the database can be used. One that is away may come; an old schema will not mend itself.
-async fn wait_for_database(config: &Config, pool: &PgPool) -> Result<(), StartError> {
+async fn wait_for_database(
+    config: &Config,
+    pool: &PgPool,
+    connect: &PgConnectOptions,
+) -> Result<(), StartError> {
     let deadline = Instant::now() + config.database.start_timeout.get();
     loop {
-        match daybook_migrations::check_schema(pool).await {
+        let mut looked = daybook_migrations::check_schema(pool).await;
+        if let Err(MigrateError::Database(sqlx::Error::PoolTimedOut)) = looked {
+            // A pool doesn't say why it has no connection.
+            let connected = timeout(config.database.acquire_timeout.get(), connect.connect()).await;
+            if let Ok(Err(error)) = connected {
+                looked = Err(error.into());
+            }
+        }
+        match looked {
             Ok(()) => return Ok(()),
             Err(error @ MigrateError::Behind { .. }) => return Err(error.into()),
             Err(error) if Instant::now() >= deadline => return Err(error.into()),

@@ -37,6 +37,11 @@ pub(crate) struct Range {
     up_to: Option<String>,
 }
 
+/// How many sessions share the work at most.
+pub(crate) fn shares() -> usize {
+    std::thread::available_parallelism().map_or(1, |cores| cores.get().min(MAX_SHARES))
+}
+
 impl Snapshot {
     pub async fn take(connect: &PgConnectOptions) -> Result<Self, sqlx::Error> {
         let mut connection = long_session(connect).await?;
@@ -59,7 +64,7 @@ impl Snapshot {
 
     /// Cuts a kind's streams into ranges of about as many events, one for each core.
     pub async fn ranges(&mut self, kind: &str) -> Result<Vec<Range>, sqlx::Error> {
-        let shares = std::thread::available_parallelism().map_or(1, |cores| cores.get().min(MAX_SHARES));
+        let shares = shares();
         if shares == 1 || self.estimate(kind).await? < LEAST_EVENTS {
             return Ok(vec![Range::default()]);
         }

@@ -3,6 +3,7 @@
 mod backups;
 mod brokers;
 mod chaos;
+mod connections;
 mod disk;
 mod followers;
 mod kills;
