@@ -196,7 +196,11 @@ impl Given {
         if !roles.work_in_the_background() {
             return workers;
         }
-        workers.push(Arc::new(Connection { nats: nats.clone(), url: nats_url }));
+        workers.push(Arc::new(Connection {
+            nats: nats.clone(),
+            url: nats_url,
+            ca_file: background.settings.nats.ca_file.clone(),
+        }));
         if roles.relay {
             workers.push(carrying(&background, &nats, Relay));
         }

@@ -1,11 +1,14 @@
 //! What can be set of everything that is downstream of the log.
 
-use daybook_domain::settings::{Size, Span, between, text};
+use std::path::PathBuf;
+
+use daybook_domain::settings::{Size, Span, any, between, text};
 
 /// Everything that is downstream, a group each.
 #[derive(Debug, Clone, Default)]
 pub struct Settings {
     pub background: Background,
+    pub nats: Nats,
     pub stream: Stream,
     pub public_stream: PublicStream,
     pub projections: Projections,
@@ -26,6 +29,16 @@ daybook_domain::settings! {
         lease_term: Span = Span::seconds(5), between(Span::seconds(1), Span::seconds(5));
         /// How often it is looked at what should have been announced.
         poll_interval: Span = Span::seconds(1), between(Span::millis(10), Span::minutes(1));
+    }
+}
+
+daybook_domain::settings! {
+    /// How the NATS server is reached, beside `nats_url`.
+    pub struct Nats {
+        /// A file with certificates (PEM) of the authorities that the NATS server may have its own from. Without it: those
+        /// of this machine. `nats_url` begins with `tls://` then.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        ca_file: Option<PathBuf> = None, any("a path").optional();
     }
 }
 

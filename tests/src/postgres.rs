@@ -50,19 +50,31 @@ impl OwnPostgres {
         let mut settings = owned(DURABLE);
         settings
             .extend(["archive_mode=on".into(), format!("archive_command=cp %p {}/%f", archive.display())]);
-        Self::start_in(folder, user, settings)
+        Self::start_in(folder, user, settings, &[])
     }
 
     /// As these settings say.
     pub fn start_with(settings: &[&str]) -> Self {
-        let user = User::of_postgres();
-        Self::start_in(Folder::new("daybook-postgres", user), user, owned(settings))
+        Self::start_beside(settings, &[])
     }
 
-    fn start_in(folder: Folder, user: Option<User>, settings: Vec<String>) -> Self {
+    /// With these files in its folder, which nobody but its user can read.
+    pub fn start_beside(settings: &[&str], files: &[(&str, String)]) -> Self {
+        let user = User::of_postgres();
+        Self::start_in(Folder::new("daybook-postgres", user), user, owned(settings), files)
+    }
+
+    fn start_in(folder: Folder, user: Option<User>, settings: Vec<String>, files: &[(&str, String)]) -> Self {
         let data = folder.path().join("data");
         let copied = User::run(Command::new("cp").arg("-a").arg(initialised(user)).arg(&data), user).status();
         assert!(copied.expect("cp runs").success());
+        for (name, text) in files {
+            let given = folder.path().join(name);
+            std::fs::write(&given, text).expect("the folder is open to us");
+            let mut install = Command::new("install");
+            let installed = User::run(install.args(["-m", "600"]).arg(&given).arg(&data), user).status();
+            assert!(installed.expect("install runs").success());
+        }
         let port = free_port();
         let server = launch(&data, port, user, &settings);
         Self { server, port, user, settings, folder }

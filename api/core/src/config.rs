@@ -24,7 +24,7 @@ use std::{
 
 use daybook_domain::settings::{Group, Invalid, any, one_of};
 use daybook_projections::settings::{
-    Background, Cache, Effects, Projections, Proof, PublicStream, Queries, Stream,
+    Background, Cache, Effects, Nats, Projections, Proof, PublicStream, Queries, Stream,
 };
 use figment::{
     Figment,
@@ -59,7 +59,7 @@ daybook_domain::settings! {
         migrate_database_url: Option<SecretUrl> = None, any("postgres://user:password@host/name").optional();
         /// The NATS server, which carries events to projections and reactor. It is told the user and password of the URL, or
         /// the token that stands in the place of a user.
-        nats_url: SecretUrl = "nats://127.0.0.1:4222".into(), any("nats://user:password@host");
+        nats_url: SecretUrl = "nats://127.0.0.1:4222".into(), any("nats://user:password@host, or tls://…");
         /// Where the API listens.
         api_listen: SocketAddr = loopback(8080), any(ADDRESS);
         /// Where the operators' listener is.
@@ -84,6 +84,7 @@ daybook_domain::settings! {
             queries: Queries;
             cache: Cache;
             background: Background;
+            nats: Nats;
             stream: Stream;
             public_stream: PublicStream;
             mirror: Mirror;
@@ -180,6 +181,11 @@ impl Config {
         if room.get() < 4 * body.get() {
             let problem = format!("is {room}; it may be no less than four times http.max_body, {body}");
             return Err(Invalid::new("max_queued_size", problem).within("commands"));
+        }
+        if self.nats.ca_file.is_some() && !self.nats_url.expose().starts_with("tls://") {
+            return Err(
+                Invalid::new("ca_file", "is of no use: nats_url doesn't begin with tls://").within("nats")
+            );
         }
         self.door.check_together()?;
         self.tokens.check_together()?;

@@ -11,7 +11,7 @@ use tracing::{info, warn};
 pub const FOR_REVOCATIONS: u32 = 2;
 
 /// Has one row, about the role and the database of this session. Others than this session are counted by who has them,
-/// because what they are is hidden. What belongs to nobody is PostgreSQL's own work.
+/// because their kind is hidden. Sessions without a user are PostgreSQL's own.
 const LIMITS: &str = "SELECT current_setting('max_connections')::int AS all_connections,
             current_setting('superuser_reserved_connections')::int
                 + coalesce(current_setting('reserved_connections', true), '0')::int AS reserved,

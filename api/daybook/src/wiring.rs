@@ -1,7 +1,13 @@
 //! One process of Daybook: the only place where the write side, what is downstream of the log, and the
 //! edge meet.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use daybook_commands::{Commands, CommitterTask};
 use daybook_core::{
@@ -42,6 +48,7 @@ use daybook_projections::{
 use daybook_rpc::{Listener, ListenerError, Served};
 use sqlx::{ConnectOptions, PgPool, postgres::PgConnectOptions};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio_rustls::rustls::pki_types::{CertificateDer, pem::PemObject};
 use tracing::{info, warn};
 
 use crate::{
@@ -85,6 +92,8 @@ pub enum StartError {
          name them here, such as nats://user:password@host"
     )]
     NatsCredentials,
+    #[error("setting nats.ca_file: {}: {problem}", file.display())]
+    NatsAuthorities { file: PathBuf, problem: String },
     #[error("setting vault.master_key: does not fit the stored keys of persons ({0})")]
     MasterKey(#[from] VaultError),
     #[error(transparent)]
@@ -121,6 +130,9 @@ pub async fn start(config: &Config, clock: Clock) -> Result<Running, StartError>
     let signing_key = SigningKey::load(config)?;
     if config.is_production() && !config.nats_url.has_credentials() {
         return Err(StartError::NatsCredentials);
+    }
+    if let Some(file) = &config.nats.ca_file {
+        check_authorities(file)?;
     }
     let connect = connect_options(config)?;
     let pool = |connections| {
@@ -325,6 +337,17 @@ async fn wait_for_database(
     }
 }
 
+/// The client of NATS reads the file only when it connects.
+fn check_authorities(file: &Path) -> Result<(), StartError> {
+    let read = CertificateDer::pem_file_iter(file).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    let problem = match read {
+        Ok(found) if !found.is_empty() => return Ok(()),
+        Ok(_) => "there is no certificate in it (PEM)".to_owned(),
+        Err(error) => error.to_string(),
+    };
+    Err(StartError::NatsAuthorities { file: file.to_owned(), problem })
+}
+
 fn roles(config: &Config) -> Roles {
     Roles {
         relay: config.has(Part::Relay),
@@ -337,6 +360,7 @@ fn roles(config: &Config) -> Roles {
 fn downstream_settings(config: &Config) -> Settings {
     Settings {
         background: config.background.clone(),
+        nats: config.nats.clone(),
         stream: config.stream.clone(),
         public_stream: config.public_stream.clone(),
         projections: config.projections.clone(),

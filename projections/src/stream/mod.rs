@@ -13,7 +13,7 @@ pub(crate) mod source;
 pub(crate) mod subject;
 pub(crate) mod subscriber;
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use async_nats::{Client, ConnectOptions, ServerAddr, connection::State, jetstream};
 use async_trait::async_trait;
@@ -50,6 +50,7 @@ pub(crate) struct Nats {
 pub(crate) struct Connection {
     pub nats: Nats,
     pub url: String,
+    pub ca_file: Option<PathBuf>,
 }
 
 impl Nats {
@@ -95,7 +96,7 @@ impl Connection {
             // The client tries by itself.
             Some(_) => return Err("the connection is lost".into()),
             None => {
-                let Some(connected) = duty.or_over(options(&self.url).connect(&self.url)).await else {
+                let Some(connected) = duty.or_over(self.options().connect(&self.url)).await else {
                     return Ok(());
                 };
                 self.nats.client.send_replace(Some(connected?));
@@ -103,20 +104,23 @@ impl Connection {
         }
         Ok(())
     }
-}
 
-/// The client takes no credentials from a URL, so it is told them apart.
-fn options(url: &str) -> ConnectOptions {
-    let options = ConnectOptions::new()
-        .name("daybook")
-        .connection_timeout(Duration::from_secs(3))
-        .ping_interval(Duration::from_secs(5))
-        .reconnect_delay_callback(|tries| Duration::from_millis(100 * (tries as u64).clamp(1, 10)))
-        .event_callback(|event| async move { tracing::debug!(%event, "NATS") });
-    match credentials(url) {
-        Some((user, Some(password))) => options.user_and_password(user, password),
-        Some((token, None)) => options.token(token),
-        None => options,
+    /// The client takes no credentials from a URL, so it is told them apart.
+    fn options(&self) -> ConnectOptions {
+        let mut options = ConnectOptions::new()
+            .name("daybook")
+            .connection_timeout(Duration::from_secs(3))
+            .ping_interval(Duration::from_secs(5))
+            .reconnect_delay_callback(|tries| Duration::from_millis(100 * (tries as u64).clamp(1, 10)))
+            .event_callback(|event| async move { tracing::debug!(%event, "NATS") });
+        if let Some(file) = &self.ca_file {
+            options = options.add_root_certificates(file.clone());
+        }
+        match credentials(&self.url) {
+            Some((user, Some(password))) => options.user_and_password(user, password),
+            Some((token, None)) => options.token(token),
+            None => options,
+        }
     }
 }
 

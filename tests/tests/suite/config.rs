@@ -40,7 +40,7 @@ fn another(known: &Known) -> String {
         "http.trusted_proxies" => "10.0.0.0/8".into(),
         "tokens.jwks_url" => "https://issuer.example/jwks".into(),
         "accounts.url" => "https://shop.example".into(),
-        _ if path.ends_with("_url") => "nats://elsewhere:1".into(),
+        _ if path.ends_with("_url") => "tls://elsewhere:1".into(),
         "mirror.to" => "esdb://elsewhere:1".into(),
         "door.advertise" => "log.example:9".into(),
         _ if path.ends_with("listen") => "127.0.0.1:9".into(),

@@ -45,7 +45,7 @@ impl SecretUrl {
             return MASK.to_owned();
         }
         // A token in the place of the user's name, as NATS takes it.
-        if url.password().is_none() && url.scheme() == "nats" && !url.username().is_empty() {
+        if url.password().is_none() && ["nats", "tls"].contains(&url.scheme()) && !url.username().is_empty() {
             return MASK.to_owned();
         }
         if url.query().is_some() {
@@ -102,6 +102,7 @@ mod tests {
             "postgres://app:hunter2@db/daybook",
             "postgres://app@db/daybook?password=hunter2&sslmode=require",
             "nats://hunter2@nats:4222",
+            "tls://hunter2@nats:4222",
             "hunter2",
         ] {
             let shown = format!("{:?}", SecretUrl::from(url));
