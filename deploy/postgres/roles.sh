@@ -39,7 +39,9 @@ ALTER ROLE daybook_owner LOGIN PASSWORD :'owner';
 ALTER ROLE daybook_app LOGIN PASSWORD :'app';
 ALTER ROLE daybook_analyst LOGIN PASSWORD :'analyst';
 
-SELECT 'CREATE DATABASE daybook OWNER daybook_owner'
+-- The cluster may have been made for another encoding: Debian's is, where the machine has no language. With C.UTF-8, no index
+-- depends on the version of the C library, and trigrams know all letters.
+SELECT 'CREATE DATABASE daybook OWNER daybook_owner TEMPLATE template0 ENCODING ''UTF8'' LOCALE ''C.UTF-8'''
  WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = 'daybook') \gexec
 REVOKE ALL ON DATABASE daybook FROM PUBLIC;
 GRANT CONNECT ON DATABASE daybook TO daybook_app;

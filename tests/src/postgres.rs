@@ -58,7 +58,7 @@ impl OwnPostgres {
         Self::start_beside(settings, &[])
     }
 
-    /// With these files in its folder, which nobody but its user can read.
+    /// With these files in its folder, which only its own user can read.
     pub fn start_beside(settings: &[&str], files: &[(&str, String)]) -> Self {
         let user = User::of_postgres();
         Self::start_in(Folder::new("daybook-postgres", user), user, owned(settings), files)

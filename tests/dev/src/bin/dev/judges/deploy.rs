@@ -32,6 +32,8 @@ const REFUSED: &str = r#"if "$@" 2>/dev/null; then echo "it is content without a
 const SILENT: &str = r#"said=$("$@" 2>&1) && [ -z "$said" ] || { printf '%s\n' "$said"; exit 1; }"#;
 /// Where the units have the program. systemd-analyze asks for it, so it is told where it is here.
 const INSTALLED: &str = "/usr/local/bin/daybook";
+/// What the package of nats-server has, as far as `nats-server.service.d` needs it.
+const BROKERS_UNIT: &str = "[Service]\nExecStart=/usr/sbin/nats-server\n";
 
 impl Bench<'_> {
     pub(super) async fn read_deployment(&mut self) -> Result<(), Failure> {
@@ -142,6 +144,17 @@ impl Bench<'_> {
             fs::write(&copy, text).about(copy.display())?;
             verify.arg(copy);
         }
+        let broker =
+            |text: &str| text.replace("/usr/sbin/nats-server", &program("nats-server").display().to_string());
+        let unit = copies.join("nats-server.service");
+        fs::write(&unit, broker(BROKERS_UNIT)).about(unit.display())?;
+        for drop_in in files(&folder.join("nats-server.service.d"), "conf")? {
+            let copy = copies.join("nats-server.service.d").join(drop_in.file_name().unwrap_or_default());
+            fs::create_dir_all(copy.parent().unwrap_or(&copies)).about(copy.display())?;
+            let text = fs::read_to_string(&drop_in).about(drop_in.display())?;
+            fs::write(&copy, broker(&text)).about(copy.display())?;
+        }
+        verify.arg(unit);
         self.judge("systemd-analyze", &verify).await
     }
 
