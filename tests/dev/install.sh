@@ -53,6 +53,9 @@ install_judges() {
     command -v apt-get >/dev/null && as_root true 2>/dev/null || return 0
     command -v chromium >/dev/null || command -v google-chrome >/dev/null ||
         (install_packages chromium) || say "chromium could not be installed"
+    for judge in buildah debootstrap; do
+        command -v "$judge" >/dev/null || (install_packages "$judge") || say "$judge could not be installed"
+    done
     # The package would start a server, so only its program is taken.
     judges=$CARGO_TARGET_DIR/judges/debian
     command -v promtool >/dev/null || [ -x "$judges/usr/bin/promtool" ] ||

@@ -85,7 +85,7 @@ fn no_pod_is_told_of_services_by_variables() {
 #[test]
 fn the_image_is_built_with_the_version_of_rust_that_is_needed() {
     let file = fs::read_to_string(folder().join("Dockerfile")).unwrap();
-    assert!(file.contains(&format!("FROM rust:{}-", env!("CARGO_PKG_RUST_VERSION"))));
+    assert!(file.contains(&format!("\nARG BUILDER=rust:{}-", env!("CARGO_PKG_RUST_VERSION"))));
 }
 
 fn alerts() -> String {

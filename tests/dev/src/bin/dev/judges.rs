@@ -5,9 +5,9 @@
 //! Spectral and Redocly read the OpenAPI document of each listener. Schemathesis plays requests that the document
 //! allows and that it forbids, with the token of each role and as someone who logs in, and holds the answers against it.
 //! The audits of GraphQL over HTTP are made, clients of EventStoreDB go through the door, and clients of gRPC place
-//! orders. So do clients that are generated from the documents. A browser walks through the pages of accounts and through the console. The files
-//! of `deploy/` are read by the programs that they are for, and what alerts and the dashboard ask for is looked up in the
-//! metrics.
+//! orders. So do clients that are generated from the documents. A browser walks through the pages of accounts and through
+//! the console. The files of `deploy/` are read by the programs that they are for, what alerts and the dashboard ask for is
+//! looked up in the metrics, and the image is built.
 
 mod analysts;
 mod clients;
@@ -95,6 +95,7 @@ pub async fn ask(around: &Surroundings, servers: &Servers, group: &mut Group) ->
     bench.walk_through_the_console().await?;
     bench.try_requests().await?;
     bench.look_up_metrics().await?;
+    bench.build_image().await?;
     // What others print stands between them by now.
     for verdict in &bench.verdicts {
         say(format_args!("judges: {verdict}"));

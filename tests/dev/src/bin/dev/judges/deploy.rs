@@ -1,16 +1,17 @@
-//! The files in `deploy/` are read by the programs that they are for, and held against a server's metrics. None of these
-//! starts anything.
+//! The files in `deploy/` are read by the programs that they are for, and held against a server's metrics. The image is built,
+//! and what is in it serves; none of the others starts anything.
 
 use std::{
     fs,
     path::{Path, PathBuf},
     process::Command,
+    time::Duration,
 };
 
 use daybook_dev::program::{look_for_program, program};
 
 use super::{Bench, python};
-use crate::failure::{About, Failure};
+use crate::failure::{About, Failure, say};
 
 /// What compose takes from its environment: it says no as long as one of them is missing.
 const VARIABLES: [&str; 11] = [
@@ -34,6 +35,9 @@ const SILENT: &str = r#"said=$("$@" 2>&1) && [ -z "$said" ] || { printf '%s\n' "
 const INSTALLED: &str = "/usr/local/bin/daybook";
 /// What the package of nats-server has, as far as `nats-server.service.d` needs it.
 const BROKERS_UNIT: &str = "[Service]\nExecStart=/usr/sbin/nats-server\n";
+
+/// How long it may take to find out that something is forbidden.
+const TO_PROBE: Duration = Duration::from_secs(10);
 
 impl Bench<'_> {
     pub(super) async fn read_deployment(&mut self) -> Result<(), Failure> {
@@ -60,6 +64,34 @@ impl Bench<'_> {
                 self.judge(&format!("promtool {action} {what}"), &command).await?;
             }
         }
+        Ok(())
+    }
+
+    /// Nothing is compiled for it: it gets the program that is here, and lies on a Debian that is kept for the next time.
+    pub(super) async fn build_image(&mut self) -> Result<(), Failure> {
+        for tool in ["buildah", "debootstrap", "unshare"] {
+            if self.find(tool).is_none() {
+                return Ok(());
+            }
+        }
+        // What all of them need is refused to others than root, and in many a container to root, too.
+        let mut probe = Command::new("unshare");
+        probe.args(["--mount", "true"]);
+        if !self.run(&probe, None, TO_PROBE).await?.is_some_and(|status| status.success()) {
+            self.skip("the image", format_args!("mounting is not allowed here"));
+            return Ok(());
+        }
+        let images = self.home.join("images");
+        fs::create_dir_all(&images).about(images.display())?;
+        let serve = self.servers.daybook(&[""; 0]);
+        let mut build = Command::new("sh");
+        build.arg(self.files.join("deploy/image.sh")).env("PROGRAM", serve.get_program());
+        build.env("IMAGES", images).env("SOURCES", self.files.join("../.."));
+        build.envs(serve.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        self.judge("the image", &build).await?;
+        // It ends with how large the image is.
+        let said = fs::read_to_string(self.documents.join("said.txt")).unwrap_or_default();
+        say(format_args!("judges: {}", said.lines().last().unwrap_or_default()));
         Ok(())
     }
 
