@@ -37,17 +37,19 @@ pub async fn migrate(owner: &PgPool, run_as: &str) -> Result<bool, MigrateError>
     let mut connection = owner.acquire().await?;
     // An index of a large log is not made in the time that other statements have.
     let limits = format!("SET statement_timeout = 0; SET lock_timeout = {LOCK_TIMEOUT_MS}");
-    connection.execute(limits.as_str()).await?;
     let mut attempt = 1;
     loop {
+        connection.execute(limits.as_str()).await?;
         let ended = try_to_migrate(&mut connection, run_as).await;
         let is_to_be_repeated = matches!(&ended, Err(error) if error.is_for_a_lock()) && attempt < ATTEMPTS;
-        // An attempt that has failed leaves the lock behind that migrations take.
-        connection.execute("SELECT pg_advisory_unlock_all()").await?;
+        // An attempt that has failed leaves the lock behind that migrations take. If the connection is lost, so is the lock.
+        let tidied = connection
+            .execute("SELECT pg_advisory_unlock_all(); RESET lock_timeout; RESET statement_timeout")
+            .await;
         if !is_to_be_repeated {
-            connection.execute("RESET lock_timeout; RESET statement_timeout").await?;
             return ended;
         }
+        tidied?;
         attempt += 1;
         sleep(PAUSE).await;
     }
