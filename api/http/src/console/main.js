@@ -11,7 +11,7 @@ import { screen as log } from "./log.js";
 import { screen as now } from "./now.js";
 import { screen as projections } from "./projections.js";
 import { screen as stream } from "./stream.js";
-import { clock } from "./words.js";
+import { clock, sentence } from "./words.js";
 import { screen as workers } from "./workers.js";
 
 const SCREENS = [now, projections, workers, letters, stream, log, audit, configuration];
@@ -127,10 +127,6 @@ function forbidden(error) {
 function trouble({ error, since }) {
   return h("p", { class: "notice bad", role: "alert" }, `${sentence(error.message)} It has been so since ${clock(since)}; it is asked again and again.`,
     error.requestId && [" Request ", h("code", {}, error.requestId), "."]);
-}
-
-function sentence(text) {
-  return text[0].toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? "" : ".");
 }
 
 async function logOut() {

@@ -3,7 +3,7 @@
 import * as api from "./api.js";
 import { h } from "./dom.js";
 import { plot } from "./plots.js";
-import { ago, clock, count, duration, figure, number } from "./words.js";
+import { ago, clock, count, duration, figure, number, sentence } from "./words.js";
 
 const BAD = "bad";
 const WARN = "warn";
@@ -46,14 +46,15 @@ function troubles({ ready, log, projections, workers, letters, effects, rebuilds
   if (ready.committer === "stopped") add(BAD, "committer", "This process takes no commands any more", "Its committer has stopped. Start the process again; its log lines say why.");
   for (const one of projections) {
     const [tone, title, text] = ofProjection(one);
-    if (tone) add(tone, `projection-${one.name}`, title, text, "#/projections", "Projections");
+    const [to, where] = one.status === "parked" ? ["#/letters", "Dead letters"] : ["#/projections", "Projections"];
+    if (tone) add(tone, `projection-${one.name}`, title, text, to, where);
   }
   const parked = new Set(projections.filter(({ status }) => status === "parked").map(({ name }) => name));
   const open = letters.filter(({ consumer }) => !parked.has(consumer));
   if (open.length > 0) {
     const [newest] = open;
     add(BAD, "letters", `${count(open.length, "effect")} could not be done and will not be tried again by ${open.length === 1 ? "itself" : "themselves"}`,
-      `The newest: ${newest.kind ?? "an event"} ${newest.target ?? ""} of event ${number(newest.position)}: ${newest.error}`, "#/letters", "Dead letters");
+      `The newest: ${newest.kind ?? "an event"} ${newest.target ?? ""} of event ${number(newest.position)}. ${sentence(newest.error)}`, "#/letters", "Dead letters");
   }
   if (ready.nats !== "ok") add(WARN, "nats", "NATS does not answer", "Commands and queries go on. Workers read the log from the database instead, so queries lag a little more.");
   for (const [name, position, what] of [
@@ -68,13 +69,13 @@ function troubles({ ready, log, projections, workers, letters, effects, rebuilds
   const late = effects.filter(({ attempts, last_error: error }) => attempts > 1 && error);
   const waiting = effects.filter(({ due_at: due }) => Date.now() - new Date(due) > LATE_S * 1000);
   if (late.length > 0) {
-    add(WARN, "effects", `${count(late.length, "effect")} failed and will be tried again`, `The last error of ${late[0].kind} ${late[0].target}: ${late[0].last_error}`, "#/letters", "Dead letters and effects");
+    add(WARN, "effects", `${count(late.length, "effect")} failed and will be tried again`, `${late[0].kind} ${late[0].target}: ${sentence(late[0].last_error)}`, "#/letters", "Dead letters and effects");
   } else if (waiting.length > 0) {
     add(WARN, "effects", `${count(waiting.length, "effect")} should have been done by now`, "No process performs them, or they are more than it can do: is there one with the role reactor?", "#/letters", "Dead letters and effects");
   }
   const carriers = new Set(["relay", "publisher", "mirror"]);
   const failed = workers.filter(({ name, state }) => state === "failed" && !carriers.has(name));
-  for (const one of failed) add(WARN, `worker-${one.name}`, `The worker ${one.name} fails`, `${one.description} ${one.last_error?.message ?? ""}`, "#/workers", "Workers");
+  for (const one of failed) add(WARN, `worker-${one.name}`, `The worker ${one.name} fails`, `${one.description} ${sentence(one.last_error?.message)}`, "#/workers", "Workers");
   const sample = samples.at(-1);
   if (sample?.failures_per_second > 0) {
     add(WARN, "failures", `${figure((100 * sample.failures_per_second) / sample.requests_per_second)} % of the requests fail`, "They are answered with 5xx. The log lines of this process say which, each with its request_id.");
@@ -82,7 +83,7 @@ function troubles({ ready, log, projections, workers, letters, effects, rebuilds
   for (const one of rebuilds) {
     const isNew = Date.now() - new Date(one.finished_at ?? 0) < 86_400_000;
     const isLast = rebuilds.find(({ projection }) => projection === one.projection) === one;
-    if (one.state === "failed" && isNew && isLast) add(WARN, `rebuild-${one.id}`, `The last rebuild of ${one.projection} failed`, `What is served stays as it was. ${one.verification?.failure ?? ""}`, "#/projections", "Projections");
+    if (one.state === "failed" && isNew && isLast) add(WARN, `rebuild-${one.id}`, `The last rebuild of ${one.projection} failed`, `What is served stays as it was. ${sentence(one.verification?.failure)}`, "#/projections", "Projections");
   }
   const order = [BAD, WARN, NOTE];
   return found.sort((one, other) => order.indexOf(one.tone) - order.indexOf(other.tone));
@@ -93,9 +94,9 @@ function ofProjection({ name, status, reason, lag_events: events, lag_seconds: s
   const isReactor = name === "reactor";
   switch (status) {
     case "diverged":
-      return [BAD, `${name} does not agree with the log`, `${reason ?? ""} It goes on being served as it is: a rebuild repairs it.`];
+      return [BAD, `${name} does not agree with the log`, `${sentence(reason)} It goes on being served as it is: a rebuild repairs it.`];
     case "parked":
-      return [BAD, `${name} has stopped in front of an event that it can't apply`, `${reason ?? ""} ${behind} Look at its dead letter: try it again, or leave the event out.`];
+      return [BAD, `${name} has stopped in front of an event that it can't apply`, `${sentence(reason)} ${behind} Look at its dead letter: try it again, or leave the event out.`];
     case "stalled":
       return [BAD, `${name} stands still`, `${behind} No process works on it: is there one with the role ${isReactor ? "reactor" : "projections"}?`];
     case "paused":

@@ -40,3 +40,8 @@ export function ago(given, never = "never") {
 export const traceOf = (traceparent) => (/^[0-9a-f]{2}-([0-9a-f]{32})-/.exec(traceparent ?? "") ?? [])[1];
 
 export const state = (word) => word.replaceAll("_", " ");
+
+// What a program says, with a capital letter in front and a full stop behind.
+export function sentence(text) {
+  return text ? text[0].toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? "" : ".") : "";
+}
