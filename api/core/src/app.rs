@@ -14,6 +14,7 @@ use crate::{
     identity::opening::Identity,
     limits::RateLimits,
     live::Live,
+    log_levels::LogLevels,
     measures::Measures,
     reads::Reads,
     traffic::Traffic,
@@ -38,6 +39,7 @@ pub struct App {
     pub published_key: Option<Jwk>,
     pub rates: RateLimits,
     pub live: Live,
+    pub log_levels: LogLevels,
     /// Bounds that handlers and the gate look at.
     pub limits: Http,
     pub health: Health,

@@ -15,6 +15,7 @@ pub mod identity;
 pub mod keys;
 pub mod limits;
 pub mod live;
+pub mod log_levels;
 pub mod measures;
 pub mod metrics;
 pub mod origin;

@@ -40,6 +40,10 @@ metrics! {
         "daybook_password_hashes_total",
         "Runs of Argon2id: one for each log-in, registration and new password",
     );
+    LOG_LINES_LEFT_OUT: IntCounter(
+        "daybook_log_lines_left_out_total",
+        "Lines that the log has not, because too many of their kind came at once",
+    );
     /// Refusals that left no audit record, because too many came at once or the database was away.
     AUDIT_LOST: IntCounter("daybook_audit_records_lost_total", "Refusals that left no audit record");
     POOL_CONNECTIONS: IntGaugeVec(

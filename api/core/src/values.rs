@@ -19,6 +19,8 @@ use utoipa::{
     },
 };
 
+use crate::log_levels;
+
 /// `Name(domain's type) => its schema;` makes a type that is written as the domain's type is. What is read of it comes
 /// from outside, so it keeps the rules of [`Incoming`].
 macro_rules! values {
@@ -128,6 +130,15 @@ values! {
     ActorKind(policy::ActorKind) => one_of(policy::ActorKind::WORDS);
     WorkerState(workers::WorkerState) => one_of(workers::WorkerState::WORDS);
     ProductStatus(product::Status) => one_of(product::Status::WORDS);
+    /// A crate of Daybook or a module in one, and all that is in it.
+    LogTarget(log_levels::Target) => text(7, log_levels::Target::LONGEST)
+        .pattern(Some("^daybook(_[a-z0-9_]*)?(::[a-z0-9_]+)*$"))
+        .examples(["daybook_commands::committer"]);
+    LogLevel(log_levels::Level) => one_of(log_levels::Level::WORDS);
+    LogMinutes(log_levels::Minutes) => ObjectBuilder::new()
+        .schema_type(Type::Integer)
+        .minimum(Some(1))
+        .maximum(Some(log_levels::Minutes::MAX));
 }
 
 /// The characters of metadata.

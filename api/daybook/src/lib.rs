@@ -6,6 +6,7 @@ pub mod wiring;
 mod connections;
 mod further;
 mod housekeeping;
+mod log_lines;
 mod telemetry;
 mod traces;
 mod version;

@@ -30,6 +30,7 @@ use daybook_core::{
     keys::{self, KeyError},
     limits::RateLimits,
     live::Live,
+    log_levels::LogLevels,
     measures::Measures,
     reads::Reads,
     traffic::Traffic,
@@ -53,7 +54,7 @@ use tracing::{info, warn};
 
 use crate::{
     connections::{Connections, FOR_REVOCATIONS, Limits, NoRoom},
-    further,
+    further, telemetry,
     workers::{apart, workers},
 };
 
@@ -202,6 +203,7 @@ pub async fn start(config: &Config, clock: Clock) -> Result<Running, StartError>
         published_key,
         rates: RateLimits::new(&config.rates),
         live: Live::new(&config.live, downstream.head()),
+        log_levels: LogLevels::new(&config.log.filter, telemetry::set_levels),
         limits: config.http.clone(),
         health: Health {
             queries: queries_pool.clone(),

@@ -13,7 +13,10 @@ use daybook_http::measuring::Measuring;
 use daybook_projections::workers::Worker;
 use sqlx::PgPool;
 
-use crate::housekeeping::{Forgetting, Sweeping};
+use crate::{
+    housekeeping::{Forgetting, Sweeping},
+    log_lines::LogLines,
+};
 
 /// The one that may not wait for other work of a busy process.
 pub fn apart(app: &App, identity_pool: PgPool) -> Arc<dyn Worker> {
@@ -30,6 +33,7 @@ pub fn workers(
         Arc::new(audit_writer),
         Arc::new(Keeping { identity: Arc::clone(&app.identity), pool: pool.clone() }),
         Arc::new(Sweeping(app.clone())),
+        Arc::new(LogLines(app.clone())),
         Arc::new(Forgetting(pool.clone())),
         Arc::new(Measuring(Arc::clone(app))),
     ];

@@ -9,6 +9,7 @@ const OTHERS: &[(&str, &str)] = &[
     ("graphql.ask", "askGraphql"),
     ("graphql.read", "queryGraphql"),
     ("jwks", "getSigningKeys"),
+    ("log_levels.get", "getLogLevels"),
     ("metrics", "getMetrics"),
     ("openapi", "getOpenapi"),
     ("permissions", "listPermissions"),

@@ -18,6 +18,7 @@ const TAGS: &[(&str, &str, &str)] = &[
     ("rebuilds", "projections", "The read models and other followers of the log, and how far they are."),
     ("verifications", "log", "The log itself, and whether all that is made of it agrees with it."),
     ("log", "log", "The log itself, and whether all that is made of it agrees with it."),
+    ("log-levels", "log levels", "Which lines this process writes to its own log."),
     ("dead-letters", "dead letters", "What could not be done, and what should become of it."),
     ("workers", "workers", "What the process does in the background."),
     ("effects", "effects", "What has to be done because of events, such as mails, and what was done."),

@@ -104,6 +104,8 @@ const GUARDS: &[(&str, Guard)] = &[
     ("measures.list", of(Whose::Shop, &[Operate])),
     ("workers.list", of(Whose::Shop, &[Operate])),
     ("log.get", of(Whose::Shop, &[Operate])),
+    ("log_levels.get", of(Whose::Shop, &[Operate])),
+    ("log_levels.set", of(Whose::Shop, &[Operate])),
     // To revoke a key needs more than to revoke a token.
     ("revoke", of(Whose::Shop, &[Operate])),
     ("verify", of(Whose::Shop, &[Operate])),

@@ -41,7 +41,11 @@ daybook_domain::settings! {
         /// For people, or for programs.
         format: LogFormat = LogFormat::Pretty, one_of(&LogFormat::ALL);
         /// Which lines are written, from which modules.
+        /// What libraries write below `info` may quote data, so it is never written.
         filter: String = FILTER.into(), any("directives as the crate tracing-subscriber reads them");
+        /// How many lines one place in the code writes in a second. The others are left out, and it is said how many; a
+        /// panic is always written.
+        lines_per_second: u32 = 1_000, between(1, 1_000_000);
     }
 }
 

@@ -26,6 +26,7 @@ mod live;
 mod load_files;
 mod loads;
 mod locale;
+mod log_levels;
 mod mails;
 mod malformed;
 mod operators;

@@ -72,6 +72,7 @@ async fn the_admin_listener_is_for_operators() {
         ("GET", "/admin/log"),
         ("GET", "/admin/dead-letters"),
         ("GET", "/admin/workers"),
+        ("GET", "/admin/log-levels"),
         ("POST", "/admin/projections/orders/rebuilds"),
         ("POST", "/admin/projections/orders/pause"),
         ("POST", "/admin/verifications"),

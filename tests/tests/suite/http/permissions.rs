@@ -200,6 +200,7 @@ fn body(name: &str, turn: usize) -> serde_json::Value {
         "stock.adjust" => json!({"delta": 1, "reason": "counted"}),
         "order.place" => order(&[("TEA-1", 1)]),
         "revoke" => json!({"revoked": {"token": "one of before"}}),
+        "log_levels.set" => json!({"levels": [], "minutes": 1}),
         "graphql.ask" => json!({"query": "{ __typename }"}),
         "account.register" => json!({"email": "a@example.com", "password": PASSWORD}),
         "account.verify" | "account.confirm_order_claim" => json!({"token": "none"}),
