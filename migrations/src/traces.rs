@@ -36,17 +36,24 @@ pub struct Sampling {
     pub ratio: f64,
 }
 
-static SAMPLING: OnceLock<Sampling> = OnceLock::new();
+/// What a process that records has said of it.
+struct Recording {
+    sampling: Sampling,
+    has_room: Box<dyn Fn() -> bool + Send + Sync>,
+}
+
+static RECORDING: OnceLock<Recording> = OnceLock::new();
 /// What begins spans. Nothing does before this is on.
 static TRACER: LazyLock<BoxedTracer> = LazyLock::new(|| global::tracer(SCOPE));
 
-/// Called once, by a process that has somewhere to send spans to and has said so to OpenTelemetry.
-pub fn turn_on(sampling: Sampling) {
-    let _ = SAMPLING.set(sampling);
+/// Called once, by a process that has somewhere to send spans to and has said so to OpenTelemetry. `has_room` is asked
+/// when a span begins: one that would be dropped in the end is not even made.
+pub fn turn_on(sampling: Sampling, has_room: impl Fn() -> bool + Send + Sync + 'static) {
+    let _ = RECORDING.set(Recording { sampling, has_room: Box::new(has_room) });
 }
 
 pub fn is_on() -> bool {
-    SAMPLING.get().is_some()
+    RECORDING.get().is_some()
 }
 
 impl Sampling {
@@ -78,10 +85,10 @@ impl Trace {
     /// Goes on with the caller's trace, or begins one.
     pub fn of(given: Option<&str>) -> Self {
         let given = given.and_then(|text| Some((text, read(text)?)));
-        match (given, SAMPLING.get()) {
+        match (given, RECORDING.get()) {
             (Some((text, _)), None) => Self { parent: text.to_owned(), span: None },
             (None, None) => Self::untaken(&made()),
-            (given, Some(sampling)) => {
+            (given, Some(Recording { sampling, .. })) => {
                 let (caller, decided) = match given {
                     Some((_, caller)) => (caller.clone(), Some(caller.is_sampled())),
                     None => (made(), None),
@@ -119,7 +126,11 @@ impl Trace {
 
 /// A span under way. It ends when it is dropped.
 #[derive(Debug)]
-pub struct Span(BoxedSpan);
+pub struct Span {
+    place: SpanContext,
+    /// None where there was no room for it.
+    recorded: Option<BoxedSpan>,
+}
 
 impl Span {
     /// Within the trace of `parent`, or in one of its own.
@@ -129,10 +140,14 @@ impl Span {
         parent: Option<&SpanContext>,
         started: Instant,
     ) -> Self {
+        if !RECORDING.get().is_some_and(|recording| (recording.has_room)()) {
+            return Self { place: within(parent), recorded: None };
+        }
         let context = parent.map(|parent| Context::new().with_remote_span_context(parent.clone()));
         let begun = now() - started.elapsed();
         let builder = SpanBuilder::from_name(name).with_kind(kind).with_start_time(begun);
-        Self(TRACER.build_with_context(builder, &context.unwrap_or_default()))
+        let span = TRACER.build_with_context(builder, &context.unwrap_or_default());
+        Self { place: span.span_context().clone(), recorded: Some(span) }
     }
 
     /// For work on a batch that several requests have caused: in the trace of the first one that is sampled, with a link
@@ -153,31 +168,39 @@ impl Span {
     }
 
     pub fn place(&self) -> SpanContext {
-        self.0.span_context().clone()
+        self.place.clone()
     }
 
     pub fn link(&mut self, place: SpanContext) {
-        self.0.add_link(place, vec![]);
+        if let Some(span) = &mut self.recorded {
+            span.add_link(place, vec![]);
+        }
     }
 
     pub fn name(&mut self, name: String) {
-        self.0.update_name(name);
+        if let Some(span) = &mut self.recorded {
+            span.update_name(name);
+        }
     }
 
     pub fn set(&mut self, attributes: impl IntoIterator<Item = KeyValue>) {
-        self.0.set_attributes(attributes);
+        if let Some(span) = &mut self.recorded {
+            span.set_attributes(attributes);
+        }
     }
 
     /// It didn't go well. `kind` is one of few words.
     pub fn fail(&mut self, kind: impl Into<Cow<'static, str>>) {
-        self.0.set_attribute(KeyValue::new("error.type", kind.into()));
-        self.0.set_status(Status::error(""));
+        if let Some(span) = &mut self.recorded {
+            span.set_attribute(KeyValue::new("error.type", kind.into()));
+            span.set_status(Status::error(""));
+        }
     }
 }
 
 /// Where something happens whose events keep this `traceparent`; `None` if nothing is to be recorded of it.
 pub fn sampled(traceparent: Option<&str>) -> Option<SpanContext> {
-    SAMPLING.get()?;
+    RECORDING.get()?;
     let text = traceparent?;
     // The last digit of the flags, which is this one for whatever isn't sampled here: the rest isn't read.
     if text.as_bytes().get(54) == Some(&b'0') {
@@ -221,9 +244,19 @@ fn written(place: &SpanContext, is_sampled: bool) -> String {
 
 /// A trace that is new.
 fn made() -> SpanContext {
-    let (trace, parent): (u128, u64) = (rand::random(), rand::random());
-    let (trace, parent) = (TraceId::from(trace.max(1)), SpanId::from(parent.max(1)));
-    SpanContext::new(trace, parent, TraceFlags::default(), false, TraceState::NONE)
+    let (trace, span): (u128, u64) = (rand::random(), rand::random());
+    place(TraceId::from(trace.max(1)), SpanId::from(span.max(1)), TraceFlags::default())
+}
+
+/// A new place in the trace of `parent`, or in one of its own, that is sampled.
+fn within(parent: Option<&SpanContext>) -> SpanContext {
+    let new = made();
+    let trace = parent.map_or(new.trace_id(), SpanContext::trace_id);
+    place(trace, new.span_id(), TraceFlags::SAMPLED)
+}
+
+fn place(trace: TraceId, span: SpanId, flags: TraceFlags) -> SpanContext {
+    SpanContext::new(trace, span, flags, false, TraceState::NONE)
 }
 
 /// The wall clock, as spans have it.

@@ -66,9 +66,11 @@ pub async fn start() -> Result<Option<Sending>, BadTraces> {
     let sampling =
         sampling(said("OTEL_TRACES_SAMPLER").as_deref(), said("OTEL_TRACES_SAMPLER_ARG").as_deref())?;
     // Its client blocks, which no thread of the runtime may.
-    let provider = spawn_blocking(provider).await.expect("it doesn't panic")?;
+    let queue = Queue::new();
+    let has_room = queue.clone();
+    let provider = spawn_blocking(|| provider(queue)).await.expect("it doesn't panic")?;
     global::set_tracer_provider(provider.clone());
-    traces::turn_on(sampling);
+    traces::turn_on(sampling, move || has_room.has_room());
     info!(?sampling, "spans are sent to a collector");
     Ok(Some(Sending(provider)))
 }
@@ -103,12 +105,10 @@ fn sampling(sampler: Option<&str>, argument: Option<&str>) -> Result<Sampling, B
     Ok(Sampling { follows_parent: root.is_some(), ratio })
 }
 
-fn provider() -> Result<SdkTracerProvider, ExporterBuildError> {
+fn provider(queue: Queue) -> Result<SdkTracerProvider, ExporterBuildError> {
     let exporter = SpanExporter::builder().with_http().build()?;
-    let most = said("OTEL_BSP_MAX_QUEUE_SIZE").and_then(|most| most.parse().ok()).unwrap_or(QUEUE);
-    let waiting = Arc::new(AtomicUsize::new(0));
-    let exporter = Counted { exporter, waiting: Arc::clone(&waiting), is_away: AtomicBool::new(false) };
-    let batches = BatchConfigBuilder::default().with_max_queue_size(most).build();
+    let exporter = Counted { exporter, queue: queue.clone(), is_away: AtomicBool::new(false) };
+    let batches = BatchConfigBuilder::default().with_max_queue_size(queue.most).build();
     let batches = BatchSpanProcessor::builder(exporter).with_batch_config(batches).build();
     for reason in ["queue_full", "not_exported"] {
         DROPPED.with_label_values(&[reason]).inc_by(0);
@@ -117,7 +117,7 @@ fn provider() -> Result<SdkTracerProvider, ExporterBuildError> {
         // It is decided before a span begins.
         .with_sampler(Sampler::AlwaysOn)
         .with_resource(resource())
-        .with_span_processor(Bounded { batches, waiting, most })
+        .with_span_processor(Bounded { batches, queue })
         .build())
 }
 
@@ -137,22 +137,43 @@ fn resource() -> Resource {
     Resource::builder().with_attributes(ours.map(|(name, value)| KeyValue::new(name, value))).build()
 }
 
+/// How many spans wait to be sent.
+#[derive(Debug, Clone)]
+struct Queue {
+    waiting: Arc<AtomicUsize>,
+    most: usize,
+}
+
+impl Queue {
+    fn new() -> Self {
+        let most = said("OTEL_BSP_MAX_QUEUE_SIZE").and_then(|most| most.parse().ok()).unwrap_or(QUEUE);
+        Self { waiting: Arc::new(AtomicUsize::new(0)), most }
+    }
+
+    /// Counts the span that there is no room for.
+    fn has_room(&self) -> bool {
+        let has_room = self.waiting.load(Relaxed) < self.most;
+        if !has_room {
+            DROPPED.with_label_values(&["queue_full"]).inc();
+        }
+        has_room
+    }
+}
+
 /// Takes as many spans as the queue has room for.
 #[derive(Debug)]
 struct Bounded {
     batches: BatchSpanProcessor,
-    waiting: Arc<AtomicUsize>,
-    most: usize,
+    queue: Queue,
 }
 
 impl SpanProcessor for Bounded {
     fn on_start(&self, _: &mut Span, _: &Context) {}
 
     fn on_end(&self, span: SpanData) {
-        if self.waiting.fetch_add(1, Relaxed) >= self.most {
-            self.waiting.fetch_sub(1, Relaxed);
-            DROPPED.with_label_values(&["queue_full"]).inc();
-        } else {
+        // There was room when it began, which several may have found at once.
+        if self.queue.has_room() {
+            self.queue.waiting.fetch_add(1, Relaxed);
             self.batches.on_end(span);
         }
     }
@@ -174,14 +195,14 @@ impl SpanProcessor for Bounded {
 #[derive(Debug)]
 struct Counted {
     exporter: SpanExporter,
-    waiting: Arc<AtomicUsize>,
+    queue: Queue,
     is_away: AtomicBool,
 }
 
 impl Exports for Counted {
     async fn export(&self, spans: Vec<SpanData>) -> OTelSdkResult {
         let count = spans.len();
-        self.waiting.fetch_sub(count, Relaxed);
+        self.queue.waiting.fetch_sub(count, Relaxed);
         let exported = self.exporter.export(spans).await;
         let was_away = self.is_away.swap(exported.is_err(), Relaxed);
         match &exported {
