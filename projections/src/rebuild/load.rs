@@ -28,7 +28,7 @@ use crate::{
     read_models::{Column, Definition, Fold},
     scan::{
         binary::{Malformed, Piece},
-        streams::{Events, Range, Shared, Snapshot, long_session},
+        streams::{Events, Range, Shared, Snapshot, end, long_session},
         turns::Turns,
     },
     tasks::apart,
@@ -71,6 +71,7 @@ pub(super) async fn load(job: &Job<'_>, skipped: &[Uuid]) -> Result<(), Ended> {
     .execute(&mut *transaction)
     .await?;
     transaction.commit().await?;
+    tokio::join!(end(snapshot.connection), end(writer));
     Ok(())
 }
 
@@ -196,6 +197,8 @@ impl Share {
         rows.end_stream().map_err(|reason| Ended::failure(&reason))?;
         self.done.fetch_add(counted, Ordering::Relaxed);
         self.send(rows.take()).await;
+        drop(events);
+        end(session).await;
         Ok(rows.proofs)
     }
 

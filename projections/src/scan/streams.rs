@@ -3,7 +3,7 @@
 
 use daybook_domain::{Position, Record};
 use serde_json::value::RawValue;
-use sqlx::{ConnectOptions, Executor, PgConnection, postgres::PgConnectOptions};
+use sqlx::{ConnectOptions, Connection, Executor, PgConnection, postgres::PgConnectOptions};
 
 use super::binary::{Fields, Rows, literal};
 
@@ -175,6 +175,12 @@ impl<'c> Events<'c> {
 fn replace(text: &mut String, with: &str) {
     text.clear();
     text.push_str(with);
+}
+
+/// Takes leave of a session. PostgreSQL complains in its log of those that vanish in a transaction.
+pub(crate) async fn end(session: PgConnection) {
+    // What it was for is done.
+    let _ = session.close().await;
 }
 
 /// A session that may take its time, for reading or writing all of a read model.

@@ -14,7 +14,7 @@ use sqlx::{Executor, PgConnection, PgPool, postgres::PgConnectOptions};
 
 use super::second_look::Sample;
 use crate::scan::{
-    streams::{Events, Range, SNAPSHOT, long_session},
+    streams::{Events, Range, SNAPSHOT, end, long_session},
     turns::Turns,
 };
 
@@ -58,6 +58,7 @@ pub(crate) async fn verify_log(
         found.first_difference = Some("an event was recorded before the one in front of it".into());
     }
     check_promises(&mut connection, pool, &mut found).await?;
+    end(connection).await;
     found.differences = found.gaps + found.backwards + found.broken_streams + found.broken_promises;
     Ok(found)
 }

@@ -19,7 +19,7 @@ use crate::{
     read_models::{Definition, Fold, Written},
     scan::{
         binary::{Fields, Rows},
-        streams::{Events, Range, Shared, Snapshot},
+        streams::{Events, Range, Shared, Snapshot, end},
         turns::Turns,
     },
     tasks::apart,
@@ -59,8 +59,14 @@ pub(crate) async fn verify(
     });
     let comparing = try_join_all(comparing.collect::<Vec<_>>());
     let shared = snapshot.share();
-    let adding_up = async { sums::compare(&mut shared.session().await?, definition, generation).await };
+    let adding_up = async {
+        let mut session = shared.session().await?;
+        let sums = sums::compare(&mut session, definition, generation).await?;
+        end(session).await;
+        Ok(sums)
+    };
     let (found, sums) = tokio::try_join!(comparing, adding_up)?;
+    end(snapshot.connection).await;
     let mut verification = comparison.verification(found);
     if let Some(sums) = sums {
         verification.sums = Some(sums.keys);
@@ -93,6 +99,7 @@ pub(crate) async fn verify_page(
     let range = Range::between(after, last.as_deref());
     let (comparing, shared) = (comparison.clone(), snapshot.share());
     let found = apart(move || comparing.compare(shared, range)).await?;
+    end(snapshot.connection).await;
     Ok((comparison.verification(vec![found]), last))
 }
 
@@ -166,6 +173,8 @@ impl Comparison {
             rows.advance().await?;
         }
         self.found.rows = rows.count;
+        drop((rows, events));
+        tokio::join!(end(of_rows), end(of_events));
         Ok(self.found)
     }
 

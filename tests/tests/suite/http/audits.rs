@@ -1,7 +1,7 @@
 //! Read models are compared with the log all the time, and what differs is named.
 
 use daybook_domain::{policy::Role, settings::Span};
-use daybook_tests::{TestApp, until};
+use daybook_tests::{OwnPostgres, TestApp, TestDatabase, until};
 use serde_json::{Value, json};
 
 use super::{
@@ -121,4 +121,26 @@ async fn an_event_that_was_never_applied_is_found_though_nothing_lags() {
         "the row or the position is named: {reason}"
     );
     assert_eq!(projection(&app, "stock").await["lag_events"], 0);
+}
+
+/// Catches: sessions that vanish in a transaction, of which PostgreSQL has a line in its log, a hundred a minute.
+#[tokio::test(flavor = "multi_thread")]
+async fn sessions_that_read_all_of_a_read_model_take_their_leave() {
+    let postgres = OwnPostgres::start();
+    let database = TestDatabase::on(&postgres.url()).await;
+    let app = TestApp::start_on(database, |config| config.proof.interval = Span::millis(20)).await;
+    app.sell("TEA-1", 1999, 100).await;
+    place(&app.customer("alice"), order(&[("TEA-1", 1)])).await;
+    proved(&app, "orders").await;
+    let begun = app.operator().post("/admin/projections/orders/rebuilds", json!({})).await.expect(202);
+    assert_eq!(rebuilt(&app, begun.header("location").unwrap()).await["state"], "done");
+    let found = app.operator().post("/admin/verifications", json!({})).await.expect(200).json();
+    assert_eq!(found["log"]["differences"], 0, "{found}");
+    for name in ["orders", "products", "sales", "stock"] {
+        let compared = async || projection(&app, name).await["rows_compared_at"].clone();
+        let before = compared().await;
+        until("rows are compared again", async || compared().await != before).await;
+    }
+    let told = postgres.log();
+    assert!(!told.contains("unexpected EOF"), "{told}");
 }
