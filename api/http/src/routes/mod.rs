@@ -47,7 +47,8 @@ pub fn api() -> Vec<Route> {
 
 /// The routes of the operators' listener.
 pub fn admin() -> Vec<Route> {
-    [admin::routes(), audit::routes(), log_levels::routes(), of_the_api(), console::routes(), documents()].concat_all()
+    [admin::routes(), audit::routes(), log_levels::routes(), of_the_api(), console::routes(), documents()]
+        .concat_all()
 }
 
 /// What operators also need of the API, with the rules that it has there: to log in, and to look at what happened.
