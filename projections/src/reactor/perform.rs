@@ -232,7 +232,7 @@ impl Performing {
 
     async fn again(&self, effect: &ClaimedEffect, error: &str) -> Result<(), sqlx::Error> {
         let pause = retry_pause(effect.attempt).mul_f64(rand::random_range(0.75..1.25));
-        tracing::info!(event = %effect.event_id, kind = effect.kind.as_str(), attempt = effect.attempt, error,
+        tracing::warn!(event = %effect.event_id, kind = effect.kind.as_str(), attempt = effect.attempt, error,
             "an effect failed and is tried again");
         sqlx::query(
             "UPDATE effects SET last_error = $4, due_at = clock_timestamp() + $5 * interval '1 second'

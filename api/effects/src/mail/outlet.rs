@@ -92,12 +92,16 @@ fn trusting(url: &str, ca_file: &Path) -> Result<Tls, MailSettingsError> {
 /// Only the code of a reply is kept: its text can quote the address.
 fn not_sent(error: &smtp::Error) -> EffectError {
     let Some(code) = error.status() else {
+        let cause = cause(error);
         let what = if error.is_timeout() {
             "the mail server doesn't answer in time"
-        } else if error.is_tls() || is_of_the_handshake(error) {
+        } else if error.is_tls() || cause == Some(io::ErrorKind::InvalidData) {
+            // The TLS library tells the runtime of a certificate that isn't trusted, and such, as of data that can't be used.
             "no encrypted connection to the mail server: is its certificate trusted?"
         } else if error.is_response() {
             "the mail server broke off or answered in no known way"
+        } else if let Some(cause) = cause {
+            return EffectError::Retry(format!("the mail server can't be reached: {cause}"));
         } else {
             "the mail server can't be reached or used"
         };
@@ -109,12 +113,10 @@ fn not_sent(error: &smtp::Error) -> EffectError {
     if error.is_permanent() && !about_us { EffectError::GiveUp(text) } else { EffectError::Retry(text) }
 }
 
-/// The TLS library tells the runtime of a certificate that isn't trusted, and such, as of data that can't be used.
-fn is_of_the_handshake(error: &smtp::Error) -> bool {
+/// What the system says of the connection, such as that it was refused.
+fn cause(error: &smtp::Error) -> Option<io::ErrorKind> {
     let mut causes = iter::successors(error.source(), |&cause| cause.source());
-    causes.any(|cause| {
-        cause.downcast_ref::<io::Error>().map(io::Error::kind) == Some(io::ErrorKind::InvalidData)
-    })
+    causes.find_map(|cause| cause.downcast_ref::<io::Error>().map(io::Error::kind))
 }
 
 /// Writes a file beside it and renames that, so that no reader ever sees half of it.
