@@ -59,8 +59,8 @@ export async function open(method, path, given) {
   await answer(response);
 }
 
-export async function get(path) {
-  return answer(await open("GET", path));
+export async function get(path, given) {
+  return answer(await open("GET", path, given));
 }
 
 // What is looked at whether it is well or not.

@@ -12,8 +12,20 @@ const NOTE = "note";
 const LATE_S = 60;
 // So many events behind, a carrier is not just at work.
 const MANY_EVENTS = 5_000;
+// An answer that takes longer is slow, and so is the process if one in a hundred does for half a minute.
+const SLOW_MS = 500;
+const SLOW_SAMPLES = 3;
+// Where a carrier must have moved on if events wait for it.
+const STILL_MS = 15_000;
+// The server lists so many at most.
+const LISTED = 100;
+// What is slow itself may not hide what is wrong.
+const PATIENCE = { headers: { "request-timeout-ms": "4000" } };
+const ASKED = ["log", "projections", "workers", "dead-letters", "effects", "rebuilds", "measures"];
 
 let last = null;
+// Of each carrier, the position that was seen, and since when.
+const carried = new Map();
 
 export const screen = {
   name: "now",
@@ -23,11 +35,15 @@ export const screen = {
   badge: () => last && last.length > 0 && { text: number(last.length), tone: last[0].tone, about: "things need someone" },
   forget: () => (last = null),
   async load() {
-    const [ready, log, projections, workers, letters, effects, rebuilds, samples] = await Promise.all([
-      api.probe("/readyz"),
-      ...["log", "projections", "workers", "dead-letters", "effects", "rebuilds", "measures"].map((what) => api.get(`/admin/${what}`)),
-    ]);
-    const all = { ready, log, projections, workers, letters, effects, rebuilds, samples };
+    const unread = [];
+    const look = (what) => api.get(`/admin/${what}`, PATIENCE).catch((error) => {
+      // Without a session or a rule there is nothing to see, and without an answer nothing to tell.
+      if (error.status < 500) throw error;
+      unread.push({ what, why: error.message });
+      return what === "log" ? null : [];
+    });
+    const [ready, log, projections, workers, letters, effects, rebuilds, samples] = await Promise.all([api.probe("/readyz"), ...ASKED.map(look)]);
+    const all = { ready, log, projections, workers, letters, effects, rebuilds, samples, unread };
     last = troubles(all);
     return all;
   },
@@ -38,10 +54,14 @@ export const screen = {
 };
 
 // What is wrong, as far as it can be seen from here. Pure, so it is the same for the page and for its count.
-function troubles({ ready, log, projections, workers, letters, effects, rebuilds, samples }) {
+function troubles({ ready, log, projections, workers, letters, effects, rebuilds, samples, unread }) {
   const found = [];
   const add = (tone, key, title, text, to, where) => found.push({ tone, key, title, text, to, where });
   if (ready.database !== "ok") add(BAD, "database", "The database does not answer", "Nothing can be ordered or looked up until it does. Look at PostgreSQL itself, and at the network to it.");
+  if (ready.database === "ok" && unread.length > 0) {
+    add(BAD, "unread", "The database is too slow to say how things are",
+      `${unread.map(({ what }) => what.replace("-", " ")).join(", ")}: ${sentence(unread[0].why)} Does a session hold a lock, or is the disk slow? Ask PostgreSQL who waits for whom (docs/operations.md).`, "#/workers", "Workers");
+  }
   if (ready.schema === "behind") add(BAD, "schema", "The database has an older schema than this program", "Run daybook migrate, as the owner of the database.");
   if (ready.committer === "stopped") add(BAD, "committer", "This process takes no commands any more", "Its committer has stopped. Start the process again; its log lines say why.");
   for (const one of projections) {
@@ -58,18 +78,22 @@ function troubles({ ready, log, projections, workers, letters, effects, rebuilds
   }
   if (ready.nats !== "ok") add(WARN, "nats", "NATS does not answer", "Commands and queries go on. Workers read the log from the database instead, so queries lag a little more.");
   for (const [name, position, what] of [
-    ["relay", log.relay_position, "Workers read the log from the database meanwhile."],
-    ["publisher", log.publisher_position, "Other systems hear of nothing new meanwhile."],
-    ["mirror", log.mirror_position, "The other system is behind meanwhile."],
+    ["relay", log?.relay_position, "Workers read the log from the database meanwhile."],
+    ["publisher", log?.publisher_position, "Other systems hear of nothing new meanwhile."],
+    ["mirror", log?.mirror_position, "The other system is behind meanwhile."],
   ]) {
-    const behind = position === null ? 0 : log.head - position;
+    const behind = (position ?? null) === null ? 0 : log.head - position;
+    if (behind === 0 || carried.get(name)?.position !== position) carried.set(name, { position, since: Date.now() });
+    const isStill = Date.now() - carried.get(name).since > STILL_MS;
     if (ready[name] === "down") add(WARN, name, `The ${name} fails`, `${what} It is ${count(behind, "event")} behind; its last error is among the workers.`, "#/workers", "Workers");
+    else if (isStill) add(WARN, name, `The ${name} stands still`, `${what} It is ${count(behind, "event")} behind. Is there a process with its role?`, "#/workers", "Workers");
     else if (ready[name] === "ok" && behind > MANY_EVENTS) add(WARN, name, `The ${name} is ${count(behind, "event")} behind`, what, "#/workers", "Workers");
   }
   const late = effects.filter(({ attempts, last_error: error }) => attempts > 1 && error);
   const waiting = effects.filter(({ due_at: due }) => Date.now() - new Date(due) > LATE_S * 1000);
   if (late.length > 0) {
-    add(WARN, "effects", `${count(late.length, "effect")} failed and will be tried again`, `${late[0].kind} ${late[0].target}: ${sentence(late[0].last_error)}`, "#/letters", "Dead letters and effects");
+    const many = effects.length >= LISTED ? `${number(LISTED)} effects or more` : count(late.length, "effect");
+    add(WARN, "effects", `${many} failed and will be tried again`, `${late[0].kind} ${late[0].target}: ${sentence(late[0].last_error)}`, "#/letters", "Dead letters and effects");
   } else if (waiting.length > 0) {
     add(WARN, "effects", `${count(waiting.length, "effect")} should have been done by now`, "No process performs them, or they are more than it can do: is there one with the role reactor?", "#/letters", "Dead letters and effects");
   }
@@ -79,6 +103,10 @@ function troubles({ ready, log, projections, workers, letters, effects, rebuilds
   const sample = samples.at(-1);
   if (sample?.failures_per_second > 0) {
     add(WARN, "failures", `${figure((100 * sample.failures_per_second) / sample.requests_per_second)} % of the requests fail`, "They are answered with 5xx. The log lines of this process say which, each with its request_id.");
+  }
+  const recent = samples.slice(-SLOW_SAMPLES);
+  if (recent.length === SLOW_SAMPLES && recent.every(({ p99_ms: ms }) => ms >= SLOW_MS)) {
+    add(WARN, "slow", "Answers are slow", `One in a hundred takes ${duration(sample.p99_ms / 1000)} or longer. The disk of PostgreSQL, a lock, or too much to do: ask PostgreSQL who waits for what (docs/operations.md).`);
   }
   for (const one of rebuilds) {
     const isNew = Date.now() - new Date(one.finished_at ?? 0) < 86_400_000;
@@ -125,18 +153,19 @@ function calm({ projections, workers }) {
     h("p", {}, `The database and NATS answer, ${count(projections.length, "projection")} are up to date and agree with the log, ${count(workers.length, "worker")} of this process run, and nothing waits for a decision.`));
 }
 
-function figures({ log, projections, samples, effects, letters }) {
+function figures({ log, projections, samples, effects, letters, unread }) {
+  const isUnread = (what) => unread.some((one) => one.what === what);
   const sample = samples.at(-1) ?? {};
   const lag = Math.max(0, ...projections.map(({ lag_seconds: seconds }) => seconds));
   const one = (name, value, about) => h("div", {}, h("dt", {}, name), h("dd", {}, value, about && h("small", {}, about)));
   const rate = (value) => (value === null || value === undefined ? "–" : figure(value));
   return h("dl", { class: "figures", "aria-label": "Figures" },
-    one("Head of the log", number(log.head), `${rate(sample.events_per_second)} events/s`),
-    one("Greatest lag", duration(lag), "of all projections"),
+    one("Head of the log", log ? number(log.head) : "–", `${rate(sample.events_per_second)} events/s`),
+    one("Greatest lag", isUnread("projections") ? "–" : duration(lag), "of all projections"),
     one("Requests", `${rate(sample.requests_per_second)}/s`, "this process"),
     one("p99", sample.p99_ms === null || sample.p99_ms === undefined ? "–" : duration(sample.p99_ms / 1000), "of its answers"),
-    one("Effects waiting", effects.length >= 100 ? "100 or more" : number(effects.length)),
-    one("Dead letters", number(letters.length)));
+    one("Effects waiting", isUnread("effects") ? "–" : effects.length >= LISTED ? `${number(LISTED)} or more` : number(effects.length)),
+    one("Dead letters", isUnread("dead-letters") ? "–" : number(letters.length)));
 }
 
 function plots(samples) {
