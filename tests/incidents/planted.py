@@ -130,7 +130,7 @@ class SlowDisk(Incident):
 class FullDisk(Incident):
     """The disk of PostgreSQL and nats-server has no room."""
 
-    alerts = ("CommandsFail", "DatabaseUnreachable", "DaybookNotReady", "ErrorBudgetBurnsFast")
+    alerts = ("CommandsFail", "DatabaseUnreachable", "DaybookNotReady")
 
     def ballast(self):
         return self.shop.home / "ballast"
@@ -148,12 +148,14 @@ class FullDisk(Incident):
 
     def repair(self):
         self.ballast().unlink()
+        # It writes no more after its disk was full.
+        self.shop.kill("nats")
 
 
 class HeldLock(Incident):
     """A session of a person holds a lock."""
 
-    alerts = ("CommandsFail", "ErrorBudgetBurnsFast", "DaybookNotReady")
+    alerts = ("CommandsFail", "DaybookNotReady")
     table = "events"
     session = None
 

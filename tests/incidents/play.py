@@ -79,7 +79,11 @@ def play(incident, shop, customers, watch, is_held):
         incident.plant()
         if is_held:
             held(shop, watch)
-        pending, raised = (seen(incident, watch, began) if incident.alerts else ("none needed", "none needed"))
+            pending = raised = "held"
+        elif incident.alerts:
+            pending, raised = seen(incident, watch, began)
+        else:
+            pending = raised = "none needed"
         names = incident.alerts
         repaired = time.monotonic()
         incident.repair()
