@@ -20,7 +20,10 @@ pub struct ListedEffect {
     pub position: i64,
     #[cfg_attr(feature = "schema", schema(max_length = 64, examples("mail.order_placed")))]
     pub kind: String,
-    #[cfg_attr(feature = "schema", schema(max_length = 500, examples("ord_019b0000000070008000000000000001")))]
+    #[cfg_attr(
+        feature = "schema",
+        schema(max_length = 500, examples("ord_019b0000000070008000000000000001"))
+    )]
     pub target: String,
     pub state: EffectState,
     /// How often it was tried.
