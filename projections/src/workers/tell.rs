@@ -15,7 +15,7 @@ impl Tell for sqlx::Error {
     fn tell(&self) -> String {
         match self {
             Self::Database(error) => match error.code() {
-                Some(code) => format!("the database refused a statement (SQLSTATE {code})"),
+                Some(code) => format!("{} (SQLSTATE {code})", meaning(&code)),
                 None => "the database refused a statement".to_owned(),
             },
             Self::Io(error) => format!("the database can't be reached: {}", error.kind()),
@@ -26,6 +26,20 @@ impl Tell for sqlx::Error {
             }
             _ => "the database answered something that can't be read".to_owned(),
         }
+    }
+}
+
+/// What an operator can do something about. The codes are those of PostgreSQL's manual, appendix A.
+fn meaning(code: &str) -> &'static str {
+    match code {
+        "53100" => "the disk of the database is full",
+        "53300" => "the database takes no more connections",
+        "55P03" => "another session holds a lock for too long",
+        "57014" => "a statement took too long",
+        "57P01" | "57P02" | "57P03" => "the database starts or stops",
+        "25006" => "the database can only be read, as a standby can",
+        "28P01" => "the database refused the password",
+        _ => "the database refused a statement",
     }
 }
 
@@ -70,6 +84,10 @@ mod tests {
         let io = io::Error::new(io::ErrorKind::ConnectionRefused, "10.0.0.7:5432 refused it");
         let error: Failure = sqlx::Error::Io(io).into();
         assert_eq!(error.tell(), "the database can't be reached: connection refused");
+        assert_eq!(
+            (meaning("53100"), meaning("42P01")),
+            ("the disk of the database is full", "the database refused a statement")
+        );
         let error = sqlx::Error::Protocol("SELECT payload FROM events".into());
         assert_eq!(error.tell(), "the connection to the database was lost");
     }

@@ -126,7 +126,7 @@ function ofProjection({ name, status, reason, lag_events: events, lag_seconds: s
     case "parked":
       return [BAD, `${name} has stopped in front of an event that it can't apply`, `${sentence(reason)} ${behind} Look at its dead letter: try it again, or leave the event out.`];
     case "stalled":
-      return [BAD, `${name} stands still`, `${behind} No process works on it: is there one with the role ${isReactor ? "reactor" : "projections"}?`];
+      return [BAD, `${name} stands still`, `${behind} Is there a process with the role ${isReactor ? "reactor" : "projections"}? If there is, the last error of its worker says what is in the way.`];
     case "paused":
       return [WARN, `${name} is paused`, `Someone has paused it. ${behind} ${isReactor ? "Mails wait." : "What customers see is that old."}`];
     case "catching_up":
