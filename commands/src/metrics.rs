@@ -15,6 +15,18 @@ words! {
 }
 
 words! {
+    /// What the committer does with its time.
+    pub enum Doing {
+        /// It decides commands, and answers them.
+        Deciding = "deciding",
+        /// It has decided all that it may, and a batch is with the database.
+        Flushing = "flushing",
+        /// There is nothing to decide and nothing to append.
+        Waiting = "waiting",
+    }
+}
+
+words! {
     /// What became of a snapshot.
     pub enum SnapshotOutcome {
         Written = "written",
@@ -42,7 +54,12 @@ metrics! {
         "daybook_commands_total",
         "Commands by how they ended: accepted, replayed, refused or failed",
         &["outcome"],
-    );
+    ) of CommandOutcome::WORDS;
+    SECONDS: CounterVec(
+        "daybook_committer_seconds_total",
+        "Seconds that the committer was deciding, flushing (a batch is with the database), or waiting",
+        &["doing"],
+    ) of Doing::WORDS;
     REDECIDED: IntCounter(
         "daybook_committer_redecided_batches_total",
         "Batches decided again under the append lock, because a stream had moved or a key was known",
@@ -71,5 +88,5 @@ metrics! {
         "daybook_committer_snapshots_total",
         "Snapshots by what became of them: written, used, undecodable (its stream was folded from the beginning), or lost (not written: a later one will be)",
         &["outcome"],
-    );
+    ) of SnapshotOutcome::WORDS;
 }

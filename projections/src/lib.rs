@@ -14,6 +14,7 @@ pub mod read_models;
 pub mod selection;
 pub mod settings;
 pub mod status;
+mod storage;
 pub mod workers;
 
 mod background;
@@ -84,6 +85,7 @@ use crate::{
     shares::Shares,
     signals::{Listener, Signals},
     status::Gauges,
+    storage::Storage,
     stream::{
         Connection, Nats,
         carrier::{Cargo, Carrying},
@@ -136,11 +138,13 @@ impl Downstream {
         performer: Arc<dyn Performer>,
         mirrored: Option<Arc<dyn OtherSystem>>,
     ) -> Self {
+        metrics::begin();
         let signals = Signals::new();
         let cache = Arc::new(Cache::new(settings.cache.size.get(), settings.cache.max_age.get()));
         let listener =
             Listener { signals: signals.clone(), cache: Arc::clone(&cache), connect: connect.clone() };
-        let mut workers: Vec<Arc<dyn Worker>> = vec![Arc::new(listener)];
+        let storage = Storage(pool.clone());
+        let mut workers: Vec<Arc<dyn Worker>> = vec![Arc::new(listener), Arc::new(storage)];
 
         if roles.work_in_the_background() || mirrored.is_some() {
             let background = Background {

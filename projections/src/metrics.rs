@@ -35,7 +35,7 @@ metrics! {
     MIRROR_DIVERGED: IntGauge(
         "daybook_mirror_diverged", "1 while the other system has something else than the log.");
     POOL_CONNECTIONS: IntGaugeVec(
-        "daybook_downstream_pool_connections", "Database connections of what is downstream: open, idle.", &["state"]);
+        "daybook_downstream_pool_connections", "Database connections of what is downstream: open, idle (which are open, too), max (which may be open).", &["state"]);
     FEED_UP: IntGauge("daybook_feed_up", "1 while events arrive by JetStream.");
     FEED_FAILURES: IntCounter("daybook_feed_failures_total", "Times that the feed had to be attached again.");
 
@@ -83,5 +83,23 @@ metrics! {
     EFFECTS_PENDING: IntGauge("daybook_effects_pending", "Effects that wait to be performed.");
     EFFECTS_OLDEST: Gauge(
         "daybook_effects_oldest_pending_seconds", "Age of the oldest effect that waits.");
+    EFFECTS_DUE: IntGaugeVec(
+        "daybook_effects_due", "Effects that are due and not done, by kind.", &["kind"]);
+    EFFECTS_OLDEST_DUE: GaugeVec(
+        "daybook_effects_oldest_due_seconds", "For how long the oldest effect that is due has been so, by kind.",
+        &["kind"]);
     DEAD_LETTERS: IntGauge("daybook_dead_letters", "Dead letters that nobody resolved.");
+
+    NATS_CONNECTED: IntGauge("daybook_nats_connected", "1 while this process is connected to NATS.");
+    NATS_CONNECTIONS: IntCounter(
+        "daybook_nats_connections_total", "Times that this process connected to NATS, the first time included.");
+    STREAM_BYTES: IntGaugeVec("daybook_stream_bytes", "Size of a stream of JetStream.", &["stream"]);
+    STREAM_MESSAGES: IntGaugeVec("daybook_stream_messages", "Messages in a stream of JetStream.", &["stream"]);
+    STREAM_MAX_BYTES: IntGaugeVec(
+        "daybook_stream_max_bytes", "The size up to which a stream of JetStream keeps messages, if it has one.",
+        &["stream"]);
+    DATABASE_BYTES: IntGauge("daybook_database_bytes", "Size of the database.");
+    TABLE_BYTES: IntGaugeVec(
+        "daybook_table_bytes", "Size of a table without its indexes, and of its indexes; the largest tables.",
+        &["table", "part"]);
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use daybook_domain::words;
+use daybook_domain::{reactions::EffectKind, words};
 use daybook_migrations::metrics::prometheus::{core::Collector, proto::Metric};
 use futures::TryFutureExt;
 use serde::Serialize;
@@ -244,12 +244,15 @@ fn forget_measures() {
     metrics::PROJECTION_STATE.reset();
     metrics::PROJECTION_LAG_EVENTS.reset();
     metrics::PROJECTION_LAG_SECONDS.reset();
+    metrics::EFFECTS_DUE.reset();
+    metrics::EFFECTS_OLDEST_DUE.reset();
 }
 
 async fn measure(pool: &PgPool) -> Result<(), sqlx::Error> {
     let idle = i64::try_from(pool.num_idle()).unwrap_or(i64::MAX);
     metrics::POOL_CONNECTIONS.with_label_values(&["open"]).set(pool.size().into());
     metrics::POOL_CONNECTIONS.with_label_values(&["idle"]).set(idle);
+    metrics::POOL_CONNECTIONS.with_label_values(&["max"]).set(pool.options().get_max_connections().into());
     for projection in list(pool).await? {
         let name = projection.name.as_str();
         metrics::PROJECTION_LAG_EVENTS.with_label_values(&[name]).set(projection.lag_events);
@@ -275,6 +278,21 @@ async fn measure(pool: &PgPool) -> Result<(), sqlx::Error> {
     metrics::EFFECTS_PENDING.set(pending);
     metrics::EFFECTS_OLDEST.set(oldest);
     metrics::DEAD_LETTERS.set(dead);
+    let due: Vec<(String, i64, f64)> = sqlx::query_as(sql!(
+        "SELECT kind, count(*), extract(epoch FROM clock_timestamp() - min(due_at))::float8
+           FROM effects WHERE state = '",
+        EffectState::Pending.as_str(),
+        "' AND due_at <= clock_timestamp() GROUP BY kind",
+    ))
+    .fetch_all(pool)
+    .await?;
+    // A kind that was seen once is told until the process ends.
+    for kind in EffectKind::ALL {
+        let of_kind = due.iter().find(|(other, ..)| other == kind.as_str());
+        let (count, oldest) = of_kind.map_or((0, 0.0), |(_, count, oldest)| (*count, *oldest));
+        metrics::EFFECTS_DUE.with_label_values(&[kind.as_str()]).set(count);
+        metrics::EFFECTS_OLDEST_DUE.with_label_values(&[kind.as_str()]).set(oldest);
+    }
     Ok(())
 }
 

@@ -6,6 +6,8 @@ use daybook_projections::{
     workers::{Crew, WorkerState},
 };
 
+use crate::metrics::WORKER_LAST_RUN;
+
 words! {
     /// What carries the log elsewhere.
     pub enum CarrierState {
@@ -34,6 +36,17 @@ impl Carriers {
 
     pub fn mirror(&self) -> CarrierState {
         self.state(MIRROR)
+    }
+
+    /// Called before metrics are read.
+    pub fn measure(&self) {
+        // A worker that is gone ran nothing.
+        WORKER_LAST_RUN.reset();
+        for worker in self.0.list() {
+            if let Some(at) = worker.last_run {
+                WORKER_LAST_RUN.with_label_values(&[worker.about.name.as_str()]).set(at.timestamp());
+            }
+        }
     }
 
     fn state(&self, name: &str) -> CarrierState {

@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 
 use crate::{
     carriers::{CarrierState, Carriers},
-    metrics,
+    metrics::{self, Check},
     traffic::Traffic,
 };
 
@@ -145,10 +145,34 @@ impl Health {
     }
 
     /// Called before metrics are read.
-    pub fn measure_pools(&self) {
+    pub async fn measure(&self) {
+        let found = self.look().await;
+        let is_well = |check| match check {
+            Check::Ready => found.is_ready(),
+            Check::Database => found.database == DatabaseState::Ok,
+            Check::Schema => found.schema == SchemaState::Ok,
+            Check::Committer => found.committer != CommitterState::Stopped,
+            Check::Nats => found.nats == NatsState::Ok,
+        };
+        for check in Check::ALL {
+            metrics::READY.with_label_values(&[check.as_str()]).set(is_well(check).into());
+        }
+        self.carriers.measure();
         metrics::measure_pool("queries", &self.queries);
         metrics::measure_pool("commands", &self.commands);
     }
+}
+
+/// The time that processors have spent on this process, if the system tells it.
+pub fn cpu_seconds() -> Option<f64> {
+    #[cfg(target_os = "linux")]
+    {
+        let spent = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+        let (seconds, nanos) = (u64::try_from(spent.tv_sec).ok()?, u32::try_from(spent.tv_nsec).ok()?);
+        Some(Duration::new(seconds, nanos).as_secs_f64())
+    }
+    #[cfg(not(target_os = "linux"))]
+    None
 }
 
 /// Whether a server listens there.

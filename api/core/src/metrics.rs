@@ -1,6 +1,6 @@
 //! What is counted for every interface.
 
-use daybook_domain::words;
+use daybook_domain::{settings::Size, words};
 use daybook_migrations::metrics;
 
 words! {
@@ -10,6 +10,32 @@ words! {
         RateLimited = "rate_limited",
         Draining = "draining",
         RevocationsUnread = "revocations_unread",
+    }
+}
+
+words! {
+    /// How a log-in ended.
+    pub enum LogIn {
+        Succeeded = "succeeded",
+        /// The address, the password or the code was wrong.
+        Refused = "refused",
+        /// It needs a code of the second factor.
+        FactorRequired = "factor_required",
+        TooOften = "too_often",
+        Failed = "failed",
+    }
+}
+
+words! {
+    /// What is looked at to know whether a process is ready.
+    pub enum Check {
+        /// The process as a whole: whether `GET /readyz` says 200.
+        Ready = "ready",
+        Database = "database",
+        Schema = "schema",
+        Committer = "committer",
+        /// Not needed to be ready.
+        Nats = "nats",
     }
 }
 
@@ -30,6 +56,25 @@ metrics! {
         "daybook_http_turned_away_total",
         "Requests turned away: overloaded, rate_limited, draining, revocations_unread",
         &["reason"],
+    ) of TurnedAway::WORDS;
+    READY: IntGaugeVec(
+        "daybook_ready",
+        "1 if it is well, by what was looked at: ready (the process as a whole), database, schema, committer, nats",
+        &["check"],
+    );
+    WORKER_LAST_RUN: IntGaugeVec(
+        "daybook_worker_last_run_timestamp_seconds",
+        "When a worker last ended a round well, seconds since 1970",
+        &["worker"],
+    );
+    LOG_INS: IntCounterVec(
+        "daybook_log_ins_total",
+        "Log-ins with a password, by how they ended: succeeded, refused, factor_required, too_often, failed",
+        &["outcome"],
+    ) of LogIn::WORDS;
+    DATABASE_ROOM: IntGauge(
+        "daybook_database_room_bytes",
+        "How large the database may become, as the setting database.room says",
     );
     TOKENS_REFUSED: IntCounterVec("daybook_tokens_refused_total", "Tokens refused, by why", &["reason"]);
     REVOCATIONS_UNREAD: IntCounter(
@@ -48,9 +93,14 @@ metrics! {
     AUDIT_LOST: IntCounter("daybook_audit_records_lost_total", "Refusals that left no audit record");
     POOL_CONNECTIONS: IntGaugeVec(
         "daybook_pool_connections",
-        "Database connections by pool and state: open, idle",
+        "Database connections by pool and state: open, idle (which are open, too), max (which may be open)",
         &["pool", "state"],
     );
+}
+
+/// Notes how large the database may become.
+pub fn tell_room(room: Size) {
+    DATABASE_ROOM.set(i64::try_from(room.get()).unwrap_or(i64::MAX));
 }
 
 /// Notes how many connections a pool has open, and how many of them have nothing to do.
@@ -58,4 +108,5 @@ pub fn measure_pool(name: &str, pool: &sqlx::PgPool) {
     let idle = i64::try_from(pool.num_idle()).unwrap_or(i64::MAX);
     POOL_CONNECTIONS.with_label_values(&[name, "open"]).set(pool.size().into());
     POOL_CONNECTIONS.with_label_values(&[name, "idle"]).set(idle);
+    POOL_CONNECTIONS.with_label_values(&[name, "max"]).set(pool.options().get_max_connections().into());
 }

@@ -32,6 +32,7 @@ use daybook_core::{
     live::Live,
     log_levels::LogLevels,
     measures::Measures,
+    metrics,
     reads::Reads,
     traffic::Traffic,
     vault::{Vault, VaultError},
@@ -126,6 +127,8 @@ pub struct Running {
 
 /// Starts everything that the configuration says, and returns when it is up.
 pub async fn start(config: &Config, clock: Clock) -> Result<Running, StartError> {
+    metrics::begin();
+    config.database.room.map(metrics::tell_room);
     // What can be wrong without a database is found first.
     let master_key = keys::master_key(config)?;
     let signing_key = SigningKey::load(config)?;

@@ -17,7 +17,7 @@ use url::form_urlencoded::Serializer;
 use crate::{
     failure::{Failure, Part},
     look_ups::LookUps,
-    metrics::FIELDS,
+    metrics::{FIELD_SECONDS, FIELDS},
     mutations::{REPLAYED, is_user_error, told},
     names::{NODES, QUERY},
     plan::{self, Plan, Step},
@@ -111,8 +111,18 @@ fn count(types: &Types, step: &Step, answer: &Answer) {
     FIELDS.with_label_values(&[types.field(place).name.as_str(), code]).inc();
 }
 
-/// Asks what a field of the root asks.
+/// Asks what a field of the root asks, and notes how long that takes.
 async fn ask(types: &Types, caller: &Caller, step: &Step) -> Answer {
+    let started = Instant::now();
+    let answer = answer(types, caller, step).await;
+    if let Some(place) = step.place {
+        let name = types.field(place).name.as_str();
+        FIELD_SECONDS.with_label_values(&[name]).observe(started.elapsed().as_secs_f64());
+    }
+    answer
+}
+
+async fn answer(types: &Types, caller: &Caller, step: &Step) -> Answer {
     let Some(place) = step.place else { return Ok((Value::Null, Position(0))) };
     let field = types.field(place);
     match &field.source {

@@ -26,6 +26,7 @@ use tracing::error;
 use super::{
     connection::{Connection, Crowd, Guarded, LINGER, Times},
     docs::Documents,
+    metrics,
     observe::{Probes, observe},
     route::{self, Route},
     routes,
@@ -56,6 +57,7 @@ impl Listeners {
         app: &Arc<App>,
         further: impl Fn() -> Vec<Route> + Clone + Send + 'static,
     ) -> io::Result<Self> {
+        metrics::begin();
         let app = &Data::from(Arc::clone(app));
         let mut handles = Vec::new();
         let cores = std::thread::available_parallelism().map_or(1, usize::from);

@@ -93,7 +93,9 @@ where
 fn note(method: &str, call: &Call, code: Code) {
     let code = format!("{code:?}");
     metrics::CALLS.with_label_values(&[method, &code]).inc();
-    let duration_ms = call.started.elapsed().as_secs_f64() * 1_000.0;
+    let seconds = call.started.elapsed().as_secs_f64();
+    metrics::CALL_SECONDS.with_label_values(&[method]).observe(seconds);
+    let duration_ms = seconds * 1_000.0;
     info!(method, code, duration_ms, address = %call.address, "answered");
 }
 

@@ -19,6 +19,7 @@ mod load;
 mod redecide;
 mod repeats;
 mod snapshots;
+mod spent;
 mod submission;
 mod submit;
 mod traced;
@@ -114,6 +115,7 @@ impl Committer {
     async fn run(mut self) {
         let mut arrived = Vec::new();
         let mut closed = false;
+        let mut spent = Spent::new();
         loop {
             self.decide_again();
             self.trim();
@@ -127,20 +129,28 @@ impl Committer {
             }
             let room = self.settings.max_batch_commands.saturating_sub(self.ahead.commands.len());
             let may_decide = !closed && !self.redeciding && !self.ahead.is_full(&self.settings);
+            let is_flushing = self.committing.is_some();
+            spent.rests();
             tokio::select! {
                 biased;
                 (writer, ended) = next(&mut self.committing) => {
+                    spent.wakes(is_flushing);
                     self.committing = None;
                     self.writer = Some(writer);
                     self.finish(ended);
                 }
                 (epoch, loaded) = next(&mut self.loading) => {
+                    spent.wakes(is_flushing);
                     self.loading = None;
                     self.take_loaded(epoch, loaded);
                 }
-                looked_up = self.repeats.looked_up() => self.take_looked_up(looked_up),
-                () = self.snapshots.ended() => {}
+                looked_up = self.repeats.looked_up() => {
+                    spent.wakes(is_flushing);
+                    self.take_looked_up(looked_up);
+                }
+                () = self.snapshots.ended() => spent.wakes(is_flushing),
                 count = self.queue.recv_many(&mut arrived, room), if may_decide => {
+                    spent.wakes(is_flushing);
                     closed = count == 0;
                     for message in arrived.drain(..) {
                         match message {

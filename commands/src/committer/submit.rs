@@ -66,6 +66,7 @@ pub struct CommitterTask {
 impl Commands {
     /// Starts the committer. `options` are for its own connection, `pool` for loading streams.
     pub fn start(settings: Settings, options: PgConnectOptions, pool: PgPool) -> (Self, CommitterTask) {
+        metrics::begin();
         let (sender, receiver) = mpsc::unbounded_channel();
         let queue = Queue {
             sender,

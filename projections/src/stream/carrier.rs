@@ -46,6 +46,8 @@ const HEADER_BYTES: usize = 4 << 10;
 /// Within which the server recognises an event that it has already. Only a retry after a lost
 /// acknowledgement needs it.
 const DUPLICATE_WINDOW: Duration = Duration::from_secs(10);
+/// How often it is measured how large the stream is.
+const MEASURE_INTERVAL: Duration = Duration::from_secs(60);
 /// How often an idle carrier looks whether the stream is still as it left it.
 const CHECK_INTERVAL: Duration = Duration::from_secs(2);
 const PAUSES: Pauses = Pauses::millis(100, 2_000);
@@ -198,7 +200,12 @@ impl<C: Cargo> Carrier<'_, C> {
         let mut head = self.background.signals.head();
         let (mut checked, mut reported) = (Instant::now(), None);
         let mut page = self.page(end).await?;
+        let mut measured: Option<Instant> = None;
         loop {
+            if measured.is_none_or(|at| at.elapsed() >= MEASURE_INTERVAL) {
+                measure(&stream).await?;
+                measured = Some(Instant::now());
+            }
             let is_due = |(at, _): &(Instant, End)| at.elapsed() >= self.cargo.checkpoint_interval();
             if reported.as_ref().is_none_or(is_due) {
                 with_timeout(self.report(reported.map(|(_, end)| end), end)).await?;
@@ -386,6 +393,19 @@ async fn confirm(ack: Option<PublishAckFuture>, published: End) -> Result<(), Fa
     let last = ack.await?.sequence;
     if last != published.sequence {
         return Err(format!("acknowledged as {last}, expected {}", published.sequence).into());
+    }
+    Ok(())
+}
+
+/// Notes how large the stream is.
+async fn measure(stream: &Stream) -> Result<(), Failure> {
+    let found = stream.get_info().await?;
+    let name = [found.config.name.as_str()];
+    let whole = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+    metrics::STREAM_BYTES.with_label_values(&name).set(whole(found.state.bytes));
+    metrics::STREAM_MESSAGES.with_label_values(&name).set(whole(found.state.messages));
+    if found.config.max_bytes > 0 {
+        metrics::STREAM_MAX_BYTES.with_label_values(&name).set(found.config.max_bytes);
     }
     Ok(())
 }

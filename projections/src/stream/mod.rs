@@ -15,7 +15,7 @@ pub(crate) mod subscriber;
 
 use std::{path::PathBuf, time::Duration};
 
-use async_nats::{Client, ConnectOptions, ServerAddr, connection::State, jetstream};
+use async_nats::{Client, ConnectOptions, Event, ServerAddr, connection::State, jetstream};
 use async_trait::async_trait;
 use percent_encoding::percent_decode_str;
 use tokio::{
@@ -91,6 +91,7 @@ impl Worker for Connection {
 impl Connection {
     async fn look(&self, duty: &Duty) -> Result<(), Failure> {
         let known = self.nats.client.borrow().as_ref().map(Client::connection_state);
+        metrics::NATS_CONNECTED.set((known == Some(State::Connected)).into());
         match known {
             Some(State::Connected) => {}
             // The client tries by itself.
@@ -112,7 +113,12 @@ impl Connection {
             .connection_timeout(Duration::from_secs(3))
             .ping_interval(Duration::from_secs(5))
             .reconnect_delay_callback(|tries| Duration::from_millis(100 * (tries as u64).clamp(1, 10)))
-            .event_callback(|event| async move { tracing::debug!(%event, "NATS") });
+            .event_callback(|event| async move {
+                if let Event::Connected = event {
+                    metrics::NATS_CONNECTIONS.inc();
+                }
+                tracing::debug!(%event, "NATS");
+            });
         if let Some(file) = &self.ca_file {
             options = options.add_root_certificates(file.clone());
         }

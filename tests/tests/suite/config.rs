@@ -32,6 +32,7 @@ fn another(known: &Known) -> String {
     match path.as_str() {
         "environment" => "production".into(),
         "roles" => "api,relay".into(),
+        "database.room" => "200GiB".into(),
         "log.format" => "json".into(),
         "accounts.providers" => {
             "{ example = { client_id = \"shop\", issuer = \"https://issuer.example\", scopes = [\"email\"] } }".into()

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use daybook_domain::settings::{Span, any, between, one_of};
+use daybook_domain::settings::{Size, Span, any, between, one_of};
 use serde::{Deserialize, Serialize};
 
 use super::secret::SecretUrl;
@@ -12,6 +12,10 @@ daybook_domain::settings! {
     pub struct Database {
         /// How long queries and commands wait for a connection.
         acquire_timeout: Span = Span::seconds(3), between(Span::millis(10), Span::minutes(1));
+        /// How large the database may become, such as the room of its disk without the archive of the log of PostgreSQL. It
+        /// stops nothing: an alert says days before that it will be as large. Without it there is no such alert.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        room: Option<Size> = None, any("a size such as 200GiB").optional();
         /// How long the start waits for a database that is away.
         start_timeout: Span = Span::seconds(30), between(Span::seconds(0), Span::hours(1));
     }

@@ -32,7 +32,7 @@ use super::{
 };
 use crate::{
     auth::{Grant, LogIn},
-    entropy,
+    entropy, metrics,
 };
 
 /// How long after its successor was used a refresh token still brings that same successor.
@@ -101,6 +101,19 @@ impl Sessions {
 
     /// The work is the same whether there is such an account or not, and so is the refusal.
     pub async fn log_in(&self, asker: &Asker, said: &Credentials<'_>) -> Result<Tokens, IdentityError> {
+        let tokens = self.check_in(asker, said).await;
+        let outcome = match &tokens {
+            Ok(_) => metrics::LogIn::Succeeded,
+            Err(IdentityError::InvalidCredentials) => metrics::LogIn::Refused,
+            Err(IdentityError::SecondFactorRequired) => metrics::LogIn::FactorRequired,
+            Err(IdentityError::TooOften(_)) => metrics::LogIn::TooOften,
+            Err(_) => metrics::LogIn::Failed,
+        };
+        metrics::LOG_INS.with_label_values(&[outcome.as_str()]).inc();
+        tokens
+    }
+
+    async fn check_in(&self, asker: &Asker, said: &Credentials<'_>) -> Result<Tokens, IdentityError> {
         let shared = &self.shared;
         self.can_log_in()?;
         let owner = shared.addresses.owner(said.email).await?;

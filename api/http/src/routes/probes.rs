@@ -1,7 +1,8 @@
 //! What programs that watch over this process ask: is it alive, can it do its work, how much has it done?
 
 use actix_web::{HttpResponse, http::StatusCode};
-use daybook_core::health::Readiness;
+use daybook_core::health::{Readiness, cpu_seconds};
+use prometheus::proto::{Counter, MetricFamily};
 
 use crate::{
     about::{About, Kind},
@@ -60,9 +61,24 @@ async fn is_ready(arrived: Arrived) -> Answer {
     Ok(response)
 }
 
+/// The crate counts whole seconds of it, which says nothing of a process that is young or has little to do.
+fn tell_cpu_time(families: &mut [MetricFamily]) {
+    let Some(family) = families.iter_mut().find(|family| family.name() == "process_cpu_seconds_total") else {
+        return;
+    };
+    let Some(seconds) = cpu_seconds() else { return };
+    for metric in family.mut_metric() {
+        let mut counter = Counter::default();
+        counter.set_value(seconds);
+        metric.set_counter(counter);
+    }
+}
+
 async fn show_metrics(arrived: Arrived) -> Answer {
-    arrived.app.health.measure_pools();
-    let text = prometheus::TextEncoder::new().encode_to_string(&prometheus::gather()).map_err(|error| {
+    arrived.app.health.measure().await;
+    let mut families = prometheus::gather();
+    tell_cpu_time(&mut families);
+    let text = prometheus::TextEncoder::new().encode_to_string(&families).map_err(|error| {
         tracing::error!(%error, "cannot write the metrics");
         Problem::internal()
     })?;

@@ -44,6 +44,7 @@ const ALL: [&str; 29] = [
     "revocations",
     "shares",
     "status",
+    "storage",
     "unverified_accounts",
 ];
 
@@ -112,6 +113,7 @@ async fn a_process_lists_what_its_roles_are() {
             "rates",
             "revocations",
             "status",
+            "storage",
             "unverified_accounts"
         ]
     );
