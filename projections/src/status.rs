@@ -286,7 +286,7 @@ async fn measure(pool: &PgPool) -> Result<(), sqlx::Error> {
     ))
     .fetch_all(pool)
     .await?;
-    // A kind that was seen once is told until the process ends.
+    // Each kind is told, also while nothing of it is due.
     for kind in EffectKind::ALL {
         let of_kind = due.iter().find(|(other, ..)| other == kind.as_str());
         let (count, oldest) = of_kind.map_or((0, 0.0), |(_, count, oldest)| (*count, *oldest));

@@ -172,7 +172,9 @@ pub fn cpu_seconds() -> Option<f64> {
         Some(Duration::new(seconds, nanos).as_secs_f64())
     }
     #[cfg(not(target_os = "linux"))]
-    None
+    {
+        None
+    }
 }
 
 /// Whether a server listens there.

@@ -128,7 +128,9 @@ pub struct Running {
 /// Starts everything that the configuration says, and returns when it is up.
 pub async fn start(config: &Config, clock: Clock) -> Result<Running, StartError> {
     metrics::begin();
-    config.database.room.map(metrics::tell_room);
+    if let Some(room) = config.database.room {
+        metrics::tell_room(room);
+    }
     // What can be wrong without a database is found first.
     let master_key = keys::master_key(config)?;
     let signing_key = SigningKey::load(config)?;

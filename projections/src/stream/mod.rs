@@ -23,7 +23,10 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use crate::workers::{About, Duty, Pauses, When, Worker};
+use crate::{
+    metrics,
+    workers::{About, Duty, Pauses, When, Worker},
+};
 
 /// Header of each message: the event's place in the log.
 pub(crate) const POSITION: &str = "Daybook-Position";
