@@ -42,6 +42,7 @@ use self::{
     load::Loaded,
     repeats::Repeats,
     snapshots::{Snapshot, Snapshots},
+    spent::Spent,
     submission::{KeyId, Message, Submission},
     verdict::{Ending, ending},
 };

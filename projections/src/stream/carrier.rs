@@ -32,6 +32,7 @@ use super::{Failure, Nats, POSITION};
 use crate::{
     background::Background,
     log::{self, Log},
+    metrics,
     session::Session,
     settings::Settings,
     timeout::with_timeout,

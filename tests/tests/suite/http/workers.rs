@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::orders::{order, place};
 
 /// The workers of a process that does everything but publish, by name.
-const ALL: [&str; 29] = [
+const ALL: [&str; 30] = [
     "accounts",
     "audit_records",
     "feed",
