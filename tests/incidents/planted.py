@@ -192,11 +192,13 @@ class CertificateEnded(Incident):
     def plant(self):
         folder = self.shop.home / "tls"
         shutil.copytree(folder, self.shop.home / "tls.good")
-        subprocess.run(
-            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
-             "-subj", "/CN=localhost", "-days", "-1", "-keyout", folder / "door.key", "-out", folder / "door.pem"],
-            check=True, capture_output=True,
-        )
+        request = self.shop.home / "request.pem"
+        for arguments in (
+            ["req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj", "/CN=localhost",
+             "-keyout", folder / "door.key", "-out", request],
+            ["x509", "-req", "-in", request, "-signkey", folder / "door.key", "-days", "-1", "-out", folder / "door.pem"],
+        ):
+            subprocess.run(["openssl", *arguments], check=True, capture_output=True)
         self.shop.kill("daybook")
 
     def repair(self):

@@ -7,7 +7,7 @@ use std::{
     net::{SocketAddr, TcpListener as StdListener},
     path::{Path, PathBuf},
     sync::Arc,
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use daybook_core::{
@@ -29,8 +29,9 @@ use tokio_util::{either::Either, sync::CancellationToken};
 use tonic::transport::Server;
 use tower_layer::layer_fn;
 use tracing::{error, info, warn};
+use x509_cert::{Certificate, der::Decode};
 
-use crate::{listener::connection::Connection, observe::Observed, served::Served};
+use crate::{listener::connection::Connection, metrics, observe::Observed, served::Served};
 
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 /// The pause after a connection could not be accepted.
@@ -165,12 +166,23 @@ fn connections(
     greeted.buffer_unordered(most).filter_map(async |connection| connection)
 }
 
+/// Tells when the certificate ends: nothing else would, until the first client is refused.
+fn tell_end(own: Option<&CertificateDer<'_>>, file: &Path) {
+    let Some(certificate) = own.and_then(|own| Certificate::from_der(own).ok()) else { return };
+    let ends = certificate.tbs_certificate().validity().not_after.to_unix_duration();
+    metrics::CERTIFICATE_ENDS.set(i64::try_from(ends.as_secs()).unwrap_or(i64::MAX));
+    if SystemTime::UNIX_EPOCH + ends < SystemTime::now() {
+        error!(file = %file.display(), "the certificate of the gRPC listener has ended, so clients refuse it");
+    }
+}
+
 /// The provider is named, since a program may have more than one.
 fn acceptor(certificate: &Path, key: &Path) -> Result<TlsAcceptor, ListenerError> {
     let unusable = |why: String| ListenerError::Certificate { path: certificate.to_owned(), why };
     let chain = fs::read(certificate).map_err(|error| unusable(error.to_string()))?;
     let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&chain).collect();
     let chain = chain.map_err(|error| unusable(error.to_string()))?;
+    tell_end(chain.first(), certificate);
     let key = keys::read(key)?;
     let key = PrivateKeyDer::from_pem_slice(key.as_bytes())
         .map_err(|_| KeyError::Unusable("the file has no private key in PEM"))?;
