@@ -110,6 +110,7 @@ async fn a_process_lists_what_its_roles_are() {
             "forgetting",
             "listener",
             "log_lines",
+            "measures",
             "rates",
             "revocations",
             "status",
