@@ -15,7 +15,7 @@ use crate::{
 const MEASURE_INTERVAL: Duration = Duration::from_secs(60);
 /// What is not measured within this time isn't known. The sizes of files are looked up, and nothing is read.
 const MEASURE_TIMEOUT: Duration = Duration::from_secs(10);
-/// Of so many tables, the largest, the size is told.
+/// The sizes of so many tables are told, the largest.
 const TABLES: i64 = 40;
 
 /// Measures the database, in every process, so that the figures outlive any of them.

@@ -133,7 +133,7 @@ values! {
     /// A crate of Daybook or a module in one, and all that is in it.
     LogTarget(log_levels::Target) => text(7, log_levels::Target::LONGEST)
         .pattern(Some("^daybook(_[a-z0-9_]*)?(::[a-z0-9_]+)*$"))
-        .examples(["daybook_commands::committer"]);
+        .examples(["daybook_http"]);
     LogLevel(log_levels::Level) => one_of(log_levels::Level::WORDS);
     LogMinutes(log_levels::Minutes) => ObjectBuilder::new()
         .schema_type(Type::Integer)

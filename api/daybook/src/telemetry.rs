@@ -16,10 +16,7 @@ use tracing_subscriber::{
     EnvFilter, Registry, filter::filter_fn, fmt, layer::SubscriberExt, reload, util::SubscriberInitExt,
 };
 
-use bound::{Bound, Lines};
-
-/// The target of what a panic says, which is always written.
-const PANIC: &str = "daybook::panic";
+use self::bound::{Bound, Lines, PANIC};
 
 /// The filter of this process, once there is one.
 static FILTER: OnceLock<reload::Handle<EnvFilter, Registry>> = OnceLock::new();

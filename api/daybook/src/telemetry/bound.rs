@@ -11,7 +11,8 @@ use daybook_core::metrics::LOG_LINES_LEFT_OUT;
 use tracing::{Event, Metadata, Subscriber, callsite::Identifier, warn};
 use tracing_subscriber::layer::{Context, Layer};
 
-use super::PANIC;
+/// The target of what a panic says, which is always written.
+pub const PANIC: &str = "daybook::panic";
 
 /// Lets at most so many lines of a kind through in each second.
 pub struct Bound {

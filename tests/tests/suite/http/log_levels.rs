@@ -79,7 +79,10 @@ async fn levels_that_are_none_are_refused() {
         assert_eq!(refused["errors"][0]["pointer"], "/minutes", "{refused}");
     }
     let many = vec![one("daybook", "debug"); 21];
-    assert_eq!(operator.put(LEVELS, change(&many, 30)).await.refusal(), "422 validation_failed /levels invalid_value");
+    assert_eq!(
+        operator.put(LEVELS, change(&many, 30)).await.refusal(),
+        "422 validation_failed /levels invalid_value"
+    );
     assert_eq!(shown(&operator).await["levels"], json!([]));
 }
 
