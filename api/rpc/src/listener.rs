@@ -7,12 +7,13 @@ use std::{
     net::{SocketAddr, TcpListener as StdListener},
     path::{Path, PathBuf},
     sync::Arc,
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
 use daybook_core::{
     app::App,
     config,
+    entropy::Clock,
     keys::{self, KeyError},
 };
 use futures::{Stream, StreamExt, stream};
@@ -170,8 +171,9 @@ fn connections(
 fn tell_end(own: Option<&CertificateDer<'_>>, file: &Path) {
     let Some(certificate) = own.and_then(|own| Certificate::from_der(own).ok()) else { return };
     let ends = certificate.tbs_certificate().validity().not_after.to_unix_duration();
-    metrics::CERTIFICATE_ENDS.set(i64::try_from(ends.as_secs()).unwrap_or(i64::MAX));
-    if SystemTime::UNIX_EPOCH + ends < SystemTime::now() {
+    let ends = i64::try_from(ends.as_secs()).unwrap_or(i64::MAX);
+    metrics::CERTIFICATE_ENDS.set(ends);
+    if ends < Clock::System.now().timestamp() {
         error!(file = %file.display(), "the certificate of the gRPC listener has ended, so clients refuse it");
     }
 }
