@@ -10,7 +10,7 @@ const MANY = 200;
 const BEFORE = 50;
 const PAUSE_MS = 2000;
 
-const tail = { rows: [], isOn: true, state: "", after: null, filters: { types: "", stream: "" }, stopping: null, turn: 0, types: [] };
+const tail = { rows: [], isOn: true, state: "", after: null, filters: { types: "", stream: "" }, stopping: null, refused: null, turn: 0, types: [] };
 
 export const screen = {
   name: "log",
@@ -18,9 +18,11 @@ export const screen = {
   about: "Events as they come, the newest first. Filters are the server's, so nothing else is sent here.",
   enter: (context) => tail.isOn && follow(context),
   leave: stop,
-  forget: () => Object.assign(tail, { rows: [], isOn: true, after: null, filters: { types: "", stream: "" } }),
+  forget: () => Object.assign(tail, { rows: [], isOn: true, after: null, refused: null, filters: { types: "", stream: "" } }),
   async load() {
     if (tail.types.length === 0) tail.types = (await api.get("/v1/event-types")).data.map(({ type }) => type);
+    // The stream may have been refused meanwhile, which may not be hidden by what went well.
+    if (tail.refused) throw tail.refused;
     return {};
   },
   view(_, context) {
@@ -68,6 +70,7 @@ function stop() {
 async function follow(context) {
   const turn = (tail.turn += 1);
   tail.stopping = new AbortController();
+  tail.refused = null;
   const { signal } = tail.stopping;
   while (turn === tail.turn) {
     try {
@@ -82,7 +85,10 @@ async function follow(context) {
       await read(response.body, context);
     } catch (error) {
       if (turn !== tail.turn || error.name === "AbortError") return;
-      if (error.status >= 400 && error.status < 500) return context.fail(error);
+      if (error.status >= 400 && error.status < 500) {
+        tail.refused = error;
+        return context.fail(error);
+      }
       tail.state = `The stream broke off: ${error.message} It is begun again.`;
       context.draw();
     }
