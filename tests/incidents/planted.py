@@ -169,7 +169,8 @@ class HeldLock(Incident):
         self.shop.sql("""
             SELECT pg_terminate_backend(pid) FROM pg_stat_activity
             WHERE state = 'idle in transaction' AND application_name = 'psql'""")
-        self.session.wait()
+        # It notices when it is told the next thing, or that there is none.
+        self.session.communicate()
 
 
 class PoolExhausted(HeldLock):
