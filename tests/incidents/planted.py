@@ -193,11 +193,13 @@ class CertificateEnded(Incident):
     def plant(self):
         folder = self.shop.home / "tls"
         shutil.copytree(folder, self.shop.home / "tls.good")
-        request = self.shop.home / "request.pem"
+        request, names = self.shop.home / "request.pem", self.shop.home / "names"
+        names.write_text("subjectAltName=DNS:localhost\n")
         for arguments in (
             ["req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj", "/CN=localhost",
              "-keyout", folder / "door.key", "-out", request],
-            ["x509", "-req", "-in", request, "-signkey", folder / "door.key", "-days", "-1", "-out", folder / "door.pem"],
+            ["x509", "-req", "-in", request, "-signkey", folder / "door.key", "-days", "-1", "-extfile", names,
+             "-out", folder / "door.pem"],
         ):
             subprocess.run(["openssl", *arguments], check=True, capture_output=True)
         self.shop.kill("daybook")
