@@ -174,9 +174,9 @@ class HeldLock(Incident):
 
 
 class PoolExhausted(HeldLock):
-    """Queries wait for a table, and hold all connections of their pool."""
+    """Queries wait for a table, and hold connections of their pool until their time is over."""
 
-    alerts = ("DatabasePoolExhausted",)
+    alerts = ("DatabasePoolExhausted", "ProjectionStopped")
 
     def plant(self):
         self.customers.stop()
