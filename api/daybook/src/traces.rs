@@ -171,9 +171,12 @@ impl SpanProcessor for Bounded {
     fn on_start(&self, _: &mut Span, _: &Context) {}
 
     fn on_end(&self, span: SpanData) {
-        // There was room when it began, which several may have found at once.
-        if self.queue.has_room() {
-            self.queue.waiting.fetch_add(1, Relaxed);
+        // There was room when it began, which several may have found at once. What isn't counted as waiting is never
+        // counted as sent, so the count and the queue have to agree.
+        if self.queue.waiting.fetch_add(1, Relaxed) >= self.queue.most {
+            self.queue.waiting.fetch_sub(1, Relaxed);
+            DROPPED.with_label_values(&["queue_full"]).inc();
+        } else {
             self.batches.on_end(span);
         }
     }
