@@ -44,6 +44,12 @@ pub type Setting = (Target, Level);
 /// Has the process write what is configured, and beside it what these say.
 pub type Apply = Arc<dyn Fn(&str, &[Setting]) + Send + Sync>;
 
+/// As directives of a filter.
+pub fn said(levels: &[Setting]) -> String {
+    let directives: Vec<_> = levels.iter().map(|(target, level)| format!("{target}={level}")).collect();
+    directives.join(",")
+}
+
 /// The levels of this process.
 pub struct LogLevels {
     configured: String,
@@ -78,9 +84,9 @@ impl LogLevels {
     /// Sets these instead of those that were set before. None: all are as configured.
     pub fn set(&self, levels: Vec<Setting>, until: DateTime<Utc>) {
         let mut changed = self.changed.lock().unwrap_or_else(PoisonError::into_inner);
+        // First, because afterwards it may not be written any more.
+        info!(levels = said(&levels), %until, "the levels of the log are changed");
         (self.apply)(&self.configured, &levels);
-        let said: Vec<_> = levels.iter().map(|(target, level)| format!("{target}={level}")).collect();
-        info!(levels = said.join(","), %until, "the levels of the log were changed");
         *changed = (!levels.is_empty()).then_some(Changed { levels, until });
     }
 

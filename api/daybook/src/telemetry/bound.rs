@@ -1,4 +1,5 @@
-//! How many lines of one kind are written in a second. A kind is a place in the code that writes lines.
+//! How many lines of one kind are written in a second. A kind is a place in the code that writes lines; for libraries that
+//! use the crate log, all that they say at a level.
 
 use std::{
     collections::HashMap,
@@ -13,6 +14,8 @@ use tracing_subscriber::layer::{Context, Layer};
 
 /// The target of what a panic says, which is always written.
 pub const PANIC: &str = "daybook::panic";
+/// The target of what says how many lines were left out, which is always written, too.
+pub const LEFT_OUT: &str = "daybook::left_out";
 
 /// Lets at most so many lines of a kind through in each second.
 pub struct Bound {
@@ -35,7 +38,8 @@ struct Kind {
 
 impl<S: Subscriber> Layer<S> for Bound {
     fn event_enabled(&self, event: &Event<'_>, _: Context<'_, S>) -> bool {
-        event.metadata().target() == PANIC || self.lines.admit(event.metadata(), self.most, Instant::now())
+        let about = event.metadata();
+        [PANIC, LEFT_OUT].contains(&about.target()) || self.lines.admit(about, self.most, Instant::now())
     }
 }
 
@@ -60,6 +64,7 @@ impl Lines {
         for (about, left_out) in self.left_out() {
             let (file, line) = (about.file().unwrap_or_default(), about.line().unwrap_or_default());
             warn!(
+                target: LEFT_OUT,
                 of = about.target(),
                 at = format!("{file}:{line}"),
                 left_out,
@@ -81,29 +86,13 @@ impl Lines {
 
 #[cfg(test)]
 mod tests {
-    use std::{
-        io::Write,
-        sync::{Arc, LazyLock},
-    };
+    use std::sync::LazyLock;
 
     use tracing::{error, info, subscriber::with_default};
     use tracing_subscriber::{fmt, layer::SubscriberExt};
 
     use super::*;
-
-    #[derive(Clone, Default)]
-    struct Written(Arc<Mutex<Vec<u8>>>);
-
-    impl Write for Written {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0.lock().unwrap().extend_from_slice(bytes);
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
+    use crate::telemetry::written::Written;
 
     /// Catches: a message that fills the disk, one that keeps another from being written, and lines that are missing
     /// without a word.
@@ -124,7 +113,7 @@ mod tests {
         let left_out = LINES.left_out();
         assert_eq!(left_out.iter().map(|(_, count)| *count).collect::<Vec<_>>(), [7]);
         assert!(LINES.left_out().is_empty(), "it is said once");
-        let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
+        let text = written.text();
         assert_eq!((text.matches("often").count(), text.matches("panic").count()), (0, 14), "{text}");
         let (about, now) = (left_out[0].0, Instant::now());
         let later = now + std::time::Duration::from_secs(1);

@@ -4,7 +4,7 @@ use actix_web::http::Method;
 use chrono::{DateTime, Utc};
 use daybook_core::{
     app::App,
-    log_levels::{LogLevels, Setting},
+    log_levels::{LogLevels, Setting, said},
     values::{LogLevel, LogMinutes, LogTarget, Reason},
 };
 use daybook_domain::text;
@@ -44,6 +44,16 @@ struct SetLevels {
 impl Reasoned for SetLevels {
     fn reason(&self) -> Option<&text::Reason> {
         self.reason.as_ref().map(|reason| &reason.0)
+    }
+
+    /// Which levels, and for how long: the log itself may have been told to be silent.
+    fn deed(&self) -> Option<(String, String)> {
+        let NewLevels(levels) = &self.levels;
+        let said = match &levels[..] {
+            [] => "as configured".to_owned(),
+            levels => format!("{} for {} min", said(levels), self.minutes.0.get().num_minutes()),
+        };
+        Some(("log_levels.set".into(), said))
     }
 }
 

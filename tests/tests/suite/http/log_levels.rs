@@ -51,7 +51,7 @@ async fn levels_are_changed_for_a_while_and_it_is_noted_who_did_it() {
     assert_eq!(changed, json!({"configured": configured, "levels": levels, "until": "2027-01-15T08:30:00Z"}));
     assert_eq!(shown(&operator).await, changed);
     let noted = "SELECT count(*) FROM audit WHERE action = 'log_levels.set' AND outcome = 'allowed' AND actor = 'operator' \
-                 AND reason = 'Appends are slow.'";
+                 AND reason = 'Appends are slow.' AND target = 'daybook_commands::committer=debug,daybook_http=off for 30 min'";
     assert_eq!(app.database.count(noted).await, 1);
 
     app.clock.advance(TimeDelta::minutes(30));
