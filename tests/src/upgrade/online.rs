@@ -10,8 +10,9 @@ use std::{
 use sqlx::{Connection, Executor};
 use tokio::time::sleep;
 
+use super::stage::server;
 use crate::{
-    Client, Daybook, Home, OwnNats, OwnPostgres, Program, TestDatabase,
+    Client, Home, OwnNats, OwnPostgres, Program, TestDatabase,
     chaos::{Load, Outcome, Repeats, stock_up},
 };
 
@@ -41,6 +42,9 @@ SELECT l.relation::regclass::text, l.granted FROM pg_locks l JOIN pg_stat_activi
  WHERE a.datname = current_database() AND a.application_name = 'daybook-migrate' AND l.locktype = 'relation'
    AND l.mode IN ('ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')
    AND l.relation::regclass::text IN ('events', 'effects', 'audit', 'idempotency_keys')";
+
+/// Whether it is connected.
+const IS_THERE: &str = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE application_name = 'daybook-migrate' AND datname = current_database())";
 
 /// What was found.
 pub struct Online {
@@ -82,16 +86,11 @@ pub async fn run(former: &Program, logs: Option<&Path>) -> Online {
     let database = TestDatabase::empty_on(&postgres.url()).await;
     let nats = OwnNats::start();
     let home = Home::made_by(former);
+    // Read models would be made of a million events first; their tables are each release's own.
     let server = |name: &str, program: &Program| {
-        let server = Daybook::new(&home, name, &database.app_url(), &nats.url()).of(program);
-        // Read models would be made of a million events first; their tables are each release's own.
-        let server = server.with("roles", "api,relay,reactor");
-        match logs {
-            Some(folder) => server.logging_to(folder.join(format!("online-{name}.log"))),
-            None => server,
-        }
+        server(&home, &database, &nats, logs, name, program).with("roles", "api,relay,reactor")
     };
-    let (mut old, mut new) = (server("former", former), server("this", &Program::this()));
+    let (mut old, mut new) = (server("online-former", former), server("online-this", &Program::this()));
     old.migrate(&database);
     database.execute(FILL).await;
     old.start();
@@ -109,11 +108,15 @@ pub async fn run(former: &Program, logs: Option<&Path>) -> Online {
     }
     let mut migration = new.migration(&database);
     let mut migration = migration.stdout(Stdio::null()).spawn().expect("the program runs");
-    let mut watch = Watch::default();
+    let (mut watch, mut was_seen) = (Watch::default(), false);
     let ended = loop {
         let locks: Vec<(String, bool)> =
             sqlx::query_as(LOCKS).fetch_all(&database.superuser).await.expect("locks can be seen");
         watch.see(&locks);
+        was_seen |= sqlx::query_scalar::<_, bool>(IS_THERE)
+            .fetch_one(&database.superuser)
+            .await
+            .expect("sessions can be seen");
         // The query goes on until something has been let pass because of it.
         if watch.let_go > 0
             && let Some(session) = long_query.take()
@@ -126,6 +129,9 @@ pub async fn run(former: &Program, logs: Option<&Path>) -> Online {
         sleep(LOOK).await;
     };
     watch.see(&[]);
+    if !was_seen {
+        surprises.push("the session that migrates was never seen, so nothing is known of its locks".into());
+    }
     if !ended.success() {
         surprises.push(format!("migrate ended with {ended}"));
     }

@@ -1,6 +1,6 @@
 //! Both releases, one database, one broker, one folder.
 
-use std::{path::Path, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use super::release::Release;
 use crate::{
@@ -27,6 +27,22 @@ pub struct Stage {
     _postgres: OwnPostgres,
 }
 
+/// A server of a release, which is not started. Its log stays where there is a folder for logs.
+pub(super) fn server(
+    home: &Arc<Home>,
+    database: &TestDatabase,
+    nats: &OwnNats,
+    logs: Option<&Path>,
+    name: &str,
+    program: &Program,
+) -> Daybook {
+    let server = Daybook::new(home, name, &database.app_url(), &nats.url()).of(program);
+    match logs {
+        Some(folder) => server.logging_to(folder.join(format!("{name}.log"))),
+        None => server,
+    }
+}
+
 impl Stage {
     /// The former release runs on a schema, with keys and in a folder of its own making, and there is
     /// something to be bought. This release is not started.
@@ -35,13 +51,7 @@ impl Stage {
         let database = TestDatabase::empty_on(&postgres.url()).await;
         let nats = OwnNats::start();
         let home = Home::made_by(former);
-        let server = |name: &str, program: &Program| {
-            let server = Daybook::new(&home, name, &database.app_url(), &nats.url()).of(program);
-            match logs {
-                Some(folder) => server.logging_to(folder.join(format!("{name}.log"))),
-                None => server,
-            }
-        };
+        let server = |name: &str, program: &Program| server(&home, &database, &nats, logs, name, program);
         let mut servers = [server("former", former), server("this", &Program::this())];
         servers[0].migrate(&database);
         servers[0].start();
