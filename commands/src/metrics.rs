@@ -21,7 +21,8 @@ words! {
         Deciding = "deciding",
         /// It has decided all that it may, and a batch is with the database.
         Flushing = "flushing",
-        /// There is nothing to decide and nothing to append.
+        /// There is nothing to append, and nothing that can be decided before a command arrives, or streams and earlier
+        /// answers are read.
         Waiting = "waiting",
     }
 }
@@ -57,7 +58,8 @@ metrics! {
     ) of CommandOutcome::WORDS;
     SECONDS: CounterVec(
         "daybook_committer_seconds_total",
-        "Seconds that the committer was deciding, flushing (a batch is with the database), or waiting",
+        "Seconds that the committer was deciding, flushing (a batch is with the database), or waiting (for commands, or for \
+         streams and earlier answers to be read)",
         &["doing"],
     ) of Doing::WORDS;
     REDECIDED: IntCounter(

@@ -19,7 +19,7 @@ const KEPT: usize = 360;
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Sample {
     pub at: DateTime<Utc>,
-    /// Requests to the API that this process answered, in a second. Probes and operators are not counted.
+    /// Requests over HTTP to routes of the API that this process answered, in a second, the console's own among them.
     #[schema(required, minimum = 0)]
     pub requests_per_second: Option<f64>,
     /// Those among them that failed here (5xx).

@@ -278,9 +278,7 @@ impl Vault {
 
     async fn key_of(&self, person: &Person<'_>) -> Result<PersonKey, VaultError> {
         let owner = owner(person);
-        if self.losses.are_new() {
-            self.by_owner.invalidate_all();
-        }
+        self.losses.forget(&self.by_owner);
         if let Some(key) = self.by_owner.get(&owner) {
             return Ok(key);
         }
@@ -349,10 +347,14 @@ impl Vault {
 }
 
 impl Losses {
-    fn are_new(&self) -> bool {
-        let Some(counted) = self.counted.get() else { return false };
+    /// Seen only when all is forgotten: another thread may come in between, and twice does no harm.
+    fn forget(&self, keys: &Cache<String, PersonKey>) {
+        let Some(counted) = self.counted.get() else { return };
         let now = *counted.borrow();
-        self.seen.swap(now, Ordering::AcqRel) != now
+        if self.seen.load(Ordering::Acquire) != now {
+            keys.invalidate_all();
+            self.seen.store(now, Ordering::Release);
+        }
     }
 }
 

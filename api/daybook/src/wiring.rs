@@ -50,7 +50,10 @@ use daybook_projections::{
 use daybook_rpc::{Listener, ListenerError, Served};
 use sqlx::{ConnectOptions, PgPool, postgres::PgConnectOptions};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
-use tokio_rustls::rustls::pki_types::{CertificateDer, pem::PemObject};
+use tokio_rustls::rustls::{
+    RootCertStore,
+    pki_types::{CertificateDer, pem::PemObject},
+};
 use tracing::{info, warn};
 
 use crate::{
@@ -347,10 +350,16 @@ async fn wait_for_database(
 /// The client of NATS reads the file only when it connects.
 fn check_authorities(file: &Path) -> Result<(), StartError> {
     let read = CertificateDer::pem_file_iter(file).and_then(Iterator::collect::<Result<Vec<_>, _>>);
-    let problem = match read {
-        Ok(found) if !found.is_empty() => return Ok(()),
-        Ok(_) => "there is no certificate in it (PEM)".to_owned(),
-        Err(error) => error.to_string(),
+    let added = |found: Vec<_>| {
+        let mut roots = RootCertStore::empty();
+        found.into_iter().try_for_each(|one| roots.add(one)).map_err(|error| error.to_string())
+    };
+    let problem = match read.map_err(|error| error.to_string()) {
+        Ok(found) if found.is_empty() => "there is no certificate in it (PEM)".to_owned(),
+        read => match read.and_then(added) {
+            Ok(()) => return Ok(()),
+            Err(problem) => problem,
+        },
     };
     Err(StartError::NatsAuthorities { file: file.to_owned(), problem })
 }

@@ -1,13 +1,21 @@
 //! What people do with their accounts and sessions: routes that are neither commands nor reads of the shop.
 
-use std::future::Future;
+use std::{future::Future, sync::Arc};
 
 use actix_web::{
     http::{Method, StatusCode, header},
     web::Data,
 };
-use daybook_core::{app::App, auth::token::Presented, identity::asker::Asker};
-use daybook_domain::{Code, policy::Action};
+use daybook_core::{
+    admission::{self, Unidentified},
+    app::App,
+    auth::{LogIn, token::Presented},
+    identity::asker::Asker,
+};
+use daybook_domain::{
+    Code,
+    policy::{Action, Actor},
+};
 use serde::{Serialize, de::DeserializeOwned};
 use utoipa::{IntoParams, ToSchema};
 
@@ -47,6 +55,20 @@ impl Reply for WillBe {
     fn parts(self) -> (Empty, Option<String>) {
         (Empty {}, None)
     }
+}
+
+/// Who has logged in with this token of a session; nobody, if it is none or is over.
+pub async fn owner(arrived: &Arrived, token: &str) -> Result<Option<(Arc<Actor>, LogIn)>, Problem> {
+    let (app, address) = (&arrived.app, arrived.context.address);
+    let actor = match admission::identify(app, token, address).await {
+        Ok((actor, _)) => actor,
+        Err(Unidentified::Refused(_)) => return Ok(None),
+        Err(Unidentified::TooOften(exceeded)) => return Err(exceeded.into()),
+        Err(Unidentified::Unknown) => return Err(Problem::unavailable()),
+    };
+    // Neither a token that was issued by hand nor an API key is a log-in.
+    let log_in = app.verifier.log_in(&Presented::new(token)).filter(|log_in| log_in.session.is_some());
+    Ok(log_in.map(|log_in| (actor, log_in)))
 }
 
 /// Something that is done. `refusals` are the codes of rules that may refuse it.

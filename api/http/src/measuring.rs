@@ -67,10 +67,15 @@ impl Counted {
         Self { at: Instant::now(), head, lags, requests }
     }
 
+    /// None, as long as it wasn't known yet where the log ends.
+    fn appended_since(&self, before: &Self) -> Option<u64> {
+        u64::try_from(self.head - before.head).ok().filter(|_| before.head > 0)
+    }
+
     fn sample(&self, before: Option<&Self>, at: chrono::DateTime<chrono::Utc>) -> Sample {
         let since = before.map(|before| {
             let seconds = self.at.duration_since(before.at).as_secs_f64().max(f64::EPSILON);
-            (self.requests.since(&before.requests), seconds, self.head - before.head)
+            (self.requests.since(&before.requests), seconds, self.appended_since(before))
         });
         #[allow(clippy::cast_precision_loss, reason = "rates are shown with a few digits")]
         let rate = |count: u64, seconds: f64| count as f64 / seconds;
@@ -82,7 +87,7 @@ impl Counted {
             p50_ms: since.and_then(|(requests, ..)| requests.quantile_ms(0.5)),
             p99_ms: since.and_then(|(requests, ..)| requests.quantile_ms(0.99)),
             events_per_second: since
-                .map(|(_, seconds, events)| rate(u64::try_from(*events).unwrap_or_default(), *seconds)),
+                .and_then(|(_, seconds, events)| events.map(|events| rate(events, *seconds))),
             lag_seconds: self.lags.iter().cloned().collect::<BTreeMap<_, _>>(),
         }
     }
@@ -161,6 +166,8 @@ mod tests {
         let second = after.sample(Some(&before), at);
         assert_eq!((second.requests_per_second, second.failures_per_second), (Some(20.0), Some(1.0)));
         assert_eq!((second.events_per_second, second.p50_ms), (Some(2.0), Some(1.0)));
+        let unknown = counted(now, 0, requests(0, 0, [0, 0, 0]));
+        assert_eq!(before.sample(Some(&unknown), at).events_per_second, None, "the log was not found yet");
         // The slowest is beyond the last bound.
         assert_eq!(second.p99_ms, Some(100.0));
         assert_eq!(after.sample(Some(&after), at).p99_ms, None, "nothing was asked");

@@ -204,7 +204,10 @@ impl<C: Cargo> Carrier<'_, C> {
         let mut measured: Option<Instant> = None;
         loop {
             if measured.is_none_or(|at| at.elapsed() >= MEASURE_INTERVAL) {
-                measure(&stream).await?;
+                // Events are carried also where that can't be told.
+                if let Err(error) = measure(&stream).await {
+                    tracing::debug!(%error, "cannot measure the stream");
+                }
                 measured = Some(Instant::now());
             }
             let is_due = |(at, _): &(Instant, End)| at.elapsed() >= self.cargo.checkpoint_interval();

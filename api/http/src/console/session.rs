@@ -13,9 +13,7 @@ use actix_web::{
 };
 use chrono::{DateTime, Utc};
 use daybook_core::{
-    admission::{self, Unidentified},
     app::App,
-    auth::token::Presented,
     identity::{
         asker::Asker,
         codes::IdentityCode,
@@ -37,7 +35,6 @@ use crate::{
     arrived::{Arrived, Body, NoQuery, Nothing},
     context,
     pages::{find_cookie, refuse_foreign},
-    problem::Problem,
     route::{Door, JSON, Route},
 };
 
@@ -185,7 +182,12 @@ async fn log_out(visit: Visit, Nothing {}: Nothing) -> Answer {
     if let Some(token) = visit.token() {
         let sessions = &visit.app().identity.sessions;
         match sessions.refresh(&visit.stranger(), &token).await {
-            Ok(tokens) => sessions.end_current(&visit.owner(&tokens).await?).await?,
+            Ok(tokens) => {
+                if let Some((actor, log_in)) = act::owner(&visit.arrived, &tokens.access_token).await? {
+                    let owner = Asker { actor: Some(actor), log_in: Some(log_in), ..visit.stranger() };
+                    sessions.end_current(&owner).await?;
+                }
+            }
             Err(IdentityError::Unauthenticated) => {}
             Err(error) => return Err(error.into()),
         }
@@ -200,18 +202,6 @@ impl Visit {
 
     fn stranger(&self) -> Asker {
         act::stranger(&self.arrived)
-    }
-
-    /// The owner of a session.
-    async fn owner(&self, tokens: &Tokens) -> Result<Asker, Problem> {
-        let (app, address, token) = (self.app(), self.arrived.context.address, &tokens.access_token);
-        let (actor, _) = admission::identify(app, token, address).await.map_err(|why| match why {
-            Unidentified::Refused(refused) => Problem::from(refused),
-            Unidentified::TooOften(exceeded) => Problem::from(exceeded),
-            Unidentified::Unknown => Problem::unavailable(),
-        })?;
-        let log_in = app.verifier.log_in(&Presented::new(token));
-        Ok(Asker { actor: Some(actor), log_in, ..self.stranger() })
     }
 
     fn name(&self) -> String {

@@ -8,9 +8,7 @@ use actix_web::{
     http::{Method, StatusCode, header},
 };
 use daybook_core::{
-    admission::{self, Unidentified},
     app::App,
-    auth::token::Presented,
     identity::{asker::Asker, codes::IdentityCode, error::IdentityError, sessions::Tokens},
 };
 use daybook_domain::{
@@ -178,21 +176,10 @@ impl Visit {
 
     /// The owner of a token of a session.
     async fn known(&self, token: &str) -> Result<Option<Asker>, Problem> {
-        let (app, address) = (self.app(), self.arrived.context.address);
-        let actor = match admission::identify(app, token, address).await {
-            Ok((actor, _)) => actor,
-            Err(Unidentified::Refused(_)) => return Ok(None),
-            Err(Unidentified::TooOften(exceeded)) => return Err(exceeded.into()),
-            Err(Unidentified::Unknown) => return Err(Problem::unavailable()),
-        };
-        // Neither a token that was issued by hand nor an API key is a log-in.
-        let log_in = app.verifier.log_in(&Presented::new(token)).filter(|log_in| log_in.session.is_some());
-        if log_in.is_none() {
-            return Ok(None);
-        }
+        let Some((actor, log_in)) = act::owner(&self.arrived, token).await? else { return Ok(None) };
         let action = Action::ManageAccount;
         may_ever(&actor, action).map_err(|_| Problem::forbidden(action.rule().name))?;
-        Ok(Some(Asker { actor: Some(actor), log_in, ..self.stranger() }))
+        Ok(Some(Asker { actor: Some(actor), log_in: Some(log_in), ..self.stranger() }))
     }
 
     /// The answer logs this browser in.
