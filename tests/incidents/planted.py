@@ -147,7 +147,8 @@ class FullDisk(Incident):
                     size //= 2
 
     def repair(self):
-        self.ballast().unlink()
+        # Someone may have removed it already.
+        self.ballast().unlink(missing_ok=True)
         # It writes no more after its disk was full.
         self.shop.kill("nats")
 

@@ -4,13 +4,12 @@ again after the deed that the runbook names.
 
     tests/incidents/play.py [--programs FOLDER] [--prometheus PROGRAM] [--home FOLDER] [--hold] [INCIDENT...]
 
-The programs are those of a build, `target/release` if nothing is said. With `--hold` nothing is repaired: the addresses of
-the console and of Prometheus are printed, and a line on standard input ends it. One that this machine can't play is told
-as not shown.
+The programs are those of a build, `target/release` if nothing is said. With `--hold` the addresses of
+the admin listener and of Prometheus are printed, and it is repaired only after a line on standard input. One that this machine
+can't play is told as not shown.
 """
 
 import argparse
-import os
 import pathlib
 import shutil
 import signal
@@ -21,7 +20,7 @@ import time
 import planted
 from shop import ROOT, Customers, Shop, Watch, until
 
-# The longest alert waits for ten minutes.
+# AppendsSlow waits for five minutes, behind a window of five.
 TO_BE_TOLD_S = 900
 TO_BE_WELL_S = 900
 TO_BEGIN_S = 60

@@ -26,13 +26,11 @@ def free_port():
 
 
 def until(what, is_so, within_s):
-    """The seconds until it is so."""
     began = time.monotonic()
     while not is_so():
         if time.monotonic() - began > within_s:
             raise TimeoutError(f"{what}: not within {within_s} s")
         time.sleep(0.5)
-    return time.monotonic() - began
 
 
 class Mail:
@@ -115,9 +113,9 @@ class Shop:
             self.kept_tokens[role, subject] = told.strip()
         return self.kept_tokens[role, subject]
 
-    def ask(self, part, path, role=None, body=None, method=None, key=None, timeout_s=10):
+    def ask(self, part, path, role=None, body=None, key=None):
         """The status and the document of an answer; status 0 if there is none."""
-        request = urllib.request.Request(f"http://127.0.0.1:{self.ports[part]}{path}", method=method)
+        request = urllib.request.Request(f"http://127.0.0.1:{self.ports[part]}{path}")
         if role is not None:
             request.add_header("Authorization", f"Bearer {self.token(*role)}")
         if body is not None:
@@ -126,15 +124,15 @@ class Shop:
         if key is not None:
             request.add_header("Idempotency-Key", key)
         try:
-            with urllib.request.urlopen(request, timeout=timeout_s) as answer:
+            with urllib.request.urlopen(request, timeout=10) as answer:
                 return answer.status, json.loads(answer.read() or b"null")
         except urllib.error.HTTPError as refused:
             return refused.code, json.loads(refused.read() or b"null")
         except (OSError, ValueError):
             return 0, None
 
-    def operate(self, path, body=None, method=None):
-        return self.ask("admin", path, ("operator", "operator"), body, method)
+    def operate(self, path, body=None):
+        return self.ask("admin", path, ("operator", "operator"), body)
 
     def is_ready(self):
         return self.ask("telemetry", "/readyz")[0] == 200

@@ -40,6 +40,7 @@ cp "$PROGRAM" "$work/context/daybook"
 cat >"$work/context/cargo" <<'CARGO'
 #!/bin/sh
 [ "$*" = "build --release --locked -p daybook" ] || { echo "cargo: not asked what was expected: $*" >&2; exit 1; }
+[ "$BUILD_REVISION" = of-the-judge ] || { echo "cargo: not told the revision" >&2; exit 1; }
 [ -f Cargo.lock ] && exec install -D /built/daybook target/release/daybook
 CARGO
 chmod +x "$work/context/cargo"
@@ -61,6 +62,7 @@ root=$(tool mount "$image")
 about() { tool inspect --format "{{$1}}" "$image"; }
 is "its user" "$(about .OCIv1.Config.User)" 10001:10001
 is "what it starts" "$(about .OCIv1.Config.Entrypoint) $(about .OCIv1.Config.Cmd)" "[/usr/local/bin/daybook] [serve]"
+is "its revision" "$(about '(index .OCIv1.Config.Labels "org.opencontainers.image.revision")')" of-the-judge
 is "its signal to stop" "$(about .OCIv1.Config.StopSignal)" SIGTERM
 is "its user at work" "$(tool run --isolation chroot "$image" -- id -u)" 10001
 [ -s "$root/etc/ssl/certs/ca-certificates.crt" ] || fail "it has no authorities of the public web"
