@@ -29,7 +29,7 @@ export const screen = {
         { name: "Name", kind: "setting", cell: ({ name, variable }) => [h("code", {}, name), h("small", {}, variable)] },
         { name: "Value", kind: "value", cell: (one) => [h("code", {}, one.value ?? "not set"), isChanged(one) && [" ", badge("changed", "note"), h("small", {}, `Default: ${one.default ?? "not set"}`)]] },
         { name: "What it is", kind: "text", cell: ({ about, allowed }) => [about, h("small", {}, allowed)] },
-      ], wanted.map((one) => ({ ...one, key: one.name, kind: isChanged(one) ? "changed" : null })), "No setting is like that."),
+      ], wanted.map((one) => ({ ...one, key: one.name })), "No setting is like that."),
     ];
   },
 };

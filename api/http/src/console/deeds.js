@@ -6,6 +6,8 @@ import { button, field, h, render } from "./dom.js";
 const SAID_MS = 8000;
 
 let timer = null;
+// How often it was asked: who is left while at work has no say in the dialog of the next deed.
+let asked = 0;
 
 // Says it where people see it and screen readers hear it, for a while.
 export function say(text, tone = "good") {
@@ -23,6 +25,8 @@ export function hush() {
 // `act` is given the reason. `then` is called when it is done.
 export function ask({ title, text, verb, isGrave = false, act, done, then }) {
   const dialog = document.getElementById("ask");
+  const mine = ++asked;
+  const isOpen = () => mine === asked && dialog.open;
   let isBusy = false;
   const draw = (problem) =>
     render(dialog, h("form", { method: "dialog", onsubmit: submit, novalidate: true },
@@ -49,12 +53,14 @@ export function ask({ title, text, verb, isGrave = false, act, done, then }) {
     draw();
     try {
       const outcome = await act(reason);
-      dialog.close();
+      if (isOpen()) dialog.close();
       say(typeof done === "function" ? done(outcome) : done);
       then?.(outcome);
     } catch (error) {
+      const problem = error instanceof Refused ? `It was refused: ${error.message}` : error.message;
+      if (!isOpen()) return say(problem, "bad");
       isBusy = false;
-      draw(error instanceof Refused ? `It was refused: ${error.message}` : error.message);
+      draw(problem);
       why.focus();
     }
   }

@@ -8,7 +8,7 @@ export function entry(place, why, then) {
   const state = { problem: null, needsCode: false, isBusy: false };
 
   const draw = () => {
-    const input = (given) => h("input", { required: true, "aria-describedby": state.problem ? "entry-problem" : null, ...given });
+    const input = ({ hint, ...given }) => h("input", { required: true, "aria-describedby": [state.problem && "entry-problem", hint].filter(Boolean).join(" ") || null, ...given });
     render(place, h("div", { class: "entry" },
       h("p", { class: "brand" }, h("span", { class: "mark", "aria-hidden": "true" }), "Daybook console"),
       h("h1", { tabindex: -1 }, "Log in"),
@@ -17,13 +17,13 @@ export function entry(place, why, then) {
       h("form", { onsubmit: logIn, novalidate: true },
         field("E-mail address", input({ id: "email", name: "email", type: "email", autocomplete: "username" })),
         field("Password", input({ id: "password", name: "password", type: "password", autocomplete: "current-password" })),
-        state.needsCode && field("Code", input({ id: "code", name: "code", inputmode: "numeric", autocomplete: "one-time-code" }),
+        state.needsCode && field("Code", input({ id: "code", hint: "code-hint", name: "code", inputmode: "numeric", autocomplete: "one-time-code" }),
           "The one that your authenticator app shows, or a recovery code."),
         h("button", { type: "submit", class: "main", "aria-disabled": state.isBusy ? "true" : null }, "Log in")),
       h("details", {},
         h("summary", {}, "Use a token instead"),
         h("form", { onsubmit: useToken, novalidate: true },
-          field("Token", input({ id: "token", name: "token", type: "password", autocomplete: "off", spellcheck: "false" }),
+          field("Token", input({ id: "token", hint: "token-hint", name: "token", type: "password", autocomplete: "off", spellcheck: "false" }),
             "One that ./dev up or daybook token prints. It is kept in this page only, and is gone when the page is loaded again."),
           h("button", { type: "submit" }, "Use the token")))));
   };
@@ -34,6 +34,7 @@ export function entry(place, why, then) {
     if (!email.value || !password.value) return fail("Fill in your e-mail address and your password.", email.value ? "password" : "email");
     if (state.isBusy) return;
     state.isBusy = true;
+    draw();
     try {
       await api.logIn(email.value, password.value, code?.value.trim());
     } catch (error) {

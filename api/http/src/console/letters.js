@@ -82,7 +82,7 @@ function letter(one, context) {
   const { id, consumer, position, event_id: event, trace_id: trace, kind, target, error, created_at: at, resolution, resolved_at: resolvedAt } = one;
   const name = kind ? `${kind} ${target}` : `${consumer} at event ${number(position)}`;
   const path = `/admin/dead-letters/${id}`;
-  const deed = (verb, given) => button(`${verb} …`, () => ask({ ...given, verb, then: context.again }), { "aria-label": `${verb} ${name} …` });
+  const deed = (verb, given) => button(`${verb} …`, () => ask({ ...given, verb, then: context.again }), { key: verb, "aria-label": `${verb} ${name} …` });
   return h("li", { class: `card ${resolution ? "" : "bad"}`, key: id },
     h("div", { class: "title" }, h("h3", {}, kind ? h("code", {}, name) : name), badge(resolution ?? "open", resolution ? "quiet" : "bad")),
     h("p", { class: "problem" }, error),

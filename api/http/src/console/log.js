@@ -52,13 +52,14 @@ function filter(event, context) {
   Object.assign(tail, { rows: [], after: null, isOn: true });
   stop();
   follow(context);
+  context.again();
 }
 
 function toggle(context) {
   tail.isOn = !tail.isOn;
   stop();
   if (tail.isOn) follow(context);
-  context.draw();
+  context.again();
 }
 
 function stop() {
@@ -86,7 +87,7 @@ async function follow(context) {
     } catch (error) {
       if (turn !== tail.turn || error.name === "AbortError") return;
       if (error.status >= 400 && error.status < 500) {
-        tail.refused = error;
+        Object.assign(tail, { refused: error, state: "" });
         return context.fail(error);
       }
       tail.state = `The stream broke off: ${error.message} It is begun again.`;

@@ -18,6 +18,8 @@ const SCREENS = [now, projections, workers, letters, stream, log, audit, configu
 const place = (id) => document.getElementById(id);
 // How often the counts in the list of screens are made anew, whatever is shown.
 const COUNT_MS = 10_000;
+// When what failed is asked for again, on a screen that asks once.
+const AGAIN_MS = 5_000;
 
 // What is shown. `turn` tells the answers for one screen from those for the screen before.
 const shown = { screen: null, params: new URLSearchParams(), turn: 0, data: null, problem: null, timer: null };
@@ -80,7 +82,14 @@ async function load() {
     }
     draw();
   }
-  if (screen.every) shown.timer = setTimeout(load, screen.every);
+  const every = screen.every ?? (isAskedAgain() ? AGAIN_MS : null);
+  if (every) shown.timer = setTimeout(load, every);
+}
+
+// What was refused is refused again.
+function isAskedAgain() {
+  const status = shown.problem?.error.status;
+  return status !== undefined && (status < 400 || status >= 500);
 }
 
 function fail(error) {
@@ -125,7 +134,7 @@ function forbidden(error) {
 }
 
 function trouble({ error, since }) {
-  return h("p", { class: "notice bad", role: "alert" }, `${sentence(error.message)} It has been so since ${clock(since)}; it is asked again and again.`,
+  return h("p", { class: "notice bad", role: "alert" }, `${sentence(error.message)} It has been so since ${clock(since)}${isAskedAgain() ? "; it is asked again and again" : ""}.`,
     error.requestId && [" Request ", h("code", {}, error.requestId), "."]);
 }
 

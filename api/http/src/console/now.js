@@ -33,7 +33,10 @@ export const screen = {
   about: "What needs someone, the worst first.",
   every: 3000,
   badge: () => last && last.length > 0 && { text: number(last.length), tone: last[0].tone, about: "things need someone" },
-  forget: () => (last = null),
+  forget() {
+    last = null;
+    carried.clear();
+  },
   async load() {
     const unread = [];
     const look = (what) => api.get(`/admin/${what}`, PATIENCE).catch((error) => {
@@ -44,16 +47,15 @@ export const screen = {
     });
     const [ready, log, projections, workers, letters, effects, rebuilds, samples] = await Promise.all([api.probe("/readyz"), ...ASKED.map(look)]);
     const all = { ready, log, projections, workers, letters, effects, rebuilds, samples, unread };
-    last = troubles(all);
+    all.found = last = troubles(all);
     return all;
   },
   view(all) {
-    const found = troubles(all);
-    return [found.length === 0 ? calm(all) : h("ol", { class: "troubles", "aria-label": "What is wrong" }, found.map(card)), figures(all), plots(all.samples)];
+    return [all.found.length === 0 ? calm(all) : h("ol", { class: "troubles", "aria-label": "What is wrong" }, all.found.map(card)), figures(all), plots(all.samples)];
   },
 };
 
-// What is wrong, as far as it can be seen from here. Pure, so it is the same for the page and for its count.
+// What is wrong, as far as it can be seen from here. Asked once for each answer, because carriers are compared with the answer before.
 function troubles({ ready, log, projections, workers, letters, effects, rebuilds, samples, unread }) {
   const found = [];
   const add = (tone, key, title, text, to, where) => found.push({ tone, key, title, text, to, where });

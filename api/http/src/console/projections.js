@@ -40,7 +40,7 @@ export const screen = {
 
 function card(one, rebuild, context) {
   const { name, status, position, head, lag_events: events, lag_seconds: seconds } = one;
-  const isModel = one.proved_position !== undefined || one.rows_compared_at !== undefined || name !== "reactor";
+  const isModel = name !== "reactor";
   const fact = (term, ...value) => h("div", {}, h("dt", {}, term), h("dd", {}, value));
   return h("section", { class: `card ${TONES[status]}`, key: name, "aria-labelledby": `p-${name}` },
     h("div", { class: "title" }, h("h2", { id: `p-${name}` }, name), badge(state(status), TONES[status])),
@@ -64,7 +64,7 @@ function proof({ proved_position: proved, position }) {
 
 function actions({ name, status, previous_generation: previous }, rebuild, { again }) {
   const path = `/admin/projections/${encodeURIComponent(name)}`;
-  const deed = (verb, what) => button(`${verb} …`, () => ask({ ...what, verb, then: again }), { "aria-label": `${verb} ${name} …` });
+  const deed = (verb, what) => button(`${verb} …`, () => ask({ ...what, verb, then: again }), { key: verb, "aria-label": `${verb} ${name} …` });
   const isModel = name !== "reactor";
   return [
     status === "paused"
