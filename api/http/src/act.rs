@@ -57,7 +57,7 @@ impl Reply for WillBe {
     }
 }
 
-/// Who has logged in with this token of a session; nobody, if it is none or is over.
+/// Who has logged in with this token of a session. None, if it is no such token, or is over.
 pub async fn owner(arrived: &Arrived, token: &str) -> Result<Option<(Arc<Actor>, LogIn)>, Problem> {
     let (app, address) = (&arrived.app, arrived.context.address);
     let actor = match admission::identify(app, token, address).await {

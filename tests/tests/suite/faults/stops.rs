@@ -38,6 +38,13 @@ async fn fault_after_sigterm_what_is_in_work_is_finished_and_nothing_else_begun(
         let buyer = house.by(&a, &format!("buyer-{number}"), Role::Customer);
         buyers.spawn(async move { buyer.post("/v1/orders", teapots(1)).await });
     }
+    // One that has not arrived yet would be turned away.
+    let telemetry = house.client.at(format!("http://{}", a.telemetry));
+    until("all of them are in work", async || {
+        let told = telemetry.get("/metrics").await.expect(200).text();
+        told.lines().any(|line| line == "daybook_committer_queued_commands 20")
+    })
+    .await;
     house.append_waits().await;
     let terminated = Instant::now();
     a.terminate();

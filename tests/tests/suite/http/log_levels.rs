@@ -142,7 +142,7 @@ async fn nothing_personal_is_told(format: &str, filter: &str) {
         }
     }
     let log = &sinks[0].1;
-    assert!(log.contains("the levels of the log were changed"), "{log}");
+    assert!(log.contains("the levels of the log are changed"), "{log}");
     assert!(!log.contains("sqlx::query"), "no statement is told");
 }
 
