@@ -149,6 +149,18 @@ impl TestDatabase {
         .await
         .expect("sessions can be counted")
     }
+
+    /// How many sessions wait for a lock in a query that has these words.
+    pub async fn queries_waiting_for_lock(&self, words: &str) -> i64 {
+        sqlx::query_scalar(
+            "SELECT count(*) FROM pg_stat_activity
+              WHERE datname = current_database() AND position($1 in query) > 0 AND wait_event_type = 'Lock'",
+        )
+        .bind(words)
+        .fetch_one(&self.superuser)
+        .await
+        .expect("sessions can be counted")
+    }
 }
 
 impl Drop for TestDatabase {
