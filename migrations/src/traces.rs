@@ -39,6 +39,7 @@ pub struct Sampling {
 /// What a process that records has said of it.
 struct Recording {
     sampling: Sampling,
+    may_begin: Box<dyn Fn() -> bool + Send + Sync>,
     has_room: Box<dyn Fn() -> bool + Send + Sync>,
 }
 
@@ -46,10 +47,16 @@ static RECORDING: OnceLock<Recording> = OnceLock::new();
 /// What begins spans. Nothing does before this is on.
 static TRACER: LazyLock<BoxedTracer> = LazyLock::new(|| global::tracer(SCOPE));
 
-/// Called once, by a process that has somewhere to send spans to and has said so to OpenTelemetry. `has_room` is asked
-/// when a span begins: one that would be dropped in the end is not even made.
-pub fn turn_on(sampling: Sampling, has_room: impl Fn() -> bool + Send + Sync + 'static) {
-    let _ = RECORDING.set(Recording { sampling, has_room: Box::new(has_room) });
+/// Called once, by a process that has somewhere to send spans to and has said so to OpenTelemetry. `may_begin` is asked
+/// for each trace that would be sampled, and `has_room` when a span of one begins: what would be dropped in the end is
+/// not even made.
+pub fn turn_on(
+    sampling: Sampling,
+    may_begin: impl Fn() -> bool + Send + Sync + 'static,
+    has_room: impl Fn() -> bool + Send + Sync + 'static,
+) {
+    let recording = Recording { sampling, may_begin: Box::new(may_begin), has_room: Box::new(has_room) };
+    let _ = RECORDING.set(recording);
 }
 
 pub fn is_on() -> bool {
@@ -88,12 +95,12 @@ impl Trace {
         match (given, RECORDING.get()) {
             (Some((text, _)), None) => Self { parent: text.to_owned(), span: None },
             (None, None) => Self::untaken(&made()),
-            (given, Some(Recording { sampling, .. })) => {
+            (given, Some(Recording { sampling, may_begin, .. })) => {
                 let (caller, decided) = match given {
                     Some((_, caller)) => (caller.clone(), Some(caller.is_sampled())),
                     None => (made(), None),
                 };
-                if !sampling.takes(caller.trace_id(), decided) {
+                if !sampling.takes(caller.trace_id(), decided) || !may_begin() {
                     return Self::untaken(&caller);
                 }
                 let parent = decided.map(|_| &caller);

@@ -1,14 +1,15 @@
 //! Where spans go: to a collector of OpenTelemetry, over OTLP (protobuf over HTTP). The variables are the standard's.
 //!
-//! A collector that is away slows nothing: spans wait in a queue with an end, and are dropped and counted beyond it.
+//! A collector that is away slows nothing: spans wait in a queue with an end, and are dropped and counted beyond it. And
+//! no more traces begin within a second than fit there, so that those that are sampled are whole, and cost little.
 
 use std::{
     env,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use daybook_core::entropy;
@@ -31,12 +32,16 @@ use tracing::{info, warn};
 
 /// How many spans wait for a collector, unless `OTEL_BSP_MAX_QUEUE_SIZE` says otherwise.
 const QUEUE: usize = 2_048;
+/// A trace has about as many spans as this, up to its mail.
+const SPANS_OF_A_TRACE: usize = 8;
 /// How long a process that ends waits until the last spans are taken.
 const LAST: Duration = Duration::from_secs(2);
 
 metrics! {
     DROPPED: IntCounterVec(
         "daybook_spans_dropped_total", "Spans that no collector got: it was away, or the queue was full.", &["reason"]);
+    LEFT_OUT: IntCounter(
+        "daybook_traces_left_out_total", "Requests that were to be sampled, and weren't: too many began within a second.");
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -68,9 +73,18 @@ pub async fn start() -> Result<Option<Sending>, BadTraces> {
     // Its client blocks, which no thread of the runtime may.
     let queue = Queue::new();
     let has_room = queue.clone();
+    let pace = Pace::of((queue.most / SPANS_OF_A_TRACE).max(1));
+    let begun = Instant::now();
     let provider = spawn_blocking(|| provider(queue)).await.expect("it doesn't panic")?;
     global::set_tracer_provider(provider.clone());
-    traces::turn_on(sampling, move || has_room.has_room());
+    let may_begin = move || {
+        let may_begin = pace.takes_one(begun.elapsed().as_secs());
+        if !may_begin {
+            LEFT_OUT.inc();
+        }
+        may_begin
+    };
+    traces::turn_on(sampling, may_begin, move || has_room.has_room());
     info!(?sampling, "spans are sent to a collector");
     Ok(Some(Sending(provider)))
 }
@@ -113,6 +127,7 @@ fn provider(queue: Queue) -> Result<SdkTracerProvider, ExporterBuildError> {
     for reason in ["queue_full", "not_exported"] {
         DROPPED.with_label_values(&[reason]).inc_by(0);
     }
+    LEFT_OUT.inc_by(0);
     Ok(SdkTracerProvider::builder()
         // It is decided before a span begins.
         .with_sampler(Sampler::AlwaysOn)
@@ -135,6 +150,29 @@ fn resource() -> Resource {
     };
     let ours = ours.into_iter().filter(|(name, _)| !is_told(name));
     Resource::builder().with_attributes(ours.map(|(name, value)| KeyValue::new(name, value))).build()
+}
+
+/// Lets so many through within each second.
+#[derive(Debug)]
+struct Pace {
+    per_second: u64,
+    /// The second in the upper half, and how many it has had in the lower.
+    taken: AtomicU64,
+}
+
+impl Pace {
+    fn of(per_second: usize) -> Self {
+        let per_second = u32::try_from(per_second).unwrap_or(u32::MAX).into();
+        Self { per_second, taken: AtomicU64::new(0) }
+    }
+
+    fn takes_one(&self, second: u64) -> bool {
+        let one_more = |taken: u64| {
+            let count = if taken >> 32 == second { taken & u64::from(u32::MAX) } else { 0 };
+            (count < self.per_second).then_some(second << 32 | (count + 1))
+        };
+        self.taken.fetch_update(Relaxed, Relaxed, one_more).is_ok()
+    }
 }
 
 /// How many spans wait to be sent.
@@ -233,6 +271,14 @@ impl Exports for Counted {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_second_has_its_share_of_traces() {
+        let pace = Pace::of(2);
+        let takes = |second| pace.takes_one(second);
+        assert_eq!([0, 0, 0, 1, 1, 1].map(takes), [true, true, false, true, true, false]);
+        assert!(takes(9));
+    }
 
     #[test]
     fn samplers_are_those_of_the_standard() {

@@ -170,23 +170,24 @@ async fn a_collector_that_never_answers_holds_up_nothing() {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let mut server = house.server("a").with_variables([
         ("OTEL_EXPORTER_OTLP_ENDPOINT", format!("http://{}", silent.local_addr().unwrap())),
-        ("OTEL_EXPORTER_OTLP_TIMEOUT", "500".to_owned()),
+        ("OTEL_EXPORTER_OTLP_TIMEOUT", "2000".to_owned()),
         ("OTEL_BSP_SCHEDULE_DELAY", "20".to_owned()),
         ("OTEL_BSP_MAX_QUEUE_SIZE", "16".to_owned()),
     ]);
     server.start();
     house.sell(&server, 1_000).await;
     let (alice, telemetry) = (house.alice(&server), house.client.at(format!("http://{}", server.telemetry)));
-    let dropped = async |reason: &str| {
-        let metrics = telemetry.get("/metrics").await.expect(200).text();
-        let name = format!("daybook_spans_dropped_total{{reason=\"{reason}\"}} ");
-        let line =
-            metrics.lines().find_map(|line| line.strip_prefix(&name)).unwrap_or_else(|| panic!("{metrics}"));
-        line.parse::<u64>().unwrap()
-    };
-    until("the queue is full, and two exports have failed", async || {
+    until("the queue is full, two exports have failed, and requests are left out", async || {
         alice.post("/v1/orders", teapots(1)).await.expect(201);
-        dropped("queue_full").await > 0 && dropped("not_exported").await > 16
+        let metrics = telemetry.get("/metrics").await.expect(200).text();
+        let count = |name: &str| {
+            let line = metrics.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+            line.unwrap_or_else(|| panic!("{metrics}")).parse::<u64>().unwrap()
+        };
+        let dropped = |reason: &str| count(&format!("daybook_spans_dropped_total{{reason=\"{reason}\"}}"));
+        dropped("queue_full") > 0
+            && dropped("not_exported") > 16
+            && count("daybook_traces_left_out_total") > 0
     })
     .await;
     house.caught_up().await;
