@@ -1,6 +1,6 @@
 // An operator at work, from the log-in to the log-out. What is pressed is named as people see or hear it.
 
-import { AuthenticatorApp } from "./mails.mjs";
+import { AuthenticatorApp } from "../browser/mails.mjs";
 
 const WHY = "the judge wants to see it";
 

@@ -2,7 +2,7 @@
 
 import { randomUUID } from "node:crypto";
 
-import { AuthenticatorApp, Mailbox } from "./mails.mjs";
+import { AuthenticatorApp, Mailbox } from "../browser/mails.mjs";
 
 const NAME = "Alice Example";
 const PASSWORD = "correct horse battery staple";
@@ -83,7 +83,7 @@ export class Person {
     await here.press("Log in");
     await this.isAtTheAccount(here);
     await this.look("account");
-    await this.watch.cookies(here.page.context(), here.page, true, this.who);
+    await this.watch.cookies(here.page, true, this.who);
   }
 
   async turnsTheSecondFactorOn() {
@@ -107,7 +107,7 @@ export class Person {
     await this.isAtTheAccount(here);
     await here.press("Log out");
     await this.is(here, "Log in", "/account/log-in");
-    await this.watch.cookies(here.page.context(), here.page, false, this.who);
+    await this.watch.cookies(here.page, false, this.who);
     // Nothing of the account is shown to whoever sits down next.
     await here.page.goBack();
     await this.is(here, "Log in", "/account/log-in");

@@ -10,13 +10,12 @@
 //! looked up in the metrics, and the image is built.
 
 mod analysts;
+mod browser;
 mod clients;
-mod console;
 mod deploy;
 mod generated;
 mod graphql;
 mod grpc;
-mod pages;
 
 use std::{
     env, fmt,
