@@ -18,6 +18,7 @@ use crate::{
     rebuild::state::RebuildState,
     sql::sql,
     timeout::with_timeout_of,
+    verify::rows,
     workers::{About, Duty, Pauses, When, Worker},
 };
 
@@ -69,6 +70,11 @@ pub struct ProjectionStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schema(nullable = false))]
     pub reason: Option<String>,
+    /// Which stream of the log itself has lost an event, if its rows were compared and that was found. No rebuild
+    /// repairs that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schema(nullable = false))]
+    pub broken_stream: Option<String>,
     /// For a read model: the position up to which it is known to have applied exactly the log's events.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schema(nullable = false))]
@@ -135,6 +141,7 @@ impl From<Found> for ProjectionStatus {
             head: found.head,
             lag_events: (found.head - found.position).max(0),
             lag_seconds: found.lag_seconds,
+            broken_stream: found.finding.clone().filter(|finding| rows::is_of_the_log(finding)),
             reason: found.reason.or(found.finding),
             proved_position: found.proved_position,
             rows_compared_at: found.rows_compared_at,
@@ -308,7 +315,11 @@ mod tests {
         state: CheckpointState,
         proved: Option<i64>,
     ) -> ProjectionStatus {
-        ProjectionStatus::from(Found {
+        found(partition, position, state, proved).into()
+    }
+
+    fn found(partition: i32, position: i64, state: CheckpointState, proved: Option<i64>) -> Found {
+        Found {
             name: "orders".into(),
             generation: 1,
             previous_generation: None,
@@ -323,7 +334,7 @@ mod tests {
             finding: None,
             proved_position: proved,
             rows_compared_at: None,
-        })
+        }
     }
 
     #[test]
@@ -337,6 +348,18 @@ mod tests {
         assert_eq!((all.status, all.reason.as_deref()), (ProjectionState::Parked, Some("1 is parked")));
         assert_eq!((all.position, all.lag_events, all.proved_position), (4, 6, Some(3)));
         assert_eq!(all.partitions.len(), 3);
+    }
+
+    #[test]
+    fn a_stream_that_has_lost_an_event_is_told_from_a_row_that_is_wrong() {
+        let found = |finding: &str| {
+            let found = Found { finding: Some(finding.into()), ..found(0, 10, Running, Some(10)) };
+            ProjectionStatus::from(found).broken_stream
+        };
+        let lost = "ord_1: the log has no event 2 of this stream";
+        assert_eq!(found(lost).as_deref(), Some(lost));
+        assert_eq!(found("ord_1: version 3 at position 7, the log says 2 at 5"), None);
+        assert_eq!(found("ord_1: there is a row, but no event of it in the log"), None);
     }
 
     #[test]

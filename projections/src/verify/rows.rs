@@ -218,6 +218,14 @@ impl Comparison {
     }
 }
 
+/// What is said of a stream if the log itself has lost an event of it.
+const LOST: &str = "the log has no event";
+
+/// Whether a difference is the fault of the log itself, which no rebuild repairs. Other releases have stored it, too.
+pub(crate) fn is_of_the_log(difference: &str) -> bool {
+    difference.split_once(": ").is_some_and(|(_, how)| how.starts_with(LOST))
+}
+
 /// The order of the log, for a table too whose column doesn't say so: made by an earlier release.
 const KEY: &str = "id COLLATE \"C\"";
 
@@ -299,7 +307,7 @@ impl Folding {
         let Ok(fold) = &mut self.fold else { return };
         self.sequence += 1;
         if record.sequence != self.sequence {
-            self.fold = Err(format!("the log has no event {} of this stream", self.sequence));
+            self.fold = Err(format!("{LOST} {} of this stream", self.sequence));
             return;
         }
         if skip {

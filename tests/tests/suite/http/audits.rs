@@ -98,6 +98,29 @@ async fn a_row_that_was_deleted_by_hand_is_named_and_a_rebuild_brings_it_back() 
     app.customer("alice").get(&format!("/v1/orders/{id}")).await.expect(200);
 }
 
+/// Catches: a log that has lost an event, told as a read model that a rebuild would repair.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_has_lost_an_event_is_told_as_the_fault_of_the_log() {
+    let app = audited().await;
+    app.sell("TEA-1", 1999, 100).await;
+    let id = place(&app.customer("alice"), order(&[("TEA-1", 1)])).await;
+    app.by(Role::Support).post(&format!("/v1/orders/{id}/confirmation"), json!({})).await.expect(200);
+    proved(&app, "orders").await;
+    let renumber = async |from: i64, to: i64| {
+        let sql =
+            format!("UPDATE events SET sequence = {to} WHERE aggregate_id = '{id}' AND sequence = {from}");
+        app.database.change_log(&sql).await;
+    };
+    assert!(projection(&app, "orders").await["broken_stream"].is_null());
+    renumber(2, 9).await;
+    let reason = diverged(&app, "orders").await;
+    assert!(reason.contains(&id) && reason.contains("no event 2"), "{reason}");
+    assert_eq!(projection(&app, "orders").await["broken_stream"], reason);
+    renumber(9, 2).await;
+    proved(&app, "orders").await;
+    assert!(projection(&app, "orders").await["broken_stream"].is_null());
+}
+
 /// Catches: a consumer that leaves an event out while its lag shows nothing. Here it is done by hand.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_event_that_was_never_applied_is_found_though_nothing_lags() {
