@@ -15,13 +15,18 @@ export class Operator {
     await this.isCalm();
     await this.stopsAndStartsAProjection();
     await this.rebuildsAndRollsBack();
+    await this.cancelsARebuild();
     await this.comparesAll();
+    await this.seesABrokenLog();
     await this.looksAtWorkers();
+    await this.skipsAnEventForAll();
     await this.decidesAboutDeadLetters();
     await this.looksAtAStream();
     await this.followsTheLog();
     await this.readsTheAudit();
     await this.readsTheConfiguration();
+    await this.changesLevels();
+    await this.findsTheReasons();
     await this.usesTheKeyboard();
     await this.logsOut();
     await this.comesWithAToken();
@@ -95,6 +100,18 @@ export class Operator {
     await this.shop.until("the generation before is served", async () => (await generation()) === before);
   }
 
+  async cancelsARebuild() {
+    const { page, shop } = this;
+    shop.holdRebuildsOf("orders");
+    await this.does("Rebuild orders …", "Rebuild", "The rebuild of orders has begun");
+    await this.card("orders").getByText("Rebuild: reading the log").waitFor();
+    await this.looks.look(page, "rebuilding");
+    await this.does("Cancel the rebuild of orders …", "Cancel the rebuild", "The rebuild is cancelled");
+    await page.getByRole("row", { name: /orders, generation/ }).first().getByText("cancelled").waitFor();
+    await this.card("orders").getByText("Rebuild: ").waitFor({ state: "hidden" });
+    shop.letRebuildsGoOn("orders");
+  }
+
   async comparesAll() {
     const { page } = this;
     await this.does("Compare all …", "Compare", "Everything agrees with the log");
@@ -102,11 +119,56 @@ export class Operator {
     await this.looks.look(page, "compared");
   }
 
+  // The auditor finds it by itself; what a comparison found is told until another one finds nothing.
+  async seesABrokenLog() {
+    const { page, shop, watch } = this;
+    const order = await shop.order();
+    await shop.confirm(order);
+    await shop.loseAnEventOf(order);
+    await this.goTo("Now");
+    const worst = page.getByRole("list", { name: "What is wrong" }).getByRole("listitem").first();
+    await worst.getByRole("heading", { name: "The log itself is broken" }).waitFor();
+    await worst.getByText(`${order}: the log has no event 2`).waitFor();
+    if ((await page.getByText("does not agree with the log").count()) > 0) watch.find("now", "what the log has lost is told as the fault of a projection");
+    await this.looks.look(page, "now-broken-log");
+    await worst.getByRole("link", { name: "Go to Projections" }).click();
+    await this.card("orders").getByText("which no rebuild repairs").waitFor();
+    await this.does("Compare all …", "Compare", "There are differences from the log");
+    shop.findTheEventOf(order);
+    await this.goTo("Now");
+    await worst.getByText("When everything was compared").waitFor();
+    await this.goTo("Projections");
+    await this.does("Compare all …", "Compare", "Everything agrees with the log");
+    await this.goTo("Now");
+    await page.getByText("All is well").waitFor();
+  }
+
   async looksAtWorkers() {
     const { page } = this;
     await this.goTo("Workers");
     await page.getByRole("rowheader", { name: "relay", exact: true }).waitFor();
     await this.looks.look(page, "workers");
+  }
+
+  async skipsAnEventForAll() {
+    const { page, shop, watch } = this;
+    const forAll = /^Skip event \S+ for all 3 …$/;
+    await this.goTo("Dead letters");
+    await shop.poison();
+    await page.getByText(/^Event \S+ has stopped orders, reactor and sales\.$/).waitFor();
+    await this.looks.look(page, "dead-letters-of-one-event");
+    await this.does(forAll, "Skip", "It is left out for orders, reactor and sales.");
+    await page.getByText("There is none. What failed").waitFor();
+    // Another operator is faster with one of them.
+    await shop.poison();
+    await page.getByRole("button", { name: forAll }).click();
+    watch.expect(await shop.skipFor("sales"), 404);
+    await page.getByLabel("Why?").fill(WHY);
+    await this.press("Skip");
+    await page.getByRole("alert").getByText(/^It is left out for (orders and reactor|reactor and orders), but not for sales: /).waitFor();
+    await this.looks.look(page, "skipped-for-some");
+    await this.press("Leave it");
+    await page.getByText("There is none. What failed").waitFor();
   }
 
   async decidesAboutDeadLetters() {
@@ -167,14 +229,10 @@ export class Operator {
   }
 
   async readsTheAudit() {
-    const { page, shop } = this;
+    const { page } = this;
     await this.goTo("Audit");
     await page.getByRole("cell", { name: /^projection\.rollback/ }).first().waitFor();
     await this.looks.look(page, "audit");
-    const noted = shop.audit();
-    for (const action of ["projection.pause", "projection.resume", "projection.rebuild", "projection.rollback", "verify", "dead_letter.retry", "dead_letter.skip", "effect.resend"]) {
-      if (!noted.includes(`${action} ${WHY}`)) this.watch.find("audit", `${action} is not there with its reason`);
-    }
     await page.getByLabel("Who").fill("nobody at all");
     await this.press("Filter");
     await page.getByText("There is nothing.").waitFor();
@@ -192,6 +250,40 @@ export class Operator {
     await page.getByText("changed", { exact: true }).first().waitFor();
     // The words of what may be set have an example.
     if (/:\/\/[^:/\s]+:(?!\*|password@)[^@\s]+@/.test(await page.locator("main").innerText())) this.watch.find("configuration", "it shows a password");
+  }
+
+  async changesLevels() {
+    const { page, watch } = this;
+    await page.getByText("Nothing is changed.").waitFor();
+    const fill = (target, level, minutes) => async (dialog) => {
+      await dialog.getByLabel("Target").fill(target);
+      await dialog.getByLabel("Least level").selectOption(level);
+      await dialog.getByLabel("Minutes").fill(minutes);
+    };
+    // What a library writes has no levels here.
+    await this.press("Change a level …");
+    await fill("sqlx", "trace", "5")(page.getByRole("dialog"));
+    await page.getByLabel("Why?").fill(WHY);
+    watch.expect("/admin/log-levels", 422);
+    await this.press("Change");
+    await this.alerts("has to be a module of Daybook");
+    await this.looks.look(page, "level");
+    await this.press("Leave it");
+    await this.does("Change a level …", "Change", "It is so until", fill("daybook_http", "warn", "5"));
+    await this.does("Change a level …", "Change", "It is so until", fill("daybook_mirror", "debug", "60"));
+    await page.getByRole("row", { name: "daybook_http warn" }).waitFor();
+    await page.getByRole("row", { name: "daybook_mirror debug" }).waitFor();
+    await page.getByText(/Changed until .*, in (59 min|1 h)/).waitFor();
+    await this.looks.look(page, "levels-changed");
+    await this.does("As configured …", "As configured", "as configured");
+    await page.getByText("Nothing is changed.").waitFor();
+  }
+
+  findsTheReasons() {
+    const noted = this.shop.audit();
+    for (const action of ["projection.pause", "projection.resume", "projection.rebuild", "rebuild.cancel", "projection.rollback", "verify", "dead_letter.retry", "dead_letter.skip", "effect.resend", "log_levels.set"]) {
+      if (!noted.includes(`${action} ${WHY}`)) this.watch.find("audit", `${action} is not there with its reason`);
+    }
   }
 
   // Tab comes to the way past the screens' list first; a screen begins at its heading; a dialog gives the focus back.
@@ -309,11 +401,12 @@ export class Operator {
     await this.page.getByRole("alert").filter({ hasText: text }).waitFor();
   }
 
-  // Presses, says why, and reads that it is done.
-  async does(name, verb, done) {
+  // Presses, fills in what is asked, says why, and reads that it is done.
+  async does(name, verb, done, fill) {
     const { page } = this;
     await page.getByRole("button", { name, exact: typeof name === "string" }).first().click();
     const dialog = page.getByRole("dialog");
+    await fill?.(dialog);
     await dialog.getByLabel("Why?").fill(WHY);
     await dialog.getByRole("button", { name: verb, exact: true }).click();
     await dialog.waitFor({ state: "hidden" });

@@ -1,4 +1,5 @@
-// What happens in the shop while an operator looks: orders, and mails that can't be sent.
+// What happens in the shop while an operator looks: orders, mails that can't be sent, and what only someone does who
+// writes to the database by hand.
 
 import { execFileSync } from "node:child_process";
 import { randomUUID } from "node:crypto";
@@ -9,13 +10,14 @@ const PAUSE_MS = 100;
 
 export class Shop {
   #api;
+  #admin;
   #token;
   #psql;
   #database;
 
-  constructor({ API, TOKEN, PSQL, DATABASE }) {
+  constructor({ API, CONSOLE, TOKEN, PSQL, DATABASE }) {
     Object.assign(this, { sku: `TEA-${randomUUID().slice(0, 8)}` });
-    [this.#api, this.#token, this.#psql, this.#database] = [API, TOKEN, PSQL, DATABASE];
+    [this.#api, this.#admin, this.#token, this.#psql, this.#database] = [API, CONSOLE, TOKEN, PSQL, DATABASE];
   }
 
   async open() {
@@ -51,6 +53,49 @@ export class Shop {
     return this.#query(`SELECT state FROM effects WHERE event_id IN (SELECT event_id FROM events WHERE aggregate_id = '${order}')`);
   }
 
+  // The worker that rebuilds it waits, because a process that isn't there has its lease.
+  holdRebuildsOf(model) {
+    this.#query(`
+      INSERT INTO leases (name, holder, expires_at) VALUES ('rebuild/${model}', gen_random_uuid(), clock_timestamp() + interval '1 hour')
+      ON CONFLICT (name) DO UPDATE SET holder = EXCLUDED.holder, expires_at = EXCLUDED.expires_at`);
+  }
+
+  letRebuildsGoOn(model) {
+    this.#query(`DELETE FROM leases WHERE name = 'rebuild/${model}'`);
+  }
+
+  // The order's second event gets a number that doesn't follow, as if there were one that is lost; or its own again.
+  async loseAnEventOf(order) {
+    const unproved = "SELECT count(*) FROM audits WHERE name IN ('orders', 'sales') AND proved_position < (SELECT max(position) FROM events)";
+    await this.until("all of the log is proved", () => this.#query(unproved) === "0");
+    this.#renumber(order, 2, 9);
+  }
+
+  findTheEventOf(order) {
+    this.#renumber(order, 9, 2);
+  }
+
+  #renumber(order, from, to) {
+    this.#query(`BEGIN; SELECT unlock_log('a judge breaks and mends it'); UPDATE events SET sequence = ${to} WHERE aggregate_id = '${order}' AND sequence = ${from}; COMMIT`);
+  }
+
+  // An event that no release knows, which stops all that read orders. Returns once each has said so.
+  async poison() {
+    const id = `ord_${randomUUID().replaceAll("-", "")}`;
+    this.#query(`
+      INSERT INTO events SELECT 'order', '${id}', 1, 'OrderTeleported', '1', '{}', '{}', max(position) + 1, gen_random_uuid(), clock_timestamp() FROM events;
+      SELECT pg_notify('daybook_log', (SELECT max(position) FROM events)::text)`);
+    await this.until("three have stopped", () => this.#query("SELECT count(*) FROM dead_letters WHERE resolution IS NULL") === "3");
+  }
+
+  // Another operator leaves the event out for one projection. Returns the path of what was asked.
+  async skipFor(consumer) {
+    const id = this.#query(`SELECT id FROM dead_letters WHERE resolution IS NULL AND consumer = '${consumer}'`);
+    const path = `/admin/dead-letters/${id}/skip`;
+    await this.ask("POST", path, { reason: "another operator was faster" }, this.#token, this.#admin);
+    return path;
+  }
+
   // What was noted of the operators' deeds, as `action reason`.
   audit() {
     return this.#query("SELECT action || ' ' || coalesce(reason, '') FROM audit WHERE outcome = 'allowed' ORDER BY id").split("\n");
@@ -72,11 +117,11 @@ export class Shop {
     return this.ask("POST", path, body, this.#token);
   }
 
-  // Asks the API.
-  async ask(method, path, body, token) {
+  // Asks the API, or another listener.
+  async ask(method, path, body, token, at = this.#api) {
     const headers = { "content-type": "application/json", "idempotency-key": randomUUID() };
     if (token) headers.authorization = `Bearer ${token}`;
-    const response = await fetch(this.#api + path, { method, headers, body: JSON.stringify(body) });
+    const response = await fetch(at + path, { method, headers, body: JSON.stringify(body) });
     if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`);
     return response.json();
   }

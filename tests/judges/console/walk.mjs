@@ -12,7 +12,7 @@ import { Shop } from "./shop.mjs";
 import { ConsoleWatch } from "./watch.mjs";
 
 const { CONSOLE } = process.env;
-const FEWEST_SCREENS = 19;
+const FEWEST_SCREENS = 25;
 
 const watch = new ConsoleWatch(CONSOLE);
 const looks = new ConsoleLooks(SCREENS, watch);

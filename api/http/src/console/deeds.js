@@ -1,4 +1,4 @@
-// What an operator does: a dialog says what will happen and asks why, the reason goes along, and the outcome is said.
+// What an operator does: a dialog says what will happen and asks why, perhaps also what exactly, and the outcome is said.
 
 import { Refused } from "./api.js";
 import { button, field, h, render } from "./dom.js";
@@ -22,18 +22,20 @@ export function hush() {
   render(document.getElementById("said"));
 }
 
-// `act` is given the reason. `then` is called when it is done.
-export function ask({ title, text, verb, isGrave = false, act, done, then }) {
+// `act` is given the reason, and by their names the `fields` that are asked for beside it, of which the first has the
+// focus. `then` is called when it is done.
+export function ask({ title, text, fields, verb, isGrave = false, act, done, then }) {
   const dialog = document.getElementById("ask");
   const mine = ++asked;
   const isOpen = () => mine === asked && dialog.open;
   let isBusy = false;
-  const draw = (problem) =>
+  const draw = (problem, isUnreasoned = false) =>
     render(dialog, h("form", { method: "dialog", onsubmit: submit, novalidate: true },
       h("h2", { id: "ask-title" }, title),
       h("p", {}, text),
-      field("Why?", h("textarea", { id: "why", name: "why", rows: 2, maxlength: 500, required: true, autofocus: true,
-        "aria-describedby": "why-hint", "aria-invalid": problem ? "true" : null }),
+      fields,
+      field("Why?", h("textarea", { id: "why", name: "why", rows: 2, maxlength: 500, required: true, autofocus: !fields,
+        "aria-describedby": "why-hint", "aria-invalid": isUnreasoned ? "true" : null }),
       "It is kept in the audit, with your name. No place for personal data."),
       problem && h("p", { class: "problem", role: "alert" }, problem),
       h("div", { class: "actions" },
@@ -42,17 +44,18 @@ export function ask({ title, text, verb, isGrave = false, act, done, then }) {
   async function submit(event) {
     event.preventDefault();
     if (isBusy) return;
-    const why = dialog.querySelector("#why");
+    const given = event.target.elements;
+    const { why } = given;
     const reason = why.value.trim().replace(/\s+/g, " ");
     if (!reason) {
-      draw("Say why, in a few words.");
+      draw("Say why, in a few words.", true);
       why.focus();
       return;
     }
     isBusy = true;
     draw();
     try {
-      const outcome = await act(reason);
+      const outcome = await act(reason, given);
       if (isOpen()) dialog.close();
       say(typeof done === "function" ? done(outcome) : done);
       then?.(outcome);
@@ -61,7 +64,7 @@ export function ask({ title, text, verb, isGrave = false, act, done, then }) {
       if (!isOpen()) return say(problem, "bad");
       isBusy = false;
       draw(problem);
-      why.focus();
+      given[0].focus();
     }
   }
   render(dialog);

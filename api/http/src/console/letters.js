@@ -3,7 +3,7 @@
 import * as api from "./api.js";
 import { ask } from "./deeds.js";
 import { badge, button, h, table } from "./dom.js";
-import { ago, count, number, state, time } from "./words.js";
+import { ago, count, list, number, state, time } from "./words.js";
 
 const TONES = { pending: "note", done: "good", dead: "bad", skipped: "warn" };
 
@@ -41,6 +41,7 @@ export const screen = {
           withResolved = event.target.checked;
           context.again();
         } }), "Those that were decided, too"),
+        ofSeveral(letters, context),
         letters.length === 0 ? h("p", { class: "calm" }, "There is none. What failed is tried again by itself, and what can never work would be here.") : h("ul", { class: "cards letters" }, letters.map((one) => letter(one, context)))),
       h("section", { "aria-labelledby": "waiting" },
         h("h2", { id: "waiting" }, "Effects that wait"),
@@ -78,10 +79,45 @@ function resend({ event_id: id, kind, target }, { again }) {
   }), { "aria-label": `Send again: ${kind} ${target} of event ${id} …` });
 }
 
+// Events in front of which several projections have stopped: they can be left out for all of them at once.
+function ofSeveral(letters, { again }) {
+  const events = Map.groupBy(letters.filter(({ kind, resolution }) => !kind && !resolution), ({ event_id: event }) => event);
+  return [...events.values()].filter(({ length }) => length > 1).map((all) => {
+    const [event, names] = [number(all[0].position), list(all.map(({ consumer }) => consumer).sort())];
+    return h("div", { class: "notice warn", key: all[0].event_id },
+      h("p", {}, `Event ${event} has stopped ${names}.`),
+      h("div", { class: "actions" }, button(`Skip event ${event} for all ${all.length} …`, () => ask({
+        title: `Never apply event ${event}?`, verb: "Skip", isGrave: true,
+        text: `It is left out for ever, also when they are rebuilt, and ${names} go on behind it. That can't be taken back.`,
+        act: skipping(all), done: `It is left out for ${names}.`, then: again,
+      }))));
+  });
+}
+
+// Skips each of them, whatever becomes of the others, and says which are left. Those are tried the next time.
+function skipping(letters) {
+  const left = new Set(letters);
+  return async (why) => {
+    const failures = [];
+    for (const one of left) {
+      try {
+        await skip(one, why);
+        left.delete(one);
+      } catch (error) {
+        failures.push(`${one.consumer}: ${error.message}`);
+      }
+    }
+    if (failures.length === 0) return;
+    const done = letters.filter((one) => !left.has(one)).map(({ consumer }) => consumer);
+    throw new Error(`It is ${done.length > 0 ? `left out for ${list(done)}, but not` : "not left out"} for ${failures.join("; ")}`);
+  };
+}
+
+const skip = ({ id }, why) => api.act("POST", `/admin/dead-letters/${id}/skip`, why);
+
 function letter(one, context) {
   const { id, consumer, position, event_id: event, trace_id: trace, kind, target, error, created_at: at, resolution, resolved_at: resolvedAt } = one;
   const name = kind ? `${kind} ${target}` : `${consumer} at event ${number(position)}`;
-  const path = `/admin/dead-letters/${id}`;
   const deed = (verb, given) => button(`${verb} …`, () => ask({ ...given, verb, then: context.again }), { key: verb, "aria-label": `${verb} ${name} …` });
   return h("li", { class: `card ${resolution ? "" : "bad"}`, key: id },
     h("div", { class: "title" }, h("h3", {}, kind ? h("code", {}, name) : name), badge(resolution ?? "open", resolution ? "quiet" : "bad")),
@@ -95,9 +131,9 @@ function letter(one, context) {
     events.has(position) && shownEvent(events.get(position)),
     h("div", { class: "actions" },
       !resolution && deed("Retry", { title: `Try ${name} again?`, text: kind ? "It is tried at once. If it fails in the same way, it comes back here." : "The projection tries the event again. If it fails in the same way, it stops there again.",
-        act: (why) => api.act("POST", `${path}/retry`, why), done: "It is tried again." }),
+        act: (why) => api.act("POST", `/admin/dead-letters/${id}/retry`, why), done: "It is tried again." }),
       !resolution && deed("Skip", { title: `Never do ${name}?`, isGrave: true, text: kind ? "It is never done." : `The projection leaves this event out for ever, also when it is rebuilt, and goes on behind it. That can't be taken back.`,
-        act: (why) => api.act("POST", `${path}/skip`, why), done: "It is left out." }),
+        act: (why) => skip(one, why), done: "It is left out." }),
       position > 0 && !events.has(position) && button("Show the event", () => look(position, context), { "aria-label": `Show the event of ${name}` })));
 }
 

@@ -41,6 +41,7 @@ const FILES: &[(&str, &str, &str)] = &[
     ("entry.js", SCRIPT, include_str!("entry.js")),
     ("icon.svg", ICON, include_str!("icon.svg")),
     ("letters.js", SCRIPT, include_str!("letters.js")),
+    ("levels.js", SCRIPT, include_str!("levels.js")),
     ("log.js", SCRIPT, include_str!("log.js")),
     ("main.js", SCRIPT, include_str!("main.js")),
     ("now.js", SCRIPT, include_str!("now.js")),

@@ -3,6 +3,7 @@
 import * as api from "./api.js";
 import { h } from "./dom.js";
 import { plot } from "./plots.js";
+import { lastComparison } from "./projections.js";
 import { ago, clock, count, duration, figure, number, sentence } from "./words.js";
 
 const BAD = "bad";
@@ -59,6 +60,8 @@ export const screen = {
 function troubles({ ready, log, projections, workers, letters, effects, rebuilds, samples, unread }) {
   const found = [];
   const add = (tone, key, title, text, to, where) => found.push({ tone, key, title, text, to, where });
+  const broken = ofLog(projections);
+  if (broken) add(BAD, "log", "The log itself is broken", `${broken} No rebuild repairs that. Keep what it names, and see docs/runbooks/ProjectionDiverged.md; Compare all tells how much of the log is wrong.`, "#/projections", "Projections");
   if (ready.database !== "ok") add(BAD, "database", "The database does not answer", "Nothing can be ordered or looked up until it does. Look at PostgreSQL itself, and at the network to it.");
   if (ready.database === "ok" && unread.length > 0) {
     add(BAD, "unread", "The database is too slow to say how things are",
@@ -67,6 +70,8 @@ function troubles({ ready, log, projections, workers, letters, effects, rebuilds
   if (ready.schema === "behind") add(BAD, "schema", "The database has an older schema than this program", "Run daybook migrate, as the owner of the database.");
   if (ready.committer === "stopped") add(BAD, "committer", "This process takes no commands any more", "Its committer has stopped. Start the process again; its log lines say why.");
   for (const one of projections) {
+    // That is told above.
+    if (one.broken_stream && one.broken_stream === one.reason) continue;
     const [tone, title, text] = ofProjection(one);
     const [to, where] = one.status === "parked" ? ["#/letters", "Dead letters"] : ["#/projections", "Projections"];
     if (tone) add(tone, `projection-${one.name}`, title, text, to, where);
@@ -119,12 +124,21 @@ function troubles({ ready, log, projections, workers, letters, effects, rebuilds
   return found.sort((one, other) => order.indexOf(one.tone) - order.indexOf(other.tone));
 }
 
+// What the auditor has found broken in the log, or else the last comparison that was asked for here.
+function ofLog(projections) {
+  const stream = projections.find(({ broken_stream: stream }) => stream)?.broken_stream;
+  if (stream) return `The auditor has found this: ${sentence(stream)}`;
+  const compared = lastComparison();
+  if (!compared || compared.log.differences === 0) return null;
+  return `When everything was compared, at ${clock(compared.at)}, this was found: ${sentence(compared.log.first_difference)}`;
+}
+
 function ofProjection({ name, status, reason, lag_events: events, lag_seconds: seconds }) {
   const behind = `It is ${count(events, "event")} and ${duration(seconds)} behind.`;
   const isReactor = name === "reactor";
   switch (status) {
     case "diverged":
-      return [BAD, `${name} does not agree with the log`, `${sentence(reason)} It goes on being served as it is: a rebuild repairs it.`];
+      return [BAD, `${name} does not agree with the log`, `${sentence(reason)} ${isReactor ? "It can't be rebuilt: see docs/runbooks/ProjectionDiverged.md." : "It goes on being served as it is. A rebuild repairs it, if the log itself is whole: Compare all tells that."}`];
     case "parked":
       return [BAD, `${name} has stopped in front of an event that it can't apply`, `${sentence(reason)} ${behind} Look at its dead letter: try it again, or leave the event out.`];
     case "stalled":

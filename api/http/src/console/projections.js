@@ -15,8 +15,10 @@ const MEANING = {
   swapping: "being put into service",
 };
 
-// What the last comparison found.
+// What the last comparison found, for those who look here.
 let compared = null;
+export const lastComparison = () => compared;
+
 let isComparing = false;
 
 export const screen = {
@@ -45,6 +47,7 @@ function card(one, rebuild, context) {
   return h("section", { class: `card ${TONES[status]}`, key: name, "aria-labelledby": `p-${name}` },
     h("div", { class: "title" }, h("h2", { id: `p-${name}` }, name), badge(state(status), TONES[status])),
     one.reason && h("p", { class: "problem" }, one.reason),
+    one.broken_stream && h("p", { class: "problem" }, "The log itself is broken, which no rebuild repairs."),
     h("dl", {},
       fact("Position", `${number(position)} of ${number(head)}`),
       fact("Lag", events === 0 ? "none" : `${count(events, "event")}, ${duration(seconds)}`),

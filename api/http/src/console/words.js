@@ -7,6 +7,11 @@ const few = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
 
 export const number = (value) => numbers.format(value);
 
+const lists = new Intl.ListFormat("en-GB");
+
+// Names as they are said one after the other: orders, sales and stock.
+export const list = (names) => lists.format(names);
+
 // With a digit behind the point where the number is small.
 export const figure = (value) => (Math.abs(value) < 10 ? few : numbers).format(value);
 
@@ -41,7 +46,7 @@ export const traceOf = (traceparent) => (/^[0-9a-f]{2}-([0-9a-f]{32})-/.exec(tra
 
 export const state = (word) => word.replaceAll("_", " ");
 
-// What a program says, with a capital letter in front and a full stop behind.
+// What a program says, with a full stop behind, and a capital letter in front unless it begins with an id.
 export function sentence(text) {
-  return text ? text[0].toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? "" : ".") : "";
+  return text ? (/^[a-z]+(?![\w:.-])/.test(text) ? text[0].toUpperCase() + text.slice(1) : text) + (/[.!?]$/.test(text) ? "" : ".") : "";
 }
