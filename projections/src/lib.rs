@@ -104,6 +104,7 @@ pub struct Downstream {
     signals: Signals,
     queries: Queries,
     workers: Vec<Arc<dyn Worker>>,
+    own_pool: Option<PgPool>,
 }
 
 /// What the workers of this process are given.
@@ -146,26 +147,23 @@ impl Downstream {
         let storage = Storage(pool.clone());
         let mut workers: Vec<Arc<dyn Worker>> = vec![Arc::new(listener), Arc::new(storage)];
 
-        if roles.work_in_the_background() || mirrored.is_some() {
+        let own_pool = (roles.work_in_the_background() || mirrored.is_some()).then(|| {
+            daybook_migrations::pool(connect.clone(), settings.background.connections, ACQUIRE_TIMEOUT)
+        });
+        workers.push(Arc::new(Gauges(own_pool.as_ref().unwrap_or(&pool).clone())));
+        if let Some(pool) = own_pool.clone() {
             let background = Background {
                 relaxed: connect.clone().options([("synchronous_commit", "off")]),
-                pool: daybook_migrations::pool(
-                    connect.clone(),
-                    settings.background.connections,
-                    ACQUIRE_TIMEOUT,
-                ),
+                pool,
                 connect,
                 leases: Leases::new(settings.background.lease_term.get()),
                 shares: Shares::new(),
                 signals: signals.clone(),
                 settings: Arc::new(settings),
             };
-            workers.push(Arc::new(Gauges(background.pool.clone())));
             workers.extend(Given { background, nats_url, roles, performer, mirrored }.workers());
-        } else {
-            workers.push(Arc::new(Gauges(pool.clone())));
         }
-        Self { signals, queries: Queries::new(pool, cache), workers }
+        Self { signals, queries: Queries::new(pool, cache), workers, own_pool }
     }
 
     /// All that is done in the background. The wiring has them kept.
@@ -181,6 +179,11 @@ impl Downstream {
     /// How often this process has lost the database. The one that comes back may not have the last commits.
     pub fn losses(&self) -> watch::Receiver<u64> {
         self.signals.losses()
+    }
+
+    /// The connections that the workers of this process's roles share, if it has such workers.
+    pub fn own_pool(&self) -> Option<PgPool> {
+        self.own_pool.clone()
     }
 
     pub fn queries(&self) -> Queries {

@@ -177,7 +177,7 @@ class HeldLock(Incident):
 class PoolExhausted(HeldLock):
     """Queries wait for a table, and hold connections of their pool until their time is over."""
 
-    alerts = ("DatabasePoolExhausted", "ProjectionStopped")
+    alerts = ("DatabasePoolExhausted",)
 
     def plant(self):
         self.customers.stop()

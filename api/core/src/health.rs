@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 
 use crate::{
     carriers::{CarrierState, Carriers},
-    metrics::{self, Check},
+    metrics::{self, Check, Pool},
     traffic::Traffic,
 };
 
@@ -158,8 +158,8 @@ impl Health {
             metrics::READY.with_label_values(&[check.as_str()]).set(is_well(check).into());
         }
         self.carriers.measure();
-        metrics::measure_pool("queries", &self.queries);
-        metrics::measure_pool("commands", &self.commands);
+        metrics::measure_pool(Pool::Queries, &self.queries);
+        metrics::measure_pool(Pool::Commands, &self.commands);
     }
 }
 

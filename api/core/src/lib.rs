@@ -19,6 +19,7 @@ pub mod log_levels;
 pub mod measures;
 pub mod metrics;
 pub mod origin;
+pub mod pools;
 pub mod reads;
 pub mod request_id;
 pub mod terminal;

@@ -39,6 +39,16 @@ words! {
     }
 }
 
+words! {
+    /// What a pool of database connections is for.
+    pub enum Pool {
+        Queries = "queries",
+        Commands = "commands",
+        /// What is downstream of the log.
+        Background = "background",
+    }
+}
+
 impl TurnedAway {
     pub fn count(self) {
         TURNED_AWAY.with_label_values(&[self.as_str()]).inc();
@@ -96,6 +106,11 @@ metrics! {
         "Database connections by pool and state: open, idle (which are open, too), max (which may be open)",
         &["pool", "state"],
     );
+    POOL_FULL_SECONDS: CounterVec(
+        "daybook_pool_full_seconds_total",
+        "Time in which all connections of a pool were in use, by pool: queries, commands, background",
+        &["pool"],
+    ) of Pool::WORDS;
 }
 
 /// Notes how large the database may become.
@@ -104,7 +119,8 @@ pub fn tell_room(room: Size) {
 }
 
 /// Notes how many connections a pool has open, and how many of them have nothing to do.
-pub fn measure_pool(name: &str, pool: &sqlx::PgPool) {
+pub fn measure_pool(of: Pool, pool: &sqlx::PgPool) {
+    let name = of.as_str();
     let idle = i64::try_from(pool.num_idle()).unwrap_or(i64::MAX);
     POOL_CONNECTIONS.with_label_values(&[name, "open"]).set(pool.size().into());
     POOL_CONNECTIONS.with_label_values(&[name, "idle"]).set(idle);

@@ -231,7 +231,8 @@ pub async fn start(config: &Config, clock: Clock) -> Result<Running, StartError>
         measures: Measures::default(),
     });
     crew.keep_apart(apart(&app, identity_pool));
-    for worker in downstream.workers().into_iter().chain(workers(config, &app, &queries_pool, audit_writer)) {
+    let own = workers(config, &app, &queries_pool, downstream.own_pool(), audit_writer);
+    for worker in downstream.workers().into_iter().chain(own) {
         crew.keep(worker);
     }
 

@@ -8,6 +8,8 @@ use daybook_core::{
     auth::{issuer::FollowingIssuer, revocation::FollowingRevocations},
     config::Config,
     identity::{housekeeping::Keeping, lapsing::Lapsing},
+    metrics::Pool,
+    pools::WatchingPools,
 };
 use daybook_http::measuring::Measuring;
 use daybook_projections::workers::Worker;
@@ -27,8 +29,11 @@ pub fn workers(
     config: &Config,
     app: &Arc<App>,
     pool: &PgPool,
+    background_pool: Option<PgPool>,
     audit_writer: AuditWriter,
 ) -> Vec<Arc<dyn Worker>> {
+    let mut pools = vec![(Pool::Queries, pool.clone()), (Pool::Commands, app.health.commands.clone())];
+    pools.extend(background_pool.map(|pool| (Pool::Background, pool)));
     let mut workers: Vec<Arc<dyn Worker>> = vec![
         Arc::new(audit_writer),
         Arc::new(Keeping { identity: Arc::clone(&app.identity), pool: pool.clone() }),
@@ -36,6 +41,7 @@ pub fn workers(
         Arc::new(LogLines(app.clone())),
         Arc::new(Forgetting(pool.clone())),
         Arc::new(Measuring(Arc::clone(app))),
+        Arc::new(WatchingPools(pools)),
     ];
     // They are erased by a command.
     if app.commands.is_some() {

@@ -38,6 +38,7 @@ mod parameters;
 mod partitions;
 mod permissions;
 pub mod poison;
+mod pools;
 mod positions;
 mod privacy;
 mod probes;

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::orders::{order, place};
 
 /// The workers of a process that does everything but publish, by name.
-const ALL: [&str; 30] = [
+const ALL: [&str; 31] = [
     "accounts",
     "audit_records",
     "feed",
@@ -25,6 +25,7 @@ const ALL: [&str; 30] = [
     "measures",
     "nats",
     "performers",
+    "pools",
     "projection/orders",
     "projection/orders/0",
     "projection/products",
@@ -111,6 +112,7 @@ async fn a_process_lists_what_its_roles_are() {
             "listener",
             "log_lines",
             "measures",
+            "pools",
             "rates",
             "revocations",
             "status",
