@@ -82,6 +82,11 @@ metrics! {
         "Log-ins with a password, by how they ended: succeeded, refused, factor_required, too_often, failed",
         &["outcome"],
     ) of LogIn::WORDS;
+    KEY_MADE: IntGaugeVec(
+        "daybook_key_made_timestamp_seconds",
+        "When the key was made that new values of a kind are computed with, seconds since 1970: refresh, link, index",
+        &["kind"],
+    );
     DATABASE_ROOM: IntGauge(
         "daybook_database_room_bytes",
         "How large the database may become, as the setting database.room says",

@@ -15,7 +15,10 @@ use aws_lc_rs::{
 use daybook_domain::words;
 use sqlx::{PgConnection, PgPool, Postgres, Transaction};
 
-use crate::vault::{Vault, VaultError};
+use crate::{
+    metrics::KEY_MADE,
+    vault::{Vault, VaultError},
+};
 
 const KEY_LEN: usize = 32;
 const UNPOISONED: &str = "nobody panics while holding this lock";
@@ -77,10 +80,11 @@ pub struct NewKey {
 /// How often a key that was replaced meanwhile is looked for.
 pub const ATTEMPTS: u32 = 3;
 
-type Row = (String, String, Vec<u8>, bool);
+/// Its id, its kind, the wrapped key, whether it is not retired, and when it was made, seconds since 1970.
+type Row = (String, String, Vec<u8>, bool, i64);
 
-const READ: &str =
-    "SELECT id, kind, wrapped_key, retired_at IS NULL FROM secret_keys ORDER BY created_at, id";
+const READ: &str = "SELECT id, kind, wrapped_key, retired_at IS NULL, extract(epoch FROM created_at)::bigint
+       FROM secret_keys ORDER BY created_at, id";
 
 /// A retired key is kept for so long at least: a process that has not heard of the new one may still use it.
 const RETIRED_KEPT_S: f64 = 86_400.0;
@@ -134,11 +138,12 @@ impl Secrets {
     pub async fn read(&self) -> Result<(), VaultError> {
         let rows: Vec<Row> = sqlx::query_as(READ).fetch_all(&self.pool).await?;
         let mut known = Known::default();
-        for (id, kind, wrapped, is_current) in rows {
+        for (id, kind, wrapped, is_current, made) in rows {
             let Ok(word) = kind.parse::<SecretKind>() else { continue };
             let key = self.vault.open_secret(&context(&kind, &id), wrapped)?;
             let key = SecretKey { id: id.into(), key: hmac::Key::new(hmac::HMAC_SHA256, &key) };
             if is_current {
+                KEY_MADE.with_label_values(&[word.as_str()]).set(made);
                 known.newest.insert(word, key.clone());
             }
             known.by_id.insert((word, key.id.clone()), key);

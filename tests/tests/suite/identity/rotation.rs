@@ -91,6 +91,26 @@ async fn keys_are_changed_while_servers_run_and_what_was_made_with_the_old_ones_
     log_in(&client, "ada@example.com").await;
 }
 
+/// Catches: the age of a key that another one has succeeded.
+#[tokio::test(flavor = "multi_thread")]
+async fn how_old_the_newest_keys_are_is_told() {
+    let house = House::new().await;
+    let mut server = house.started("api");
+    house.database.execute("UPDATE secret_keys SET created_at = '2001-09-09T01:46:40Z'").await;
+    rotate(&server, "refresh");
+    server.kill();
+    server.start();
+    let made =
+        house.database.count("SELECT extract(epoch FROM max(created_at))::bigint FROM secret_keys").await;
+    assert!(made > 1_000_000_000);
+    let told =
+        house.client.at(format!("http://{}", server.telemetry)).get("/metrics").await.expect(200).text();
+    for (kind, made) in [("refresh", made), ("link", 1_000_000_000), ("index", 1_000_000_000)] {
+        let line = format!("daybook_key_made_timestamp_seconds{{kind=\"{kind}\"}} {made}\n");
+        assert!(told.contains(&line), "{line}");
+    }
+}
+
 /// Catches: an address that is claimed with a key that was replaced, so that nothing finds it there.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_has_not_heard_of_a_new_key_claims_addresses_with_it() {
