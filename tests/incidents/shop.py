@@ -194,9 +194,10 @@ class Customers:
 
     def read(self):
         while not self.is_over.wait(0.5):
-            # Each asks for something else, so that no cache answers.
+            # Each asks for something else, so that no cache answers, and no one who asks for the same orders.
+            limit = random.randrange(1, 101)
             before = f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime())}.{random.randrange(10**6):06}Z"
-            status, _ = self.shop.ask("api", f"/v1/orders?limit=5&placed_at%5Blt%5D={before}", ("customer", "alice"))
+            status, _ = self.shop.ask("api", f"/v1/orders?limit={limit}&placed_at%5Blt%5D={before}", ("customer", "alice"))
             if status != 200:
                 self.failed_at = time.monotonic()
 
