@@ -1,5 +1,8 @@
 //! Amounts of money: integer minor units of an ISO 4217 currency, never a float.
 
+mod rate;
+mod share;
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -7,6 +10,8 @@ use serde::{Deserialize, Serialize};
 use crate::incoming::{Incoming, Unfit};
 
 pub use iso_currency::Currency;
+pub use rate::{InvalidRate, Rate, round_half_up};
+pub use share::share;
 
 /// The largest amount that a price may have, in minor units.
 pub const MAX_PRICE_MINOR: i64 = 1_000_000_000_000;
@@ -131,6 +136,19 @@ mod tests {
         }
         for code in ["EUR", "JPY", "KWD", "XAF", "XOF", "XPF", "XCD", "VES", "VED"] {
             assert!(Currency::from_code(code).expect("a code of the standard").take().is_ok(), "{code}");
+        }
+    }
+
+    /// Its amounts have no unit that they could be counted in.
+    #[test]
+    fn nothing_can_be_priced_in_a_currency_without_an_exponent() {
+        let currencies: Vec<Currency> = (0..1000).filter_map(Currency::from_numeric).collect();
+        let without = currencies.iter().filter(|currency| currency.exponent().is_none());
+        let codes: Vec<&str> = without.clone().map(|currency| currency.code()).collect();
+        assert!(codes.contains(&"XAU") && codes.contains(&"XXX"), "{codes:?}");
+        for currency in without {
+            let price = Price::try_from(Money::new(1, *currency)).expect("stored in former times");
+            assert!(price.take().is_err(), "{}", currency.code());
         }
     }
 
