@@ -26,6 +26,7 @@ pub mod settings;
 pub mod sku;
 pub mod stock;
 pub mod stored;
+pub mod tax;
 #[cfg(test)]
 mod testing;
 pub mod text;
