@@ -1,7 +1,11 @@
-//! What a line of an order costs: the catalogue's price, or one that was agreed.
+//! What a line of an order costs: the catalogue's price, or one that was agreed. Below it is what an order comes to with
+//! its taxes, and what a part of it comes to.
 
+mod calculation;
+mod terms;
 #[cfg(test)]
 mod tests;
+mod value;
 
 use crate::{
     codes,
@@ -14,6 +18,10 @@ use crate::{
     rejection_codes,
     sku::Sku,
 };
+
+pub use calculation::{Unpriced, UntaxedFee, UntaxedLine};
+pub use terms::{Amounts, Circumstances, FeeKind, FeeName, FeeTerms, Group, LineTerms, Mode, Terms};
+pub use value::{Kept, Value};
 
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum Rejection {

@@ -1,3 +1,6 @@
+mod parts;
+mod with_taxes;
+
 use super::*;
 use crate::{
     decider::fold,
