@@ -2,14 +2,15 @@
 //! version that `tests/judges/` names, and are kept in the folder for builds. One that can't be installed is skipped,
 //! and that is said; one that finds something fails the run.
 //!
-//! Spectral and Redocly read the OpenAPI document of each listener. Schemathesis plays requests that the document
-//! allows and that it forbids, with the token of each role and as someone who logs in, and holds the answers against it.
-//! The audits of GraphQL over HTTP are made, clients of EventStoreDB go through the door, and clients of gRPC place
-//! orders. So do clients that are generated from the documents. A browser walks through the pages of accounts and through
-//! the console. The files of `deploy/` are read by the programs that they are for, what alerts and the dashboard ask for is
-//! looked up in the metrics, and the image is built.
+//! What orders come to is calculated a second time. Spectral and Redocly read the OpenAPI document of each listener.
+//! Schemathesis plays requests that the document allows and that it forbids, with the token of each role and as someone who
+//! logs in, and holds the answers against it. The audits of GraphQL over HTTP are made, clients of EventStoreDB go through
+//! the door, and clients of gRPC place orders. So do clients that are generated from the documents. A browser walks through
+//! the pages of accounts and through the console. The files of `deploy/` are read by the programs that they are for, what
+//! alerts and the dashboard ask for is looked up in the metrics, and the image is built.
 
 mod analysts;
+mod arithmetic;
 mod browser;
 mod clients;
 mod deploy;
@@ -83,6 +84,7 @@ pub async fn ask(around: &Surroundings, servers: &Servers, group: &mut Group) ->
     let files = around.root.join("tests/judges");
     let verdicts = Vec::new();
     let mut bench = Bench { servers, files, home, documents, group, verdicts, has_failed: false };
+    bench.calculate(around).await?;
     bench.lint().await?;
     bench.read_deployment().await?;
     // It says that all is well as long as others haven't tried what goes wrong.
