@@ -39,9 +39,9 @@ mkdir "$work/context"
 cp "$PROGRAM" "$work/context/daybook"
 cat >"$work/context/cargo" <<'CARGO'
 #!/bin/sh
-[ "$*" = "build --release --locked -p daybook" ] || { echo "cargo: not asked what was expected: $*" >&2; exit 1; }
+[ "$*" = "build --profile dist --locked -p daybook" ] || { echo "cargo: not asked what was expected: $*" >&2; exit 1; }
 [ "$BUILD_REVISION" = of-the-judge ] || { echo "cargo: not told the revision" >&2; exit 1; }
-[ -f Cargo.lock ] && exec install -D /built/daybook target/release/daybook
+[ -f Cargo.lock ] && exec install -D /built/daybook target/dist/daybook
 CARGO
 chmod +x "$work/context/cargo"
 for name in base builder; do
