@@ -145,7 +145,7 @@ impl Feeding {
                 }
                 () = sleep(SILENCE) => match waiting {
                     Some(since) if since.elapsed() >= SILENCE => {
-                        return Err("nothing arrives while the log grows".into());
+                        return Err("nothing arrives while the log grows: is there a process with the role relay?".into());
                     }
                     Some(_) => {}
                     // Nothing is to be received, as far as is known.

@@ -62,7 +62,7 @@ function troubles({ ready, log, projections, workers, letters, effects, rebuilds
   const add = (tone, key, title, text, to, where) => found.push({ tone, key, title, text, to, where });
   const broken = ofLog(projections);
   if (broken) add(BAD, "log", "The log itself is broken", `${broken} No rebuild repairs that. Keep what it names, and see docs/runbooks/ProjectionDiverged.md; Compare all tells how much of the log is wrong.`, "#/projections", "Projections");
-  if (ready.database !== "ok") add(BAD, "database", "The database does not answer", "Nothing can be ordered or looked up until it does. Look at PostgreSQL itself, and at the network to it.");
+  if (ready.database !== "ok") add(BAD, "database", "The database does not answer", "Nothing can be ordered or looked up until it does. Look at PostgreSQL itself, and at the network to it. If it answers there, all connections of this process wait for something, such as a lock that a session holds: ask PostgreSQL who waits for whom (docs/operations.md).");
   if (ready.database === "ok" && unread.length > 0) {
     add(BAD, "unread", "The database is too slow to say how things are",
       `${unread.map(({ what }) => what.replace("-", " ")).join(", ")}: ${sentence(unread[0].why)} Does a session hold a lock, or is the disk slow? Ask PostgreSQL who waits for whom (docs/operations.md).`, "#/workers", "Workers");
