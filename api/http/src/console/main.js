@@ -163,13 +163,20 @@ function out(why) {
 async function arrive() {
   try {
     who = await api.get("/v1/permissions/mine");
-    // A token that someone brought may be of no account.
-    if (!api.isFromOutside()) who.email = (await api.get("/v1/accounts/me")).email;
   } catch (error) {
     return out(error.status === 401 ? "This token is not good here, or not any more." : error.message);
   }
   render(place("screen"));
   go();
+  // It is read from the log, which may be what is wrong. A token that someone brought may be of no account.
+  if (!api.isFromOutside()) api.get("/v1/accounts/me").then(named(who), () => {});
+}
+
+function named(mine) {
+  return ({ email }) => {
+    mine.email = email;
+    if (mine === who) draw();
+  };
 }
 
 // What is wrong is counted on every screen. Who may not see it, or can't just now, has no counts.

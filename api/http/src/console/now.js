@@ -21,6 +21,8 @@ const STILL_MS = 15_000;
 // The server lists so many at most.
 const LISTED = 100;
 // What is slow itself may not hide what is wrong.
+// How the server tells that PostgreSQL has no room.
+const DISK_FULL = "the disk of the database is full";
 const PATIENCE = { headers: { "request-timeout-ms": "4000" } };
 const ASKED = ["log", "projections", "workers", "dead-letters", "effects", "rebuilds", "measures"];
 
@@ -62,6 +64,8 @@ function troubles({ ready, log, projections, workers, letters, effects, rebuilds
   const add = (tone, key, title, text, to, where) => found.push({ tone, key, title, text, to, where });
   const broken = ofLog(projections);
   if (broken) add(BAD, "log", "The log itself is broken", `${broken} No rebuild repairs that. Keep what it names, and see docs/runbooks/ProjectionDiverged.md; Compare all tells how much of the log is wrong.`, "#/projections", "Projections");
+  const isFull = workers.some(({ state, last_error: error }) => state === "failed" && error?.message.includes(DISK_FULL));
+  if (isFull) add(BAD, "disk", "The disk of the database is full", "No order can be taken until there is room on it. What else fails here fails for that (docs/runbooks/DatabaseUnreachable.md).");
   if (ready.database !== "ok") add(BAD, "database", "The database does not answer", "Nothing can be ordered or looked up until it does. Look at PostgreSQL itself, and at the network to it. If it answers there, all connections of this process wait for something, such as a lock that a session holds: ask PostgreSQL who waits for whom (docs/operations.md).");
   if (ready.database === "ok" && unread.length > 0) {
     add(BAD, "unread", "The database is too slow to say how things are",
