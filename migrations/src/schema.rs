@@ -1,8 +1,12 @@
 //! The schema's versions, and what the running server may do to it.
 
-use std::time::Duration;
+use std::{future::Future, pin::Pin, time::Duration};
 
-use sqlx::{Connection, Executor, PgConnection, PgPool, migrate::Migrator};
+use sqlx::{
+    Connection, Executor, PgConnection, PgPool,
+    error::BoxDynError,
+    migrate::{Migration, MigrationSource, Migrator},
+};
 use tokio::time::sleep;
 
 use crate::{SCHEMA, analytics};
@@ -24,11 +28,18 @@ pub enum MigrateError {
 /// How long a migration waits for a lock of a table, ms. All who come to the table meanwhile wait behind it, so it gives up
 /// soon, lets them go on, and tries again: what it waits for, such as a long query, may take minutes.
 const LOCK_TIMEOUT_MS: u32 = 400;
+/// The same for a migration that runs outside of a transaction, ms. It makes an index of a table that is in use: nothing waits
+/// behind it, and it waits for every transaction that began before.
+const CONCURRENT_LOCK_TIMEOUT_MS: u32 = 60_000;
 const PAUSE: Duration = Duration::from_millis(500);
 /// How often it tries: for about a minute.
 const ATTEMPTS: u32 = 60;
-/// The code of PostgreSQL for that.
-const LOCK_NOT_AVAILABLE: &str = "55P03";
+/// The codes of PostgreSQL for that: the lock was not available, or two waited for each other, as one that makes an index does
+/// with one that waits to migrate.
+const NO_LOCK: [&str; 2] = ["55P03", "40P01"];
+/// Indexes that were not finished, because the session or its process ended. They are of no use, and in the way of the next try.
+const UNFINISHED: &str = "SELECT c.relname::text FROM pg_index JOIN pg_class c ON c.oid = indexrelid
+      WHERE NOT indisvalid AND c.relnamespace = 'public'::regnamespace";
 
 /// Brings the schema up to date, as the owner of the database, and gives the running server's role
 /// `run_as` its rights, and that of analysts theirs. Can be repeated; a second one at the same time waits for the
@@ -55,8 +66,14 @@ pub async fn migrate(owner: &PgPool, run_as: &str) -> Result<bool, MigrateError>
     }
 }
 
-/// What is done already stays done: each migration is a transaction.
+/// What is done already stays done: each migration is a transaction, or one statement.
 async fn try_to_migrate(connection: &mut PgConnection, run_as: &str) -> Result<bool, MigrateError> {
+    // Held to the end, so that no index is taken for unfinished that another session is about to make.
+    connection.execute("SELECT pg_advisory_lock(hashtext('daybook_migrate'))").await?;
+    for part in MIGRATIONS.iter().as_slice().chunk_by(|one, next| one.no_tx == next.no_tx) {
+        run_part(&mut *connection, part).await?;
+    }
+    // Nothing is left to be done by this, which looks whether the schema is of a newer release.
     MIGRATIONS.run(&mut *connection).await?;
     let role = format!("\"{}\"", run_as.replace('"', "\"\""));
     let mut transaction = connection.begin().await?;
@@ -69,6 +86,36 @@ async fn try_to_migrate(connection: &mut PgConnection, run_as: &str) -> Result<b
     Ok(analysts_have_a_role)
 }
 
+/// Some migrations that follow each other, all of which run in transactions, or none.
+#[derive(Debug)]
+struct Part(Vec<Migration>);
+
+impl MigrationSource<'static> for Part {
+    fn resolve(self) -> Pin<Box<dyn Future<Output = Result<Vec<Migration>, BoxDynError>> + Send>> {
+        Box::pin(async { Ok(self.0) })
+    }
+}
+
+async fn run_part(connection: &mut PgConnection, part: &[Migration]) -> Result<(), MigrateError> {
+    let is_concurrent = part.iter().any(|migration| migration.no_tx);
+    if is_concurrent {
+        connection.execute(format!("SET lock_timeout = {CONCURRENT_LOCK_TIMEOUT_MS}").as_str()).await?;
+        let unfinished: Vec<String> = sqlx::query_scalar(UNFINISHED).fetch_all(&mut *connection).await?;
+        for name in unfinished {
+            if part.iter().any(|migration| migration.sql.contains(&format!(" {name} "))) {
+                connection.execute(format!("DROP INDEX CONCURRENTLY IF EXISTS {name}").as_str()).await?;
+            }
+        }
+    }
+    let mut migrator = Migrator::new(Part(part.to_vec())).await?;
+    migrator.set_ignore_missing(true);
+    migrator.run(&mut *connection).await?;
+    if is_concurrent {
+        connection.execute(format!("SET lock_timeout = {LOCK_TIMEOUT_MS}").as_str()).await?;
+    }
+    Ok(())
+}
+
 impl MigrateError {
     /// Whether another session had a lock for too long.
     fn is_for_a_lock(&self) -> bool {
@@ -77,7 +124,8 @@ impl MigrateError {
             Self::Migrate(Execute(cause) | ExecuteMigration(cause, _)) | Self::Database(cause) => cause,
             Self::Migrate(_) | Self::Behind { .. } => return false,
         };
-        cause.as_database_error().and_then(|error| error.code()).as_deref() == Some(LOCK_NOT_AVAILABLE)
+        let code = cause.as_database_error().and_then(|error| error.code());
+        code.is_some_and(|code| NO_LOCK.contains(&code.as_ref()))
     }
 }
 

@@ -81,6 +81,10 @@ async fn each_index_of_some_rows_is_of_the_states_that_are_asked_for() {
     let states = expected([
         ("rebuilds_running", &RebuildState::LIVE.map(RebuildState::as_str)),
         ("effects_due", &[EffectState::Pending.as_str()]),
+        ("effects_by_lane", &[EffectState::Pending.as_str()]),
+        ("effects_in_order", &[EffectState::Pending.as_str()]),
+        ("effects_failing", &[EffectState::Pending.as_str()]),
+        ("effects_done", &[EffectState::Done.as_str()]),
         ("credentials_created_at", &[CredentialKind::Password.as_str()]),
     ]);
     assert_eq!(found.await, states);
