@@ -15,6 +15,10 @@ pub(crate) struct Background {
     pub relaxed: PgConnectOptions,
     /// Connects sessions with limits of their own.
     pub connect: PgConnectOptions,
+    /// Connects the sessions by which effects are claimed, which don't wait for the disk, and the one by which they are marked,
+    /// which does.
+    pub claims: PgConnectOptions,
+    pub marks: PgConnectOptions,
     pub leases: Leases,
     pub shares: Shares,
     pub signals: Signals,

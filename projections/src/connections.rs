@@ -1,5 +1,7 @@
 //! How many connections to the database the work downstream of the log has at most, beside those of pools.
 
+use daybook_domain::reactions::Lane;
+
 use crate::{
     read_models::READ_MODELS,
     scan::streams::shares,
@@ -14,8 +16,9 @@ const RELAY: u32 = 1;
 const PUBLISHER: u32 = 3;
 /// The mirror moves a checkpoint.
 const MIRROR: u32 = 1;
-/// What has effects is written by another connection than what hasn't.
-const REACTOR: u32 = 2;
+/// What has effects is written by another connection than what hasn't, and effects are marked by one. Each lane claims by
+/// one more.
+const REACTOR: u32 = 3;
 /// The auditor compares one page of rows with their events, in one snapshot.
 const AUDITOR: u32 = 3;
 /// The generation in service and the one before.
@@ -40,7 +43,7 @@ impl OwnConnections {
             + if_has(roles.relay, RELAY)
             + if_has(roles.publisher, PUBLISHER)
             + if_has(mirrors, MIRROR)
-            + if_has(roles.reactor, REACTOR)
+            + if_has(roles.reactor, REACTOR + count(Lane::ALL.len()))
             + if_has(roles.projections, of_rows + AUDITOR);
         // One has the snapshot, one adds up sums, and each thread reads rows and events. A rebuild makes indexes at the
         // same time, and its partitions have applied what was appended since.

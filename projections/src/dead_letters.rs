@@ -147,7 +147,7 @@ async fn resolve_effect(
     let (state, sql) = match resolution {
         Resolution::Retried => (
             EffectState::Pending,
-            "UPDATE effects SET state = $5, attempts = 0, due_at = clock_timestamp(), finished_at = NULL,
+            "UPDATE effects SET state = $5, attempts = 0, due_at = statement_timestamp(), finished_at = NULL,
                     last_error = coalesce($4, last_error)
               WHERE event_id = $1 AND kind = $2 AND target = $3 AND state = $6",
         ),

@@ -152,8 +152,11 @@ impl Downstream {
         });
         workers.push(Arc::new(Gauges(own_pool.as_ref().unwrap_or(&pool).clone())));
         if let Some(pool) = own_pool.clone() {
+            let relaxed = connect.clone().options([("synchronous_commit", "off")]);
             let background = Background {
-                relaxed: connect.clone().options([("synchronous_commit", "off")]),
+                claims: relaxed.clone().options(reactor::BY_INDEX),
+                marks: connect.clone().options(reactor::BY_INDEX),
+                relaxed,
                 pool,
                 connect,
                 leases: Leases::new(settings.background.lease_term.get()),

@@ -80,14 +80,16 @@ metrics! {
     EFFECT_SECONDS: Histogram(
         "daybook_effect_seconds", "Time that one try took.",
         buckets(0.001, 4.0, 9));
-    EFFECTS_PENDING: IntGauge("daybook_effects_pending", "Effects that wait to be performed.");
+    EFFECTS_PENDING: IntGauge(
+        "daybook_effects_pending", "Effects that should have been done by now: those of all lanes together.");
     EFFECTS_OLDEST: Gauge(
-        "daybook_effects_oldest_pending_seconds", "Age of the oldest effect that waits.");
+        "daybook_effects_oldest_pending_seconds", "For how long the oldest of them has been due, or has failed.");
     EFFECTS_DUE: IntGaugeVec(
-        "daybook_effects_due", "Effects that are due and not done, by kind.", &["kind"]);
+        "daybook_effects_due", "Effects that should have been done by now: due, or failed and to be tried again.",
+        &["lane"]);
     EFFECTS_OLDEST_DUE: GaugeVec(
-        "daybook_effects_oldest_due_seconds", "For how long the oldest effect that is due has been so, by kind.",
-        &["kind"]);
+        "daybook_effects_oldest_due_seconds",
+        "For how long the oldest of them has been due, or has failed.", &["lane"]);
     DEAD_LETTERS: IntGauge("daybook_dead_letters", "Dead letters that nobody resolved.");
 
     NATS_CONNECTED: IntGauge("daybook_nats_connected", "1 while this process is connected to NATS.");

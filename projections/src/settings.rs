@@ -94,7 +94,7 @@ daybook_domain::settings! {
 }
 
 daybook_domain::settings! {
-    /// How the effects of events, such as mails, are performed.
+    /// How the effects of the lane `post`, such as mails, are performed.
     pub struct Effects {
         /// Effects that are performed at the same time.
         concurrency: usize = 8, between(1, 1_000);

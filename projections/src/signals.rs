@@ -10,7 +10,7 @@ use daybook_domain::Position;
 use daybook_migrations::{SCHEMA, schema_changed};
 use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
 use tokio::{
-    sync::{Notify, watch},
+    sync::watch,
     time::{interval, timeout},
 };
 
@@ -36,7 +36,8 @@ pub(crate) struct Signals {
     losses: watch::Sender<u64>,
     /// How often an operator acted.
     operators: watch::Sender<u64>,
-    pub effects: Arc<Notify>,
+    /// How often effects were written down.
+    effects: watch::Sender<u64>,
 }
 
 impl Signals {
@@ -45,7 +46,7 @@ impl Signals {
             head: watch::Sender::new(Position::START),
             losses: watch::Sender::new(0),
             operators: watch::Sender::new(0),
-            effects: Arc::new(Notify::new()),
+            effects: watch::Sender::new(0),
         }
     }
 
@@ -60,6 +61,15 @@ impl Signals {
 
     pub fn operators(&self) -> watch::Receiver<u64> {
         self.operators.subscribe()
+    }
+
+    pub fn effects(&self) -> watch::Receiver<u64> {
+        self.effects.subscribe()
+    }
+
+    /// Wakes those of this process who perform them.
+    pub fn tell_of_effects(&self) {
+        self.effects.send_modify(|times| *times += 1);
     }
 }
 
@@ -178,7 +188,7 @@ impl Signals {
                     cache.forget_all();
                 }
             },
-            EFFECTS => self.effects.notify_one(),
+            EFFECTS => self.tell_of_effects(),
             SCHEMA => schema_changed(),
             _ => self.operators.send_modify(|times| *times += 1),
         }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use daybook_domain::{reactions::EffectKind, words};
+use daybook_domain::{reactions::Lane, words};
 use daybook_migrations::metrics::prometheus::{core::Collector, proto::Metric};
 use futures::TryFutureExt;
 use serde::Serialize;
@@ -14,9 +14,8 @@ use tokio::time::sleep;
 use crate::{
     checkpoint::CheckpointState,
     metrics,
-    reactor::{ledger, state::EffectState},
+    reactor::{ledger, listed::DUE},
     rebuild::state::RebuildState,
-    sql::sql,
     timeout::with_timeout_of,
     verify::rows,
     workers::{About, Duty, Pauses, When, Worker},
@@ -272,34 +271,18 @@ async fn measure(pool: &PgPool) -> Result<(), sqlx::Error> {
             metrics::PROJECTION_STATE.with_label_values(&[name, state.as_str()]).set(value);
         }
     }
-    // The index is for pending ones.
-    let (pending, oldest, dead): (i64, f64, i64) = sqlx::query_as(sql!(
-        "SELECT count(*), coalesce(extract(epoch FROM clock_timestamp() - min(created_at)), 0)::float8,
-                (SELECT count(*) FROM dead_letters WHERE resolution IS NULL)
-           FROM effects WHERE state = '",
-        EffectState::Pending.as_str(),
-        "'",
-    ))
-    .fetch_one(pool)
-    .await?;
-    metrics::EFFECTS_PENDING.set(pending);
-    metrics::EFFECTS_OLDEST.set(oldest);
-    metrics::DEAD_LETTERS.set(dead);
-    let due: Vec<(String, i64, f64)> = sqlx::query_as(sql!(
-        "SELECT kind, count(*), extract(epoch FROM clock_timestamp() - min(due_at))::float8
-           FROM effects WHERE state = '",
-        EffectState::Pending.as_str(),
-        "' AND due_at <= clock_timestamp() GROUP BY kind",
-    ))
-    .fetch_all(pool)
-    .await?;
-    // Each kind is told, also while nothing of it is due.
-    for kind in EffectKind::ALL {
-        let of_kind = due.iter().find(|(other, ..)| other == kind.as_str());
-        let (count, oldest) = of_kind.map_or((0, 0.0), |(_, count, oldest)| (*count, *oldest));
-        metrics::EFFECTS_DUE.with_label_values(&[kind.as_str()]).set(count);
-        metrics::EFFECTS_OLDEST_DUE.with_label_values(&[kind.as_str()]).set(oldest);
+    let open = "SELECT count(*) FROM dead_letters WHERE resolution IS NULL";
+    metrics::DEAD_LETTERS.set(sqlx::query_scalar(open).fetch_one(pool).await?);
+    let due: Vec<(String, i64, f64)> = sqlx::query_as(DUE).fetch_all(pool).await?;
+    // Each lane is told, also while nothing of it is due.
+    for lane in Lane::ALL {
+        let of_lane = due.iter().find(|(other, ..)| other == lane.as_str());
+        let (count, oldest) = of_lane.map_or((0, 0.0), |(_, count, oldest)| (*count, *oldest));
+        metrics::EFFECTS_DUE.with_label_values(&[lane.as_str()]).set(count);
+        metrics::EFFECTS_OLDEST_DUE.with_label_values(&[lane.as_str()]).set(oldest);
     }
+    metrics::EFFECTS_PENDING.set(due.iter().map(|(_, count, _)| count).sum());
+    metrics::EFFECTS_OLDEST.set(due.iter().map(|(.., oldest)| *oldest).fold(0.0, f64::max));
     Ok(())
 }
 

@@ -14,6 +14,8 @@ mod dev;
 mod documents;
 #[path = "suite/door/mod.rs"]
 mod door;
+#[path = "suite/effects.rs"]
+mod effects;
 #[path = "suite/encryption.rs"]
 mod encryption;
 #[path = "suite/exports/mod.rs"]

@@ -5,13 +5,16 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use daybook_core::{app::App, auth::revocation, limits::SWEEP_EVERY};
 use daybook_migrations::with_timeout_of;
-use daybook_projections::workers::{About, Duty, Pauses, When, Worker};
+use daybook_projections::{
+    reactor,
+    workers::{About, Duty, Pauses, When, Worker},
+};
 use sqlx::PgPool;
 use tokio::time::sleep;
 use tracing::warn;
 
 const FORGET_EVERY: Duration = Duration::from_secs(60);
-/// Idempotency keys forgotten by one statement.
+/// Idempotency keys, or effects, forgotten by one statement.
 const FORGET_AT_MOST: i32 = 10_000;
 
 /// Forgets the callers who have not called for a while.
@@ -33,14 +36,14 @@ impl Worker for Sweeping {
     }
 }
 
-/// Forgets answers whose keys have expired, and revocations of tokens that have ended.
+/// Forgets answers whose keys have expired, revocations of tokens that have ended, and effects that were done long ago.
 pub struct Forgetting(pub PgPool);
 
 #[async_trait]
 impl Worker for Forgetting {
     fn about(&self) -> About {
-        let description = "Deletes idempotency keys that are older than seven days, and revocations of tokens that \
-            have ended.";
+        let description = "Deletes idempotency keys that are older than seven days, revocations of tokens that \
+            have ended, and what the ledger has of effects that were done long ago.";
         About::new("forgetting", description, When::every(FORGET_EVERY))
     }
 
@@ -49,11 +52,13 @@ impl Worker for Forgetting {
         while !duty.is_over() {
             let round = duty.or_over(async {
                 let revocations = with_timeout_of(FORGET_EVERY, revocation::forget(&self.0)).await;
-                // One must not keep the other from being forgotten.
-                self.forget_keys().await.and(revocations)
+                // One must not keep the others from being forgotten.
+                let effects = self.forget_effects().await;
+                self.forget_keys().await.and(revocations).and(effects)
             });
             let round = async { round.await.transpose() };
-            let complain = |error: &_| warn!(%error, "cannot forget old idempotency keys and revocations");
+            let complain =
+                |error: &_| warn!(%error, "cannot forget old idempotency keys, revocations and effects");
             if rounds.attempt(round, complain).await.flatten().is_some() {
                 rounds.went_well();
                 duty.or_over(sleep(FORGET_EVERY)).await;
@@ -63,6 +68,11 @@ impl Worker for Forgetting {
 }
 
 impl Forgetting {
+    async fn forget_effects(&self) -> Result<(), sqlx::Error> {
+        while !with_timeout_of(FORGET_EVERY, reactor::forget(&self.0, FORGET_AT_MOST)).await? {}
+        Ok(())
+    }
+
     /// An answer that was lost is not waited for: the next round does it again.
     async fn forget_keys(&self) -> Result<(), sqlx::Error> {
         let forget = || sqlx::query_scalar("SELECT forget_idempotency_keys($1)").bind(FORGET_AT_MOST);

@@ -9,6 +9,6 @@ use crate::{
 
 pub fn react(record: &Record) -> Result<Vec<Effect>, Unreadable> {
     let is_erased = matches!(record.event::<Account>()?, Some(Event::Erased {}));
-    let erase = || Effect { kind: EffectKind::AccountErase, target: record.aggregate_id.clone() };
+    let erase = || Effect::new(EffectKind::AccountErase, &record.aggregate_id);
     Ok(is_erased.then(erase).into_iter().collect())
 }

@@ -36,5 +36,5 @@ pub fn react(record: &Record) -> Result<Vec<Effect>, Unreadable> {
         | Event::KeyRevoked { .. }
         | Event::Erased {} => return Ok(vec![]),
     };
-    Ok(vec![Effect { kind, target: record.aggregate_id.clone() }])
+    Ok(vec![Effect::new(kind, &record.aggregate_id)])
 }

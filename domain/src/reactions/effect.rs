@@ -1,13 +1,29 @@
 //! What a reaction proposes.
 
+use chrono::{DateTime, Utc};
+
 use crate::words;
 
-/// Something to be done outside. With the event's id, `kind` and `target` name it uniquely.
+/// Something to be done outside, or later. With the event's id, `kind` and `target` name it uniquely.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Effect {
     pub kind: EffectKind,
     /// What it is done to: for a mail, the order or the account.
     pub target: String,
+    /// When it is to be done; `None`: at once.
+    pub due: Option<DateTime<Utc>>,
+    /// Effects with the same key are performed in the order of their events: each when those before it are done or given up.
+    pub order_key: Option<String>,
+    /// The order or the account that it is about, by which it is found.
+    pub subject: Option<String>,
+}
+
+impl Effect {
+    /// To be done to `target` at once, whatever else there is to be done.
+    pub fn new(kind: EffectKind, target: impl Into<String>) -> Self {
+        let target = target.into();
+        Self { kind, subject: Some(target.clone()), target, due: None, order_key: None }
+    }
 }
 
 words! {

@@ -4,6 +4,7 @@
 pub mod account_erasure;
 pub mod account_mails;
 mod effect;
+mod lane;
 pub mod order_mails;
 #[cfg(test)]
 mod tests;
@@ -11,6 +12,7 @@ mod tests;
 use crate::{Record, stored::Unreadable};
 
 pub use effect::{Effect, EffectKind};
+pub use lane::Lane;
 
 /// One reaction: its stored name and its function.
 pub struct Reaction {

@@ -23,5 +23,7 @@ pub fn react(record: &Record) -> Result<Vec<Effect>, Unreadable> {
         )
         | None => return Ok(vec![]),
     };
-    Ok(vec![Effect { kind, target: record.aggregate_id.clone() }])
+    // One that had to be tried again would come behind the next, and say that an order was placed that is shipped already.
+    let order_key = Some(record.aggregate_id.clone());
+    Ok(vec![Effect { order_key, ..Effect::new(kind, &record.aggregate_id) }])
 }

@@ -39,7 +39,7 @@ fn placed(contact: &str) -> Record {
 }
 
 fn mail(kind: EffectKind) -> Vec<Effect> {
-    vec![Effect { kind, target: ORDER.into() }]
+    vec![Effect { order_key: Some(ORDER.into()), ..Effect::new(kind, ORDER) }]
 }
 
 #[test]
@@ -86,7 +86,7 @@ fn of_account(name: &str, payload: &str) -> Vec<Effect> {
 }
 
 fn account_mail(kind: EffectKind) -> Vec<Effect> {
-    vec![Effect { kind, target: ACCOUNT.into() }]
+    vec![Effect::new(kind, ACCOUNT)]
 }
 
 #[test]
@@ -142,8 +142,8 @@ fn other_events_of_an_account_cause_no_mail() {
 fn who_leaves_is_forgotten_outside_of_the_log() {
     let of = |kind: &str, name: &str| account_erasure::react(&record(kind, name, "{}")).expect("readable");
     let erased = of("account", "AccountErased");
-    assert_eq!(erased.len(), 1);
-    assert_eq!(erased[0].kind, EffectKind::AccountErase);
+    assert_eq!(erased, [Effect::new(EffectKind::AccountErase, ORDER)]);
+    assert_eq!(EffectKind::AccountErase.lane(), Lane::Clock, "no mail server delays it");
     assert_eq!(of("order", "OrderDelivered"), []);
 }
 

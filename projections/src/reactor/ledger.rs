@@ -12,6 +12,7 @@ use daybook_domain::{
 };
 use sqlx::{PgExecutor, PgPool};
 
+use super::state::EffectState;
 use crate::{
     background::Background,
     checkpoint::{At, Consumer, FENCE},
@@ -120,19 +121,14 @@ impl Handler for Ledger {
         records: &[Arc<Record>],
     ) -> Result<Option<At>, HandleError> {
         let Some(last) = records.last() else { return Ok(Some(from)) };
-        let (mut events, mut positions, mut kinds, mut targets) = (vec![], vec![], vec![], vec![]);
+        let mut proposed: Vec<(&Record, Effect)> = Vec::new();
         for (index, record) in records.iter().enumerate() {
             let effects = self.react(record).map_err(|reason| HandleError::Poison { index, reason })?;
-            for effect in effects {
-                events.push(record.event_id);
-                positions.push(record.position.0);
-                kinds.push(effect.kind.as_str());
-                targets.push(effect.target);
-            }
+            proposed.extend(effects.into_iter().map(|effect| (record.as_ref(), effect)));
         }
-        let proposed = !events.is_empty();
+        let is_durable = !proposed.is_empty();
         // An effect is on the disk before it is performed; otherwise a crash could forget that it was performed.
-        let (session, connect) = if proposed {
+        let (session, connect) = if is_durable {
             (&self.durable, &background.connect)
         } else {
             (&self.relaxed, &background.relaxed)
@@ -140,17 +136,21 @@ impl Handler for Ledger {
         let mut connection = session.take(connect).await?;
         let moved = consumer()
             .fenced(&PROPOSE, from, last, None)
-            .bind(events)
-            .bind(positions)
-            .bind(kinds)
-            .bind(targets)
+            .bind(column(&proposed, |record, _| record.event_id))
+            .bind(column(&proposed, |record, _| record.position.0))
+            .bind(column(&proposed, |_, effect| effect.kind.as_str()))
+            .bind(column(&proposed, |_, effect| effect.target.as_str()))
+            .bind(column(&proposed, |_, effect| effect.kind.lane().as_str()))
+            .bind(column(&proposed, |_, effect| effect.due))
+            .bind(column(&proposed, |_, effect| effect.order_key.as_deref()))
+            .bind(column(&proposed, |_, effect| effect.subject.as_deref()))
             .fetch_optional(&mut connection)
             .await?;
         session.give_back(connection);
-        if proposed {
+        if is_durable {
             // The statement itself doesn't notify: it waits for the disk, and if it notified, appends to the
             // log would wait with it.
-            background.signals.effects.notify_one();
+            background.signals.tell_of_effects();
         }
         Ok(moved.map(|_| At { position: last.position, proof: None }))
     }
@@ -160,10 +160,24 @@ impl Handler for Ledger {
     }
 }
 
+/// What each row has in one column.
+fn column<'a, T>(proposed: &'a [(&Record, Effect)], of: impl Fn(&'a Record, &'a Effect) -> T) -> Vec<T> {
+    proposed.iter().map(|(record, effect)| of(record, effect)).collect()
+}
+
+/// One that has to wait for another that fails is due no sooner than that one: else each claim would pass over it.
 static PROPOSE: LazyLock<String> = LazyLock::new(|| {
+    let pending = EffectState::Pending;
     format!(
-        "{FENCE}, proposed AS (INSERT INTO effects (event_id, position, kind, target)
-         SELECT x.* FROM fence, unnest($9::uuid[], $10::bigint[], $11::text[], $12::text[]) AS x
+        "{FENCE}, proposed AS (INSERT INTO effects (event_id, position, kind, target, lane, due_at, order_key, subject)
+         SELECT x.event_id, x.position, x.kind, x.target, x.lane,
+                greatest(coalesce(x.due, statement_timestamp()), (
+                    SELECT CASE WHEN failing_since IS NOT NULL THEN due_at END FROM effects
+                     WHERE order_key = x.order_key AND state = '{pending}' ORDER BY position LIMIT 1)),
+                x.order_key, x.subject
+           FROM fence, unnest($9::uuid[], $10::bigint[], $11::text[], $12::text[], $13::text[], $14::timestamptz[],
+                              $15::text[], $16::text[])
+                    AS x(event_id, position, kind, target, lane, due, order_key, subject)
          ON CONFLICT DO NOTHING)
          SELECT 1 FROM fence"
     )

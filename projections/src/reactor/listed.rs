@@ -20,6 +20,9 @@ pub struct ListedEffect {
     pub position: i64,
     #[cfg_attr(feature = "schema", schema(max_length = 64, examples("mail.order_placed")))]
     pub kind: String,
+    /// What it is performed with: `post` has mails, `clock` what only speaks to the database, such as timers.
+    #[cfg_attr(feature = "schema", schema(max_length = 64, examples("post")))]
+    pub lane: String,
     #[cfg_attr(
         feature = "schema",
         schema(max_length = 500, examples("ord_019b0000000070008000000000000001"))
@@ -28,7 +31,7 @@ pub struct ListedEffect {
     pub state: EffectState,
     /// How often it was tried.
     pub attempts: i32,
-    /// When it is tried next, if it waits.
+    /// When it is tried next, if it waits. It may never have been due yet.
     pub due_at: DateTime<Utc>,
     pub created_at: DateTime<Utc>,
     #[cfg_attr(feature = "schema", schema(required))]
@@ -38,7 +41,23 @@ pub struct ListedEffect {
 }
 
 const COLUMNS: &str =
-    "event_id, position, kind, target, state, attempts, due_at, created_at, finished_at, last_error";
+    "event_id, position, kind, lane, target, state, attempts, due_at, created_at, finished_at, last_error";
+
+/// What should have been done by now, lane by lane. The indexes are for what is due, and for what fails: those that are due
+/// later cost nothing.
+pub const DUE: &str = sql!(
+    "SELECT lane, count(*), extract(epoch FROM statement_timestamp() - min(since))::float8 FROM (
+         SELECT lane, due_at AS since FROM effects
+          WHERE state = '",
+    EffectState::Pending.as_str(),
+    "' AND due_at <= statement_timestamp() AND failing_since IS NULL
+         UNION ALL
+         SELECT lane, failing_since FROM effects
+          WHERE state = '",
+    EffectState::Pending.as_str(),
+    "' AND failing_since IS NOT NULL) due
+      GROUP BY lane",
+);
 
 /// The indexes are for those that wait, and for ids of events, which grow with time.
 pub(crate) async fn list(
@@ -67,7 +86,7 @@ pub(crate) async fn repeat(
     target: &str,
 ) -> Result<Option<ListedEffect>, sqlx::Error> {
     let repeated = sqlx::query_as(sql!(
-        "UPDATE effects SET state = $4, attempts = 0, due_at = clock_timestamp(), finished_at = NULL
+        "UPDATE effects SET state = $4, attempts = 0, due_at = statement_timestamp(), finished_at = NULL
           WHERE event_id = $1 AND kind = $2 AND target = $3 AND state = $5
             AND EXISTS (SELECT 1 FROM events WHERE (events.position, events.event_id) = (effects.position, $1))
       RETURNING ",

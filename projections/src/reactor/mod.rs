@@ -1,11 +1,15 @@
-//! Reactions and their effects. The reactor writes down what has to be done, in a ledger; performers
-//! claim rows of it and do them: each at least once, recognisable if twice.
+//! Reactions and their effects. The reactor writes down what has to be done and when, in a ledger; performers
+//! claim rows of it that are due and do them: each at least once, recognisable if twice.
 
+mod claim;
+mod forget;
 pub(crate) mod ledger;
 pub(crate) mod listed;
+mod marks;
 mod perform;
 mod propose;
 pub(crate) mod state;
+pub(crate) mod terms;
 
 use async_trait::async_trait;
 
@@ -15,9 +19,23 @@ use crate::{
     workers::{About, Duty, When, Worker},
 };
 
+pub use claim::CLAIM;
+pub use forget::{FORGET, forget};
+pub use listed::DUE;
 pub(crate) use perform::Performing;
-pub use perform::{CLAIM, ClaimedEffect, EffectError, Performer};
+pub use perform::{ClaimedEffect, EffectError, Performer};
 pub use propose::EffectLedger;
+
+/// How statements of the ledger are planned: once in a session, and by indexes, also if the ledger was nearly empty then, or
+/// nothing is known of what it has.
+pub const BY_INDEX: [(&str, &str); 6] = [
+    ("plan_cache_mode", "force_generic_plan"),
+    ("enable_seqscan", "off"),
+    ("enable_bitmapscan", "off"),
+    ("enable_sort", "off"),
+    ("enable_hashjoin", "off"),
+    ("enable_mergejoin", "off"),
+];
 
 /// Writes down what has to be done.
 pub(crate) struct Reacting {

@@ -1,38 +1,40 @@
-//! Claims effects that are due and performs them: several at once, each with a time limit, again after
-//! a failure, and not for ever.
+//! Performs effects that are due, lane by lane: several at once, each with a time limit, and again after a failure.
 
 use std::{
     panic::AssertUnwindSafe,
+    pin::pin,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use async_trait::async_trait;
-use daybook_domain::{Position, reactions::EffectKind, words};
+use chrono::{DateTime, Utc};
+use daybook_domain::{
+    Position,
+    reactions::{EffectKind, Lane},
+};
 use daybook_migrations::traces::{self, KeyValue, Span, SpanKind};
-use futures::{FutureExt, future::join_all};
-use sqlx::FromRow;
-use tokio::time::{sleep, timeout};
+use futures::{
+    FutureExt, StreamExt,
+    future::{join, join_all},
+    stream::FuturesUnordered,
+};
+use tokio::{sync::mpsc, time::timeout};
 use tracing::Instrument;
 use uuid::Uuid;
 
-use super::{ledger::NAME, state::EffectState};
+use super::{
+    claim::{Claim, Claimer, Place},
+    marks::{self, Mark, TryOutcome},
+    terms::Terms,
+};
 use crate::{
     background::Background,
-    dead_letters, metrics,
-    sql::sql,
+    metrics,
     tasks::panic_text,
-    timeout::with_timeout,
-    workers::{About, Duty, Pauses, When, Worker},
+    workers::{About, Duty, Pauses, Rounds, When, Worker},
 };
 
-/// The wait after the first failure; it doubles with each further one.
-const FIRST_RETRY: Duration = Duration::from_secs(5);
-const LONGEST_RETRY: Duration = Duration::from_secs(600);
-/// How long after its time limit an effect stays claimed, so that there is time to mark it.
-const CLAIM_MARGIN: Duration = Duration::from_secs(5);
-/// How often a mark is tried before the claim is left to run out.
-const MARK_ATTEMPTS: u32 = 5;
 const PAUSES: Pauses = Pauses::millis(200, 5_000);
 /// An error is kept for operators, but not at any length.
 const MAX_ERROR_CHARS: usize = 2_000;
@@ -53,6 +55,8 @@ pub struct ClaimedEffect {
     pub position: Position,
     /// The number of this attempt, from 1.
     pub attempt: u32,
+    /// What the database's clock showed when this attempt began.
+    pub claimed_at: DateTime<Utc>,
     /// What an effect needs that no event proposed, sealed by who proposed it.
     pub payload: Option<Vec<u8>>,
 }
@@ -65,31 +69,10 @@ pub enum EffectError {
     /// It will never work.
     #[error("{0}")]
     GiveUp(String),
+    /// It is too early. That is no failure, and the attempt doesn't count.
+    #[error("it is too early")]
+    Later(Duration),
 }
-
-words! {
-    /// How one try to perform an effect ended.
-    enum TryOutcome {
-        Done = "done",
-        Retried = "retried",
-        Dead = "dead",
-    }
-}
-
-/// Claims an effect that is due: $1 is for how many seconds, $2 which kinds. Rows are named by ctid, because for a join
-/// the planner may read the whole ledger. The index is for pending ones, and is used up to a time only if that is the
-/// same for the whole statement, which `clock_timestamp()` isn't.
-pub const CLAIM: &str = sql!(
-    "UPDATE effects SET attempts = attempts + 1,
-            due_at = clock_timestamp() + $1 * interval '1 second'
-      WHERE ctid = (SELECT ctid FROM effects
-                     WHERE state = '",
-    EffectState::Pending.as_str(),
-    "' AND due_at <= statement_timestamp() AND kind = ANY($2)
-                     ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED)
-  RETURNING event_id, kind, target, position, attempts, payload,
-            (SELECT metadata->>'traceparent' FROM events WHERE events.position = effects.position) AS traceparent",
-);
 
 /// Does what is written down.
 pub(crate) struct Performing {
@@ -97,88 +80,83 @@ pub(crate) struct Performing {
     pub performer: Arc<dyn Performer>,
 }
 
-#[derive(FromRow)]
-struct Claim {
-    event_id: Uuid,
-    kind: String,
-    target: String,
-    position: i64,
-    attempts: i32,
-    payload: Option<Vec<u8>>,
-    /// The trace of the request that caused the event.
-    traceparent: Option<String>,
-}
-
 #[async_trait]
 impl Worker for Performing {
     fn about(&self) -> About {
-        let description = "Performs the effects that the ledger has, several at once, such as sending mails.";
+        let description =
+            "Performs the effects that the ledger has, several at once in each lane, such as sending mails.";
         let poll = self.background.settings.background.poll_interval.get();
         About::new("performers", description, When::signal("effects are written down").or_every(poll))
     }
 
-    /// One lane for each effect that may be under way.
     async fn run(&self, duty: &Duty) {
-        let lanes = self.background.settings.effects.concurrency.max(1);
-        join_all((0..lanes).map(|_| self.lane(duty))).await;
+        let (marks, queue) = mpsc::channel(marks::QUEUED);
+        let lanes = async move {
+            join_all(Lane::ALL.map(|lane| self.work_off(lane, duty, &marks))).await;
+            // The writer ends when it has written the last of them.
+            drop(marks);
+        };
+        join(lanes, marks::write(&self.background, queue)).await;
     }
 }
 
 impl Performing {
-    async fn lane(&self, duty: &Duty) {
-        let rounds = duty.rounds(PAUSES);
-        let woken = &self.background.signals.effects;
-        while !duty.is_over() {
-            let round = async {
-                let claim = with_timeout(self.claim()).await?;
-                rounds.went_well();
-                let Some(claim) = claim else { return Ok(false) };
-                // Where one was due there may be more, for another lane.
-                woken.notify_one();
-                // Finished even when it is time to stop; it has its time limit.
-                let trace_id = claim.traceparent.as_deref().map(traces::id);
-                let lines = tracing::info_span!("effect", trace_id);
-                self.perform(claim).instrument(lines).await;
-                Ok(true)
+    /// What is under way is finished even when it is time to stop; it has its time limit.
+    async fn work_off(&self, lane: Lane, duty: &Duty, marks: &mpsc::Sender<Mark>) {
+        let (terms, rounds) = (Terms::of(lane, &self.background.settings.effects), duty.rounds(PAUSES));
+        let (terms, rounds) = (&terms, &rounds);
+        let mut claimer = Claimer::new(&self.background, lane, terms, duty, rounds);
+        let mut under_way = FuturesUnordered::new();
+        loop {
+            let claims = {
+                let mut next = pin!(claimer.next());
+                loop {
+                    tokio::select! {
+                        claims = &mut next => break claims,
+                        Some(()) = under_way.next() => {}
+                    }
+                }
             };
-            let complain = |error: &sqlx::Error| tracing::error!(%error, "cannot claim effects");
-            if rounds.attempt(round, complain).await == Some(false) {
-                duty.or_over(self.wait()).await;
-            }
+            let Some(claims) = claims else { break };
+            let begin = |(claim, place)| self.perform_at(place, claim, terms, rounds, marks);
+            under_way.extend(claims.into_iter().map(begin));
         }
+        while under_way.next().await.is_some() {}
     }
 
-    async fn wait(&self) {
-        tokio::select! {
-            () = self.background.signals.effects.notified() => {}
-            () = sleep(self.background.settings.background.poll_interval.get()) => {}
-        }
+    async fn perform_at(
+        &self,
+        place: Place,
+        claim: Claim,
+        terms: &Terms,
+        rounds: &Rounds<'_>,
+        marks: &mpsc::Sender<Mark>,
+    ) {
+        let trace_id = claim.traceparent.as_deref().map(traces::id);
+        let lines = tracing::info_span!("effect", trace_id);
+        let performed = async {
+            self.perform(claim, terms, marks).await;
+            Ok::<_, sqlx::Error>(())
+        };
+        rounds.attempt(performed.instrument(lines), |_| ()).await;
+        drop(place);
     }
 
-    async fn claim(&self) -> Result<Option<Claim>, sqlx::Error> {
-        // A row of a newer release is left to that release.
-        let claimed_for = self.background.settings.effects.timeout.get() + CLAIM_MARGIN;
-        sqlx::query_as(CLAIM)
-            .bind(claimed_for.as_secs_f64())
-            .bind(EffectKind::WORDS)
-            .fetch_optional(&self.background.pool)
-            .await
-    }
-
-    async fn perform(&self, claim: Claim) {
+    async fn perform(&self, claim: Claim, terms: &Terms, marks: &mpsc::Sender<Mark>) {
         let Ok(kind) = claim.kind.parse::<EffectKind>() else { return };
         let effect = ClaimedEffect {
             event_id: claim.event_id,
             kind,
-            target: claim.target.clone(),
+            target: claim.target,
             position: Position(claim.position),
             attempt: u32::try_from(claim.attempts).unwrap_or(u32::MAX),
+            claimed_at: claim.claimed_at,
             payload: claim.payload,
         };
         let begun = Instant::now();
         let span = traces::sampled(claim.traceparent.as_deref())
             .map(|place| Span::begin("effect", SpanKind::Consumer, Some(&place), begun));
-        let limit = self.background.settings.effects.timeout;
+        let limit = terms.limit;
         let performed =
             AssertUnwindSafe(timeout(limit.get(), self.performer.perform(&effect))).catch_unwind().await;
         let ended = match performed {
@@ -186,91 +164,49 @@ impl Performing {
             Ok(Err(_)) => Err(EffectError::Retry(format!("took longer than {limit}"))),
             Err(panic) => Err(EffectError::Retry(panic_text(&*panic))),
         };
-        let may_retry = effect.attempt < self.background.settings.effects.attempts;
-        let (outcome, error) = match ended {
-            Ok(()) => (TryOutcome::Done, String::new()),
-            Err(EffectError::Retry(error)) if may_retry => (TryOutcome::Retried, error),
-            Err(error) => (TryOutcome::Dead, error.to_string()),
-        };
+        let (outcome, error, pause) = judge(ended, effect.attempt, terms);
         if let Some(span) = span {
             describe(span, &effect, outcome);
         }
         metrics::EFFECT_SECONDS.observe(begun.elapsed().as_secs_f64());
         metrics::EFFECTS.with_label_values(&[kind.as_str(), outcome.as_str()]).inc();
-        self.mark(&effect, outcome, &error).await;
+        tell(&effect, outcome, error.as_deref());
+        let ClaimedEffect { event_id, target, .. } = effect;
+        let (order_key, attempt, kind) = (claim.order_key, claim.attempts, kind.as_str());
+        let mark = Mark { event_id, kind, target, attempt, order_key, outcome, error, pause };
+        // The writer takes marks until the last sender is gone.
+        let _ = marks.send(mark).await;
     }
+}
 
-    /// Writes the outcome down. If that fails to the end, the claim runs out and the effect is
-    /// performed again.
-    async fn mark(&self, effect: &ClaimedEffect, outcome: TryOutcome, error: &str) {
-        for failures in 0..MARK_ATTEMPTS {
-            let marked = match outcome {
-                TryOutcome::Done => with_timeout(self.done(effect)).await,
-                TryOutcome::Retried => with_timeout(self.again(effect, error)).await,
-                TryOutcome::Dead => with_timeout(self.dead(effect, error)).await,
-            };
-            let Err(error) = marked else { return };
-            tracing::warn!(event = %effect.event_id, kind = effect.kind.as_str(), %error, "cannot mark an effect");
-            sleep(PAUSES.jittered(failures)).await;
+/// The outcome, why it failed, and how long to wait for the next try.
+fn judge(
+    ended: Result<(), EffectError>,
+    attempt: u32,
+    terms: &Terms,
+) -> (TryOutcome, Option<String>, Duration) {
+    match ended {
+        Ok(()) => (TryOutcome::Done, None, Duration::ZERO),
+        Err(EffectError::Later(pause)) => (TryOutcome::Later, None, pause),
+        Err(EffectError::Retry(error)) if terms.may_retry(attempt) => {
+            (TryOutcome::Retried, Some(bounded(&error)), terms.pause(attempt))
         }
+        Err(error) => (TryOutcome::Dead, Some(bounded(&error.to_string())), Duration::ZERO),
     }
+}
 
-    async fn done(&self, effect: &ClaimedEffect) -> Result<(), sqlx::Error> {
-        sqlx::query(
-            "UPDATE effects SET state = $4, finished_at = clock_timestamp(), last_error = NULL, payload = NULL
-              WHERE event_id = $1 AND kind = $2 AND target = $3 AND state = $5",
-        )
-        .bind(effect.event_id)
-        .bind(effect.kind.as_str())
-        .bind(&effect.target)
-        .bind(EffectState::Done)
-        .bind(EffectState::Done.before())
-        .execute(&self.background.pool)
-        .await?;
-        Ok(())
-    }
-
-    async fn again(&self, effect: &ClaimedEffect, error: &str) -> Result<(), sqlx::Error> {
-        let pause = retry_pause(effect.attempt).mul_f64(rand::random_range(0.75..1.25));
-        tracing::warn!(event = %effect.event_id, kind = effect.kind.as_str(), attempt = effect.attempt, error,
-            "an effect failed and is tried again");
-        sqlx::query(
-            "UPDATE effects SET last_error = $4, due_at = clock_timestamp() + $5 * interval '1 second'
-              WHERE event_id = $1 AND kind = $2 AND target = $3 AND state = $6",
-        )
-        .bind(effect.event_id)
-        .bind(effect.kind.as_str())
-        .bind(&effect.target)
-        .bind(bounded(error))
-        .bind(pause.as_secs_f64())
-        .bind(EffectState::Pending)
-        .execute(&self.background.pool)
-        .await?;
-        Ok(())
-    }
-
-    async fn dead(&self, effect: &ClaimedEffect, error: &str) -> Result<(), sqlx::Error> {
-        let kind = effect.kind.as_str();
-        let error = bounded(error);
-        let mut transaction = self.background.pool.begin().await?;
-        let died = sqlx::query(
-            "UPDATE effects SET state = $5, finished_at = clock_timestamp(), last_error = $4
-              WHERE event_id = $1 AND kind = $2 AND target = $3 AND state = $6",
-        )
-        .bind(effect.event_id)
-        .bind(kind)
-        .bind(&effect.target)
-        .bind(&error)
-        .bind(EffectState::Dead)
-        .bind(EffectState::Dead.before())
-        .execute(&mut *transaction)
-        .await?;
-        if died.rows_affected() == 1 {
-            let what = Some((kind, effect.target.as_str()));
-            dead_letters::add(&mut transaction, NAME, effect.position, effect.event_id, what, &error).await?;
-            tracing::error!(event = %effect.event_id, kind, attempt = effect.attempt, error, "an effect is a dead letter");
+/// What went wrong, for the log of the process.
+fn tell(effect: &ClaimedEffect, outcome: TryOutcome, error: Option<&str>) {
+    let ClaimedEffect { event_id: event, kind, attempt, .. } = effect;
+    let kind = kind.as_str();
+    match outcome {
+        TryOutcome::Done | TryOutcome::Later => {}
+        TryOutcome::Retried => {
+            tracing::warn!(%event, kind, attempt, error, "an effect failed and is tried again");
         }
-        transaction.commit().await
+        TryOutcome::Dead => {
+            tracing::error!(%event, kind, attempt, error, "an effect is a dead letter");
+        }
     }
 }
 
@@ -282,7 +218,7 @@ fn describe(mut span: Span, effect: &ClaimedEffect, outcome: TryOutcome) {
         KeyValue::new("daybook.effect.attempt", i64::from(effect.attempt)),
         KeyValue::new("daybook.position", effect.position.0),
     ]);
-    if outcome != TryOutcome::Done {
+    if matches!(outcome, TryOutcome::Retried | TryOutcome::Dead) {
         span.fail(outcome.as_str());
     }
 }
@@ -292,17 +228,18 @@ fn bounded(error: &str) -> String {
     error.chars().filter(|c| *c != '\0').take(MAX_ERROR_CHARS).collect()
 }
 
-fn retry_pause(attempt: u32) -> Duration {
-    FIRST_RETRY.saturating_mul(1 << attempt.saturating_sub(1).min(20)).min(LONGEST_RETRY)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::settings::Effects;
 
     #[test]
-    fn waits_double_up_to_ten_minutes() {
-        let pauses: Vec<u64> = [1, 2, 3, 8, 9, 1_000].into_iter().map(|n| retry_pause(n).as_secs()).collect();
-        assert_eq!(pauses, [5, 10, 20, 600, 600, 600]);
+    fn what_is_too_early_is_no_failure_whatever_the_attempt() {
+        let terms = Terms::of(Lane::Post, &Effects { attempts: 1, ..Effects::default() });
+        let pause = Duration::from_secs(7);
+        let later = judge(Err(EffectError::Later(pause)), 1, &terms);
+        assert_eq!(later, (TryOutcome::Later, None, pause));
+        let failed = judge(Err(EffectError::Retry("no".into())), 1, &terms);
+        assert_eq!(failed, (TryOutcome::Dead, Some("no".into()), Duration::ZERO));
     }
 }

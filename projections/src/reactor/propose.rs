@@ -24,13 +24,14 @@ impl EffectLedger {
         payload: &[u8],
     ) -> Result<(), sqlx::Error> {
         sqlx::query(
-            "INSERT INTO effects (event_id, position, kind, target, payload, due_at)
-             VALUES ($1, 0, $2, $3, $4, clock_timestamp() + interval '1 second')",
+            "INSERT INTO effects (event_id, position, kind, target, payload, lane, due_at)
+             VALUES ($1, 0, $2, $3, $4, $5, statement_timestamp() + interval '1 second')",
         )
         .bind(id)
         .bind(kind.as_str())
         .bind(target)
         .bind(payload)
+        .bind(kind.lane().as_str())
         .execute(&self.0)
         .await?;
         Ok(())

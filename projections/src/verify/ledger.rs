@@ -1,7 +1,8 @@
 //! Does the ledger of effects agree with the log? Each effect that follows from an event is written down, and each that an
-//! event has asked for names an event of this log.
+//! event has asked for names an event of this log. Those that were done long ago may be deleted.
 
-use daybook_domain::Position;
+use chrono::{DateTime, TimeDelta, Utc};
+use daybook_domain::{Position, reactions::Effect};
 use serde::Serialize;
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -11,6 +12,7 @@ use crate::{
     reactor::{
         ledger::{Ledger, NAME, consumer},
         state::EffectState,
+        terms::kept_for,
     },
 };
 
@@ -32,11 +34,12 @@ pub struct LedgerVerification {
 
 pub(crate) async fn verify_ledger(connection: &mut PgConnection) -> Result<LedgerVerification, sqlx::Error> {
     let reached = consumer().read(&mut *connection).await?.map_or(Position::START, |found| found.at.position);
-    let (effects, pending): (i64, i64) =
-        sqlx::query_as("SELECT count(*), count(*) FILTER (WHERE state = $1) FROM effects")
-            .bind(EffectState::Pending)
-            .fetch_one(&mut *connection)
-            .await?;
+    let (effects, pending, now): (i64, i64, DateTime<Utc>) = sqlx::query_as(
+        "SELECT count(*), count(*) FILTER (WHERE state = $1), statement_timestamp() FROM effects",
+    )
+    .bind(EffectState::Pending)
+    .fetch_one(&mut *connection)
+    .await?;
     let mut found = LedgerVerification { position: reached.0, effects, pending, ..Default::default() };
     let skipped = dead_letters::skipped(&mut *connection, NAME).await?;
     let ledger = Ledger::registered(&mut *connection).await?;
@@ -50,7 +53,10 @@ pub(crate) async fn verify_ledger(connection: &mut PgConnection) -> Result<Ledge
             match ledger.react(record) {
                 _ if skipped.contains(&record.event_id) => {}
                 Ok(effects) => {
-                    for effect in effects {
+                    // What was done long ago may be deleted.
+                    let is_kept =
+                        |effect: &Effect| now - effect.due.unwrap_or(record.recorded_at) < kept(effect);
+                    for effect in effects.into_iter().filter(is_kept) {
                         expected.events.push(record.event_id);
                         expected.kinds.push(effect.kind.as_str());
                         expected.targets.push(effect.target);
@@ -76,6 +82,10 @@ impl LedgerVerification {
             self.first_difference.get_or_insert_with(what);
         }
     }
+}
+
+fn kept(effect: &Effect) -> TimeDelta {
+    TimeDelta::from_std(kept_for(effect.kind.lane())).unwrap_or(TimeDelta::MAX)
 }
 
 /// Columns of effects that must be there.

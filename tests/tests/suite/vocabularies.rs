@@ -7,6 +7,7 @@ use daybook_core::{
     auth::revoked::RevokedKind,
     identity::{links::Purpose, secrets::SecretKind, shared::CredentialKind},
 };
+use daybook_domain::reactions::Lane;
 use daybook_projections::{CheckpointState, EffectState, OperatorError, Operators, RebuildState, Resolution};
 use daybook_tests::{TestDatabase, shop::new_id};
 
@@ -59,11 +60,12 @@ async fn what_begins_without_a_word_has_the_first_state() {
         &database,
         "SELECT format('%s.%s', d.adrelid::regclass, a.attname), pg_get_expr(d.adbin, d.adrelid)
            FROM pg_attrdef d JOIN pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum
-          WHERE a.attname IN ('state', 'resolution', 'kind')",
+          WHERE a.attname IN ('state', 'resolution', 'kind', 'lane')",
     );
     let states = expected([
         ("checkpoints.state", &[CheckpointState::Running.as_str()]),
         ("effects.state", &[EffectState::Pending.as_str()]),
+        ("effects.lane", &[Lane::Post.as_str()]),
     ]);
     assert_eq!(found.await, states);
 }

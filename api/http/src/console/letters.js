@@ -47,6 +47,7 @@ export const screen = {
         h("h2", { id: "waiting" }, "Effects that wait"),
         table(`${count(waiting.length, "effect")}${waiting.length >= 100 ? " or more" : ""}, by when they are due`, [
           { name: "Effect", cell: what },
+          { name: "Lane", cell: ({ lane }) => lane },
           { name: "Event", kind: "number", cell: ({ position }) => position > 0 ? number(position) : "none" },
           { name: "Tries", kind: "number", cell: ({ attempts }) => number(attempts) },
           { name: "Due", cell: ({ due_at: at }) => ago(at) },

@@ -178,13 +178,15 @@ function figures({ log, projections, samples, effects, letters, unread }) {
   const sample = samples.at(-1) ?? {};
   const lag = Math.max(0, ...projections.map(({ lag_seconds: seconds }) => seconds));
   const one = (name, value, about) => h("div", {}, h("dt", {}, name), h("dd", {}, value, about && h("small", {}, about)));
+  // Others are not due yet.
+  const waiting = effects.filter(({ due_at: due, attempts }) => attempts > 0 || new Date(due) <= Date.now()).length;
   const rate = (value) => (value === null || value === undefined ? "–" : figure(value));
   return h("dl", { class: "figures", "aria-label": "Figures" },
     one("Head of the log", log ? number(log.head) : "–", `${rate(sample.events_per_second)} events/s`),
     one("Greatest lag", isUnread("projections") ? "–" : duration(lag), "of all projections"),
     one("Requests", `${rate(sample.requests_per_second)}/s`, "this process"),
     one("p99", sample.p99_ms === null || sample.p99_ms === undefined ? "–" : duration(sample.p99_ms / 1000), "of its answers"),
-    one("Effects waiting", isUnread("effects") ? "–" : effects.length >= LISTED ? `${number(LISTED)} or more` : number(effects.length)),
+    one("Effects waiting", isUnread("effects") ? "–" : waiting >= LISTED ? `${number(LISTED)} or more` : number(waiting)),
     one("Dead letters", isUnread("dead-letters") ? "–" : number(letters.length)));
 }
 

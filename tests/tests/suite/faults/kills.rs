@@ -4,13 +4,21 @@ use daybook_tests::{
     chaos::{Load, compare, stock_up},
     proxy::Weather,
     shop::new_id,
+    smtp::MailSink,
     until,
 };
+use futures::{StreamExt, stream};
 use reqwest::Method;
+use serde_json::json;
 use sqlx::Executor;
 use tokio::task::JoinSet;
 
 use super::{House, teapots};
+
+/// The reactor writes nothing down meanwhile.
+const PAUSE: &str = "UPDATE checkpoints SET state = 'paused' WHERE name = 'reactor'";
+const RESUME: &str = "UPDATE checkpoints SET state = 'running' WHERE name = 'reactor';
+     SELECT pg_notify('daybook_operators', '')";
 
 /// While a foreign transaction stays open, which holds up no command.
 /// Catches: keys_not_stored, keys_stored_apart.
@@ -134,4 +142,44 @@ async fn fault_ten_pieces_are_sold_once_though_a_server_is_killed() {
     let log = house.log().await;
     assert_eq!((log.sold("TEAPOT"), log.orders().len()), (12, 12));
     a.start();
+}
+
+/// Claims and marks are made for many effects at once, and claims don't wait for the disk. Catches: an effect that is lost with its
+/// batch; a mark that doesn't wait for the disk, or that comes before what it says.
+#[tokio::test(flavor = "multi_thread")]
+async fn fault_a_server_that_is_killed_in_the_middle_of_its_mails_sends_each_and_marks_it_once() {
+    const ORDERS: i64 = 300;
+    let (house, sink) = (House::new().await, MailSink::start().await);
+    let mut a = house
+        .server("a")
+        .with("mail.smtp_url", sink.url())
+        // What was claimed by one that was killed is claimed anew soon.
+        .with("effects.timeout", "1s");
+    a.start();
+    house.sell(&a, ORDERS).await;
+    let alice = house.alice(&a);
+    let mut body = teapots(1);
+    body["contact"] = json!({"name": "Alice", "email": "alice@example.com"});
+    let places = (0..ORDERS).map(|_| async { alice.post("/v1/orders", body.clone()).await.expect(201) });
+    // None is sent before all are there.
+    house.database.execute(PAUSE).await;
+    stream::iter(places).buffer_unordered(16).collect::<Vec<_>>().await;
+    house.database.execute(RESUME).await;
+    for mails in [1, 100, 200] {
+        until("some more are sent", async || sink.mails().len() >= mails).await;
+        a.kill();
+        a.start();
+    }
+    house.caught_up().await;
+    let mut sent: Vec<String> = sink.mails().iter().filter_map(|mail| message_id(mail)).collect();
+    sent.sort_unstable();
+    sent.dedup();
+    assert_eq!(sent.len(), usize::try_from(ORDERS).unwrap(), "each at least once");
+    let marked = "SELECT count(*) FROM effects WHERE state = 'done' AND kind = 'mail.order_placed'";
+    assert_eq!(house.database.count(marked).await, ORDERS);
+    assert_eq!(house.database.count("SELECT count(*) FROM effects WHERE state <> 'done'").await, 0);
+}
+
+fn message_id(mail: &str) -> Option<String> {
+    mail.lines().find_map(|line| line.strip_prefix("Message-ID:")).map(|id| id.trim().to_owned())
 }

@@ -51,6 +51,33 @@ async fn a_customer_hears_of_each_step_once() {
     }
 }
 
+/// Catches: an order that was placed behind its shipment, for who reads the mails.
+#[tokio::test(flavor = "multi_thread")]
+async fn mails_of_an_order_come_in_the_order_of_its_events() {
+    let sink = MailSink::start().await;
+    let app = TestApp::start_with(|config| config.mail.smtp_url = Some(sink.url().as_str().into())).await;
+    app.sell("TEA-1", 1999, 100).await;
+    sink.refuse(1);
+    let id = order_with_mail(&app.customer("alice")).await;
+    let failing = "SELECT count(*) FROM effects WHERE failing_since IS NOT NULL";
+    until("the first is refused", async || app.database.count(failing).await == 1).await;
+    let not_yet = "UPDATE effects SET due_at = now() + interval '1 hour' WHERE failing_since IS NOT NULL";
+    app.database.execute(not_yet).await;
+    app.by(Role::Support).post(&format!("/v1/orders/{id}/confirmation"), json!({})).await.expect(200);
+    app.by(Role::Warehouse).post(&format!("/v1/orders/{id}/shipments"), json!({})).await.expect(200);
+    let other = order_with_mail(&app.customer("bob")).await;
+    until("the mail of another order has come", async || sink.mails().len() == 1).await;
+    let waits =
+        "SELECT count(*) FROM effects WHERE kind = 'mail.order_shipped' AND attempts = 0 AND due_at > now()";
+    assert_eq!(app.database.count(waits).await, 1, "no claim looks at it");
+    app.database.execute("UPDATE effects SET due_at = now() WHERE state = 'pending'").await;
+    app.settle().await;
+    let subjects: Vec<String> = sink.mails().iter().map(|mail| header(mail, "Subject:").to_owned()).collect();
+    let expected =
+        [format!("Order received: {other}"), format!("Order received: {id}"), format!("Order shipped: {id}")];
+    assert_eq!(subjects, expected);
+}
+
 /// Catches: only authorities of the public web.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_mail_server_with_an_authority_of_its_own_is_trusted_if_that_is_said() {

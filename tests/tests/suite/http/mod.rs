@@ -27,7 +27,7 @@ mod load_files;
 mod loads;
 mod locale;
 mod log_levels;
-mod mails;
+pub mod mails;
 mod malformed;
 mod operators;
 pub mod orders;

@@ -26,7 +26,11 @@ async fn every_periodic_statement_finds_its_rows_by_an_index() {
     let pool = &database.superuser;
     let explain = |statement: &str| format!("EXPLAIN {statement}");
     let claim = explain(reactor::CLAIM);
-    let claim = sqlx::query_scalar(&claim).bind(1.0).bind(EffectKind::WORDS).fetch_all(pool).await;
+    let claim = sqlx::query_scalar(&claim).bind(1.0).bind("post").bind(EffectKind::WORDS).bind(8_i64);
+    let claim = claim.fetch_all(pool).await;
+    let forget_effects = explain(reactor::FORGET);
+    let forget_effects = sqlx::query_scalar(&forget_effects).bind("post").bind(86_400.0).bind(1_000);
+    let forget_effects = forget_effects.fetch_all(pool).await;
     let read = explain(revocation::READ);
     let read = sqlx::query_scalar(&read).bind(60.0).fetch_all(pool).await;
     let forget = explain(revocation::FORGET);
@@ -38,6 +42,7 @@ async fn every_periodic_statement_finds_its_rows_by_an_index() {
     // What a claim looks up beside its row is found by an index of its own.
     let found_by = [
         ("claim", "due_at", claim),
+        ("forget effects", "finished_at", forget_effects),
         ("read", "", read),
         ("forget", "", forget),
         ("forget_keys", "", forget_keys),
