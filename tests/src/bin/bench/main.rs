@@ -17,6 +17,7 @@ mod commands;
 mod comparison;
 mod copy;
 mod doors;
+mod effects;
 mod fill;
 mod generator;
 mod growth;
@@ -38,10 +39,10 @@ use std::{path::PathBuf, process::ExitCode};
 use daybook_tests::Program;
 
 /// Every benchmark, in the order in which they run.
-const BENCHMARKS: [&str; 9] =
-    ["commands", "hot", "queries", "lag", "publisher", "rebuild", "growth", "doors", "identity"];
+const BENCHMARKS: [&str; 10] =
+    ["commands", "hot", "queries", "lag", "publisher", "rebuild", "growth", "doors", "identity", "effects"];
 /// These compare something else than two builds: this one with itself, logs, and what release 0.1 doesn't have.
-const NOT_AGAINST: [&str; 4] = ["publisher", "growth", "doors", "identity"];
+const NOT_AGAINST: [&str; 5] = ["publisher", "growth", "doors", "identity", "effects"];
 
 struct Asked {
     names: Vec<&'static str>,
@@ -74,6 +75,7 @@ async fn main() -> ExitCode {
             (None, "rebuild") => rebuild::run().await,
             (None, "doors") => doors::run().await,
             (None, "identity") => identity::run().await,
+            (None, "effects") => effects::run().await,
             (None, _) => growth::run(asked.events).await,
         };
         report.print();
