@@ -13,8 +13,8 @@ const FILES: [&str; 5] = [
     "grpc/health/v1/health.proto",
 ];
 /// Members that are times.
-const TIMES: [&str; 7] =
-    ["at", "as_of", "placed_at", "updated_at", "created_at", "placed_from", "placed_before"];
+const TIMES: [&str; 8] =
+    ["at", "as_of", "placed_at", "updated_at", "created_at", "placed_from", "placed_before", "pay_until"];
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=proto");

@@ -14,8 +14,11 @@ pub struct Context {
     pub actor: Actor,
     /// UUIDv7, made once: the ids of the command's events are derived from it and survive retries.
     pub command_id: Uuid,
-    /// Goes into the metadata of the events, to follow a request through everything that it causes.
+    /// Goes into the metadata of the events, to follow a request through everything that it causes: what a reaction
+    /// commands has the request of the event that it reacts to.
     pub request_id: String,
+    /// The event that a reaction reacts to.
+    pub cause: Option<Uuid>,
     /// W3C Trace Context.
     pub traceparent: Option<String>,
     pub deadline: Instant,
@@ -44,6 +47,10 @@ impl Context {
             ("actor", self.actor.subject.as_str()),
             ("request_id", self.request_id.as_str()),
         ]);
+        let cause = self.cause.map(|event| event.to_string());
+        if let Some(cause) = &cause {
+            metadata.insert("cause", cause);
+        }
         if let Some(traceparent) = &self.traceparent {
             metadata.insert("traceparent", traceparent);
         }

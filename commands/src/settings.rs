@@ -33,6 +33,10 @@ daybook_domain::settings! {
         /// Whether an account can make a guest's order its own. Release 0.1 can't read the event of that, so this is for when
         /// no process of that release will use the database any more.
         claim_orders: bool = false, any("true or false");
+        /// How long the stock of a new order is held for it. One that isn't confirmed by then is cancelled. The releases before
+        /// don't know of this, so it is for when no process of them will use the database any more. Left out: held until
+        /// the order is confirmed or cancelled.
+        hold_ttl: Option<Span> = None, between(Span::seconds(1), Span::days(365)).optional();
         /// Connections to the database that read streams and look keys up. One more appends.
         connections: u32 = 4, between(1, 1_000);
     }

@@ -195,6 +195,7 @@ pub fn by(role: Role) -> Context {
         actor: Actor::person(subject, [role]),
         command_id: new_id(),
         request_id: "of-a-test".into(),
+        cause: None,
         traceparent: None,
         deadline: Instant::now() + Duration::from_secs(60),
         now: now(),
@@ -239,6 +240,7 @@ pub fn prepared_order(lines: &[(&str, i64)]) -> PlaceOrder {
         external_id: None,
         metadata: Metadata::default(),
         override_reason: None,
+        pay_until: None,
     }
 }
 

@@ -126,6 +126,7 @@ values! {
         .minimum(Some(1))
         .maximum(Some(100_000));
     OrderStatus(order::Status) => one_of(order::Status::WORDS);
+    CancelCause(order::CancelCause) => one_of(order::CancelCause::WORDS);
     RoleName(policy::Role) => one_of(policy::Role::WORDS);
     ActorKind(policy::ActorKind) => one_of(policy::ActorKind::WORDS);
     WorkerState(workers::WorkerState) => one_of(workers::WorkerState::WORDS);

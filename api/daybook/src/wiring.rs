@@ -38,7 +38,7 @@ use daybook_core::{
     vault::{Vault, VaultError},
 };
 use daybook_effects::{
-    Effects,
+    Commanding, Effects,
     mail::{MailSettingsError, Mailer},
 };
 use daybook_http::server::Listeners;
@@ -183,13 +183,14 @@ pub async fn start(config: &Config, clock: Clock) -> Result<Running, StartError>
     let identity = Arc::new(Identity::open(around, config).await?);
     let links = Arc::clone(&identity.registering);
     let mailer = Mailer::new(log.clone(), vault.clone(), links, &config.mail, config.mail_folder())?;
+    let commanding = Commanding { commands: commands.clone(), log: log.clone(), vault: vault.clone() };
     let downstream = Downstream::new(
         settings,
         config.nats_url.expose().to_owned(),
         roles(config),
         queries_pool.clone(),
         connect.clone(),
-        Arc::new(Effects::new(mailer, Arc::clone(&identity))),
+        Arc::new(Effects::new(mailer, Arc::clone(&identity), commanding)),
         mirror.map(|mirror| Arc::new(mirror) as Arc<dyn OtherSystem>),
     );
     vault.forget_after(downstream.losses());

@@ -1,6 +1,7 @@
 //! The effects that reactions proposed are performed here, at least once. Their receivers can tell a repeat.
 
 mod accounts;
+mod commanding;
 pub mod mail;
 
 use std::sync::Arc;
@@ -12,15 +13,18 @@ use daybook_projections::{ClaimedEffect, EffectError, Performer};
 
 use mail::Mailer;
 
+pub use commanding::Commanding;
+
 /// Everything that can be done outside, by kind.
 pub struct Effects {
     mailer: Mailer,
     identity: Arc<Identity>,
+    commanding: Commanding,
 }
 
 impl Effects {
-    pub fn new(mailer: Mailer, identity: Arc<Identity>) -> Self {
-        Self { mailer, identity }
+    pub fn new(mailer: Mailer, identity: Arc<Identity>, commanding: Commanding) -> Self {
+        Self { mailer, identity, commanding }
     }
 }
 
@@ -31,6 +35,7 @@ impl Performer for Effects {
             EffectKind::AccountRegister | EffectKind::AccountReset | EffectKind::OrderClaim => {
                 accounts::perform(&self.identity, &self.mailer, effect).await
             }
+            EffectKind::OrderExpire => self.commanding.expire_order(effect).await,
             EffectKind::AccountErase => accounts::erase(&self.identity, effect).await,
             EffectKind::MailOrderPlaced | EffectKind::MailOrderShipped | EffectKind::MailOrderCancelled => {
                 self.mailer.write_of_order(effect).await

@@ -55,6 +55,7 @@ impl RequestContext {
             actor: actor.clone(),
             command_id: entropy::new_id(),
             request_id: self.request_id.clone(),
+            cause: None,
             traceparent: Some(self.traceparent.clone()),
             deadline: self.deadline,
             now: app.clock.now(),

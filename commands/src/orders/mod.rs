@@ -5,6 +5,7 @@ mod claim;
 mod claim_guest;
 mod confirm;
 mod deliver;
+mod expire;
 mod note;
 mod place;
 mod ship;
@@ -31,6 +32,7 @@ pub use cancel::{CancelOrder, CancelOrderRequest};
 pub use claim_guest::ClaimOrder;
 pub use confirm::ConfirmOrder;
 pub use deliver::DeliverOrder;
+pub use expire::ExpireOrder;
 pub use place::{PlaceLine, PlaceOrder, PlaceOrderRequest};
 pub use ship::{ShipOrder, ShipOrderRequest};
 

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use chrono::{DateTime, SubsecRound, Utc};
 use daybook_domain::{
     Code, code::GeneralCode, order::OrderCode, pricing::PricingCode, product::ProductCode, stock::StockCode,
 };
@@ -84,6 +85,9 @@ pub struct PlaceOrder {
     pub metadata: Metadata,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub override_reason: Option<Note<Reason>>,
+    /// Until when its stock is held for it; `None`: until it is confirmed or cancelled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pay_until: Option<DateTime<Utc>>,
 }
 
 impl Request for PlaceOrderRequest {
@@ -117,6 +121,7 @@ impl Request for PlaceOrderRequest {
             external_id,
             metadata,
             override_reason,
+            pay_until: settings.hold_ttl.map(|ttl| (context.now + ttl.get()).trunc_subsecs(0)),
         })
     }
 }
@@ -213,6 +218,7 @@ impl UseCase for PlaceOrder {
             ship_to: self.ship_to.clone(),
             external_id: self.external_id.clone(),
             metadata: self.metadata.clone(),
+            pay_until: self.pay_until,
         };
         work.execute::<Order>(&id, Command::Place(Box::new(command)))?;
         outcome(work, self.id, &id)

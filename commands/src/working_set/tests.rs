@@ -27,6 +27,7 @@ fn context() -> Context {
         actor: Actor::person("alice", []),
         command_id: Uuid::from_u128(1),
         request_id: "of-a-test".into(),
+        cause: None,
         traceparent: None,
         deadline: Instant::now(),
         now: DateTime::default(),

@@ -1,8 +1,8 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Command, Details, Event, OpenLine, Order, Parcel, Pieces, Place, Placement, Portion, PortionOf,
-    Rejection, Status, check_line_count, pieces_by_sku, total,
+    CancelCause, Command, Details, Event, OpenLine, Order, Parcel, Pieces, Place, Placement, Portion,
+    PortionOf, Rejection, Status, check_line_count, pieces_by_sku, total,
 };
 use crate::{decider::Decider, sealed::Note, sku::Sku, text::Reason};
 
@@ -11,7 +11,7 @@ impl Decider for Order {
     type Command = Command;
     type Event = Event;
     type Rejection = Rejection;
-    const SHAPE: u16 = 1;
+    const SHAPE: u16 = 2;
 
     fn decide(&self, command: Command) -> Result<Vec<Event>, Rejection> {
         let order = match (self, command) {
@@ -30,6 +30,14 @@ impl Decider for Order {
             }
             (Details { status: Status::Cancelled, .. }, Command::Cancel { .. }) => Ok(vec![]),
             (order, Command::Cancel { .. }) => Err(Rejection::NotCancellable { status: order.status }),
+
+            (Details { status: Status::Placed, pay_until: Some(pay_until), .. }, Command::Expire { now })
+                if *pay_until <= now =>
+            {
+                let cause = Some(CancelCause::Unpaid);
+                Ok(vec![Event::Cancelled { cause, reason: None, sealed_reason: None }])
+            }
+            (_, Command::Expire { .. }) => Ok(vec![]),
 
             (order, Command::CancelLines { portions, reason }) => {
                 let parcels = order.cut(&portions)?;
@@ -88,6 +96,7 @@ impl Decider for Order {
                     .collect(),
                 total: placement.total,
                 status: Status::Placed,
+                pay_until: placement.pay_until,
             }),
             (Self::Unknown, _) => Self::Unknown,
             (Self::Known(mut order), event) => {
@@ -107,13 +116,23 @@ impl Decider for Order {
 
 fn cancelled(reason: Option<Note<Reason>>) -> Event {
     let (reason, sealed_reason) = Note::members(reason);
-    Event::Cancelled { reason, sealed_reason }
+    Event::Cancelled { cause: None, reason, sealed_reason }
 }
 
 fn place(order: Place) -> Result<Vec<Event>, Rejection> {
     check_line_count(order.lines.len())?;
     let total = total(&order.lines, order.currency)?;
-    let Place { customer, lines, currency, override_reason, contact, ship_to, external_id, metadata } = order;
+    let Place {
+        customer,
+        lines,
+        currency,
+        override_reason,
+        contact,
+        ship_to,
+        external_id,
+        metadata,
+        pay_until,
+    } = order;
     let (override_reason, sealed_override_reason) = Note::members(override_reason);
     Ok(vec![Event::Placed(Box::new(Placement {
         customer,
@@ -126,6 +145,7 @@ fn place(order: Place) -> Result<Vec<Event>, Rejection> {
         ship_to,
         external_id,
         metadata,
+        pay_until,
     }))])
 }
 

@@ -6,6 +6,7 @@ mod stock_moves;
 #[cfg(test)]
 mod tests;
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -40,6 +41,9 @@ pub struct Details {
     pub lines: Vec<OpenLine>,
     pub total: Money,
     pub status: Status,
+    /// An order that is still placed then may be cancelled, because its stock is wanted by others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pay_until: Option<DateTime<Utc>>,
 }
 
 /// What was ordered on a line, and how much of it has been shipped.
@@ -128,6 +132,10 @@ pub enum Command {
     Cancel {
         reason: Option<Note<Reason>>,
     },
+    /// Cancels an order that was to be paid by now. Nothing follows from it if it wasn't, or if the order is past that.
+    Expire {
+        now: DateTime<Utc>,
+    },
     /// Cancels pieces that are not shipped yet, and leaves the rest.
     CancelLines {
         portions: Vec<Portion>,
@@ -159,6 +167,8 @@ pub struct Place {
     pub ship_to: Option<Sealed>,
     pub external_id: Option<ExternalId>,
     pub metadata: Metadata,
+    /// Until when its stock is held for it; `None`: until it is confirmed or cancelled.
+    pub pay_until: Option<DateTime<Utc>>,
 }
 
 /// All that is known when an order was placed, as it is stored.
@@ -184,6 +194,16 @@ pub struct Placement {
     pub external_id: Option<ExternalId>,
     #[serde(default, skip_serializing_if = "Metadata::is_empty")]
     pub metadata: Metadata,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pay_until: Option<DateTime<Utc>>,
+}
+
+words! {
+    /// Why an order was cancelled, if no one asked for it. Stored for ever: add words, never rename one.
+    pub enum CancelCause {
+        /// It was to be paid by a time, and wasn't.
+        Unpaid = "unpaid",
+    }
 }
 
 /// Stored for ever: add variants, never edit one.
@@ -195,6 +215,8 @@ pub enum Event {
     Confirmed {},
     #[serde(rename = "OrderCancelled")]
     Cancelled {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cause: Option<CancelCause>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<Reason>,
         #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -1,5 +1,6 @@
 mod cancelled_lines;
 mod claims;
+mod expiry;
 mod properties;
 mod stock_moves;
 
@@ -45,6 +46,7 @@ fn new_order(lines: Vec<Line>) -> Place {
         ship_to: None,
         external_id: None,
         metadata: Metadata::default(),
+        pay_until: None,
     }
 }
 
@@ -64,6 +66,7 @@ fn placement(lines: Vec<Line>) -> Placement {
         ship_to: None,
         external_id: None,
         metadata: Metadata::default(),
+        pay_until: None,
     }
 }
 
@@ -81,7 +84,7 @@ fn confirmed() -> Event {
 }
 
 fn cancelled() -> Event {
-    Event::Cancelled { reason: None, sealed_reason: None }
+    Event::Cancelled { cause: None, reason: None, sealed_reason: None }
 }
 
 fn delivered() -> Event {
@@ -248,7 +251,7 @@ fn an_order_can_be_cancelled_until_something_leaves_the_house() {
     let reason: Reason = "changed my mind".parse().expect("a reason");
     given::<Order>([placed()])
         .when(Command::Cancel { reason: Some(Note::Clear(reason.clone())) })
-        .then([Event::Cancelled { reason: Some(reason), sealed_reason: None }]);
+        .then([Event::Cancelled { cause: None, reason: Some(reason), sealed_reason: None }]);
     given::<Order>([placed(), confirmed()]).when(cancel()).then([cancelled()]);
 }
 

@@ -33,8 +33,8 @@ use crate::{
     upcast::Step,
 };
 
-/// The metadata of an event that are public: who caused it, and by which request.
-pub const PUBLIC_METADATA: &[&str] = &["actor", "request_id", "traceparent"];
+/// The metadata of an event that are public: who caused it, by which request, and because of which event.
+pub const PUBLIC_METADATA: &[&str] = &["actor", "cause", "request_id", "traceparent"];
 
 /// A public event. It serializes as others read it, in every form and file: add members, never change
 /// one.

@@ -28,6 +28,10 @@ const PARCELS: Field = Field::new("parcels", PARCEL, "What left the house, by li
 const WHY: Field = text("reason", "Why, if that was said.").optional();
 const SEALED_WHY: Field = sealed("sealed_reason", "The same, sealed.").optional();
 
+const CAUSE: Field =
+    text("cause", "`unpaid`: it was to be paid by a time, and wasn't. Left out if someone cancelled it.")
+        .optional();
+
 pub(super) const TYPES: &[PublicType] = &[
     as_stored(
         "OrderPlaced",
@@ -44,6 +48,8 @@ pub(super) const TYPES: &[PublicType] = &[
             sealed("ship_to", "The address, sealed.").optional(),
             text("external_id", "The caller's own id, if one was named.").optional(),
             OWN_DATA,
+            text("pay_until", "When it may be cancelled if it isn't confirmed; RFC 3339. Left out: never.")
+                .optional(),
         ],
     ),
     as_stored(
@@ -56,7 +62,7 @@ pub(super) const TYPES: &[PublicType] = &[
         "OrderCancelled",
         "order.cancelled",
         "The order was cancelled, and its stock is free again.",
-        &[WHY, SEALED_WHY],
+        &[WHY, SEALED_WHY, CAUSE],
     ),
     as_stored(
         "OrderShipped",

@@ -35,6 +35,8 @@ words! {
         AccountReset = "account.reset",
         /// Sends the address that a guest gave with an order a link to make the order an account's own.
         OrderClaim = "order.claim",
+        /// Cancels an order whose time is over.
+        OrderExpire = "order.expire",
         /// Throws away what is kept of a person who has left.
         AccountErase = "account.erase",
         MailOrderPlaced = "mail.order_placed",

@@ -19,7 +19,7 @@ impl EffectKind {
     pub const fn lane(self) -> Lane {
         match self {
             // It deletes keys and rows of a person who has left: no mail server may delay it, and it is never given up.
-            Self::AccountErase => Lane::Clock,
+            Self::AccountErase | Self::OrderExpire => Lane::Clock,
             Self::AccountRegister
             | Self::AccountReset
             | Self::OrderClaim

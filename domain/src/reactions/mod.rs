@@ -5,6 +5,7 @@ pub mod account_erasure;
 pub mod account_mails;
 mod effect;
 mod lane;
+pub mod order_expiry;
 pub mod order_mails;
 #[cfg(test)]
 mod tests;
@@ -26,4 +27,5 @@ pub const REACTIONS: &[Reaction] = &[
     Reaction { name: "order_mails", react: order_mails::react },
     Reaction { name: "account_mails", react: account_mails::react },
     Reaction { name: "account_erasure", react: account_erasure::react },
+    Reaction { name: "order_expiry", react: order_expiry::react },
 ];

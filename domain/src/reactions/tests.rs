@@ -153,3 +153,12 @@ fn reactions_have_names_of_their_own() {
         assert_eq!(REACTIONS.iter().filter(|other| other.name == reaction.name).count(), 1);
     }
 }
+
+#[test]
+fn an_order_is_looked_at_when_it_was_to_be_paid() {
+    assert_eq!(order_expiry::react(&placed("")).expect("readable"), []);
+    let due = DateTime::from_timestamp(1_800_000_000, 0);
+    let to_be_paid = placed(r#","pay_until":"2027-01-15T08:00:00Z""#);
+    let expire = Effect { due, ..Effect::new(EffectKind::OrderExpire, ORDER) };
+    assert_eq!(order_expiry::react(&to_be_paid).expect("readable"), [expire]);
+}

@@ -130,6 +130,7 @@ mod tests {
                 ship_to: None,
                 external_id: None,
                 metadata: Metadata::default(),
+                pay_until: None,
             }))
         })
     }
@@ -139,7 +140,7 @@ mod tests {
         let later = prop_oneof![
             Just(Event::Confirmed {}),
             Just(Event::Shipped { parcels: vec![], tracking: None, sealed_tracking: None, complete: true }),
-            Just(Event::Cancelled { reason: None, sealed_reason: None }),
+            Just(Event::Cancelled { cause: None, reason: None, sealed_reason: None }),
         ];
         let stream = (placement(), collection::vec(later, 0..4));
         let streams = collection::vec(stream, 1..ORDERS);

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use daybook_domain::{
     Decider, Position, Record,
     money::{Currency, Money, Price},
-    order::{Event, Order, Placement, Status},
+    order::{CancelCause, Event, Order, Placement, Status},
     sealed::{Note, Sealed},
     sku::Sku,
     stored::Unreadable,
@@ -43,6 +43,10 @@ pub struct Row {
     pub tracking: Vec<Note<Reference>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cancel_reason: Option<Note<Reason>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cancel_cause: Option<CancelCause>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pay_until: Option<DateTime<Utc>>,
     pub placed_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
     /// Orders are listed by this position; no two orders have the same.
@@ -213,6 +217,8 @@ fn placed(placement: Placement, record: &Record) -> Row {
         override_reason: Note::of_members(placement.override_reason, placement.sealed_override_reason),
         tracking: vec![],
         cancel_reason: None,
+        cancel_cause: None,
+        pay_until: placement.pay_until,
         placed_at: record.recorded_at,
         updated_at: record.recorded_at,
         placed_position: record.position,
@@ -225,8 +231,9 @@ impl Row {
         match event {
             Event::Placed(_) => {}
             Event::Confirmed {} => self.status = Status::Confirmed,
-            Event::Cancelled { reason, sealed_reason } => {
+            Event::Cancelled { cause, reason, sealed_reason } => {
                 self.status = Status::Cancelled;
+                self.cancel_cause = cause;
                 self.cancel_reason = Note::of_members(reason, sealed_reason);
             }
             Event::Shipped { parcels, tracking, sealed_tracking, complete } => {
@@ -279,6 +286,7 @@ mod tests {
             ship_to: None,
             external_id: None,
             metadata: Metadata::default(),
+            pay_until: None,
         }))
     }
 
@@ -329,10 +337,10 @@ mod tests {
     fn a_cancelled_order_says_why() {
         let reason: Reason = "changed my mind".parse().expect("a reason");
         let sealed = Sealed { key_id: uuid::Uuid::from_u128(7), data: "c2VhbGVk".into() };
-        let said = Event::Cancelled { reason: Some(reason.clone()), sealed_reason: None };
+        let said = Event::Cancelled { cause: None, reason: Some(reason.clone()), sealed_reason: None };
         let row = given::<Orders, _>("ord_1", [two_cups(), said]).row();
         assert_eq!((row.status, row.cancel_reason), (Status::Cancelled, Some(Note::Clear(reason))));
-        let sealed_one = Event::Cancelled { reason: None, sealed_reason: Some(sealed.clone()) };
+        let sealed_one = Event::Cancelled { cause: None, reason: None, sealed_reason: Some(sealed.clone()) };
         let row = given::<Orders, _>("ord_1", [two_cups(), sealed_one]).row();
         assert_eq!(row.cancel_reason, Some(Note::Sealed(sealed)));
     }

@@ -303,6 +303,7 @@ mod tests {
             ship_to: None,
             external_id: None,
             metadata: Metadata::default(),
+            pay_until: None,
         }))
     }
 
@@ -342,7 +343,10 @@ mod tests {
         ]
         .map(|(key, sums)| (key.to_owned(), sums));
         assert_eq!(
-            contributions([two_products(), Event::Cancelled { reason: None, sealed_reason: None }]),
+            contributions([
+                two_products(),
+                Event::Cancelled { cause: None, reason: None, sealed_reason: None }
+            ]),
             expected
         );
     }
@@ -356,7 +360,8 @@ mod tests {
 
     #[test]
     fn an_order_that_was_never_placed_sells_nothing() {
-        given::<Sales, _>("ord_1", [Event::Cancelled { reason: None, sealed_reason: None }]).nothing();
+        given::<Sales, _>("ord_1", [Event::Cancelled { cause: None, reason: None, sealed_reason: None }])
+            .nothing();
     }
 
     #[test]

@@ -61,6 +61,7 @@ impl Asker {
             actor,
             command_id: entropy::new_id(),
             request_id: self.request_id.clone(),
+            cause: None,
             traceparent: self.traceparent.clone(),
             deadline: self.deadline,
             now: self.now,

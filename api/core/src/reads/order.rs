@@ -22,8 +22,8 @@ use super::{
 };
 use crate::{
     values::{
-        Address, Contact, Currency, CustomerId, ExternalId, Metadata, Money, OrderStatus, Price, ProductName,
-        Reason, Reference, Sku,
+        Address, CancelCause, Contact, Currency, CustomerId, ExternalId, Metadata, Money, OrderStatus, Price,
+        ProductName, Reason, Reference, Sku,
     },
     vault::{Keys, VaultError},
 };
@@ -65,6 +65,12 @@ pub struct Order {
     /// Shown to the customer if they gave it.
     #[schema(required)]
     pub cancel_reason: Option<Reason>,
+    /// Why it was cancelled if no one asked for that.
+    #[schema(required)]
+    pub cancel_cause: Option<CancelCause>,
+    /// When it may be cancelled if it isn't confirmed; `null`: never.
+    #[schema(required)]
+    pub pay_until: Option<DateTime<Utc>>,
     pub placed_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
     #[schema(minimum = 1)]
@@ -188,6 +194,8 @@ fn view(row: Row, keys: &Keys) -> Result<Order, VaultError> {
         override_reason: override_reason.map(Into::into),
         tracking: tracking.into_iter().flatten().map(Into::into).collect(),
         cancel_reason: cancel_reason.map(Into::into),
+        cancel_cause: row.cancel_cause.map(Into::into),
+        pay_until: row.pay_until,
         placed_at: row.placed_at,
         updated_at: row.updated_at,
         version: row.version,

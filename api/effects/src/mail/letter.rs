@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use daybook_domain::{
     Record,
-    order::{Event, Line, Order, Parcel, Placement},
+    order::{CancelCause, Event, Line, Order, Parcel, Placement},
     reactions::EffectKind,
     sealed::Sealed,
     text::CustomerId,
@@ -53,6 +53,9 @@ pub fn compose(records: &[Record], kind: EffectKind, note: Option<&str>) -> Resu
             let tracking = tracking.as_ref().map(|tracking| tracking.as_str()).or(note);
             (format!("Order shipped: {id}"), shipped(&placement, &parcels, tracking, complete))
         }
+        (EffectKind::MailOrderCancelled, Event::Cancelled { cause: Some(CancelCause::Unpaid), .. }) => {
+            (format!("Order cancelled: {id}"), expired(&placement))
+        }
         (EffectKind::MailOrderCancelled, Event::Cancelled { reason, .. }) => {
             // The shop's own reason is internal.
             let customer = owner(records)?;
@@ -98,6 +101,11 @@ fn received(placement: &Placement) -> String {
 fn cancelled(placement: &Placement, reason: Option<&str>) -> String {
     let reason = reason.map_or_else(String::new, |reason| format!("Reason: {reason}\n\n"));
     format!("your order was cancelled. Nothing of it will be sent.\n\n{reason}{}", bill(placement))
+}
+
+fn expired(placement: &Placement) -> String {
+    let bill = bill(placement);
+    format!("your order was not paid in time, so it was cancelled. Nothing of it will be sent.\n\n{bill}")
 }
 
 fn shipped(placement: &Placement, parcels: &[Parcel], tracking: Option<&str>, complete: bool) -> String {

@@ -9,7 +9,7 @@ use daybook_domain::{
     Event as _, Position,
     incoming::Incoming,
     money::{Currency, Money, Price},
-    order::{self, Event, Parcel, Placement, total},
+    order::{self, CancelCause, Event, Parcel, Placement, total},
     stored::encode,
 };
 use tokio::{
@@ -45,6 +45,7 @@ fn placed(lines: Vec<order::Line>) -> Event {
         ship_to: None,
         external_id: Some("W-1001".parse().expect("an id")),
         metadata: Default::default(),
+        pay_until: None,
     }))
 }
 
@@ -137,7 +138,7 @@ fn a_mail_about_a_shipment_names_the_pieces_of_that_shipment_only() {
 fn a_mail_about_a_cancellation_gives_the_reason_that_the_customer_gave() {
     let mail = |reason: Option<&str>, actor: Option<&str>| {
         let reason = reason.map(|reason| reason.parse().expect("a reason"));
-        let cancelled = Event::Cancelled { reason, sealed_reason: None };
+        let cancelled = Event::Cancelled { cause: None, reason, sealed_reason: None };
         let mut records = stream(&[tea(), cancelled]);
         records[1].metadata.extend(actor.map(|actor| ("actor".to_owned(), actor.to_owned())));
         letter::compose(&records, EffectKind::MailOrderCancelled, None)
@@ -152,6 +153,15 @@ fn a_mail_about_a_cancellation_gives_the_reason_that_the_customer_gave() {
         let internal = mail(Some("looks like fraud"), actor);
         assert!(internal.contains("was cancelled") && !internal.contains("fraud"), "{internal}");
     }
+}
+
+#[test]
+fn a_mail_about_an_order_that_was_not_paid_says_so() {
+    let cause = Some(CancelCause::Unpaid);
+    let ended = Event::Cancelled { cause, reason: None, sealed_reason: None };
+    let mail = letter::compose(&stream(&[tea(), ended]), EffectKind::MailOrderCancelled, None);
+    let mail = mail.expect("a letter").text("Ada Løvelace");
+    assert!(mail.contains("was not paid in time") && mail.contains("TEA"), "{mail}");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use proptest::{collection::vec, prelude::*};
 
-use super::{claims::claim, *};
+use super::{claims::claim, expiry::expire, *};
 
 const SKUS: [&str; 3] = ["TEAPOT", "CUP", "SAUCER"];
 
@@ -23,13 +23,20 @@ pub(super) fn any_command() -> impl Strategy<Value = Command> {
         1 => Just(ship_the_rest()),
         1 => Just(Command::MarkDelivered),
         1 => proptest::sample::select(&["alice", "bob"][..]).prop_map(claim),
+        1 => Just(expire()),
     ]
 }
 
 /// Starts with an order that is placed, so that not all is refused.
 fn any_commands() -> impl Strategy<Value = Vec<Command>> {
     (any_pieces(), vec(any_command(), 0..15)).prop_map(|(pieces, mut commands)| {
-        commands.insert(0, place(pieces.iter().map(|(code, quantity)| line(code, *quantity, 250)).collect()));
+        let Command::Place(mut order) =
+            place(pieces.iter().map(|(code, quantity)| line(code, *quantity, 250)).collect())
+        else {
+            unreachable!("it is placed")
+        };
+        order.pay_until = DateTime::from_timestamp(0, 0);
+        commands.insert(0, Command::Place(order));
         commands
     })
 }

@@ -160,6 +160,7 @@ async fn place(request: HttpRequest, body: web::Bytes, usual: web::Data<Usual>) 
         ship_to: None,
         external_id: None,
         metadata: Default::default(),
+        pay_until: None,
     };
     let id = format!("ord_{}", new_id().simple());
     match usual.cqrs.execute(&id, Command::Place(Box::new(order))).await {

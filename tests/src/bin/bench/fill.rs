@@ -92,7 +92,7 @@ fn life(number: u64, done: i64) -> (order::Event, bool) {
         (0, _) => (order::Event::Placed(Box::new(placement(number))), false),
         (1, 0) => {
             let reason = Some("changed my mind".parse().expect("a reason"));
-            (order::Event::Cancelled { reason, sealed_reason: None }, true)
+            (order::Event::Cancelled { cause: None, reason, sealed_reason: None }, true)
         }
         (1, _) => (order::Event::Confirmed {}, false),
         (2, _) => {
@@ -183,6 +183,7 @@ fn placement(number: u64) -> Placement {
         ship_to: None,
         external_id: None,
         metadata: Metadata::default(),
+        pay_until: None,
     }
 }
 

@@ -6,13 +6,17 @@ use std::sync::{
 };
 
 use daybook_commands::{
-    Commands,
+    Commands, Context,
+    orders::{CancelOrderRequest, ExpireOrder, PlaceOrder},
     products::{PublishProduct, SetPrice, UnpublishProduct},
 };
-use daybook_domain::{Position, policy::Role};
+use daybook_domain::{
+    Position,
+    policy::{Actor, Role},
+};
 use daybook_tests::{
     Log, Shop, TestDatabase,
-    shop::{ask, by, keyed, member, order, received, refused, sku},
+    shop::{ask, by, keyed, member, order, prepared_order, received, refused, sku, submit},
     until,
 };
 use sqlx::Executor;
@@ -293,4 +297,37 @@ async fn clients_that_go_away_leave_nothing_half_done() {
     }
     while clients.join_next().await.is_some() {}
     two.close().await;
+}
+
+/// Catches: what is held given back by the timer, and again by the cancellation.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unpaid_order_gives_back_once() {
+    let two = Two::new().await;
+    two.a.sell("TEAPOT", 1999).await;
+    two.a.receive("TEAPOT", 5).await.unwrap();
+    let now = by(Role::Support).now;
+    let order = PlaceOrder { pay_until: Some(now), ..prepared_order(&[("TEAPOT", 5)]) };
+    let id = order.id;
+    submit(&two.a.commands, by(Role::Support), order).await.unwrap();
+    let mut asking = JoinSet::new();
+    for number in 0..64 {
+        let commands = two.commands(number / 2);
+        asking.spawn(async move {
+            if number % 2 == 0 {
+                let timer = Context { actor: Actor::system("system:order.expire"), ..by(Role::Support) };
+                ask(&commands, timer, ExpireOrder { id }).await
+            } else {
+                ask(&commands, by(Role::Support), CancelOrderRequest { id, reason: None, lines: None }).await
+            }
+        });
+    }
+    for answer in asking.join_all().await {
+        answer.unwrap();
+    }
+    let log = two.close().await;
+    let names = log.names();
+    let count = |name: &str| names.iter().filter(|other| **other == name).count();
+    assert_eq!((count("OrderCancelled"), count("StockHoldReleased")), (1, 1), "{names:?}");
+    let stock = log.stock("TEAPOT");
+    assert_eq!((stock.on_hand, stock.held), (5, 0));
 }

@@ -183,3 +183,26 @@ async fn fault_a_server_that_is_killed_in_the_middle_of_its_mails_sends_each_and
 fn message_id(mail: &str) -> Option<String> {
     mail.lines().find_map(|line| line.strip_prefix("Message-ID:")).map(|id| id.trim().to_owned())
 }
+
+/// The time of an order is over while no server is there, and the next one is killed with the cancellation under way. Catches: a
+/// timer in memory; what is held given back twice.
+#[tokio::test(flavor = "multi_thread")]
+async fn fault_a_hold_ends_once_though_servers_are_killed_before_and_in_it() {
+    let house = House::new().await;
+    let mut a = house.server("a").with("commands.hold_ttl", "1s");
+    a.start();
+    house.sell(&a, 5).await;
+    house.alice(&a).post("/v1/orders", teapots(2)).await.expect(201);
+    a.kill();
+    let foreign = house.take_append_lock().await;
+    a.start();
+    house.append_waits().await;
+    a.kill();
+    drop(foreign);
+    a.start();
+    until("its pieces are free again", async || house.log().await.stock("TEAPOT").held == 0).await;
+    house.caught_up().await;
+    let log = house.log().await;
+    let count = |name: &str| log.names().iter().filter(|other| **other == name).count();
+    assert_eq!((count("OrderCancelled"), count("StockHoldReleased")), (1, 1), "{:?}", log.names());
+}

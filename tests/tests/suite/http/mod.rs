@@ -54,6 +54,7 @@ mod statements;
 mod statuses;
 mod stock;
 mod tokens;
+mod unpaid_orders;
 mod unread_revocations;
 mod upgrades;
 mod validation;
