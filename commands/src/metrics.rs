@@ -56,6 +56,12 @@ metrics! {
         "Commands by how they ended: accepted, replayed, refused or failed",
         &["outcome"],
     ) of CommandOutcome::WORDS;
+    USE_CASE_SECONDS: HistogramVec(
+        "daybook_use_case_seconds",
+        "Time until a command was answered, by its use case and by how it ended: accepted, replayed, refused or failed",
+        &["use_case", "outcome"],
+        buckets(0.001, 2.0, 12),
+    );
     SECONDS: CounterVec(
         "daybook_committer_seconds_total",
         "Seconds that the committer was deciding, flushing (a batch is with the database), or waiting (for commands, or for \

@@ -54,6 +54,16 @@ impl Queued {
     }
 }
 
+/// How a command has ended, as metrics have it.
+pub fn outcome(ending: &Ending) -> CommandOutcome {
+    match ending {
+        Ok(Accepted { outcome: Accounted::Stored(_), .. }) => CommandOutcome::Replayed,
+        Ok(_) => CommandOutcome::Accepted,
+        Err(CommandError::Refused(_)) => CommandOutcome::Refused,
+        Err(CommandError::Failed(_)) => CommandOutcome::Failed,
+    }
+}
+
 impl Submission {
     pub fn key_id(&self) -> Option<KeyId> {
         self.key.as_ref().map(|key| (key.scope.clone(), key.key.clone()))
@@ -68,13 +78,7 @@ impl Submission {
     }
 
     pub fn answer(self, answer: Ending) {
-        let outcome = match &answer {
-            Ok(Accepted { outcome: Accounted::Stored(_), .. }) => CommandOutcome::Replayed,
-            Ok(_) => CommandOutcome::Accepted,
-            Err(CommandError::Refused(_)) => CommandOutcome::Refused,
-            Err(CommandError::Failed(_)) => CommandOutcome::Failed,
-        };
-        metrics::COMMANDS.with_label_values(&[outcome.as_str()]).inc();
+        metrics::COMMANDS.with_label_values(&[outcome(&answer).as_str()]).inc();
         metrics::QUEUED.dec();
         let Self { reply, _place: place, _bytes: bytes, .. } = self;
         // This comes first, so that a caller that is answered finds room for its next command.

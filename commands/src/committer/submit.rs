@@ -1,6 +1,9 @@
 //! How a command gets to the committer and its answer comes back.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use daybook_domain::{Code, code::GeneralCode, ids::OrderId, policy::PolicyCode};
 use sqlx::{PgPool, postgres::PgConnectOptions};
@@ -13,7 +16,7 @@ use tokio::{
 use super::{
     Committer,
     append::Writer,
-    submission::{Decide, Message, Queued, Submission},
+    submission::{self, Decide, Message, Queued, Submission},
     verdict::{Ending, Verdict},
 };
 use crate::{
@@ -140,7 +143,12 @@ impl Commands {
             let outcome = use_case.decide(context, work)?;
             Ok(Verdict::of::<U>(outcome))
         };
+        let begun = Instant::now();
         let ending = self.enqueue(context, key, size, Box::new(decide)).await;
+        let outcome = submission::outcome(&ending).as_str();
+        metrics::USE_CASE_SECONDS
+            .with_label_values(&[U::NAME, outcome])
+            .observe(begun.elapsed().as_secs_f64());
         if let Err(CommandError::Refused(refusal)) = &ending {
             let listed = U::REFUSALS.contains(&refusal.code) || ANY_REFUSAL.contains(&refusal.code);
             debug_assert!(listed, "{} is refused with {}, which it doesn't list", U::NAME, refusal.code);

@@ -117,7 +117,7 @@ function troubles({ ready, log, projections, workers, letters, effects, rebuilds
   }
   const recent = samples.slice(-SLOW_SAMPLES);
   if (recent.length === SLOW_SAMPLES && recent.every(({ p99_ms: ms }) => ms >= SLOW_MS)) {
-    add(WARN, "slow", "Answers are slow", `One in a hundred takes ${duration(sample.p99_ms / 1000)} or longer. The disk of PostgreSQL, a lock, or too much to do: ask PostgreSQL who waits for what (docs/operations.md).`);
+    add(WARN, "slow", "Answers are slow", `One in a hundred of the last half minute took ${duration(sample.p99_ms / 1000)} or longer. The disk of PostgreSQL, a lock, or too much to do: ask PostgreSQL who waits for what (docs/operations.md).`);
   }
   for (const one of rebuilds) {
     const isNew = Date.now() - new Date(one.finished_at ?? 0) < 86_400_000;

@@ -169,7 +169,12 @@ async fn telemetry_is_there_without_a_token() {
         assert_eq!(client.readiness().await["status"], "ready");
     }
     let metrics = app.telemetry.get("/metrics").await.expect(200).text();
-    for name in ["daybook_commands_total", "daybook_committer_batch_commands", "process_cpu_seconds_total"] {
+    for name in [
+        "daybook_commands_total",
+        "daybook_committer_batch_commands",
+        "process_cpu_seconds_total",
+        "daybook_use_case_seconds_count{outcome=\"accepted\",use_case=\"product.create\"}",
+    ] {
         assert!(metrics.contains(name), "{name}");
     }
     app.anonymous.get("/metrics").await.expect(404);
