@@ -36,6 +36,7 @@ daybook_domain::settings! {
         /// How long the stock of a new order is held for it. One that isn't confirmed by then is cancelled. The releases before
         /// don't know of this, so it is for when no process of them will use the database any more. Left out: held until
         /// the order is confirmed or cancelled.
+        #[serde(skip_serializing_if = "Option::is_none")]
         hold_ttl: Option<Span> = None, between(Span::seconds(1), Span::days(365)).optional();
         /// Connections to the database that read streams and look keys up. One more appends.
         connections: u32 = 4, between(1, 1_000);

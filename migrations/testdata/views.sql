@@ -122,7 +122,8 @@ SELECT position, recorded_at, stream, substr(stream, strpos(stream, '/') + 1) AS
        payload->'ship_to'->>'key_id' AS ship_to_key_id,
        payload->'ship_to'->>'data' AS ship_to_data,
        payload->>'external_id' AS external_id,
-       payload->'metadata' AS metadata
+       payload->'metadata' AS metadata,
+       payload->>'pay_until' AS pay_until
   FROM analytics.public_events
  WHERE type = 'OrderPlaced'
 
@@ -137,7 +138,8 @@ order_cancelled:
 SELECT position, recorded_at, stream, substr(stream, strpos(stream, '/') + 1) AS id, sequence, event_id, version, payload,
        payload->>'reason' AS reason,
        payload->'sealed_reason'->>'key_id' AS sealed_reason_key_id,
-       payload->'sealed_reason'->>'data' AS sealed_reason_data
+       payload->'sealed_reason'->>'data' AS sealed_reason_data,
+       payload->>'cause' AS cause
   FROM analytics.public_events
  WHERE type = 'OrderCancelled'
 

@@ -33,6 +33,7 @@ fn another(known: &Known) -> String {
         "environment" => "production".into(),
         "roles" => "api,relay".into(),
         "database.room" => "200GiB".into(),
+        "commands.hold_ttl" => "15m".into(),
         "log.format" => "json".into(),
         "accounts.providers" => {
             "{ example = { client_id = \"shop\", issuer = \"https://issuer.example\", scopes = [\"email\"] } }".into()
