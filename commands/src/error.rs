@@ -5,6 +5,7 @@ use std::fmt::Display;
 use daybook_domain::{
     Code, Rejection,
     code::{GeneralCode, Kind},
+    feature::Feature,
     policy::{self, Actor, PolicyCode},
 };
 
@@ -94,8 +95,9 @@ impl Refusal {
         Self::new(CommandCode::KeyInFlight, detail)
     }
 
-    pub(crate) fn turned_off(place: &str) -> Self {
-        Self::new(GeneralCode::ValidationFailed, "this is turned off here, by a setting").at(place)
+    pub(crate) fn turned_off(feature: Feature, place: &str) -> Self {
+        let detail = format!("this is not turned on here: it needs the feature {feature}");
+        Self::new(GeneralCode::ValidationFailed, detail).at(place)
     }
 
     /// What a rule of the domain has refused, as far as `actor` may be told: this is the only way from a rejection to

@@ -1,6 +1,6 @@
 //! What can be set of the write side.
 
-use daybook_domain::settings::{Size, Span, any, between};
+use daybook_domain::settings::{Size, Span, between};
 
 daybook_domain::settings! {
     /// The write side: what waits, what is appended together, what is kept in memory. The defaults were
@@ -23,19 +23,8 @@ daybook_domain::settings! {
         append_timeout: Span = Span::seconds(15), between(Span::millis(100), Span::minutes(5));
         /// How long the outcome of an append is looked for after its connection was lost.
         resolve_timeout: Span = Span::seconds(10), between(Span::millis(100), Span::minutes(5));
-        /// Whether lines of an order can be cancelled apart from the rest. Release 0.1 can't read the event of that,
-        /// so this is for when no process of that release will use the database any more.
-        cancel_lines: bool = false, any("true or false");
-        /// Whether the reasons and tracking numbers of orders are sealed with the key of the person whose order it is.
-        /// Release 0.1 would show none, and make other rows of them, so this is for when no process of that release
-        /// will use the database any more.
-        seal_notes: bool = false, any("true or false");
-        /// Whether an account can make a guest's order its own. Release 0.1 can't read the event of that, so this is for when
-        /// no process of that release will use the database any more.
-        claim_orders: bool = false, any("true or false");
-        /// How long the stock of a new order is held for it. One that isn't confirmed by then is cancelled. The releases before
-        /// don't know of this, so it is for when no process of them will use the database any more. Left out: held until
-        /// the order is confirmed or cancelled.
+        /// How long the stock of a new order is held for it, where the feature `expire_orders` is enabled. One that isn't
+        /// confirmed by then is cancelled. Left out: held until the order is confirmed or cancelled.
         #[serde(skip_serializing_if = "Option::is_none")]
         hold_ttl: Option<Span> = None, between(Span::seconds(1), Span::days(365)).optional();
         /// Connections to the database that read streams and look keys up. One more appends.

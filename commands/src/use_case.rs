@@ -11,10 +11,12 @@ use std::{fmt::Debug, future::Future};
 
 use daybook_domain::{
     Code, Position,
+    feature::Feature,
     ids::OrderId,
     policy::{Action, Actor, Demand},
     sealed::{Person, Sealed},
 };
+use daybook_migrations::Features;
 use serde::{Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 
@@ -46,9 +48,9 @@ pub trait UseCase: Serialize + DeserializeOwned + Clone + Debug + Send + Sync + 
         vec![]
     }
 
-    /// The part of it that a setting has turned off, as a JSON Pointer; `None` if nothing is.
-    fn is_off(&self, settings: &Settings) -> Option<&'static str> {
-        let _ = settings;
+    /// The feature that this very command needs, and the member that needs it, as a JSON Pointer. While the feature isn't
+    /// enabled, the command is refused.
+    fn needs(&self) -> Option<(Feature, &'static str)> {
         None
     }
 
@@ -77,6 +79,7 @@ pub trait Request: Serialize + Send + 'static {
         self,
         context: &Context,
         settings: &Settings,
+        features: &Features,
         means: &impl Means,
     ) -> impl Future<Output = Result<Self::UseCase, Failure>> + Send;
 }
@@ -91,7 +94,7 @@ impl<U: AsAsked> Request for U {
         UseCase::demands(self, actor)
     }
 
-    async fn prepare(self, _: &Context, _: &Settings, _: &impl Means) -> Result<U, Failure> {
+    async fn prepare(self, _: &Context, _: &Settings, _: &Features, _: &impl Means) -> Result<U, Failure> {
         Ok(self)
     }
 }

@@ -8,6 +8,7 @@ pub mod code;
 pub mod contact;
 pub mod decider;
 pub mod external_id;
+pub mod feature;
 pub mod ids;
 pub mod incoming;
 pub mod money;

@@ -7,6 +7,8 @@ pub mod traces;
 
 mod analytics;
 mod error;
+mod features;
+mod processes;
 mod schema;
 mod timeout;
 
@@ -29,6 +31,8 @@ use tokio::time::timeout;
 
 pub use analytics::ANALYST;
 pub use error::{ErrorClass, classify};
+pub use features::{EnableError, Enabled, Features};
+pub use processes::{Oneself, Process, SERVER, newer_is_there};
 pub use schema::{MigrateError, check_schema, may_change_the_log, migrate};
 pub use timeout::with_timeout_of;
 
@@ -50,6 +54,8 @@ const CLIENT_CHECK_MS: u32 = 1_000;
 
 /// Where [`migrate`] notifies when it is done.
 pub const SCHEMA: &str = "daybook_schema";
+/// Where processes hear that an operator acted.
+pub const OPERATORS: &str = "daybook_operators";
 
 /// How to reach the database, with the limits that every session of ours has.
 pub fn connect_options(url: &str, application_name: &str) -> Result<PgConnectOptions, sqlx::Error> {

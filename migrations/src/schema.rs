@@ -165,8 +165,8 @@ fn grants(role: &str) -> String {
          GRANT EXECUTE ON FUNCTION append_batch, forget_idempotency_keys, log_lock, write_snapshots TO {role};
          GRANT SELECT ON _sqlx_migrations, events, idempotency_keys, snapshots TO {role};
          GRANT SELECT, INSERT, DELETE ON person_keys TO {role};
-         GRANT SELECT, INSERT ON audit TO {role};
-         GRANT SELECT, INSERT, UPDATE, DELETE ON revocations, custom_roles TO {role};
+         GRANT SELECT, INSERT ON audit, features TO {role};
+         GRANT SELECT, INSERT, UPDATE, DELETE ON revocations, custom_roles, processes TO {role};
          GRANT SELECT, INSERT, UPDATE, DELETE ON checkpoints, read_models, rebuilds, leases, reactions,
                effects, dead_letters, audits, row_audits TO {role};
          GRANT SELECT, INSERT, UPDATE, DELETE ON secret_keys, credentials, email_claims, sessions, links, api_keys,

@@ -45,6 +45,11 @@ impl Leases {
         self.term
     }
 
+    /// For how long a process keeps away from a lease that it has given back for another one to take.
+    pub fn rest(&self) -> Duration {
+        self.term * (LEFT_ALONE_TERMS + 2)
+    }
+
     /// Waits for the lease, then runs `work` until it returns or the lease is lost: then it is dropped
     /// wherever it is, which rolls its transaction back. `work` watches the end of the duty itself.
     pub async fn hold<T>(

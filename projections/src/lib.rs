@@ -179,6 +179,11 @@ impl Downstream {
         self.signals.head()
     }
 
+    /// How often this process heard that an operator acted.
+    pub fn operators(&self) -> watch::Receiver<u64> {
+        self.signals.operators()
+    }
+
     /// How often this process has lost the database. The one that comes back may not have the last commits.
     pub fn losses(&self) -> watch::Receiver<u64> {
         self.signals.losses()

@@ -1,13 +1,13 @@
 //! What processes tell each other through the database: channels, and what is said in them.
 
 use daybook_domain::Position;
+pub(crate) use daybook_migrations::OPERATORS;
 use serde::{Deserialize, Serialize};
 use sqlx::PgExecutor;
 
 pub(crate) const LOG: &str = "daybook_log";
 pub(crate) const READ: &str = "daybook_read";
 pub(crate) const EFFECTS: &str = "daybook_effects";
-pub(crate) const OPERATORS: &str = "daybook_operators";
 
 /// PostgreSQL takes payloads below 8,000 bytes.
 const MAX_PAYLOAD_BYTES: usize = 7_900;

@@ -11,7 +11,7 @@ use daybook_core::{
     entropy::{Clock, ManualClock},
     reads::Reads,
 };
-use daybook_domain::policy::Role;
+use daybook_domain::{feature::Feature, policy::Role};
 use daybook_projections::workers::Crew;
 
 use crate::{
@@ -47,6 +47,11 @@ impl TestApp {
 
     pub async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
         Self::start_on(TestDatabase::new().await, change).await
+    }
+
+    /// On a database that has these features.
+    pub async fn start_having(features: &[Feature], change: impl FnOnce(&mut Config)) -> Self {
+        Self::start_on(TestDatabase::new().await.having(features).await, change).await
     }
 
     /// On a server of one's own, that may be killed.

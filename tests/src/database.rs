@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use daybook_domain::feature::Feature;
 use sqlx::{Connection, Executor, PgConnection, PgPool, postgres::PgConnectOptions};
 use url::Url;
 use uuid::Uuid;
@@ -59,6 +60,15 @@ impl TestDatabase {
         let database = Self::made(&server, "TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'en'").await;
         database.migrate().await;
         database
+    }
+
+    /// The same, with these features.
+    pub async fn having(self, features: &[Feature]) -> Self {
+        for feature in features {
+            self.execute(&format!("INSERT INTO features (name, enabled_by) VALUES ('{feature}', 'a test')"))
+                .await;
+        }
+        self
     }
 
     /// Again, if it is done.

@@ -1,6 +1,7 @@
 //! People who register and log in, as tests need them.
 
 use daybook_core::Config;
+use daybook_domain::feature::Feature;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -16,9 +17,8 @@ impl TestApp {
 
     /// The same with other settings, too.
     pub async fn start_generous_with(change: impl FnOnce(&mut Config)) -> Self {
-        Self::start_with(|config| {
+        Self::start_having(&[Feature::ClaimOrders], |config| {
             config.http.request_timeout = config.http.max_request_timeout;
-            config.commands.claim_orders = true;
             let budgets = &mut config.budgets;
             for budget in [
                 &mut budgets.log_in_address,

@@ -24,6 +24,7 @@ use daybook_domain::{
     sku::Sku,
     text::Metadata,
 };
+use daybook_migrations::Features;
 use serde::Serialize;
 use sqlx::PgPool;
 use url::Url;
@@ -118,7 +119,8 @@ impl Shop {
         let loading = daybook_migrations::connect_options(load.as_str(), "loading").expect("a URL");
         let appending = daybook_migrations::connect_options(append.as_str(), name).expect("a URL");
         let pool = daybook_migrations::pool(loading, 2, Duration::from_secs(10));
-        let (commands, task) = Commands::start(settings, appending, pool.clone());
+        let (commands, task) =
+            Commands::start(settings, Features::new(pool.clone()), appending, pool.clone());
         Self { commands, task, pool }
     }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use daybook_commands::Commands;
+use daybook_migrations::Features;
 use daybook_projections::{Log, Operators, workers::Crew};
 
 use crate::{
@@ -44,6 +45,7 @@ pub struct App {
     pub limits: Http,
     pub health: Health,
     pub revocations: Revocations,
+    pub features: Features,
     pub traffic: Traffic,
     /// The settings of this process, secrets masked.
     pub configuration: Vec<Effective>,

@@ -145,7 +145,7 @@ values! {
 /// The characters of metadata.
 const VISIBLE: &str = r"^[^\x00-\x1F\x7F-\x9F]*$";
 
-const NOTE: &str = "It is kept in the log for good. If it is about an order and the setting `commands.seal_notes` is on, it is \
+const NOTE: &str = "It is kept in the log for good. If it is about an order and the feature `seal_notes` is on, it is \
                     sealed with the key of the person whose order it is. Otherwise it is kept in clear, and no erasure \
                     reaches it: no place for personal data";
 const IN_CLEAR: &str =

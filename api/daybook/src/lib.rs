@@ -7,6 +7,7 @@ mod connections;
 mod further;
 mod housekeeping;
 mod log_lines;
+mod presence;
 mod telemetry;
 mod traces;
 mod version;

@@ -4,10 +4,12 @@ use std::sync::LazyLock;
 
 use daybook_migrations::metrics;
 
+/// Such as `0.2.0`.
+pub const RELEASE: &str = env!("CARGO_PKG_VERSION");
+
 /// Such as `0.2.0 (1bd6042b5c8a)`.
 pub static VERSION: LazyLock<String> = LazyLock::new(|| {
-    let release = env!("CARGO_PKG_VERSION");
-    revision().map_or_else(|| release.to_owned(), |revision| format!("{release} ({revision})"))
+    revision().map_or_else(|| RELEASE.to_owned(), |revision| format!("{RELEASE} ({revision})"))
 });
 
 metrics! {
@@ -16,10 +18,10 @@ metrics! {
 
 /// Tells Prometheus.
 pub fn tell() {
-    BUILD.with_label_values(&[env!("CARGO_PKG_VERSION"), revision().unwrap_or_default()]).set(1);
+    BUILD.with_label_values(&[RELEASE, revision().unwrap_or_default()]).set(1);
 }
 
 /// What the build was told by `BUILD_REVISION`. Sources that come without Git can tell none.
-fn revision() -> Option<&'static str> {
+pub fn revision() -> Option<&'static str> {
     option_env!("BUILD_REVISION").filter(|revision| !revision.is_empty())
 }

@@ -42,7 +42,7 @@ use daybook_effects::{
     mail::{MailSettingsError, Mailer},
 };
 use daybook_http::server::Listeners;
-use daybook_migrations::MigrateError;
+use daybook_migrations::{Features, MigrateError, Oneself, SERVER};
 use daybook_mirror::{Mirror, MirrorError};
 use daybook_projections::{
     Downstream, Log, Operators, OtherSystem, OwnConnections, Roles, Settings, workers::Crew,
@@ -58,7 +58,9 @@ use tracing::{info, warn};
 
 use crate::{
     connections::{Connections, FOR_REVOCATIONS, Limits, NoRoom},
-    further, telemetry,
+    further,
+    presence::{self, BeingThere},
+    telemetry,
     workers::{apart, workers},
 };
 
@@ -90,6 +92,12 @@ pub enum StartError {
          grants that role what a server needs"
     )]
     DatabaseRole,
+    #[error(
+        "the database has features that this release doesn't know: {}. A newer release uses it, and there is no way back: run \
+         that one",
+        .0.join(", ")
+    )]
+    Newer(Vec<String>),
     #[error("setting database_url: {0}")]
     Connections(#[from] NoRoom),
     #[error(
@@ -125,6 +133,8 @@ pub struct Running {
     door_listener: Option<Listener>,
     traffic: Traffic,
     committer: Option<CommitterTask>,
+    oneself: Oneself,
+    pool: PgPool,
     grace: Duration,
 }
 
@@ -143,7 +153,7 @@ pub async fn start(config: &Config, clock: Clock) -> Result<Running, StartError>
     if let Some(file) = &config.nats.ca_file {
         check_authorities(file)?;
     }
-    let connect = connect_options(config)?;
+    let connect = connect_options(config, SERVER)?;
     let pool = |connections| {
         daybook_migrations::pool(connect.clone(), connections, config.database.acquire_timeout.get())
     };
@@ -154,6 +164,11 @@ pub async fn start(config: &Config, clock: Clock) -> Result<Running, StartError>
     let mirror = config.mirrors_to().map(|to| Mirror::new(to, &config.mirror)).transpose()?;
 
     wait_for_database(config, &queries_pool, &connect).await?;
+    let (features, oneself) = (Features::new(queries_pool.clone()), presence::oneself());
+    let unknown = presence::enter(&oneself, &features, &queries_pool).await?;
+    if !unknown.is_empty() {
+        return Err(StartError::Newer(unknown));
+    }
     if config.is_production() && daybook_migrations::may_change_the_log(&queries_pool).await? {
         return Err(StartError::DatabaseRole);
     }
@@ -165,7 +180,8 @@ pub async fn start(config: &Config, clock: Clock) -> Result<Running, StartError>
     let command_pool = pool(config.commands.connections);
     // The reactor performs what was asked for, such as registrations, by commands.
     let decides = config.has(Part::Api) || config.has(Part::Reactor);
-    let start = || Commands::start(config.commands.clone(), connect.clone(), command_pool.clone());
+    let start =
+        || Commands::start(config.commands.clone(), features.clone(), connect.clone(), command_pool.clone());
     let (commands, committer) = decides.then(start).unzip();
 
     let published_key = signing_key.as_ref().map(|key| key.jwk.clone());
@@ -175,6 +191,7 @@ pub async fn start(config: &Config, clock: Clock) -> Result<Running, StartError>
         pool: queries_pool.clone(),
         log: log.clone(),
         vault: vault.clone(),
+        features: features.clone(),
         commands: commands.clone(),
         verifier: Arc::clone(&verifier),
         signing_key,
@@ -224,6 +241,7 @@ pub async fn start(config: &Config, clock: Clock) -> Result<Running, StartError>
             around: Around::default(),
         },
         revocations: Revocations::new(queries_pool.clone(), verifier.clone()),
+        features: features.clone(),
         commands,
         verifier,
         identity,
@@ -232,7 +250,13 @@ pub async fn start(config: &Config, clock: Clock) -> Result<Running, StartError>
         measures: Measures::default(),
     });
     crew.keep_apart(apart(&app, identity_pool));
-    let own = workers(config, &app, &queries_pool, downstream.own_pool(), audit_writer);
+    let being_there = BeingThere {
+        oneself: oneself.clone(),
+        features,
+        pool: queries_pool.clone(),
+        operators: downstream.operators(),
+    };
+    let own = workers(config, &app, &queries_pool, downstream.own_pool(), audit_writer, being_there);
     for worker in downstream.workers().into_iter().chain(own) {
         crew.keep(worker);
     }
@@ -255,6 +279,8 @@ pub async fn start(config: &Config, clock: Clock) -> Result<Running, StartError>
         door_listener,
         traffic,
         committer,
+        oneself,
+        pool: queries_pool,
         grace: config.http.shutdown_grace.get(),
     })
 }
@@ -279,6 +305,7 @@ impl Running {
         }
         let left = deadline.saturating_duration_since(Instant::now());
         self.crew.stop(left.max(LEAST_CREW_GRACE)).await;
+        presence::leave(&self.oneself, &self.pool).await;
         info!("the server has stopped");
     }
 }
@@ -288,19 +315,23 @@ impl Running {
 pub async fn accounts(config: &Config, clock: Clock) -> Result<(Identity, CommitterTask), StartError> {
     let master_key = keys::master_key(config)?;
     let signing_key = SigningKey::load(config)?;
-    let connect = connect_options(config)?;
+    let connect = connect_options(config, "daybook-accounts")?;
     let pool =
         || daybook_migrations::pool(connect.clone(), FOR_REVOCATIONS, config.database.acquire_timeout.get());
     let queries = pool();
     daybook_migrations::check_schema(&queries).await?;
     let vault = Vault::new(queries.clone(), master_key);
     vault.check_master_key().await?;
-    let (commands, committer) = Commands::start(config.commands.clone(), connect.clone(), pool());
+    let features = Features::new(queries.clone());
+    features.read().await?;
+    let (commands, committer) =
+        Commands::start(config.commands.clone(), features.clone(), connect.clone(), pool());
     let published_key = signing_key.as_ref().map(|key| key.jwk.clone());
     let around = identity::opening::Around {
         log: Log::new(queries.clone()),
         pool: queries,
         vault,
+        features,
         commands: Some(commands),
         verifier: verifier(config, &published_key, clock.clone()),
         signing_key,
@@ -316,8 +347,8 @@ fn verifier(config: &Config, own_key: &Option<Jwk>, clock: Clock) -> Arc<Verifie
     Arc::new(verifier.with_max_age(config.tokens.revocations_max_age.get()))
 }
 
-fn connect_options(config: &Config) -> Result<PgConnectOptions, StartError> {
-    daybook_migrations::connect_options(config.database_url.expose(), "daybook")
+fn connect_options(config: &Config, name: &str) -> Result<PgConnectOptions, StartError> {
+    daybook_migrations::connect_options(config.database_url.expose(), name)
         .map_err(|_| StartError::DatabaseUrl)
 }
 

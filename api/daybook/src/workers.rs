@@ -18,6 +18,7 @@ use sqlx::PgPool;
 use crate::{
     housekeeping::{Forgetting, Sweeping},
     log_lines::LogLines,
+    presence::BeingThere,
 };
 
 /// The one that may not wait for other work of a busy process.
@@ -31,11 +32,13 @@ pub fn workers(
     pool: &PgPool,
     background_pool: Option<PgPool>,
     audit_writer: AuditWriter,
+    being_there: BeingThere,
 ) -> Vec<Arc<dyn Worker>> {
     let mut pools = vec![(Pool::Queries, pool.clone()), (Pool::Commands, app.health.commands.clone())];
     pools.extend(background_pool.map(|pool| (Pool::Background, pool)));
     let mut workers: Vec<Arc<dyn Worker>> = vec![
         Arc::new(audit_writer),
+        Arc::new(being_there),
         Arc::new(Keeping { identity: Arc::clone(&app.identity), pool: pool.clone() }),
         Arc::new(Sweeping(app.clone())),
         Arc::new(LogLines(app.clone())),

@@ -23,6 +23,7 @@ const TAGS: &[(&str, &str, &str)] = &[
     ("workers", "workers", "What the process does in the background."),
     ("effects", "effects", "What has to be done because of events, such as mails, and what was done."),
     ("audit", "audit", "Who did what to the running system, and who was refused."),
+    ("features", "features", "What the database may hold that the release before can't read."),
     ("configuration", "process", "This process: its settings, and its last hour in numbers."),
     ("measures", "process", "This process: its settings, and its last hour in numbers."),
     ("console", "console", "The page for operators, and its log-in."),

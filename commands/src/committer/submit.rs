@@ -6,6 +6,7 @@ use std::{
 };
 
 use daybook_domain::{Code, code::GeneralCode, ids::OrderId, policy::PolicyCode};
+use daybook_migrations::Features;
 use sqlx::{PgPool, postgres::PgConnectOptions};
 use tokio::{
     sync::{Semaphore, mpsc, oneshot},
@@ -58,6 +59,7 @@ struct Queue {
     places: Arc<Semaphore>,
     bytes: Arc<Semaphore>,
     settings: Settings,
+    features: Features,
 }
 
 /// The committer while it runs.
@@ -67,8 +69,14 @@ pub struct CommitterTask {
 }
 
 impl Commands {
-    /// Starts the committer. `options` are for its own connection, `pool` for loading streams.
-    pub fn start(settings: Settings, options: PgConnectOptions, pool: PgPool) -> (Self, CommitterTask) {
+    /// Starts the committer. `features` are those that commands may use, `options` are for its own connection, `pool` for
+    /// loading streams.
+    pub fn start(
+        settings: Settings,
+        features: Features,
+        options: PgConnectOptions,
+        pool: PgPool,
+    ) -> (Self, CommitterTask) {
         metrics::begin();
         let (sender, receiver) = mpsc::unbounded_channel();
         let queue = Queue {
@@ -76,6 +84,7 @@ impl Commands {
             places: Arc::new(Semaphore::new(settings.max_queued_commands)),
             bytes: Arc::new(Semaphore::new(settings.max_queued_size.in_memory().min(Semaphore::MAX_PERMITS))),
             settings: settings.clone(),
+            features,
         };
         let writer = Writer::new(options, &settings);
         let committer = Committer::new(settings, receiver, pool, writer);
@@ -107,7 +116,7 @@ impl Commands {
             let scope = &context.actor.subject;
             Key::of(scope, key, R::UseCase::NAME, &request)
         });
-        let preparation = request.prepare(&context, &self.queue.settings, means);
+        let preparation = request.prepare(&context, &self.queue.settings, &self.queue.features, means);
         let prepared = timeout_at(context.deadline.into(), preparation).await;
         let use_case = prepared.map_err(|_| Failure::DeadlineExceeded)??;
         let (guest, deadline) = (use_case.guest(), context.deadline);
@@ -131,9 +140,7 @@ impl Commands {
     }
 
     async fn decide<U: UseCase>(&self, context: Context, key: Option<Key>, use_case: U) -> Answer<U> {
-        if let Some(place) = use_case.is_off(&self.queue.settings) {
-            return Err(Refusal::turned_off(place).into());
-        }
+        self.check_feature(&context, &use_case).await?;
         let size = BASE_SIZE + size::in_memory(&use_case);
         let decide = move |context: &Context, work: &mut Work<'_>| {
             // What is made now has no version that a client could have seen.
@@ -154,6 +161,17 @@ impl Commands {
             debug_assert!(listed, "{} is refused with {}, which it doesn't list", U::NAME, refusal.code);
         }
         ending?.typed::<U>()
+    }
+
+    /// Once for a command, however often it is decided. If another process has taken it before, under the same key, its
+    /// feature is found to be enabled here, too.
+    async fn check_feature<U: UseCase>(&self, context: &Context, use_case: &U) -> Result<(), CommandError> {
+        let Some((feature, place)) = use_case.needs() else { return Ok(()) };
+        let looked = timeout_at(context.deadline.into(), self.queue.features.has_by_now(feature)).await;
+        match looked.map_err(|_| Failure::DeadlineExceeded)?.map_err(|_| Failure::Unavailable)? {
+            true => Ok(()),
+            false => Err(Refusal::turned_off(feature, place).into()),
+        }
     }
 
     /// Has a command decided, and waits until the answer is durable or the deadline has passed.

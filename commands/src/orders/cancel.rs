@@ -2,12 +2,14 @@
 
 use daybook_domain::{Code, code::GeneralCode, order::OrderCode};
 use daybook_domain::{
+    feature::Feature,
     ids::OrderId,
     order::{Command, Order, Portion},
     policy::{Action, Actor, Demand},
     sealed::Note,
     text::{CustomerId, Reason},
 };
+use daybook_migrations::Features;
 use serde::{Deserialize, Serialize};
 
 use super::{OrderOutcome, change, note};
@@ -48,11 +50,12 @@ impl Request for CancelOrderRequest {
     async fn prepare(
         self,
         _: &Context,
-        settings: &Settings,
+        _: &Settings,
+        features: &Features,
         means: &impl Means,
     ) -> Result<CancelOrder, Failure> {
         let Self { id, reason, lines } = self;
-        Ok(CancelOrder { id, reason: note::about(id, reason, settings, means).await?, lines })
+        Ok(CancelOrder { id, reason: note::about(id, reason, features, means).await?, lines })
     }
 }
 
@@ -63,8 +66,8 @@ impl UseCase for CancelOrder {
     const REFUSALS: &'static [Code] = &[GeneralCode::NotFound.code(), OrderCode::NotCancellable.code()];
     type Outcome = OrderOutcome;
 
-    fn is_off(&self, settings: &Settings) -> Option<&'static str> {
-        (self.lines.is_some() && !settings.cancel_lines).then_some("/lines")
+    fn needs(&self) -> Option<(Feature, &'static str)> {
+        self.lines.is_some().then_some((Feature::CancelLines, "/lines"))
     }
 
     fn decide(&self, context: &Context, work: &mut Work<'_>) -> Result<OrderOutcome, Halt> {

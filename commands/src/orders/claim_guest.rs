@@ -4,6 +4,7 @@ use daybook_domain::{
     Code,
     account::Account,
     code::GeneralCode,
+    feature::Feature,
     ids::{AccountId, OrderId},
     order::{Command, Rejection},
     policy::Action,
@@ -13,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{OrderOutcome, change};
 use crate::{
-    Context, Settings,
+    Context,
     use_case::{AsAsked, UseCase},
     work::{Halt, Work},
 };
@@ -33,8 +34,8 @@ impl UseCase for ClaimOrder {
     const REFUSALS: &'static [Code] = &[GeneralCode::NotFound.code()];
     type Outcome = OrderOutcome;
 
-    fn is_off(&self, settings: &Settings) -> Option<&'static str> {
-        (!settings.claim_orders).then_some("/id")
+    fn needs(&self) -> Option<(Feature, &'static str)> {
+        Some((Feature::ClaimOrders, "/id"))
     }
 
     fn decide(&self, context: &Context, work: &mut Work<'_>) -> Result<OrderOutcome, Halt> {

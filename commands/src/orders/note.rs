@@ -1,22 +1,26 @@
 //! What is written about a person's order: sealed with that person's key, so that an erasure reaches it.
 
 use daybook_domain::{
+    feature::Feature,
     ids::OrderId,
     sealed::{Note, Person},
 };
+use daybook_migrations::Features;
 use serde::Serialize;
 
-use crate::{Settings, error::Failure, use_case::Means};
+use crate::{error::Failure, use_case::Means};
 
 /// A note on a new order.
 pub(super) async fn of<T: Serialize + Sync>(
     person: &Person<'_>,
     text: Option<T>,
-    settings: &Settings,
+    features: &Features,
     means: &impl Means,
 ) -> Result<Option<Note<T>>, Failure> {
     match text {
-        Some(text) if settings.seal_notes => Ok(Some(Note::Sealed(means.seal(person, &text).await?))),
+        Some(text) if features.has(Feature::SealNotes) => {
+            Ok(Some(Note::Sealed(means.seal(person, &text).await?)))
+        }
         text => Ok(text.map(Note::Clear)),
     }
 }
@@ -25,11 +29,13 @@ pub(super) async fn of<T: Serialize + Sync>(
 pub(super) async fn about<T: Serialize + Sync>(
     order: OrderId,
     text: Option<T>,
-    settings: &Settings,
+    features: &Features,
     means: &impl Means,
 ) -> Result<Option<Note<T>>, Failure> {
     match text {
-        Some(text) if settings.seal_notes => Ok(means.seal_about(order, &text).await?.map(Note::Sealed)),
+        Some(text) if features.has(Feature::SealNotes) => {
+            Ok(means.seal_about(order, &text).await?.map(Note::Sealed))
+        }
         text => Ok(text.map(Note::Clear)),
     }
 }

@@ -8,6 +8,7 @@ use daybook_domain::{
 };
 use daybook_domain::{
     contact::{Address, Contact},
+    feature::Feature,
     ids::OrderId,
     money::{Currency, Price},
     order::{Command, Line, Order, Place, check_line_count, check_override_reason, pieces_by_sku},
@@ -20,6 +21,7 @@ use daybook_domain::{
     stock::{self, Stock},
     text::{CustomerId, ExternalId, Metadata, Reason},
 };
+use daybook_migrations::Features;
 use serde::{Deserialize, Serialize};
 
 use super::{OrderOutcome, claim::Claim, note, outcome};
@@ -101,6 +103,7 @@ impl Request for PlaceOrderRequest {
         self,
         context: &Context,
         settings: &Settings,
+        features: &Features,
         means: &impl Means,
     ) -> Result<PlaceOrder, Failure> {
         let id = OrderId::new(means.new_id());
@@ -109,7 +112,8 @@ impl Request for PlaceOrderRequest {
             customer.as_ref().map_or(Person::Order(id), |customer| Person::Customer(customer.as_str()));
         let contact = seal(means, &person, self.contact.as_ref()).await?;
         let ship_to = seal(means, &person, self.ship_to.as_ref()).await?;
-        let override_reason = note::of(&person, self.override_reason, settings, means).await?;
+        let override_reason = note::of(&person, self.override_reason, features, means).await?;
+        let hold_ttl = settings.hold_ttl.filter(|_| features.has(Feature::ExpireOrders));
         let Self { lines, currency, external_id, metadata, .. } = self;
         Ok(PlaceOrder {
             id,
@@ -121,7 +125,7 @@ impl Request for PlaceOrderRequest {
             external_id,
             metadata,
             override_reason,
-            pay_until: settings.hold_ttl.map(|ttl| (context.now + ttl.get()).trunc_subsecs(0)),
+            pay_until: hold_ttl.map(|ttl| (context.now + ttl.get()).trunc_subsecs(0)),
         })
     }
 }

@@ -8,6 +8,7 @@ use daybook_domain::{
     sealed::Note,
     text::Reference,
 };
+use daybook_migrations::Features;
 use serde::{Deserialize, Serialize};
 
 use super::{OrderOutcome, change, note};
@@ -48,11 +49,12 @@ impl Request for ShipOrderRequest {
     async fn prepare(
         self,
         _: &Context,
-        settings: &Settings,
+        _: &Settings,
+        features: &Features,
         means: &impl Means,
     ) -> Result<ShipOrder, Failure> {
         let Self { id, pieces, tracking } = self;
-        Ok(ShipOrder { id, pieces, tracking: note::about(id, tracking, settings, means).await? })
+        Ok(ShipOrder { id, pieces, tracking: note::about(id, tracking, features, means).await? })
     }
 }
 

@@ -169,18 +169,25 @@ impl Worker for PartitionWorker {
         let lease = format!("projection/{}/{}", definition.name, self.index);
         while !duty.is_over() {
             let follow = |enough: Duty| async move { self.follow(&enough).await };
-            background.leases.hold_share(&background.pool, &lease, &background.shares, duty, follow).await;
+            let left = background
+                .leases
+                .hold_share(&background.pool, &lease, &background.shares, duty, follow)
+                .await;
+            if left == Some(true) {
+                duty.idle(duty.or_over(sleep(background.leases.rest()))).await;
+            }
         }
     }
 }
 
 impl PartitionWorker {
-    async fn follow(&self, duty: &Duty) {
+    /// `true`: the work should be left to a process of a newer release.
+    async fn follow(&self, duty: &Duty) -> bool {
         let Projecting { background, feed, definition } = &self.projecting;
         let rounds = duty.rounds(PAUSES);
         let skipped = loop {
             if duty.is_over() {
-                return;
+                return false;
             }
             let read = with_timeout(dead_letters::skipped(&background.pool, definition.name));
             let complain = |error: &_| tracing::debug!(projection = definition.name, %error, "cannot read what is skipped");
@@ -194,13 +201,21 @@ impl PartitionWorker {
                 Partition::all(generation.partitions).find(|partition| partition.index == self.index)?;
             Some(Projector::new(definition, generation.number, own, skipped.clone()))
         });
+        // If one generation is left to another process, so is the other one: they have one lease.
+        let together = &duty.until(duty.stop().child_token());
         let subscribers = partitions.map(|projector| async move {
-            Subscriber { background, feed, consumer: projector.consumer(), handler: &projector }
-                .run(duty)
-                .await;
+            let consumer = projector.consumer();
+            let left = Subscriber { background, feed, consumer, handler: &projector }.run(together).await;
+            if left {
+                together.stop().cancel();
+            }
+            left
         });
-        join_all(subscribers.collect::<Vec<_>>()).await;
-        // If there are none, there is nothing to do until the generations change.
-        duty.stop().cancelled().await;
+        let is_left = join_all(subscribers.collect::<Vec<_>>()).await.contains(&true);
+        if !is_left {
+            // If there are none, there is nothing to do until the generations change.
+            duty.stop().cancelled().await;
+        }
+        is_left
     }
 }

@@ -12,6 +12,7 @@ pub(crate) mod state;
 pub(crate) mod terms;
 
 use async_trait::async_trait;
+use tokio::time::sleep;
 
 use crate::{
     background::Background,
@@ -54,10 +55,13 @@ impl Worker for Reacting {
     async fn run(&self, duty: &Duty) {
         let Self { background, feed } = self;
         let react = async {
-            let Some(handler) = ledger::Ledger::open(background, duty).await else { return };
+            let Some(handler) = ledger::Ledger::open(background, duty).await else { return false };
             let consumer = ledger::consumer();
-            Subscriber { background, feed, consumer, handler: &handler }.run(duty).await;
+            Subscriber { background, feed, consumer, handler: &handler }.run(duty).await
         };
-        background.leases.hold(&background.pool, "projection/reactor", duty, react).await;
+        let left = background.leases.hold(&background.pool, "projection/reactor", duty, react).await;
+        if left == Some(true) {
+            duty.idle(duty.or_over(sleep(background.leases.rest()))).await;
+        }
     }
 }

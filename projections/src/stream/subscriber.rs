@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Instant};
 
 use daybook_domain::{Position, Record};
 use daybook_migrations::{
-    ErrorClass, classify,
+    ErrorClass, classify, newer_is_there,
     traces::{self, KeyValue, Span, SpanKind},
 };
 use tokio::{sync::watch, time::sleep};
@@ -41,11 +41,14 @@ enum Next {
     Wait,
     /// The checkpoint is gone, and with it the generation.
     Gone,
+    /// A process of a newer release is there, which may be able to do what this one can't.
+    Leave,
 }
 
 impl Subscriber<'_> {
-    /// Follows the log until its duty is over, or until its checkpoint is gone.
-    pub async fn run(&self, duty: &Duty) {
+    /// Follows the log until its duty is over, or until its checkpoint is gone. `true`: the work should be left to a process
+    /// of a newer release.
+    pub async fn run(&self, duty: &Duty) -> bool {
         let rounds = duty.rounds(PAUSES);
         let mut operators = self.background.signals.operators();
         while !duty.is_over() {
@@ -55,10 +58,12 @@ impl Subscriber<'_> {
             });
             match followed.await {
                 Some(Next::Wait) => drop(duty.or_over(self.wait(&mut operators)).await),
-                Some(Next::Gone) => return,
+                Some(Next::Gone) => return false,
+                Some(Next::Leave) => return true,
                 Some(Next::StartOver) | None => {}
             }
         }
+        false
     }
 
     async fn wait(&self, operators: &mut watch::Receiver<u64>) {
@@ -177,6 +182,11 @@ impl Subscriber<'_> {
 
     async fn park(&self, at: Position, record: &Record, reason: &str) -> Result<Next, sqlx::Error> {
         let name = self.consumer.name;
+        if newer_is_there(&self.background.pool).await? {
+            let (position, event) = (record.position, &record.event_type);
+            tracing::warn!(projection = name, %position, event, reason, "left to a newer release: an event can't be applied");
+            return Ok(Next::Leave);
+        }
         let mut transaction = self.background.pool.begin().await?;
         if !self.consumer.stop(&mut *transaction, at, CheckpointState::Parked, reason).await? {
             return Ok(Next::StartOver);

@@ -55,6 +55,7 @@ pub async fn run(former: &Program, logs: Option<PathBuf>) -> Findings {
     load.progress(ACT).await;
     say("this release migrates, and starts beside it");
     stage.upgrade().await;
+    stage.expect_kept_back().await;
     load.progress(ACT).await;
     let mut journeys = Journeys::default();
     journeys.play(&stage, Release::Former).await;

@@ -86,6 +86,18 @@ impl Stage {
         self.servers[1].start();
     }
 
+    /// What the former release can't read isn't turned on while it is there.
+    pub async fn expect_kept_back(&mut self) {
+        let enable = ["features", "enable", "--all", "--reason", "all is new"];
+        let ended = self.servers[1].command(&enable).output().expect("the program runs");
+        let told = String::from_utf8_lossy(&ended.stderr).into_owned();
+        let enabled = self.database.count("SELECT count(*) FROM features").await;
+        if ended.status.success() || !told.contains("release 0.1") || enabled > 0 {
+            self.surprises
+                .push(format!("beside the former release, {enabled} features were enabled: {told}"));
+        }
+    }
+
     pub fn start(&mut self, release: Release) {
         self.servers[release.place()].start();
     }

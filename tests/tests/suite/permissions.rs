@@ -101,6 +101,7 @@ const GUARDS: &[(&str, Guard)] = &[
     ("effect.resend", of(Whose::Shop, &[Operate])),
     ("audit.list", of(Whose::Shop, &[Operate])),
     ("configuration.get", of(Whose::Shop, &[Operate])),
+    ("features.list", of(Whose::Shop, &[Operate])),
     ("measures.list", of(Whose::Shop, &[Operate])),
     ("workers.list", of(Whose::Shop, &[Operate])),
     ("log.get", of(Whose::Shop, &[Operate])),

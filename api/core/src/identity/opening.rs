@@ -3,6 +3,7 @@
 use std::{io, sync::Arc};
 
 use daybook_commands::Commands;
+use daybook_migrations::Features;
 use daybook_projections::{EffectLedger, Log};
 use sqlx::PgPool;
 
@@ -38,6 +39,7 @@ pub struct Around {
     pub pool: PgPool,
     pub log: Log,
     pub vault: Vault,
+    pub features: Features,
     /// `None` in a process that has no committer.
     pub commands: Option<Commands>,
     pub verifier: Arc<Verifier>,
@@ -57,7 +59,7 @@ pub enum OpenError {
 
 impl Identity {
     pub async fn open(around: Around, config: &Config) -> Result<Self, OpenError> {
-        let Around { pool, log, vault, commands, verifier, signing_key, clock } = around;
+        let Around { pool, log, vault, features, commands, verifier, signing_key, clock } = around;
         let secrets = Arc::new(Secrets::open(pool.clone(), vault.clone()).await?);
         let attempts = Attempts::new(pool.clone(), vault.clone());
         let subjects = Arc::new(Subjects::new(pool.clone(), Arc::clone(&secrets), vault.clone()));
@@ -76,7 +78,7 @@ impl Identity {
             signing_key,
             tokens: config.tokens.clone(),
             settings: config.accounts.clone(),
-            claims_orders: config.commands.claim_orders,
+            features,
             url: config.accounts_url(),
         });
         let factors = Arc::new(Factors::new(Arc::clone(&shared)));

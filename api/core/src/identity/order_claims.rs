@@ -8,6 +8,7 @@ use daybook_domain::{
     Decider,
     code::GeneralCode,
     contact::Contact,
+    feature::Feature,
     ids::{AccountId, OrderId},
     order::{Event, Order},
     reactions::EffectKind,
@@ -117,10 +118,11 @@ impl OrderClaims {
     /// The caller's account, if it may have orders of guests. `place` is what is refused otherwise.
     async fn own(&self, asker: &Asker, place: &'static str) -> Result<AccountId, IdentityError> {
         let account = self.shared.own(asker).await?.account_id()?;
-        if self.shared.claims_orders {
+        if self.shared.features.has_by_now(Feature::ClaimOrders).await? {
             Ok(account)
         } else {
-            Err(IdentityError::Invalid(place, "this is turned off here, by a setting".into()))
+            let detail = format!("this is not turned on here: it needs the feature {}", Feature::ClaimOrders);
+            Err(IdentityError::Invalid(place, detail))
         }
     }
 }

@@ -15,6 +15,7 @@ use daybook_domain::{
     text::Line,
     words,
 };
+use daybook_migrations::Features;
 use daybook_projections::{ClaimedEffect, EffectLedger, Log};
 use serde::{Serialize, de::DeserializeOwned};
 use sqlx::PgPool;
@@ -55,8 +56,7 @@ pub struct Shared {
     pub signing_key: Option<SigningKey>,
     pub tokens: config::Tokens,
     pub settings: config::Accounts,
-    /// Whether a guest's order can become an account's own.
-    pub claims_orders: bool,
+    pub features: Features,
     /// Where the pages of accounts are reached.
     pub url: String,
 }

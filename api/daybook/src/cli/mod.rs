@@ -4,6 +4,7 @@ pub mod admin;
 pub mod backup;
 pub mod config;
 mod failure;
+mod features;
 mod keys;
 pub mod migrate;
 pub mod rebuild;
@@ -50,6 +51,8 @@ enum Verb {
     /// Change keys that accounts depend on.
     #[command(subcommand)]
     Keys(keys::Verb),
+    /// List features of the database, which older releases can't read, and turn them on.
+    Features(features::Args),
     /// Place the orders of a file through the API.
     #[cfg(feature = "load")]
     Load(daybook_load::Args),
@@ -97,6 +100,7 @@ impl Cli {
             Verb::Token(args) => say(token::run(&config, &args)?),
             Verb::Admin(verb) => admin::run(&config, verb).await?,
             Verb::Keys(verb) => keys::run(&config, verb).await?,
+            Verb::Features(args) => features::run(&config, args).await?,
             #[cfg(feature = "load")]
             Verb::Load(args) => {
                 let roles = [Role::Support, Role::Merchandiser, Role::Warehouse];

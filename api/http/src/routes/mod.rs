@@ -7,6 +7,7 @@ pub mod api_keys;
 pub mod audit;
 pub mod event_types;
 pub mod events;
+mod features;
 mod leaving;
 pub mod log_levels;
 mod order_claims;
@@ -47,8 +48,16 @@ pub fn api() -> Vec<Route> {
 
 /// The routes of the operators' listener.
 pub fn admin() -> Vec<Route> {
-    [admin::routes(), audit::routes(), log_levels::routes(), of_the_api(), console::routes(), documents()]
-        .concat_all()
+    [
+        admin::routes(),
+        audit::routes(),
+        features::routes(),
+        log_levels::routes(),
+        of_the_api(),
+        console::routes(),
+        documents(),
+    ]
+    .concat_all()
 }
 
 /// What operators also need of the API, with the rules that it has there: to log in, and to look at what happened.

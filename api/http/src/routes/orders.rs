@@ -91,8 +91,8 @@ pub struct Line {
 #[schema(as = CancelOrder, examples(json!({ "reason": "The customer asked for it." })))]
 pub struct Cancel {
     reason: Option<Reason>,
-    /// What is cancelled. If it is not given, the whole order is. It is refused while the setting
-    /// `commands.cancel_lines` is off.
+    /// What is cancelled. If it is not given, the whole order is. It is refused while the feature
+    /// `cancel_lines` is off.
     #[schema(min_items = 1, max_items = 2000)]
     lines: Option<Vec<CancelLine>>,
 }

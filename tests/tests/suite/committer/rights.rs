@@ -41,6 +41,8 @@ async fn the_running_server_cannot_change_the_log() {
         "DELETE FROM snapshots",
         "UPDATE audit SET actor = ''",
         "DELETE FROM audit",
+        "UPDATE features SET name = ''",
+        "DELETE FROM features",
         "UPDATE person_keys SET owner = ''",
         "CREATE TABLE mine (n int)",
         "CREATE OR REPLACE FUNCTION log_lock() RETURNS bigint LANGUAGE sql AS 'SELECT 1'",

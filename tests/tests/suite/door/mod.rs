@@ -9,7 +9,7 @@ mod refusals;
 mod subscriptions;
 
 use daybook_core::Config;
-use daybook_domain::{policy::Role, settings::Span};
+use daybook_domain::{feature::Feature, policy::Role, settings::Span};
 use daybook_tests::{Door, TestApp};
 use eventstore::Client;
 
@@ -31,7 +31,11 @@ async fn shop() -> (TestApp, Door, Client) {
 
 /// The same without TLS, for calls as bytes.
 pub async fn plain_shop(change: impl FnOnce(&mut Config)) -> TestApp {
-    let app = TestApp::start_with(|config| {
+    plain_shop_having(&[], change).await
+}
+
+pub async fn plain_shop_having(features: &[Feature], change: impl FnOnce(&mut Config)) -> TestApp {
+    let app = TestApp::start_having(features, |config| {
         config.door.listen = "127.0.0.1:0".parse().unwrap();
         config.door.plaintext = true;
         change(config);

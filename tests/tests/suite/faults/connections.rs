@@ -28,7 +28,7 @@ fn told(server: &Daybook) -> (i64, i64) {
 /// Sessions of the process: that it keeps, and that were opened for reading whole read models.
 async fn sessions(superuser: &PgPool) -> (i64, i64) {
     let row = sqlx::query(
-        "SELECT count(*) FILTER (WHERE application_name = 'daybook'),
+        "SELECT count(*) FILTER (WHERE application_name = 'daybook-serve'),
                 count(*) FILTER (WHERE application_name = 'daybook rebuild')
            FROM pg_stat_activity WHERE datname = current_database() AND usename = 'daybook_app'",
     )

@@ -1,6 +1,7 @@
-use daybook_domain::policy::Role;
+use daybook_domain::{feature::Feature, policy::Role};
+use daybook_migrations::SERVER;
 use daybook_tests::{
-    Log, Proxy,
+    Log, Proxy, TestDatabase,
     chaos::{Load, compare, stock_up},
     proxy::Weather,
     shop::new_id,
@@ -134,7 +135,7 @@ async fn fault_ten_pieces_are_sold_once_though_a_server_is_killed() {
             unreachable!("there are always two")
         });
     }
-    until("both appends wait", async || house.database.waiting_for_lock("daybook").await == 2).await;
+    until("both appends wait", async || house.database.waiting_for_lock(SERVER).await == 2).await;
     drop(foreign);
     a.kill();
     let sold = buyers.join_all().await.into_iter().filter(|status| *status == 201).count();
@@ -188,7 +189,7 @@ fn message_id(mail: &str) -> Option<String> {
 /// timer in memory; what is held given back twice.
 #[tokio::test(flavor = "multi_thread")]
 async fn fault_a_hold_ends_once_though_servers_are_killed_before_and_in_it() {
-    let house = House::new().await;
+    let house = House::on(TestDatabase::new().await.having(&[Feature::ExpireOrders]).await);
     let mut a = house.server("a").with("commands.hold_ttl", "1s");
     a.start();
     house.sell(&a, 5).await;

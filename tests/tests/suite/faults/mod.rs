@@ -18,6 +18,7 @@ mod workers;
 use std::sync::Arc;
 
 use daybook_domain::policy::Role;
+use daybook_migrations::SERVER;
 use daybook_tests::{
     Client, Daybook, Home, Log, OwnNats, TestDatabase, app::BEHIND, until, until::until_none_is_left,
 };
@@ -127,7 +128,7 @@ impl House {
     }
 
     pub async fn append_waits(&self) {
-        until("the append waits", async || self.database.waiting_for_lock("daybook").await > 0).await;
+        until("the append waits", async || self.database.waiting_for_lock(SERVER).await > 0).await;
     }
 }
 

@@ -4,6 +4,7 @@ use std::{collections::HashSet, time::Duration};
 
 use async_nats::jetstream;
 use daybook_domain::policy::Role;
+use daybook_migrations::SERVER;
 use daybook_tests::{
     Daybook, Log, Proxy, Reply,
     chaos::{Load, compare, stock_up},
@@ -195,7 +196,7 @@ impl CutOff {
     }
 
     async fn waiting(&self, sessions: usize) {
-        let waiting = async || self.house.database.waiting_for_lock("daybook").await;
+        let waiting = async || self.house.database.waiting_for_lock(SERVER).await;
         let sessions = i64::try_from(sessions).unwrap();
         until("so many sessions wait", async || waiting().await == sessions).await;
     }
@@ -246,7 +247,7 @@ async fn fault_queries_that_are_given_up_again_and_again_leave_no_crowd_behind()
     let scene = CutOff::set().await;
     let _foreign = scene.lock("read.products_g1").await;
     let waiting = "SELECT pid FROM pg_stat_activity
-                    WHERE datname = current_database() AND application_name = 'daybook'
+                    WHERE datname = current_database() AND application_name = 'daybook-serve'
                       AND wait_event_type = 'Lock'";
     let (mut seen, mut most) = (HashSet::new(), 0);
     until("all sessions were replaced twice", async || {

@@ -16,11 +16,11 @@ use super::{House, watch::Watch};
 
 /// A batch stands between its checkpoint and its rows.
 const MIDWAY: &str = "SELECT count(*) FROM pg_stat_activity
-    WHERE datname = current_database() AND application_name = 'daybook'
+    WHERE datname = current_database() AND application_name = 'daybook-serve'
       AND wait_event_type = 'Lock' AND wait_event IN ('transactionid', 'tuple')";
 /// As the death of its process makes it, where the kernel notices.
 const END_MIDWAY: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-    WHERE datname = current_database() AND application_name = 'daybook'
+    WHERE datname = current_database() AND application_name = 'daybook-serve'
       AND wait_event_type = 'Lock' AND wait_event IN ('transactionid', 'tuple')";
 /// A lease runs out, and the process that waits for it notices. The rest is for a busy machine.
 const HANDED_OVER: Duration = Duration::from_secs(10);

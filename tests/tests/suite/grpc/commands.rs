@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use daybook_domain::policy::Role;
+use daybook_domain::{feature::Feature, policy::Role};
 use daybook_grpc::protocol::v1::*;
 use daybook_tests::{grpc::Grpc, raw_door, until};
 use serde_json::json;
@@ -11,7 +11,7 @@ use tonic::{Code, Request};
 use super::{order, refusal};
 use crate::{
     committer::faults::{give_append_lock, take_append_lock},
-    door::plain_shop,
+    door::{plain_shop, plain_shop_having},
     http::orders::order as body,
 };
 
@@ -94,7 +94,7 @@ async fn a_call_waits_until_its_deadline() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn lines_and_whole_orders_are_cancelled() {
-    let app = plain_shop(|config| config.commands.cancel_lines = true).await;
+    let app = plain_shop_having(&[Feature::CancelLines], |_| {}).await;
     let alice = Grpc::named(&app, "alice", Role::Customer);
     let placed = alice.orders().place_order(order("k1", "TEA-1", 5)).await.unwrap().into_inner();
     let id = placed.order.unwrap().id;

@@ -7,6 +7,7 @@ use daybook_domain::{
     Position,
     policy::{Actor, Role},
 };
+use daybook_migrations::SERVER;
 use daybook_tests::{TestApp, metrics::of_labels, until};
 use serde_json::json;
 use sqlx::Executor;
@@ -82,8 +83,8 @@ async fn several_things_cost_one_statement_and_then_none() {
     let conditions = Conditions { min_position: Some(head), ..soon() };
     let asking = reads.by_keys::<OrderById>(&ids, Some(&support), conditions);
     let waiting = async {
-        until("it is read", async || app.database.waiting_for_lock("daybook").await >= 1).await;
-        assert_eq!(app.database.waiting_for_lock("daybook").await, 1);
+        until("it is read", async || app.database.waiting_for_lock(SERVER).await >= 1).await;
+        assert_eq!(app.database.waiting_for_lock(SERVER).await, 1);
         reader.execute("ROLLBACK").await.unwrap();
     };
     let (orders, ()) = tokio::join!(asking, waiting);

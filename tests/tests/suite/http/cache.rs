@@ -1,6 +1,7 @@
 //! What queries cost the database.
 
 use daybook_domain::policy::Role;
+use daybook_migrations::SERVER;
 use daybook_tests::{Client, TestApp, metrics::of_labels, until};
 use reqwest::Method;
 use serde_json::json;
@@ -29,9 +30,9 @@ async fn many_who_ask_for_the_same_at_once_cause_one_read() {
             }
         }
         until("all of them miss", async || misses(&app).await >= 40 * round).await;
-        until("somebody reads each", async || app.database.waiting_for_lock("daybook").await >= 2).await;
+        until("somebody reads each", async || app.database.waiting_for_lock(SERVER).await >= 2).await;
     }
-    assert_eq!(app.database.waiting_for_lock("daybook").await, 2);
+    assert_eq!(app.database.waiting_for_lock(SERVER).await, 2);
     reader.execute("ROLLBACK").await.unwrap();
     assert_eq!(asking.join_all().await, [200; 80]);
 }

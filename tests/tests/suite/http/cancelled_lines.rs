@@ -1,13 +1,13 @@
 //! Lines and pieces of an order that are cancelled apart from the rest.
 
-use daybook_domain::policy::Role;
+use daybook_domain::{feature::Feature, policy::Role};
 use daybook_tests::TestApp;
 use serde_json::{Value, json};
 
 use super::orders::{order, place};
 
 async fn shop() -> TestApp {
-    let app = TestApp::start_with(|config| config.commands.cancel_lines = true).await;
+    let app = TestApp::start_having(&[Feature::CancelLines], |_| {}).await;
     app.sell("TEA-1", 1999, 10).await;
     app.sell("CUP-1", 450, 10).await;
     app

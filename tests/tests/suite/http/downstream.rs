@@ -8,6 +8,7 @@ use std::sync::{
 
 use daybook_core::config::Part;
 use daybook_domain::policy::Role;
+use daybook_migrations::SERVER;
 use daybook_tests::{Log, OwnNats, OwnPostgres, TestApp, TestDatabase, smtp::MailSink, until};
 use serde_json::json;
 use tokio::task::JoinSet;
@@ -198,7 +199,7 @@ async fn fault_sessions_that_are_killed_all_the_time_spoil_nothing() {
     let load = Load::on(&[&app]);
     for _ in 0..10 {
         load.progress().await;
-        assert!(app.database.kill_sessions("daybook").await > 0);
+        assert!(app.database.kill_sessions(SERVER).await > 0);
     }
     load.progress().await;
     load.end().await;

@@ -17,6 +17,7 @@ mod downstream;
 mod events;
 mod every_route;
 mod external_ids;
+mod features;
 mod guests;
 mod history;
 mod idempotency;

@@ -71,6 +71,7 @@ async fn the_admin_listener_is_for_operators() {
         ("GET", "/admin/projections"),
         ("GET", "/admin/log"),
         ("GET", "/admin/dead-letters"),
+        ("GET", "/admin/features"),
         ("GET", "/admin/workers"),
         ("GET", "/admin/log-levels"),
         ("POST", "/admin/projections/orders/rebuilds"),

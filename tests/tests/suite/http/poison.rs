@@ -66,6 +66,33 @@ async fn others_go_on(app: &TestApp) {
     }
 }
 
+/// Catches: a projection that a process of the former release parks, while one that can go on is there; and one that is
+/// never parked.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_newer_release_may_be_able_to_read_is_left_to_it_as_long_as_it_is_there() {
+    let app = TestApp::start_with(|config| config.background.lease_term = Span::seconds(1)).await;
+    app.sell("TEA-1", 1999, 1_000).await;
+    app.settle().await;
+    app.database
+        .execute(
+            "INSERT INTO processes (id, release, commit, features, seen_at)
+             VALUES (gen_random_uuid(), '99.0.0', '', '{}', clock_timestamp() + interval '1 hour')",
+        )
+        .await;
+    append(&app, "order", "ord_019b0000000070008000000000000001", "OrderTeleported", "{}").await;
+    let held = "SELECT count(*) FROM leases WHERE expires_at > clock_timestamp()
+                   AND (name LIKE 'projection/orders/%' OR name LIKE 'projection/sales/%')";
+    until("both have given their leases back", async || app.database.count(held).await == 0).await;
+    let stopped = "SELECT count(*) FROM checkpoints WHERE state <> 'running'";
+    let letters = "SELECT count(*) FROM dead_letters";
+    assert_eq!((app.database.count(stopped).await, app.database.count(letters).await), (0, 0));
+    app.database.execute("DELETE FROM processes WHERE release = '99.0.0'").await;
+    for name in ["orders", "sales"] {
+        status(&app, name, "parked").await;
+    }
+    assert!(app.database.count(letters).await > 0);
+}
+
 /// Catches: endless retries; a panic that ends the task; an event that is passed over; a past that doesn't
 /// know what was skipped.
 #[tokio::test(flavor = "multi_thread")]

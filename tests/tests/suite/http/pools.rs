@@ -1,5 +1,6 @@
 //! What is counted of the pools of database connections.
 
+use daybook_migrations::SERVER;
 use daybook_tests::{TestApp, metrics::of_labels, until};
 use sqlx::Executor;
 use tokio::task::JoinSet;
@@ -42,7 +43,7 @@ async fn the_time_in_which_all_connections_of_a_pool_are_in_use_is_counted() {
             let alice = alice.clone();
             readers.spawn(async move { alice.get(&format!("/v1/orders?limit={limit}")).await.status });
         }
-        let waiting = async || app.database.waiting_for_lock("daybook").await >= wanted;
+        let waiting = async || app.database.waiting_for_lock(SERVER).await >= wanted;
         until(&format!("{wanted} readers wait for the table"), waiting).await;
     };
     wait(connections - 1).await;

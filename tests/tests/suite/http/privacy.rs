@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use daybook_domain::policy::Role;
+use daybook_domain::{feature::Feature, policy::Role};
 use daybook_tests::{Client, TestApp, shop::new_id};
 use futures::StreamExt;
 use serde_json::{Value, json};
@@ -156,11 +156,7 @@ struct Noted {
 }
 
 async fn shop_with_notes() -> (TestApp, Noted) {
-    let app = TestApp::start_with(|config| {
-        config.commands.seal_notes = true;
-        config.commands.cancel_lines = true;
-    })
-    .await;
+    let app = TestApp::start_having(&[Feature::SealNotes, Feature::CancelLines], |_| {}).await;
     app.sell("TEA-1", 1999, 10).await;
     let (alice, support, warehouse) = (app.customer("alice"), app.by(Role::Support), app.by(Role::Warehouse));
     let mut reduced = order(&[("TEA-1", 3)]);
@@ -254,7 +250,7 @@ async fn an_erasure_reaches_what_is_written_about_an_order() {
 /// Catches: a key that is made for an order that is not there, and an error of the server instead of a refusal.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_note_on_an_order_that_is_not_there_is_refused_and_leaves_nothing() {
-    let app = TestApp::start_with(|config| config.commands.seal_notes = true).await;
+    let app = TestApp::start_having(&[Feature::SealNotes], |_| {}).await;
     let none = format!("/v1/orders/ord_{}", new_id().simple());
     let reason = json!({"reason": "Kornelkirsche"});
     let cancelled = app.by(Role::Support).post(&format!("{none}/cancellation"), reason).await;

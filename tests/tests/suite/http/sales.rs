@@ -7,6 +7,7 @@ use std::sync::{
 
 use daybook_core::config::Part;
 use daybook_domain::{policy::Role, settings::Span};
+use daybook_migrations::SERVER;
 use daybook_tests::{Client, TestApp, metrics::of_labels, until};
 use serde_json::{Value, json};
 use sqlx::Executor;
@@ -357,7 +358,7 @@ async fn partitions_that_add_to_the_same_sums_wait_for_each_other_and_lose_nothi
         buyers.spawn(async move { place(&alice, order(&lines)).await });
     }
     buyers.join_all().await;
-    until("all partitions wait", async || app.database.waiting_for_lock("daybook").await >= 4).await;
+    until("all partitions wait", async || app.database.waiting_for_lock(SERVER).await >= 4).await;
     foreign.execute("ROLLBACK").await.unwrap();
     let day = today(&app).await;
     let analyst = app.by(Role::Analyst);

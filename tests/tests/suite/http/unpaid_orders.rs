@@ -1,7 +1,7 @@
 //! An order that is to be paid by a time gives back what it holds if it wasn't.
 
 use chrono::{DateTime, FixedOffset};
-use daybook_domain::{policy::Role, settings::Span};
+use daybook_domain::{feature::Feature, policy::Role, settings::Span};
 use daybook_tests::{TestApp, until};
 use serde_json::{Value, json};
 
@@ -11,7 +11,8 @@ use super::{
 };
 
 async fn shop(ttl: Span) -> TestApp {
-    let app = TestApp::start_with(|config| config.commands.hold_ttl = Some(ttl)).await;
+    let app =
+        TestApp::start_having(&[Feature::ExpireOrders], |config| config.commands.hold_ttl = Some(ttl)).await;
     // Effects are due by the clock of the database.
     let now = app.database.count("SELECT extract(epoch FROM statement_timestamp())::bigint").await;
     app.advance(now - app.now().timestamp());

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::orders::{order, place};
 
 /// The workers of a process that does everything but publish, by name.
-const ALL: [&str; 31] = [
+const ALL: [&str; 32] = [
     "accounts",
     "audit_records",
     "feed",
@@ -26,6 +26,7 @@ const ALL: [&str; 31] = [
     "nats",
     "performers",
     "pools",
+    "presence",
     "projection/orders",
     "projection/orders/0",
     "projection/products",
@@ -113,6 +114,7 @@ async fn a_process_lists_what_its_roles_are() {
             "log_lines",
             "measures",
             "pools",
+            "presence",
             "rates",
             "revocations",
             "status",

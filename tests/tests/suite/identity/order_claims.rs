@@ -147,9 +147,10 @@ async fn of_many_that_claim_an_order_one_has_it() {
 
 /// Release 0.1 can't read that an order was claimed.
 #[tokio::test(flavor = "multi_thread")]
-async fn without_the_setting_no_order_is_claimed() {
+async fn without_the_feature_no_order_is_claimed() {
     let app = shop().await;
-    let twin = app.twin(|config| config.commands.claim_orders = false).await;
+    app.database.execute("DELETE FROM features").await;
+    let twin = app.twin(|_| {}).await;
     let order = of_guest(&app).await;
     let (_, alice) = twin.logged_in(ALICE).await;
     let refused = ask(&alice, &order).await.json();

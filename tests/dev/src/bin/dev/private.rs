@@ -55,8 +55,6 @@ const DURABLE: &[&str] = &[
 
 /// Judges ask faster than anyone else, often with tokens that are not valid, and for all that can be done.
 const FOR_JUDGES: &[(&str, &str)] = &[
-    ("DAYBOOK_COMMANDS__CANCEL_LINES", "true"),
-    ("DAYBOOK_COMMANDS__CLAIM_ORDERS", "true"),
     ("DAYBOOK_BUDGETS__REGISTRATION", "1000000"),
     ("DAYBOOK_BUDGETS__RESET", "1000000"),
     ("DAYBOOK_BUDGETS__LOG_IN_ADDRESS", "1000000"),

@@ -5,9 +5,6 @@ use std::{env, path::PathBuf};
 use crate::{authority, place::Place};
 
 const ROLES: &str = "api,relay,projections,reactor,publisher";
-const CANCEL_LINES: &str = "DAYBOOK_COMMANDS__CANCEL_LINES";
-const CLAIM_ORDERS: &str = "DAYBOOK_COMMANDS__CLAIM_ORDERS";
-const SEAL_NOTES: &str = "DAYBOOK_COMMANDS__SEAL_NOTES";
 
 /// The variables of a `daybook` that runs there.
 pub fn of_daybook(place: &Place) -> Vec<(&'static str, String)> {
@@ -24,10 +21,6 @@ pub fn of_daybook(place: &Place) -> Vec<(&'static str, String)> {
         ("DAYBOOK_MIGRATE_DATABASE_URL", url("owner")),
         ("DAYBOOK_NATS_URL", nats_url(place)),
         ("DAYBOOK_ROLES", or("DAYBOOK_ROLES", ROLES)),
-        // No other release reads what is written there.
-        (CANCEL_LINES, or(CANCEL_LINES, "true")),
-        (CLAIM_ORDERS, or(CLAIM_ORDERS, "true")),
-        (SEAL_NOTES, or(SEAL_NOTES, "true")),
         ("DAYBOOK_API_LISTEN", place.noted("api.listen")),
         ("DAYBOOK_ADMIN_LISTEN", place.noted("admin.listen")),
         ("DAYBOOK_TELEMETRY_LISTEN", place.noted("telemetry.listen")),
