@@ -112,7 +112,7 @@ async fn fault_a_worker_that_sleeps_over_its_lease_changes_nothing_when_it_wakes
     c.kill();
     let killed = Instant::now();
     let admin = house.by(&a, "admin", Role::Admin);
-    let knows_revocations = async || admin.get("/v1/stock/LATE").await.status == 200;
+    let knows_revocations = async || admin.get("/v1/orders?limit=1").await.status == 200;
     until("it has read what was revoked while it slept", knows_revocations).await;
     admin.post("/v1/stock/LATE/receipts", json!({"quantity": 5})).await.expect(200);
     house.caught_up().await;
