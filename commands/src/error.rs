@@ -96,8 +96,7 @@ impl Refusal {
     }
 
     pub(crate) fn turned_off(feature: Feature, place: &str) -> Self {
-        let detail = format!("this is not turned on here: it needs the feature {feature}");
-        Self::new(GeneralCode::ValidationFailed, detail).at(place)
+        Self::new(GeneralCode::ValidationFailed, feature.is_missing()).at(place)
     }
 
     /// What a rule of the domain has refused, as far as `actor` may be told: this is the only way from a rejection to

@@ -28,6 +28,11 @@ impl Feature {
         }
     }
 
+    /// What is said where it is needed and not enabled.
+    pub fn is_missing(self) -> String {
+        format!("this is not turned on here: it needs the feature {self}")
+    }
+
     /// The first release that knows it.
     pub const fn since(self) -> &'static str {
         match self {

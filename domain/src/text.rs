@@ -2,6 +2,7 @@
 //! line breaks that could reach a mail header, are refused except where a text may have lines.
 
 mod folding;
+mod short;
 mod visible;
 
 use std::{collections::BTreeMap, fmt};
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::incoming::{Incoming, Unfit};
 
 pub use folding::folded;
+pub(crate) use short::short_text;
 pub use visible::{is_ignorable, is_visible};
 
 #[derive(Debug, thiserror::Error)]

@@ -1,61 +1,6 @@
 //! What an account has beside ids: names of roles, of rules and of issuers, and a language.
 
-use std::{fmt, str::FromStr};
-
-use serde::{Deserialize, Serialize};
-
-use crate::incoming::Incoming;
-
-/// Declares a short text of ASCII: its type, which texts it takes, and what is said of others.
-macro_rules! short_text {
-    ($(#[$about:meta])* $name:ident, $invalid:ident, $rule:literal, $takes:expr) => {
-        $(#[$about])*
-        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        #[serde(try_from = "String", into = "String")]
-        pub struct $name(String);
-
-        #[derive(Debug, thiserror::Error)]
-        #[error($rule)]
-        pub struct $invalid;
-
-        impl $name {
-            pub fn as_str(&self) -> &str {
-                &self.0
-            }
-        }
-
-        impl TryFrom<String> for $name {
-            type Error = $invalid;
-
-            fn try_from(text: String) -> Result<Self, Self::Error> {
-                let takes: fn(&str) -> bool = $takes;
-                if takes(&text) { Ok(Self(text)) } else { Err($invalid) }
-            }
-        }
-
-        impl Incoming for $name {}
-
-        impl FromStr for $name {
-            type Err = $invalid;
-
-            fn from_str(text: &str) -> Result<Self, Self::Err> {
-                text.to_owned().try_into()
-            }
-        }
-
-        impl From<$name> for String {
-            fn from(text: $name) -> Self {
-                text.0
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&self.0)
-            }
-        }
-    };
-}
+use crate::text::short_text;
 
 short_text! {
     /// The name of a role, built-in or made by the shop. That there is such a role, it doesn't say.

@@ -1,27 +1,13 @@
 //! What a thing is for the tax, such as `standard` or `books`.
 
-use std::{fmt, str::FromStr};
+use crate::text::short_text;
 
-use serde::{Deserialize, Serialize};
-
-use crate::incoming::Incoming;
-
-/// 1 to 40 of `a–z 0–9 _`. Products of one class are taxed alike in each country, so a class says what a thing is and
-/// not which rate it has: one country taxes books less than tea, another one doesn't.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct TaxClass(String);
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a tax class is 1 to {} of a–z, 0–9 and _", TaxClass::MAX_LENGTH)]
-pub struct InvalidTaxClass;
-
-impl TaxClass {
-    pub const MAX_LENGTH: usize = 40;
-
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
+short_text! {
+    /// 1 to 40 of `a–z 0–9 _`. Products of one class are taxed alike in each country, so a class says what a thing is and
+    /// not which rate it has: one country taxes books less than tea, another one doesn't.
+    TaxClass, InvalidTaxClass, "a tax class is 1 to 40 of a–z, 0–9 and _",
+    |text| (1..=40).contains(&text.len())
+        && text.bytes().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'_')
 }
 
 /// The class of what was not given one.
@@ -30,41 +16,6 @@ impl Default for TaxClass {
         Self("standard".into())
     }
 }
-
-impl TryFrom<String> for TaxClass {
-    type Error = InvalidTaxClass;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        let is_allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
-        if (1..=Self::MAX_LENGTH).contains(&text.len()) && text.bytes().all(is_allowed) {
-            Ok(Self(text))
-        } else {
-            Err(InvalidTaxClass)
-        }
-    }
-}
-
-impl FromStr for TaxClass {
-    type Err = InvalidTaxClass;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        text.to_owned().try_into()
-    }
-}
-
-impl From<TaxClass> for String {
-    fn from(class: TaxClass) -> Self {
-        class.0
-    }
-}
-
-impl fmt::Display for TaxClass {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl Incoming for TaxClass {}
 
 #[cfg(test)]
 mod tests {

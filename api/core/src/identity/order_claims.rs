@@ -121,8 +121,7 @@ impl OrderClaims {
         if self.shared.features.has_by_now(Feature::ClaimOrders).await? {
             Ok(account)
         } else {
-            let detail = format!("this is not turned on here: it needs the feature {}", Feature::ClaimOrders);
-            Err(IdentityError::Invalid(place, detail))
+            Err(IdentityError::Invalid(place, Feature::ClaimOrders.is_missing()))
         }
     }
 }
