@@ -42,8 +42,12 @@ impl Worker for Storage {
 }
 
 async fn measure(pool: &PgPool) -> Result<(), sqlx::Error> {
-    let bytes: i64 =
-        sqlx::query_scalar("SELECT pg_database_size(current_database())").fetch_one(pool).await?;
+    let mut transaction = pool.begin().await?;
+    // The size of a table that is locked waits for the lock, and the connection is one that queries need.
+    sqlx::query("SET LOCAL lock_timeout = '100ms'").execute(&mut *transaction).await?;
+    let bytes: i64 = sqlx::query_scalar("SELECT pg_database_size(current_database())")
+        .fetch_one(&mut *transaction)
+        .await?;
     let tables: Vec<(String, i64, i64)> = sqlx::query_as(
         "SELECT n.nspname || '.' || c.relname, size.of_table, size.of_indexes
            FROM pg_class c
@@ -56,8 +60,9 @@ async fn measure(pool: &PgPool) -> Result<(), sqlx::Error> {
           LIMIT $1",
     )
     .bind(TABLES)
-    .fetch_all(pool)
+    .fetch_all(&mut *transaction)
     .await?;
+    transaction.commit().await?;
     metrics::DATABASE_BYTES.set(bytes);
     // A generation that was dropped has no size any more.
     metrics::TABLE_BYTES.reset();

@@ -152,7 +152,8 @@ impl TestDatabase {
     pub async fn waiting_for_lock(&self, application_name: &str) -> i64 {
         sqlx::query_scalar(
             "SELECT count(*) FROM pg_stat_activity
-              WHERE datname = current_database() AND application_name = $1 AND wait_event_type = 'Lock'",
+              WHERE datname = current_database() AND application_name = $1 AND wait_event_type = 'Lock'
+                AND query NOT LIKE '%pg_table_size%'",
         )
         .bind(application_name)
         .fetch_one(&self.superuser)
