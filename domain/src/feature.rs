@@ -10,6 +10,7 @@ words! {
         SealNotes = "seal_notes",
         ClaimOrders = "claim_orders",
         ExpireOrders = "expire_orders",
+        Tax = "tax",
     }
 }
 
@@ -25,6 +26,10 @@ impl Feature {
             Self::ExpireOrders => {
                 "Orders that are not confirmed in time end by themselves, if commands.hold_ttl says when."
             }
+            Self::Tax => {
+                "Countries have tax rates, products have tax classes and scheduled prices, and orders have their taxes, \
+                 if commands.tax.home says where the shop is."
+            }
         }
     }
 
@@ -36,7 +41,9 @@ impl Feature {
     /// The first release that knows it.
     pub const fn since(self) -> &'static str {
         match self {
-            Self::CancelLines | Self::SealNotes | Self::ClaimOrders | Self::ExpireOrders => "0.2.0",
+            Self::CancelLines | Self::SealNotes | Self::ClaimOrders | Self::ExpireOrders | Self::Tax => {
+                "0.2.0"
+            }
         }
     }
 }

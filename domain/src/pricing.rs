@@ -2,6 +2,7 @@
 //! its taxes, and what a part of it comes to.
 
 mod calculation;
+mod sale;
 mod terms;
 #[cfg(test)]
 mod tests;
@@ -17,9 +18,11 @@ use crate::{
     quantity::Quantity,
     rejection_codes,
     sku::Sku,
+    tax::TaxCode,
 };
 
 pub use calculation::{Unpriced, UntaxedFee, UntaxedLine};
+pub use sale::Sale;
 pub use terms::{Amounts, Circumstances, FeeKind, FeeName, FeeTerms, Group, LineTerms, Mode, Terms};
 pub use value::{Kept, Value};
 
@@ -56,6 +59,14 @@ rejection_codes! {
         NoPrice => PricingCode::NoPrice,
     }
     guarded by guard
+}
+
+rejection_codes! {
+    Unpriced {
+        TaxUnknown => TaxCode::Unknown,
+        MixedCurrencies => OrderCode::CurrencyMismatch,
+        TotalOutOfRange => OrderCode::TotalOutOfRange,
+    }
 }
 
 /// To callers who may not read products that are not published, such a product isn't there.

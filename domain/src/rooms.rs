@@ -11,6 +11,7 @@ use crate::{
     pricing::PricingCode,
     product::ProductCode,
     stock::StockCode,
+    tax::TaxCode,
 };
 
 /// The codes, room by room.
@@ -20,6 +21,7 @@ pub const ROOMS: &[&[Code]] = &[
     AccountCode::CODES,
     ProductCode::CODES,
     PricingCode::CODES,
+    TaxCode::CODES,
     StockCode::CODES,
     OrderCode::CODES,
 ];

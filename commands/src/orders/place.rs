@@ -223,6 +223,8 @@ impl UseCase for PlaceOrder {
             external_id: self.external_id.clone(),
             metadata: self.metadata.clone(),
             pay_until: self.pay_until,
+            terms: None,
+            buyer: None,
         };
         work.execute::<Order>(&id, Command::Place(Box::new(command)))?;
         outcome(work, self.id, &id)

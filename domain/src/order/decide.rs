@@ -4,7 +4,7 @@ use super::{
     CancelCause, Command, Details, Event, OpenLine, Order, Parcel, Pieces, Place, Placement, Portion,
     PortionOf, Rejection, Status, check_line_count, pieces_by_sku, total,
 };
-use crate::{decider::Decider, sealed::Note, sku::Sku, text::Reason};
+use crate::{decider::Decider, money::Money, sealed::Note, sku::Sku, text::Reason};
 
 impl Decider for Order {
     const KIND: &'static str = "order";
@@ -121,7 +121,8 @@ fn cancelled(reason: Option<Note<Reason>>) -> Event {
 
 fn place(order: Place) -> Result<Vec<Event>, Rejection> {
     check_line_count(order.lines.len())?;
-    let total = total(&order.lines, order.currency)?;
+    let of_lines = total(&order.lines, order.currency)?;
+    let total = order.terms.as_ref().map_or(of_lines, |terms| Money::new(terms.total, order.currency));
     let Place {
         customer,
         lines,
@@ -132,6 +133,8 @@ fn place(order: Place) -> Result<Vec<Event>, Rejection> {
         external_id,
         metadata,
         pay_until,
+        terms,
+        buyer,
     } = order;
     let (override_reason, sealed_override_reason) = Note::members(override_reason);
     Ok(vec![Event::Placed(Box::new(Placement {
@@ -146,6 +149,8 @@ fn place(order: Place) -> Result<Vec<Event>, Rejection> {
         external_id,
         metadata,
         pay_until,
+        terms,
+        buyer,
     }))])
 }
 

@@ -13,6 +13,7 @@ use crate::{
     code::GeneralCode,
     codes, decider,
     money::{Currency, Money, Price},
+    pricing::Terms,
     quantity::Quantity,
     rejection_codes,
     sealed::{Note, Sealed},
@@ -153,7 +154,7 @@ pub enum Command {
     },
 }
 
-/// All that the caller knows of a new order. Its total is made from the lines.
+/// All that the caller knows of a new order. Its total is made from the lines, if its terms don't have one.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Place {
     pub customer: Option<CustomerId>,
@@ -169,6 +170,10 @@ pub struct Place {
     pub metadata: Metadata,
     /// Until when its stock is held for it; `None`: until it is confirmed or cancelled.
     pub pay_until: Option<DateTime<Utc>>,
+    /// What the lines come to; `None`: their taxes aren't known.
+    pub terms: Option<Terms>,
+    /// A [`crate::tax::Buyer`], if it is a business.
+    pub buyer: Option<Sealed>,
 }
 
 /// All that is known when an order was placed, as it is stored.
@@ -178,6 +183,7 @@ pub struct Placement {
     pub customer: Option<CustomerId>,
     pub lines: Vec<Line>,
     pub currency: Currency,
+    /// What is to be paid: with its taxes, if they are known.
     pub total: Money,
     /// Why prices differ from the catalogue's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -196,6 +202,12 @@ pub struct Placement {
     pub metadata: Metadata,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pay_until: Option<DateTime<Utc>>,
+    /// The taxes of an order that has none aren't known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub terms: Option<Terms>,
+    /// A [`crate::tax::Buyer`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub buyer: Option<Sealed>,
 }
 
 words! {

@@ -47,6 +47,8 @@ fn new_order(lines: Vec<Line>) -> Place {
         external_id: None,
         metadata: Metadata::default(),
         pay_until: None,
+        terms: None,
+        buyer: None,
     }
 }
 
@@ -67,6 +69,8 @@ fn placement(lines: Vec<Line>) -> Placement {
         external_id: None,
         metadata: Metadata::default(),
         pay_until: None,
+        terms: None,
+        buyer: None,
     }
 }
 

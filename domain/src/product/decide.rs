@@ -1,12 +1,12 @@
 use super::{Command, Details, Event, MAX_CURRENCIES, Product, Rejection, Status};
-use crate::{decider::Decider, money::Price};
+use crate::{decider::Decider, money::Price, tax::TaxClass};
 
 impl Decider for Product {
     const KIND: &'static str = "product";
     type Command = Command;
     type Event = Event;
     type Rejection = Rejection;
-    const SHAPE: u16 = 1;
+    const SHAPE: u16 = 2;
 
     fn decide(&self, command: Command) -> Result<Vec<Event>, Rejection> {
         let details = match (self, command) {
@@ -33,6 +33,9 @@ impl Decider for Product {
                 None if product.prices.len() >= MAX_CURRENCIES => Err(Rejection::TooManyCurrencies),
                 _ => Ok(vec![Event::PriceSet { price }]),
             },
+            (product, Command::SetTaxClass(class)) => {
+                Ok(if product.tax_class == class { vec![] } else { vec![Event::TaxClassSet { class }] })
+            }
             (Details { status: Status::Draft, .. }, Command::Publish) => Ok(vec![Event::Published {}]),
             (Details { status: Status::Published, .. }, Command::Unpublish) => {
                 Ok(vec![Event::Unpublished {}])
@@ -52,6 +55,7 @@ impl Decider for Product {
                     prices: [(price.currency().code().to_owned(), *price)].into(),
                     metadata: metadata.clone(),
                     status: Status::Draft,
+                    tax_class: TaxClass::default(),
                 })
             }
             (Self::Unknown, _) => Self::Unknown,
@@ -64,10 +68,14 @@ impl Decider for Product {
 
     fn weight(&self) -> usize {
         let texts = |details: &Details| {
-            let Details { name, description, prices, metadata, status: _ } = details;
+            let Details { name, description, prices, metadata, status: _, tax_class } = details;
             // A price and its currency's code, as the map keeps them.
             let prices = prices.len() * (size_of::<(String, Price)>() + 3);
-            name.as_str().len() + description.as_str().len() + prices + metadata.weight()
+            name.as_str().len()
+                + description.as_str().len()
+                + prices
+                + metadata.weight()
+                + tax_class.as_str().len()
         };
         size_of::<Self>() + self.details().map_or(0, texts)
     }
@@ -85,6 +93,7 @@ impl Details {
             Event::PriceSet { price } => {
                 self.prices.insert(price.currency().code().to_owned(), *price);
             }
+            Event::TaxClassSet { class } => self.tax_class = class.clone(),
             Event::Published {} => self.status = Status::Published,
             Event::Unpublished {} => self.status = Status::Draft,
             Event::Archived {} => self.status = Status::Archived,

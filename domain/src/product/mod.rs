@@ -14,6 +14,7 @@ use crate::{
     money::{Currency, Price},
     patch::{MetadataPatch, Patch},
     rejection_codes,
+    tax::TaxClass,
     text::{Description, ExternalId, InvalidMetadata, Metadata, ProductName},
     words,
 };
@@ -35,6 +36,12 @@ pub struct Details {
     pub prices: BTreeMap<String, Price>,
     pub metadata: Metadata,
     pub status: Status,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub tax_class: TaxClass,
+}
+
+fn is_default(class: &TaxClass) -> bool {
+    *class == TaxClass::default()
 }
 
 words! {
@@ -62,6 +69,7 @@ pub enum Command {
         metadata: Patch<MetadataPatch>,
     },
     SetPrice(Price),
+    SetTaxClass(TaxClass),
     Publish,
     Unpublish,
     Archive,
@@ -85,6 +93,8 @@ pub enum Event {
     Described { name: ProductName, description: Description, metadata: Metadata },
     #[serde(rename = "ProductPriceSet")]
     PriceSet { price: Price },
+    #[serde(rename = "ProductTaxClassSet")]
+    TaxClassSet { class: TaxClass },
     #[serde(rename = "ProductPublished")]
     Published {},
     #[serde(rename = "ProductUnpublished")]
@@ -99,6 +109,7 @@ impl decider::Event for Event {
             Self::Created { .. } => "ProductCreated",
             Self::Described { .. } => "ProductDescribed",
             Self::PriceSet { .. } => "ProductPriceSet",
+            Self::TaxClassSet { .. } => "ProductTaxClassSet",
             Self::Published {} => "ProductPublished",
             Self::Unpublished {} => "ProductUnpublished",
             Self::Archived {} => "ProductArchived",

@@ -14,6 +14,7 @@ mod orders;
 mod products;
 mod public_type;
 mod stock;
+mod taxes;
 #[cfg(test)]
 mod tests;
 
@@ -30,7 +31,7 @@ pub use self::{
 };
 use crate::{
     Decider, Event, Position, Record, account::Account, order::Order, product::Product, stock::Stock,
-    upcast::Step,
+    tax::Rates, upcast::Step,
 };
 
 /// The metadata of an event that are public: who caused it, by which request, and because of which event.
@@ -69,6 +70,7 @@ const FAMILIES: &[Family] = &[
     family::<Stock>(stock::TYPES),
     family::<Order>(orders::TYPES),
     family::<Account>(accounts::TYPES),
+    family::<Rates>(taxes::TYPES),
 ];
 
 const fn family<D: Decider>(types: &'static [PublicType]) -> Family {

@@ -17,6 +17,45 @@ const LINES: Field = Field::new(
     "What was ordered, as it was then: later changes of the catalogue don't touch it.",
 );
 
+const TERMS: &[Field] = &[
+    text("mode", "`gross`: taxes are in the prices. `net`: they are added to them."),
+    text("tax_date", "The day whose rates count, such as `2026-11-28`."),
+    text("country", "Where the order goes, ISO 3166-1 alpha-2."),
+    text("region", "The second part of a code of ISO 3166-2, if the address has one.").optional(),
+    text("taxed_in", "The country whose rates they are, if it is another one.").optional(),
+    text("buyer", "`consumer` or `business`."),
+    text("vat_id_state", "`unverified`: the buyer has named a VAT id, and it has the form of one.")
+        .optional(),
+    Field::new(
+        "groups",
+        Shape::Objects(&[
+            text("class", "The tax class of what comes first in it."),
+            integer("rate_ppm", "Parts per million: 190000 are 19 %. Left out: 0.").optional(),
+            text("reason", "Why the rate is what it is, as in `TaxRateSet`."),
+            integer("base", "What the tax is on top of. Left out: 0.").optional(),
+            integer("tax", "Left out: 0.").optional(),
+        ]),
+        "All that is taxed alike: the tax is rounded once for each.",
+    ),
+    Field::new("lines", Shape::Objects(&[GROUP, DISCOUNT, PAY, SHARE]), "In the order of the order's lines."),
+    Field::new(
+        "fees",
+        Shape::Objects(&[text("kind", "`shipping`."), text("name", "For customers."), GROUP, PAY, SHARE]),
+        "What is paid beside the lines.",
+    )
+    .optional(),
+    integer("goods", "The sum of quantity × unit price over all lines. Left out: 0.").optional(),
+    integer("discount", "The sum of the lines' discounts. Left out: 0.").optional(),
+    integer("tax", "The sum of the groups' taxes. Left out: 0.").optional(),
+    integer("total", "What is to be paid. Left out: 0.").optional(),
+];
+
+const GROUP: Field = integer("group", "Index of its group, from 0. Left out: 0.").optional();
+const DISCOUNT: Field =
+    integer("discount", "What was taken off quantity × unit price. Left out: 0.").optional();
+const PAY: Field = integer("pay", "What is to be paid for it, its tax included. Left out: 0.").optional();
+const SHARE: Field = integer("tax", "Its share of the group's tax. Left out: 0.").optional();
+
 const PARCEL: Shape = Shape::Objects(&[
     integer("line", "Index of the order's line, from 0."),
     text("sku", "The product."),
@@ -41,7 +80,7 @@ pub(super) const TYPES: &[PublicType] = &[
             text("customer", "The subject of the customer; left out of a guest's order.").optional(),
             LINES,
             text("currency", "ISO 4217; the currency of all lines."),
-            money("total", "The sum of all lines."),
+            money("total", "What is to be paid: the sum of all lines, with what `terms` say of taxes."),
             text("override_reason", "Why prices differ from the catalogue's, if they do.").optional(),
             sealed("sealed_override_reason", "The same, sealed.").optional(),
             sealed("contact", "Name and e-mail address, sealed.").optional(),
@@ -50,6 +89,13 @@ pub(super) const TYPES: &[PublicType] = &[
             OWN_DATA,
             text("pay_until", "When it may be cancelled if it isn't confirmed; RFC 3339. Left out: never.")
                 .optional(),
+            Field::new(
+                "terms",
+                Shape::Object(TERMS),
+                "What the lines come to, in minor units of the order's currency. Left out: their taxes aren't known.",
+            )
+            .optional(),
+            sealed("buyer", "Who buys, as far as taxes ask for it, if it is a business; sealed.").optional(),
         ],
     ),
     as_stored(

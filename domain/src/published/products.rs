@@ -33,6 +33,12 @@ pub(super) const TYPES: &[PublicType] = &[
         "The price in one currency changed, or is there for the first time. Orders that were placed keep theirs.",
         &[money("price", "From now on.")],
     ),
+    as_stored(
+        "ProductTaxClassSet",
+        "product.tax_class_set",
+        "What the product is for taxes was said. Without it, it is `standard`.",
+        &[text("class", "Such as `books`; countries have rates for it.")],
+    ),
     as_stored("ProductPublished", "product.published", "The product is for sale.", &[]),
     as_stored("ProductUnpublished", "product.unpublished", "The product is not for sale any more.", &[]),
     as_stored(

@@ -10,6 +10,7 @@ use crate::{
     pricing,
     product::Product,
     stock::Stock,
+    tax::Rates,
 };
 
 #[test]
@@ -32,7 +33,9 @@ fn whatever_a_decider_refuses_with_is_a_code_of_some_room() {
         of::<Order>(),
         of::<ExternalIdUse>(),
         of::<Account>(),
+        of::<Rates>(),
         pricing::Rejection::CODES,
+        pricing::Unpriced::CODES,
     ];
     for code in refused.iter().copied().flatten() {
         assert!(ROOMS.iter().any(|room| room.contains(code)), "{code}");

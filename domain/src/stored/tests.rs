@@ -9,6 +9,7 @@ use serde::Deserialize;
 use super::*;
 use crate::{
     Decider, account::Account, external_id::ExternalIdUse, order::Order, product::Product, stock::Stock,
+    tax::Rates,
 };
 
 /// Events as releases wrote them, one a line. Lines are added, with each new event and each new
@@ -65,6 +66,7 @@ pub(crate) fn kinds() -> BTreeMap<&'static str, Kind> {
         kind::<Order>(),
         kind::<ExternalIdUse>(),
         kind::<Account>(),
+        kind::<Rates>(),
     ])
 }
 

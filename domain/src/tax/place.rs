@@ -51,7 +51,8 @@ pub struct TaxRules {
 }
 
 /// How a sale is taxed because of where it goes, and to whom.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Supply {
     /// By the rates of this country.
     Taxed { country: Country, region: Option<Region> },
@@ -84,23 +85,25 @@ impl TaxRules {
         let state = buyer.vat_id.as_ref().and_then(VatId::member_state);
         buyer.kind == BuyerKind::Business && state.is_some_and(|state| state.country != self.home.as_str())
     }
+}
 
-    /// How a class is taxed in such a sale. `rates` are those of the country that taxes it; if they have none, this is
-    /// `None`: the tax is not known.
+impl Supply {
+    /// How a class is taxed in such a sale; `services` are the classes of services. `rates` are those of the country that
+    /// taxes it; if they have none, this is `None`: the tax is not known.
     pub fn treatment(
         &self,
-        supply: &Supply,
+        services: &[TaxClass],
         rates: &Rates,
         day: NaiveDate,
         class: &TaxClass,
     ) -> Option<Treatment> {
-        let is_service = self.services.contains(class);
-        let reason = match supply {
-            Supply::Taxed { region, country: _ } => return rates.on(day, class, region.as_ref()),
-            Supply::IntraCommunity if is_service => TaxReason::ReverseCharge,
-            Supply::IntraCommunity => TaxReason::IntraCommunity,
-            Supply::Export if is_service => TaxReason::NotSubject,
-            Supply::Export => TaxReason::Export,
+        let is_service = services.contains(class);
+        let reason = match self {
+            Self::Taxed { region, country: _ } => return rates.on(day, class, region.as_ref()),
+            Self::IntraCommunity if is_service => TaxReason::ReverseCharge,
+            Self::IntraCommunity => TaxReason::IntraCommunity,
+            Self::Export if is_service => TaxReason::NotSubject,
+            Self::Export => TaxReason::Export,
         };
         Some(Treatment::untaxed(reason))
     }

@@ -59,7 +59,7 @@ impl Rates {
     /// rate may begin in the past.
     pub fn check(&self, new: &DatedRate, today: NaiveDate) -> Result<(), RateRefused> {
         let place = self.place(new);
-        if place.is_ok_and(|place| self.rates[place] == *new) {
+        if self.has(new) {
             return Ok(());
         }
         let is_known = self.on(today, &new.class, new.region.as_ref()).is_some();
@@ -82,6 +82,15 @@ impl Rates {
                 true
             }
         }
+    }
+
+    /// All of them, in the order of class, region and first day.
+    pub fn all(&self) -> &[DatedRate] {
+        &self.rates
+    }
+
+    pub(super) fn has(&self, rate: &DatedRate) -> bool {
+        self.place(rate).is_ok_and(|place| self.rates[place] == *rate)
     }
 
     fn place(&self, rate: &DatedRate) -> Result<usize, usize> {

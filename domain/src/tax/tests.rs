@@ -191,7 +191,7 @@ fn what_the_shop_does_not_tax_has_a_reason() {
     let rules = shop("DE", &[]);
     let rates = rates([dated("standard", None, 0, "19"), dated("e_books", None, 0, "7")]);
     let treated = |supply: &Supply, name| {
-        let found = rules.treatment(supply, &rates, day(1), &class(name));
+        let found = supply.treatment(&rules.services, &rates, day(1), &class(name));
         found.map(|treatment| (treatment.rate().to_string(), treatment.reason()))
     };
     let untaxed = |reason| Some(("0".to_owned(), reason));

@@ -287,6 +287,8 @@ mod tests {
             external_id: None,
             metadata: Metadata::default(),
             pay_until: None,
+            terms: None,
+            buyer: None,
         }))
     }
 

@@ -8,6 +8,7 @@ use daybook_domain::{
     money::Price,
     product::{Event, Product, Status},
     stored::Unreadable,
+    tax::TaxClass,
     text::{Description, ExternalId, Metadata, ProductName, folded},
 };
 use serde::{Deserialize, Serialize};
@@ -28,6 +29,8 @@ pub struct Row {
     /// The prices by ISO 4217 code, `price` among them.
     pub prices: BTreeMap<String, Price>,
     pub status: Status,
+    #[serde(default)]
+    pub tax_class: TaxClass,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub external_id: Option<ExternalId>,
     #[serde(default, skip_serializing_if = "Metadata::is_empty")]
@@ -74,6 +77,7 @@ impl ReadModel for Products {
                 price,
                 prices: [(price.currency().code().to_owned(), price)].into(),
                 status: Status::Draft,
+                tax_class: TaxClass::default(),
                 external_id,
                 metadata,
                 version: 0,
@@ -150,6 +154,7 @@ impl Row {
                 }
                 self.prices.insert(price.currency().code().to_owned(), price);
             }
+            Event::TaxClassSet { class } => self.tax_class = class,
             Event::Published {} => self.status = Status::Published,
             Event::Unpublished {} => self.status = Status::Draft,
             Event::Archived {} => self.status = Status::Archived,

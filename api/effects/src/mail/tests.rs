@@ -46,6 +46,8 @@ fn placed(lines: Vec<order::Line>) -> Event {
         external_id: Some("W-1001".parse().expect("an id")),
         metadata: Default::default(),
         pay_until: None,
+        terms: None,
+        buyer: None,
     }))
 }
 

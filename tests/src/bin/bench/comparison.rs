@@ -161,6 +161,8 @@ async fn place(request: HttpRequest, body: web::Bytes, usual: web::Data<Usual>) 
         external_id: None,
         metadata: Default::default(),
         pay_until: None,
+        terms: None,
+        buyer: None,
     };
     let id = format!("ord_{}", new_id().simple());
     match usual.cqrs.execute(&id, Command::Place(Box::new(order))).await {

@@ -184,6 +184,8 @@ fn placement(number: u64) -> Placement {
         external_id: None,
         metadata: Metadata::default(),
         pay_until: None,
+        terms: None,
+        buyer: None,
     }
 }
 
