@@ -1,6 +1,12 @@
 //! What can be set of the write side.
 
-use daybook_domain::settings::{Size, Span, between};
+use daybook_domain::{
+    contact::Country,
+    incoming::Incoming,
+    pricing::Mode,
+    settings::{Size, Span, between, list, one_of, that_is},
+    tax::{TaxClass, TaxRules},
+};
 
 daybook_domain::settings! {
     /// The write side: what waits, what is appended together, what is kept in memory. The defaults were
@@ -29,5 +35,42 @@ daybook_domain::settings! {
         hold_ttl: Option<Span> = None, between(Span::seconds(1), Span::days(365)).optional();
         /// Connections to the database that read streams and look keys up. One more appends.
         connections: u32 = 4, between(1, 1_000);
+        groups { tax: Tax; }
+    }
+}
+
+daybook_domain::settings! {
+    /// Where the shop is taxed, where the feature `tax` is enabled.
+    pub struct Tax {
+        /// Where the shop is, and what it sends things from. Left out: orders have no taxes that are known.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        home: Option<Country> = None,
+            that_is("a country, ISO 3166-1 alpha-2, such as DE", is_assigned).optional();
+        /// Other countries whose tax it charges on what it sends there. In the Union, all others have that of home.
+        #[serde(deserialize_with = "list")]
+        registered: Vec<Country> = vec![], that_is(
+            "countries, as a list or as text with commas",
+            |countries: &Vec<Country>| countries.iter().all(is_assigned),
+        );
+        /// The tax classes of services. All others are goods.
+        #[serde(deserialize_with = "list")]
+        services: Vec<TaxClass> = vec![], that_is(
+            "at most 100 tax classes, as a list or as text with commas",
+            |classes: &Vec<TaxClass>| classes.len() <= 100,
+        );
+        /// Whether taxes are in the prices, or are added to them.
+        prices: Mode = Mode::Gross, one_of(&Mode::ALL);
+    }
+}
+
+fn is_assigned(country: &Country) -> bool {
+    country.clone().take().is_ok()
+}
+
+impl Tax {
+    /// `None`: the shop is nowhere.
+    pub(crate) fn rules(&self) -> Option<TaxRules> {
+        let home = self.home.clone()?;
+        Some(TaxRules { home, registered: self.registered.clone(), services: self.services.clone() })
     }
 }

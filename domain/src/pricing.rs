@@ -18,7 +18,7 @@ use crate::{
     quantity::Quantity,
     rejection_codes,
     sku::Sku,
-    tax::TaxCode,
+    tax::{TaxClass, TaxCode},
 };
 
 pub use calculation::{Unpriced, UntaxedFee, UntaxedLine};
@@ -80,7 +80,7 @@ fn guard(rejection: &Rejection) -> Option<Guarded<Rejection>> {
     }
 }
 
-/// The line of an order in `currency`, with the product's name and price as they are now. `agreed` is the price if it
+/// The line of an order in `currency`, with the product's name and price as they are now, and its tax class. `agreed` is the price if it
 /// is given; then the line keeps the catalogue's price beside it, if that is another one.
 pub fn price_line(
     sku: &Sku,
@@ -88,7 +88,7 @@ pub fn price_line(
     quantity: Quantity,
     agreed: Option<Price>,
     currency: Currency,
-) -> Result<Line, Rejection> {
+) -> Result<(Line, TaxClass), Rejection> {
     let sku = sku.clone();
     let Some(product) = product.details() else { return Err(Rejection::NotFound { sku }) };
     match product.status {
@@ -104,5 +104,6 @@ pub fn price_line(
         (None, None) => return Err(Rejection::NoPrice { sku, currency }),
     };
     let list_price = list.filter(|list| *list != unit_price);
-    Ok(Line { sku, name: product.name.clone(), quantity, unit_price, list_price })
+    let line = Line { sku, name: product.name.clone(), quantity, unit_price, list_price };
+    Ok((line, product.tax_class.clone()))
 }

@@ -32,6 +32,13 @@ SELECT position, recorded_at, stream, substr(stream, strpos(stream, '/') + 1) AS
   FROM analytics.public_events
  WHERE type = 'ProductPriceSet'
 
+-- What the product is for taxes was said. Without it, it is `standard`.
+product_tax_class_set:
+SELECT position, recorded_at, stream, substr(stream, strpos(stream, '/') + 1) AS id, sequence, event_id, version, payload,
+       payload->>'class' AS class
+  FROM analytics.public_events
+ WHERE type = 'ProductTaxClassSet'
+
 -- The product is for sale.
 product_published:
 SELECT position, recorded_at, stream, substr(stream, strpos(stream, '/') + 1) AS id, sequence, event_id, version, payload
@@ -123,7 +130,23 @@ SELECT position, recorded_at, stream, substr(stream, strpos(stream, '/') + 1) AS
        payload->'ship_to'->>'data' AS ship_to_data,
        payload->>'external_id' AS external_id,
        payload->'metadata' AS metadata,
-       payload->>'pay_until' AS pay_until
+       payload->>'pay_until' AS pay_until,
+       payload->'terms'->>'mode' AS terms_mode,
+       payload->'terms'->>'tax_date' AS terms_tax_date,
+       payload->'terms'->>'country' AS terms_country,
+       payload->'terms'->>'region' AS terms_region,
+       payload->'terms'->>'taxed_in' AS terms_taxed_in,
+       payload->'terms'->>'buyer' AS terms_buyer,
+       payload->'terms'->>'vat_id_state' AS terms_vat_id_state,
+       payload->'terms'->'groups' AS terms_groups,
+       payload->'terms'->'lines' AS terms_lines,
+       payload->'terms'->'fees' AS terms_fees,
+       (payload->'terms'->>'goods')::bigint AS terms_goods,
+       (payload->'terms'->>'discount')::bigint AS terms_discount,
+       (payload->'terms'->>'tax')::bigint AS terms_tax,
+       (payload->'terms'->>'total')::bigint AS terms_total,
+       payload->'buyer'->>'key_id' AS buyer_key_id,
+       payload->'buyer'->>'data' AS buyer_data
   FROM analytics.public_events
  WHERE type = 'OrderPlaced'
 
@@ -296,6 +319,17 @@ account_erased:
 SELECT position, recorded_at, stream, substr(stream, strpos(stream, '/') + 1) AS id, sequence, event_id, version, payload
   FROM analytics.public_events
  WHERE type = 'AccountErased'
+
+-- How things of a class are taxed in a country from a day on. The stream's id is the country, ISO 3166-1 alpha-2.
+tax_rate_set:
+SELECT position, recorded_at, stream, substr(stream, strpos(stream, '/') + 1) AS id, sequence, event_id, version, payload,
+       payload->>'class' AS class,
+       payload->>'region' AS region,
+       payload->>'valid_from' AS valid_from,
+       (payload->>'rate_ppm')::bigint AS rate_ppm,
+       payload->>'reason' AS reason
+  FROM analytics.public_events
+ WHERE type = 'TaxRateSet'
 
 -- Something that is not public, or that this release doesn't know.
 internal:

@@ -224,6 +224,7 @@ pub fn order(lines: &[(&str, i64)]) -> PlaceOrderRequest {
         customer: None,
         contact: None,
         ship_to: None,
+        buyer: None,
         external_id: None,
         metadata: Metadata::default(),
         override_reason: None,
@@ -243,6 +244,8 @@ pub fn prepared_order(lines: &[(&str, i64)]) -> PlaceOrder {
         metadata: Metadata::default(),
         override_reason: None,
         pay_until: None,
+        sale: None,
+        buyer: None,
     }
 }
 

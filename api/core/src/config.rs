@@ -22,7 +22,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use daybook_domain::settings::{Group, Invalid, any, one_of};
+use daybook_domain::settings::{Group, Invalid, any, list, one_of};
 use daybook_projections::settings::{
     Background, Cache, Effects, Nats, Projections, Proof, PublicStream, Queries, Stream,
 };
@@ -67,7 +67,7 @@ daybook_domain::settings! {
         /// Where metrics and probes are, without a token.
         telemetry_listen: SocketAddr = loopback(8082), any(ADDRESS);
         /// What this process does. `publisher` and `mirror` aren't among them unless they are named.
-        #[serde(deserialize_with = "part::parts")]
+        #[serde(deserialize_with = "list")]
         roles: Vec<Part> = Part::DEFAULT.to_vec(), part::some();
         groups {
             database: Database;

@@ -1,10 +1,13 @@
 //! Values as interfaces write them, each with its schema. They are types of their own beside those of the
 //! domain, so that what is stored and what clients see can change apart from each other.
 
+mod taxes;
+
 use std::{collections::BTreeMap, fmt, marker::PhantomData};
 
 use daybook_domain::{
-    account, contact, ids, incoming::Incoming, money, order, patch, policy, product, quantity, sku, text,
+    account, contact, ids, incoming::Incoming, money, order, patch, policy, pricing, product, quantity, sku,
+    tax, text,
 };
 use daybook_projections::workers;
 use serde::{
@@ -20,6 +23,8 @@ use utoipa::{
 };
 
 use crate::log_levels;
+
+pub use taxes::{Buyer, TaxRate};
 
 /// `Name(domain's type) => its schema;` makes a type that is written as the domain's type is. What is read of it comes
 /// from outside, so it keeps the rules of [`Incoming`].
@@ -57,6 +62,7 @@ macro_rules! values {
         pub fn check(name: &str, value: &serde_json::Value) -> Option<Result<(), serde_json::Error>> {
             match name {
                 $(stringify!($name) => Some($name::deserialize(value).map(drop)),)*
+                "TaxRate" => Some(TaxRate::deserialize(value).map(drop)),
                 "Price" => Some(Price::deserialize(value).map(drop)),
                 "Metadata" => Some(Metadata::deserialize(value).map(drop)),
                 "MetadataPatch" => Some(MetadataPatch::deserialize(value).map(drop)),
@@ -127,6 +133,17 @@ values! {
         .maximum(Some(100_000));
     OrderStatus(order::Status) => one_of(order::Status::WORDS);
     CancelCause(order::CancelCause) => one_of(order::CancelCause::WORDS);
+    /// Whether taxes are in the prices, or are added to them.
+    PriceMode(pricing::Mode) => one_of(pricing::Mode::WORDS);
+    /// What a thing is for taxes. Countries have rates for classes.
+    TaxClass(tax::TaxClass) => text(1, 40).pattern(Some("^[a-z0-9_]{1,40}$")).examples(["books"]);
+    TaxReason(tax::TaxReason) => one_of(tax::TaxReason::WORDS);
+    /// The second part of a code of ISO 3166-2, without the country.
+    TaxRegion(tax::Region) => text(1, 3).pattern(Some("^[A-Z0-9]{1,3}$")).examples(["NY"]);
+    BuyerKind(tax::BuyerKind) => one_of(tax::BuyerKind::WORDS);
+    /// Its form is checked, and not whether it belongs to the buyer.
+    VatId(tax::VatId) => text(4, 16).pattern(Some("^[A-Z]{2}[0-9A-Z+*]{2,14}$")).examples(["FR12345678901"]);
+    VatIdState(tax::VatIdState) => one_of(tax::VatIdState::WORDS);
     RoleName(policy::Role) => one_of(policy::Role::WORDS);
     ActorKind(policy::ActorKind) => one_of(policy::ActorKind::WORDS);
     WorkerState(workers::WorkerState) => one_of(workers::WorkerState::WORDS);

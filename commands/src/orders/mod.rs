@@ -9,6 +9,7 @@ mod expire;
 mod note;
 mod place;
 mod ship;
+mod tax;
 
 use daybook_domain::{
     ids::OrderId,

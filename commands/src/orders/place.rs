@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use chrono::{DateTime, SubsecRound, Utc};
 use daybook_domain::{
     Code, code::GeneralCode, order::OrderCode, pricing::PricingCode, product::ProductCode, stock::StockCode,
+    tax::TaxCode,
 };
 use daybook_domain::{
     contact::{Address, Contact},
@@ -13,18 +14,19 @@ use daybook_domain::{
     money::{Currency, Price},
     order::{Command, Line, Order, Place, check_line_count, check_override_reason, pieces_by_sku},
     policy::{Action, Actor, Demand},
-    pricing::price_line,
+    pricing::{Sale, price_line},
     product::Product,
     quantity::Quantity,
     sealed::{Note, Person, Sealed},
     sku::Sku,
     stock::{self, Stock},
+    tax::{Buyer, TaxClass},
     text::{CustomerId, ExternalId, Metadata, Reason},
 };
 use daybook_migrations::Features;
 use serde::{Deserialize, Serialize};
 
-use super::{OrderOutcome, claim::Claim, note, outcome};
+use super::{OrderOutcome, claim::Claim, note, outcome, tax};
 use crate::{
     Context, Settings,
     error::Failure,
@@ -46,6 +48,9 @@ pub struct PlaceOrderRequest {
     pub contact: Option<Contact>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ship_to: Option<Address>,
+    /// Who buys, as far as taxes ask for it; `None`: a consumer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub buyer: Option<Buyer>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub external_id: Option<ExternalId>,
     #[serde(skip_serializing_if = "Metadata::is_empty")]
@@ -67,7 +72,7 @@ pub struct PlaceLine {
 /// An order that has its id, and nothing personal in clear.
 ///
 /// Refused with `product_not_found`, `price_not_available` (in that currency), `insufficient_stock`,
-/// `total_out_of_range`, `currency_mismatch`, or `already_exists` for a taken external id. Who may read products that
+/// `total_out_of_range`, `currency_mismatch`, `tax_unknown`, or `already_exists` for a taken external id. Who may read products that
 /// are not published is told `product_not_published` or `product_archived` of them.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct PlaceOrder {
@@ -90,6 +95,11 @@ pub struct PlaceOrder {
     /// Until when its stock is held for it; `None`: until it is confirmed or cancelled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pay_until: Option<DateTime<Utc>>,
+    /// What its taxes follow from; `None`: they aren't known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sale: Option<Sale>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub buyer: Option<Sealed>,
 }
 
 impl Request for PlaceOrderRequest {
@@ -113,6 +123,8 @@ impl Request for PlaceOrderRequest {
         let contact = seal(means, &person, self.contact.as_ref()).await?;
         let ship_to = seal(means, &person, self.ship_to.as_ref()).await?;
         let override_reason = note::of(&person, self.override_reason, features, means).await?;
+        let sale = tax::sale(self.ship_to.as_ref(), self.buyer.as_ref(), context, settings, features);
+        let buyer = seal(means, &person, self.buyer.as_ref()).await?;
         let hold_ttl = settings.hold_ttl.filter(|_| features.has(Feature::ExpireOrders));
         let Self { lines, currency, external_id, metadata, .. } = self;
         Ok(PlaceOrder {
@@ -126,6 +138,8 @@ impl Request for PlaceOrderRequest {
             metadata,
             override_reason,
             pay_until: hold_ttl.map(|ttl| (context.now + ttl.get()).trunc_subsecs(0)),
+            sale,
+            buyer,
         })
     }
 }
@@ -180,6 +194,7 @@ impl UseCase for PlaceOrder {
         PricingCode::NoPrice.code(),
         OrderCode::CurrencyMismatch.code(),
         OrderCode::TotalOutOfRange.code(),
+        TaxCode::Unknown.code(),
     ];
     type Outcome = OrderOutcome;
 
@@ -189,7 +204,8 @@ impl UseCase for PlaceOrder {
 
     fn guest(&self) -> Option<OrderId> {
         let note = self.override_reason.as_ref().and_then(Note::sealed);
-        let is_sealed = self.contact.is_some() || self.ship_to.is_some() || note.is_some();
+        let sealed = [&self.contact, &self.ship_to, &self.buyer];
+        let is_sealed = sealed.into_iter().any(Option::is_some) || note.is_some();
         (self.customer.is_none() && is_sealed).then_some(self.id)
     }
 
@@ -203,7 +219,8 @@ impl UseCase for PlaceOrder {
         let skus = pieces.keys().map(Sku::as_str);
         work.need(
             skus.flat_map(|sku| [Wanted::of::<Product>(sku), Wanted::of::<Stock>(sku)])
-                .chain(claim.iter().flat_map(Claim::wanted)),
+                .chain(claim.iter().flat_map(Claim::wanted))
+                .chain(self.sale.iter().flat_map(tax::wanted)),
         )?;
         work.begin::<Order>(&id);
 
@@ -211,7 +228,7 @@ impl UseCase for PlaceOrder {
         if let Some(claim) = claim {
             claim.take(&id, work)?;
         }
-        let lines = self.price_lines(work)?;
+        let (lines, terms) = tax::terms(self.price_lines(work)?, self.sale.as_ref(), work)?;
         self.hold(work, &pieces)?;
         let command = Place {
             customer: self.customer.clone(),
@@ -223,8 +240,8 @@ impl UseCase for PlaceOrder {
             external_id: self.external_id.clone(),
             metadata: self.metadata.clone(),
             pay_until: self.pay_until,
-            terms: None,
-            buyer: None,
+            terms,
+            buyer: self.buyer.clone(),
         };
         work.execute::<Order>(&id, Command::Place(Box::new(command)))?;
         outcome(work, self.id, &id)
@@ -232,9 +249,9 @@ impl UseCase for PlaceOrder {
 }
 
 impl PlaceOrder {
-    /// What every line costs, by the catalogue as it is now. The batch rests on every product it reads, so
+    /// What every line costs, by the catalogue as it is now, and its tax class. The batch rests on every product it reads, so
     /// a price that changes meanwhile is noticed.
-    fn price_lines(&self, work: &mut Work<'_>) -> Result<Vec<Line>, Halt> {
+    fn price_lines(&self, work: &mut Work<'_>) -> Result<Vec<(Line, TaxClass)>, Halt> {
         let mut products: BTreeMap<&Sku, Arc<Product>> = BTreeMap::new();
         self.lines
             .iter()
@@ -248,8 +265,8 @@ impl PlaceOrder {
                         product
                     }
                 };
-                price_line(&line.sku, &product, line.quantity, line.unit_price, self.currency)
-                    .map_err(|rejection| work.refused(&rejection).at(format!("/lines/{index}")).into())
+                let priced = price_line(&line.sku, &product, line.quantity, line.unit_price, self.currency);
+                priced.map_err(|rejection| work.refused(&rejection).at(format!("/lines/{index}")).into())
             })
             .collect()
     }

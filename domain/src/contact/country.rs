@@ -1,5 +1,7 @@
 //! Countries: two capital letters of ISO 3166-1.
 
+use std::str::FromStr;
+
 use serde::{Deserialize, Serialize};
 
 use crate::incoming::{Incoming, Unfit};
@@ -37,6 +39,14 @@ impl TryFrom<String> for Country {
         } else {
             Err(InvalidCountry)
         }
+    }
+}
+
+impl FromStr for Country {
+    type Err = InvalidCountry;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.to_owned().try_into()
     }
 }
 

@@ -34,7 +34,7 @@ fn teapot(events: &[Event]) -> Product {
 }
 
 fn priced(product: &Product, agreed: Option<Price>, currency: Currency) -> Result<Line, Rejection> {
-    price_line(&sku(), product, 2.try_into().expect("a quantity"), agreed, currency)
+    price_line(&sku(), product, 2.try_into().expect("a quantity"), agreed, currency).map(|(line, _)| line)
 }
 
 fn line(unit_price: Price, list_price: Option<Price>) -> Line {

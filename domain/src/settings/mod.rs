@@ -3,12 +3,14 @@
 //! Settings are in groups. The crate that uses a group declares it with [`settings!`](crate::settings!), once,
 //! and gets the struct, its defaults, its check and its description from that declaration.
 
+mod list;
 mod rule;
 mod units;
 
 use serde::Serialize;
 use serde_json::Value;
 
+pub use list::list;
 pub use rule::{Invalid, Rule, any, between, one_of, text, that_is};
 pub use units::{NotAQuantity, Size, Span};
 

@@ -5,6 +5,7 @@ use daybook_domain::{
     Decider, Position, Record,
     money::{Currency, Money, Price},
     order::{CancelCause, Event, Order, Placement, Status},
+    pricing::Terms,
     sealed::{Note, Sealed},
     sku::Sku,
     stored::Unreadable,
@@ -47,6 +48,12 @@ pub struct Row {
     pub cancel_cause: Option<CancelCause>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pay_until: Option<DateTime<Utc>>,
+    /// What the lines come to with their taxes, if those are known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub terms: Option<Terms>,
+    /// A [`daybook_domain::tax::Buyer`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub buyer: Option<Sealed>,
     pub placed_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
     /// Orders are listed by this position; no two orders have the same.
@@ -219,6 +226,8 @@ fn placed(placement: Placement, record: &Record) -> Row {
         cancel_reason: None,
         cancel_cause: None,
         pay_until: placement.pay_until,
+        terms: placement.terms,
+        buyer: placement.buyer,
         placed_at: record.recorded_at,
         updated_at: record.recorded_at,
         placed_position: record.position,

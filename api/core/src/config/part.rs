@@ -4,7 +4,6 @@ use daybook_domain::{
     settings::{Rule, that_is},
     words,
 };
-use serde::{Deserialize, Deserializer, de::Error as _};
 
 words! {
     /// A part of the server that a process can be.
@@ -32,20 +31,4 @@ pub fn some() -> Rule<Vec<Part>> {
         format!("one or more of {}, as a list or as text with commas", Part::WORDS.join(", ")),
         |parts: &Vec<Part>| !parts.is_empty(),
     )
-}
-
-/// `"api,relay"` or a list.
-pub fn parts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Part>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Written {
-        Text(String),
-        List(Vec<String>),
-    }
-    let given = match Written::deserialize(deserializer)? {
-        Written::Text(text) => text.split(',').map(|name| name.trim().to_owned()).collect(),
-        Written::List(names) => names,
-    };
-    let part = |name: &String| name.parse().map_err(|error| D::Error::custom(format!("{name:?}: {error}")));
-    given.iter().map(part).collect()
 }

@@ -18,17 +18,15 @@ const LISTED: &str = "; `daybook config --docs` lists all";
 /// A setting with its place.
 #[derive(Debug)]
 pub struct Known {
-    pub group: Option<&'static str>,
+    /// The groups that it is in, with dots; empty at the top.
+    pub group: String,
     pub setting: Setting,
 }
 
 impl Known {
     /// Its name in `daybook.toml`, with the group in front.
     pub fn path(&self) -> String {
-        match self.group {
-            Some(group) => format!("{group}.{}", self.setting.name),
-            None => self.setting.name.to_owned(),
-        }
+        within(&self.group, self.setting.name)
     }
 
     /// Its name in the environment.
@@ -37,14 +35,20 @@ impl Known {
     }
 }
 
+fn within(group: &str, name: &str) -> String {
+    if group.is_empty() { name.to_owned() } else { format!("{group}.{name}") }
+}
+
 /// Every setting of a group and of the groups inside it.
 pub fn listed(described: Description) -> Vec<Known> {
+    listed_in("", described)
+}
+
+fn listed_in(group: &str, described: Description) -> Vec<Known> {
     let Description { settings, groups, .. } = described;
-    let own = settings.into_iter().map(|setting| Known { group: None, setting });
-    let grouped = groups.into_iter().flat_map(|(group, described)| {
-        described.settings.into_iter().map(move |setting| Known { group: Some(group), setting })
-    });
-    own.chain(grouped).collect()
+    let own = settings.into_iter().map(|setting| Known { group: group.to_owned(), setting });
+    let inner = groups.into_iter().flat_map(|(name, described)| listed_in(&within(group, name), described));
+    own.chain(inner).collect()
 }
 
 /// A setting's name as the environment has it.
@@ -102,14 +106,14 @@ struct Names<'a> {
 impl Names<'_> {
     fn check(&self, given: &Dict, group: &str) -> Result<(), ConfigError> {
         for (name, value) in given {
-            let path = if group.is_empty() { name.clone() } else { format!("{group}.{name}") };
-            let within = format!("{path}.");
-            let is_group = self.known.iter().any(|known| known.starts_with(&within));
+            let path = within(group, name);
+            let inside = format!("{path}.");
+            let is_group = self.known.iter().any(|known| known.starts_with(&inside));
             match value {
                 _ if self.known.contains(&path) => {}
                 Value::Dict(_, inner) if !inner.is_empty() || is_group => self.check(inner, &path)?,
                 _ if is_group => {
-                    let inner = self.known.iter().filter_map(|known| known.strip_prefix(&within));
+                    let inner = self.known.iter().filter_map(|known| known.strip_prefix(&inside));
                     let problem = format!("is a group: {}", inner.collect::<Vec<_>>().join(", "));
                     return Err(ConfigError::Invalid { name: called(self.figment, &path), problem });
                 }

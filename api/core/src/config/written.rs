@@ -51,7 +51,7 @@ pub fn effective(config: &Config) -> Vec<Effective> {
     let values = serde_json::to_value(config).expect("settings are numbers, text and lists");
     let written = |value: &Value| (!value.is_null()).then(|| value.to_string());
     let one = |known: Known| {
-        let group = known.group.map_or(&values, |group| &values[group]);
+        let group = names(&known.group).fold(&values, |values, name| &values[name]);
         Effective {
             name: known.path(),
             variable: known.variable(),
@@ -69,15 +69,15 @@ pub fn reference() -> String {
     let mut text = format!("{HEAD}\n");
     let described = Config::describe();
     add_sentence(&mut text, described.about);
-    let mut group = None;
+    let mut group = String::new();
     for known in known() {
         if known.group != group {
-            group = known.group;
-            let mut groups = described.groups.iter();
-            if let Some((name, description)) = groups.find(|(name, _)| Some(*name) == group) {
-                let _ = writeln!(text, "\n[{name}]");
-                add_sentence(&mut text, description.about);
-            }
+            group = known.group.clone();
+            let _ = writeln!(text, "\n[{group}]");
+            let described = names(&group).try_fold(&described, |outer, name| {
+                outer.groups.iter().find(|(inner, _)| *inner == name).map(|(_, inner)| inner)
+            });
+            add_sentence(&mut text, described.map_or("", |described| described.about));
         }
         text.push('\n');
         add_sentence(&mut text, known.setting.about);
@@ -87,6 +87,11 @@ pub fn reference() -> String {
         let _ = writeln!(text, "{}", format!("#{} = {default}", known.setting.name).trim_end());
     }
     text
+}
+
+/// The groups on the way to a group.
+fn names(group: &str) -> impl Iterator<Item = &str> {
+    group.split('.').filter(|name| !name.is_empty())
 }
 
 fn add_sentence(text: &mut String, sentence: &str) {

@@ -19,6 +19,7 @@ mod read;
 mod sales;
 mod stock;
 mod stock_history;
+mod taxed;
 mod turn;
 
 pub use access::{Access, Owner, Visible};
@@ -36,6 +37,7 @@ pub use read::{Conditions, Item, Making, Read, Reads, Scope};
 pub use sales::{CancelledSales, Sales, SalesGroup, SalesPage};
 pub use stock::{Stock, StockBySku};
 pub use stock_history::StockHistory;
+pub use taxed::{TaxGroup, Taxes};
 pub use turn::Turn;
 
 /// A read without its types: its name and its rule.

@@ -2,10 +2,11 @@
 
 use chrono::{DateTime, Utc};
 use daybook_domain::{
-    Decider, contact, ids, order,
+    Decider, contact, ids, money, order,
     policy::Action,
+    pricing::{LineTerms, Terms},
     sealed::{Note, Sealed},
-    text,
+    tax, text,
 };
 use daybook_projections::{
     Audience, Log, Moment,
@@ -19,11 +20,12 @@ use super::{
     error::ReadError,
     found::Found,
     read::{Item, Making, Read, Scope},
+    taxed::{self, Taxes},
 };
 use crate::{
     values::{
-        Address, CancelCause, Contact, Currency, CustomerId, ExternalId, Metadata, Money, OrderStatus, Price,
-        ProductName, Reason, Reference, Sku,
+        Address, Buyer, CancelCause, Contact, Currency, CustomerId, ExternalId, Metadata, Money, OrderStatus,
+        Price, ProductName, Reason, Reference, Sku,
     },
     vault::{Keys, VaultError},
 };
@@ -45,7 +47,19 @@ pub struct Order {
     #[schema(max_items = 2000)]
     pub lines: Vec<OrderLine>,
     pub currency: Currency,
+    /// What is to be paid.
     pub total: Money,
+    /// The total without its taxes; `null`: they aren't known.
+    #[schema(required)]
+    pub net: Option<Money>,
+    /// The taxes of the total; `null`: they aren't known.
+    #[schema(required)]
+    pub tax: Option<Money>,
+    #[schema(required)]
+    pub taxes: Option<Taxes>,
+    /// Who buys, if that was said. Not shown to the warehouse.
+    #[schema(required)]
+    pub buyer: Option<Buyer>,
     /// Not shown to the warehouse, which ships to `ship_to`.
     #[schema(required)]
     pub contact: Option<Contact>,
@@ -88,7 +102,16 @@ pub struct OrderLine {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub list_price: Option<Price>,
+    /// Quantity × unit price.
     pub total: Money,
+    /// What is to be paid for it without its tax; left out if that isn't known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub net: Option<Money>,
+    /// Its share of the order's taxes; left out if they aren't known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub tax: Option<Money>,
     /// Pieces that have been shipped.
     #[schema(minimum = 0, examples(0))]
     pub shipped: i64,
@@ -124,7 +147,7 @@ impl Item for OrderById {
         match making.audience {
             Audience::Owner => keep_to_customers(&mut rows, making.log).await?,
             // Parcels need the name and the address that they go to, and no e-mail address.
-            Audience::Part => rows.iter_mut().for_each(|row| row.contact = None),
+            Audience::Part => rows.iter_mut().for_each(|row| (row.contact, row.buyer) = (None, None)),
             Audience::Public | Audience::Staff => {}
         }
         let keys = making.vault.keys(rows.iter().flat_map(sealed)).await?;
@@ -168,13 +191,15 @@ async fn keep_to_customers(rows: &mut [Row], log: &Log) -> Result<(), ReadError>
 fn sealed(row: &Row) -> impl Iterator<Item = &Sealed> {
     let reasons = [&row.override_reason, &row.cancel_reason].into_iter().flatten().filter_map(Note::sealed);
     let tracking = row.tracking.iter().filter_map(Note::sealed);
-    [&row.contact, &row.ship_to].into_iter().flatten().chain(reasons).chain(tracking)
+    [&row.contact, &row.ship_to, &row.buyer].into_iter().flatten().chain(reasons).chain(tracking)
 }
 
 fn view(row: Row, keys: &Keys) -> Result<Order, VaultError> {
     let mut opening = Opening { keys, erased: false };
     let contact: Option<contact::Contact> = opening.open(row.contact.as_ref())?;
     let ship_to: Option<contact::Address> = opening.open(row.ship_to.as_ref())?;
+    let buyer: Option<tax::Buyer> = opening.open(row.buyer.as_ref())?;
+    let of_all = row.terms.as_ref().map(|terms| taxed::of_all(terms, row.currency)).unzip();
     let override_reason = opening.read(row.override_reason)?;
     let cancel_reason = opening.read(row.cancel_reason)?;
     let tracking = row.tracking.into_iter().map(|note| opening.read(Some(note)));
@@ -183,9 +208,13 @@ fn view(row: Row, keys: &Keys) -> Result<Order, VaultError> {
         id: row.id,
         status: row.status.into(),
         customer: row.customer.map(Into::into),
-        lines: row.lines.into_iter().map(Into::into).collect(),
+        lines: lines(row.lines, row.terms.as_ref(), row.currency),
         currency: row.currency.into(),
         total: row.total.into(),
+        net: of_all.0,
+        tax: of_all.1,
+        taxes: row.terms.map(|terms| Taxes::of(terms, row.currency)),
+        buyer: buyer.map(Into::into),
         erased: opening.erased,
         contact: contact.map(Into::into),
         ship_to: ship_to.map(Into::into),
@@ -226,8 +255,14 @@ impl Opening<'_> {
     }
 }
 
-impl From<Line> for OrderLine {
-    fn from(line: Line) -> Self {
+fn lines(lines: Vec<Line>, terms: Option<&Terms>, currency: money::Currency) -> Vec<OrderLine> {
+    let mut of_lines = terms.into_iter().flat_map(|terms| &terms.lines);
+    lines.into_iter().map(|line| OrderLine::of(line, of_lines.next(), currency)).collect()
+}
+
+impl OrderLine {
+    fn of(line: Line, terms: Option<&LineTerms>, currency: money::Currency) -> Self {
+        let (net, tax) = terms.map(|terms| taxed::of_line(terms, currency)).unzip();
         Self {
             sku: line.sku.into(),
             name: line.name.into(),
@@ -235,6 +270,8 @@ impl From<Line> for OrderLine {
             unit_price: line.unit_price.into(),
             list_price: line.list_price.map(Into::into),
             total: line.total.into(),
+            net,
+            tax,
             shipped: line.shipped,
             cancelled: line.cancelled,
         }

@@ -63,29 +63,31 @@ fn event(public: &PublicType, common: &Value, schemas: &mut Schemas) -> Value {
 fn name_members(owner: &str, object: &mut Value, schemas: &mut Schemas) {
     let members = object.get_mut("properties").and_then(Value::as_object_mut);
     for (member, schema) in members.into_iter().flatten() {
-        let inner = if schema["type"] == "array" { &mut schema["items"] } else { schema };
+        let is_list = schema["type"] == "array";
+        let inner = if is_list { &mut schema["items"] } else { schema };
         if inner["type"] != "object" {
             continue;
         }
-        let name = name_of(owner, member, inner);
+        let name = name_of(owner, member, is_list, inner);
         let mut named = inner.take();
         *inner = reference(&name);
         if let Some(description) = named.as_object_mut().and_then(|named| named.remove("description")) {
             inner["description"] = description;
         }
-        name_members(owner, &mut named, schemas);
+        name_members(&name, &mut named, schemas);
         schemas.insert(name, named);
     }
 }
 
-fn name_of(owner: &str, member: &str, schema: &Value) -> String {
+fn name_of(owner: &str, member: &str, is_list: bool, schema: &Value) -> String {
     let Some(members) = schema["properties"].as_object() else { return OWN_DATA.to_owned() };
     let mut members: Vec<&str> = members.keys().map(String::as_str).collect();
     members.sort_unstable();
     if let Some((name, _)) = SHARED.iter().find(|(_, shared)| *shared == members) {
         return (*name).to_owned();
     }
-    let words = member.strip_suffix('s').unwrap_or(member).split('_');
+    let one = if is_list { member.strip_suffix('s').unwrap_or(member) } else { member };
+    let words = one.split('_');
     let words = words.map(|word| word[..1].to_uppercase() + &word[1..]);
     format!("{owner}{}", words.collect::<String>())
 }
@@ -120,7 +122,16 @@ mod tests {
             }
         }
         let names: Vec<&String> = seen.keys().collect();
-        let owned = ["AccountKeyIssuedScope", "AccountRegisteredRole", "EventMoney", "OrderPlacedLine"];
+        let owned = [
+            "AccountKeyIssuedScope",
+            "AccountRegisteredRole",
+            "EventMoney",
+            "OrderPlacedLine",
+            "OrderPlacedTerms",
+            "OrderPlacedTermsFee",
+            "OrderPlacedTermsGroup",
+            "OrderPlacedTermsLine",
+        ];
         assert_eq!(names, [&owned[..], &[OWN_DATA, "Parcel", "Sealed"]].concat());
     }
 }

@@ -8,8 +8,8 @@ use daybook_commands::orders::{
 use daybook_core::{
     reads::{OrderById, OrderHistory, Orders, Turn},
     values::{
-        Address, Contact, Currency, CustomerId, ExternalId, Metadata, Money, OrderId, OrderStatus, Price,
-        ProductName, Quantity, Reason, Reference, Sku,
+        Address, Buyer, Contact, Currency, CustomerId, ExternalId, Metadata, Money, OrderId, OrderStatus,
+        Price, ProductName, Quantity, Reason, Reference, Sku,
     },
 };
 use daybook_domain::{
@@ -68,6 +68,8 @@ pub struct PlaceOrder {
     customer: Option<CustomerId>,
     contact: Option<Contact>,
     ship_to: Option<Address>,
+    /// Who buys, as far as taxes ask for it. If it is not given, the buyer is a consumer.
+    buyer: Option<Buyer>,
     external_id: Option<ExternalId>,
     #[serde(default)]
     metadata: Metadata,
@@ -253,6 +255,7 @@ impl From<PlaceOrder> for PlaceOrderRequest {
             customer: body.customer.map(|customer| customer.0),
             contact: body.contact.map(Into::into),
             ship_to: body.ship_to.map(Into::into),
+            buyer: body.buyer.map(Into::into),
             external_id: body.external_id.map(|id| id.0),
             metadata: body.metadata.0,
             override_reason: body.override_reason.map(|reason| reason.0),

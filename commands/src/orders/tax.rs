@@ -1,0 +1,64 @@
+//! What the taxes of an order follow from, and its terms.
+
+use daybook_domain::{
+    contact::Address,
+    feature::Feature,
+    order::Line,
+    pricing::{Sale, Terms, Unpriced},
+    tax::{Buyer, BuyerKind, Rates, TaxClass},
+};
+use daybook_migrations::Features;
+
+use crate::{
+    Context, Settings,
+    state::Wanted,
+    work::{Halt, Work},
+};
+
+/// A sale of today, or `None` if this shop's taxes aren't known. What is sent nowhere is sold at home, and without a word
+/// a buyer is a consumer. A region that has no code counts as none.
+pub(super) fn sale(
+    ship_to: Option<&Address>,
+    buyer: Option<&Buyer>,
+    context: &Context,
+    settings: &Settings,
+    features: &Features,
+) -> Option<Sale> {
+    let rules = settings.tax.rules().filter(|_| features.has(Feature::Tax))?;
+    let consumer = Buyer { kind: BuyerKind::Consumer, company: None, vat_id: None };
+    let country = ship_to.map_or_else(|| rules.home.clone(), |address| address.country.clone());
+    let region = ship_to.and_then(|address| address.region.as_ref()?.as_str().parse().ok());
+    let today = context.now.date_naive();
+    Some(Sale::new(&rules, settings.tax.prices, today, country, region, buyer.unwrap_or(&consumer)))
+}
+
+/// The stream that its taxes depend on, if they depend on any.
+pub(super) fn wanted(sale: &Sale) -> Option<Wanted> {
+    sale.taxing().map(|country| Wanted::of::<Rates>(country.as_str()))
+}
+
+/// The lines, and what they come to with their taxes.
+pub(super) fn terms(
+    lines: Vec<(Line, TaxClass)>,
+    sale: Option<&Sale>,
+    work: &mut Work<'_>,
+) -> Result<(Vec<Line>, Option<Terms>), Halt> {
+    let terms = match sale {
+        None => None,
+        Some(sale) => {
+            let rates = sale.taxing().map(|country| work.state::<Rates>(country.as_str())).transpose()?;
+            let terms = sale.terms(&lines, rates.as_deref().unwrap_or(&Rates::default()));
+            Some(terms.map_err(|unpriced| {
+                let refused = work.refused(&unpriced);
+                match &unpriced {
+                    Unpriced::TaxUnknown { class } => {
+                        let line = lines.iter().position(|(_, of_line)| of_line == class).unwrap_or(0);
+                        refused.at(format!("/lines/{line}"))
+                    }
+                    Unpriced::MixedCurrencies | Unpriced::TotalOutOfRange => refused.at("/lines"),
+                }
+            })?)
+        }
+    };
+    Ok((lines.into_iter().map(|(line, _)| line).collect(), terms))
+}
