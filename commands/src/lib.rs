@@ -48,6 +48,7 @@ pub const USE_CASES: &[Described] = &[
     Described::of::<products::CreateProduct>(),
     Described::of::<products::DescribeProduct>(),
     Described::of::<products::SetPrice>(),
+    Described::of::<products::SetTaxClass>(),
     Described::of::<products::PublishProduct>(),
     Described::of::<products::UnpublishProduct>(),
     Described::of::<products::ArchiveProduct>(),

@@ -10,8 +10,9 @@ use crate::{
         ArchiveProductRequest, ArchiveProductResponse, CreateProductRequest, CreateProductResponse,
         GetProductRequest, GetProductResponse, ListProductChangesRequest, ListProductChangesResponse,
         ListProductsRequest, ListProductsResponse, PublishProductRequest, PublishProductResponse,
-        SetPriceRequest, SetPriceResponse, UnpublishProductRequest, UnpublishProductResponse,
-        UpdateProductRequest, UpdateProductResponse, catalog_service_server::CatalogService,
+        SetPriceRequest, SetPriceResponse, SetTaxClassRequest, SetTaxClassResponse, UnpublishProductRequest,
+        UnpublishProductResponse, UpdateProductRequest, UpdateProductResponse,
+        catalog_service_server::CatalogService,
     },
 };
 
@@ -38,6 +39,13 @@ impl CatalogService for Catalog {
         request: Request<SetPriceRequest>,
     ) -> Result<Response<SetPriceResponse>, Status> {
         self.0.command(request, "product.set_price", "product").await
+    }
+
+    async fn set_tax_class(
+        &self,
+        request: Request<SetTaxClassRequest>,
+    ) -> Result<Response<SetTaxClassResponse>, Status> {
+        self.0.command(request, "product.set_tax_class", "product").await
     }
 
     async fn publish_product(

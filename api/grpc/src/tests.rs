@@ -29,6 +29,7 @@ const BESIDE: &[(&str, &str, &[&str])] = &[
     ("ShipOrderLine", "ShipLine", &[]),
     ("CreateProductRequest", "CreateProduct", &[]),
     ("UpdateProductRequest", "DescribeProduct", &[]),
+    ("SetTaxClassRequest", "SetTaxClass", &[]),
     ("ReceiveStockRequest", "ReceiveStock", &[]),
     ("AdjustStockRequest", "AdjustStock", &[]),
 ];

@@ -5,6 +5,7 @@ mod create;
 mod describe;
 mod publish;
 mod set_price;
+mod set_tax_class;
 mod unpublish;
 
 use daybook_domain::{
@@ -24,6 +25,7 @@ pub use create::CreateProduct;
 pub use describe::DescribeProduct;
 pub use publish::PublishProduct;
 pub use set_price::SetPrice;
+pub use set_tax_class::SetTaxClass;
 pub use unpublish::UnpublishProduct;
 
 /// The product after the command.

@@ -63,6 +63,7 @@ const GUARDS: &[(&str, Guard)] = &[
     ("product.create", of(Whose::Shop, &[CreateProduct])),
     ("product.describe", of(Whose::Shop, &[DescribeProduct])),
     ("product.set_price", of(Whose::Shop, &[PriceProduct])),
+    ("product.set_tax_class", of(Whose::Shop, &[SetProductTaxClass])),
     ("product.publish", of(Whose::Shop, &[PublishProduct])),
     ("product.unpublish", of(Whose::Shop, &[PublishProduct])),
     ("product.archive", of(Whose::Shop, &[ArchiveProduct])),

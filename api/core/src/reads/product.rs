@@ -15,7 +15,7 @@ use super::{
     found::Found,
     read::{Item, Making, Read, Scope},
 };
-use crate::values::{Description, ExternalId, Metadata, Price, ProductName, ProductStatus};
+use crate::values::{Description, ExternalId, Metadata, Price, ProductName, ProductStatus, TaxClass};
 
 /// One product, today or as it was.
 #[derive(Debug)]
@@ -36,6 +36,8 @@ pub struct Product {
     #[schema(max_items = 50)]
     pub prices: Vec<Price>,
     pub status: ProductStatus,
+    /// What it is for taxes, `standard` if that was not said.
+    pub tax_class: TaxClass,
     #[schema(required)]
     pub external_id: Option<ExternalId>,
     pub metadata: Metadata,
@@ -82,6 +84,7 @@ impl From<Row> for Product {
             price: row.price.into(),
             prices: row.prices.into_values().map(Into::into).collect(),
             status: row.status.into(),
+            tax_class: row.tax_class.into(),
             external_id: row.external_id.map(Into::into),
             metadata: row.metadata.into(),
             created_at: row.created_at,

@@ -2,12 +2,12 @@
 
 use actix_web::http::Method;
 use daybook_commands::products::{
-    ArchiveProduct, CreateProduct, DescribeProduct, ProductOutcome, PublishProduct, SetPrice,
+    ArchiveProduct, CreateProduct, DescribeProduct, ProductOutcome, PublishProduct, SetPrice, SetTaxClass,
     UnpublishProduct,
 };
 use daybook_core::{
     reads::{ProductBySku, ProductHistory, Products, Turn},
-    values::{Description, ExternalId, Metadata, MetadataPatch, Price, ProductName, Sku},
+    values::{Description, ExternalId, Metadata, MetadataPatch, Price, ProductName, Sku, TaxClass},
 };
 use daybook_domain::{Position, patch::Patch, sku};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -35,6 +35,8 @@ pub fn routes() -> Vec<Route> {
             |sku, body: Describe| body.of(sku)),
         command(Method::PUT, "/v1/products/{sku}/price", "Sets the price in one currency. Prices in other currencies stay.",
             |sku, price: Price| SetPrice { sku, price: price.0 }),
+        command(Method::PUT, "/v1/products/{sku}/tax-class", "Says what a product is for taxes: countries have rates for classes. It needs the feature `tax`.",
+            |sku, Classify { class }| SetTaxClass { sku, class: class.0 }),
         command(Method::POST, "/v1/products/{sku}/publication", "Puts a product up for sale.",
             |sku, Nothing {}| PublishProduct { sku }),
         command(Method::DELETE, "/v1/products/{sku}/publication", "Takes a product from sale.",
@@ -78,6 +80,13 @@ pub struct Describe {
     #[serde(default)]
     #[schema(value_type = Option<MetadataPatch>)]
     metadata: Patch<MetadataPatch>,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = SetTaxClass, examples(json!({ "class": "books" })))]
+pub struct Classify {
+    class: TaxClass,
 }
 
 /// Reads a member that may be left out, but not removed.

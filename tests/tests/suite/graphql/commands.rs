@@ -1,4 +1,4 @@
-use daybook_domain::policy::Role;
+use daybook_domain::{feature::Feature, policy::Role};
 use daybook_tests::{Client, Log, TestApp};
 use serde_json::{Value, json};
 
@@ -35,7 +35,7 @@ fn done(payload: &Value) -> Value {
 /// Every command, as far as an order goes.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_product_is_sold_from_its_draft_to_its_archive() {
-    let app = TestApp::start().await;
+    let app = TestApp::start_having(&[Feature::Tax], |_| {}).await;
     let (merchandiser, warehouse) = (app.by(Role::Merchandiser), app.by(Role::Warehouse));
     let (alice, support) = (app.customer("alice"), app.by(Role::Support));
     let price = json!({ "amount": 499, "currency": "EUR" });
@@ -45,6 +45,11 @@ async fn a_product_is_sold_from_its_draft_to_its_archive() {
     assert_eq!((&created["id"], &created["version"]), (&json!("product/TEA-1"), &json!(1)));
     let yen = json!({ "sku": "TEA-1", "amount": 800, "currency": "JPY", "ifVersion": 1 });
     done(&command(&merchandiser, "productSetPrice", yen, "version").await);
+    let class = json!({ "sku": "TEA-1", "class": "food" });
+    let classified = done(&command(&merchandiser, "productSetTaxClass", class, "position").await);
+    let query = "query($at: Long) { product(sku: \"TEA-1\", minPosition: $at) { taxClass } }";
+    let shown = ask_with(&merchandiser, query, json!({ "at": classified["position"] })).await;
+    assert_eq!(data(shown)["product"]["taxClass"], "food");
     done(&command(&merchandiser, "productPublish", json!({ "sku": "TEA-1" }), "version").await);
     let receipt = json!({ "sku": "TEA-1", "quantity": 10, "reference": "DN-1", "idempotencyKey": "r-1" });
     let stock = done(&command(&warehouse, "stockReceive", receipt, "id sku onHand available").await);

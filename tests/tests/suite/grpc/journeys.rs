@@ -1,4 +1,4 @@
-use daybook_domain::policy::Role;
+use daybook_domain::{feature::Feature, policy::Role};
 use daybook_grpc::protocol::v1::*;
 use daybook_tests::{TestApp, grpc::Grpc};
 use prost_types::{FieldMask, value::Kind};
@@ -131,7 +131,7 @@ async fn orders_are_listed_page_by_page() {
 /// Catches: what is absent taken for what is cleared.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_product_is_described_as_its_mask_says() {
-    let app = TestApp::start_with(|config| {
+    let app = TestApp::start_having(&[Feature::Tax], |config| {
         config.door.listen = "127.0.0.1:0".parse().unwrap();
         config.door.plaintext = true;
     })
@@ -161,6 +161,9 @@ async fn a_product_is_described_as_its_mask_says() {
     update(both, Some(&["metadata"])).await.unwrap();
     let set = SetPriceRequest { sku: "TEA-1".into(), price: Some(euros(599)), ..SetPriceRequest::default() };
     merchandiser.catalog().set_price(set).await.unwrap();
+    let class = "food".to_owned();
+    let set = SetTaxClassRequest { sku: "TEA-1".into(), class, ..SetTaxClassRequest::default() };
+    merchandiser.catalog().set_tax_class(set).await.unwrap();
     let publish = PublishProductRequest { sku: "TEA-1".into(), ..PublishProductRequest::default() };
     let published = merchandiser.catalog().publish_product(publish).await.unwrap().into_inner();
     let get = GetProductRequest {
@@ -173,6 +176,7 @@ async fn a_product_is_described_as_its_mask_says() {
     assert_eq!((product.name.as_str(), product.description.as_str()), ("Earl Grey", ""));
     assert_eq!(json!(product.metadata), json!({ "b": "2", "c": "3" }));
     assert_eq!((product.status(), product.price), (ProductStatus::Published, Some(euros(599))));
+    assert_eq!(product.tax_class, "food");
     let list = ListProductsRequest { query: Some("grey".into()), ..ListProductsRequest::default() };
     assert_eq!(anyone.catalog().list_products(list).await.unwrap().into_inner().products.len(), 1);
     let archive = ArchiveProductRequest { sku: "TEA-1".into(), ..ArchiveProductRequest::default() };

@@ -1,6 +1,6 @@
 //! Who may do what: for each method of each service and each caller, what the policy says of the route beside it.
 
-use daybook_domain::policy::Role;
+use daybook_domain::{feature::Feature, policy::Role};
 use daybook_grpc::protocol::{DESCRIPTORS, health::HealthCheckRequest, v1::*};
 use daybook_http::routes;
 use daybook_tests::{grpc::Grpc, raw_door};
@@ -9,7 +9,7 @@ use prost_types::FileDescriptorSet;
 
 use super::{euros, order};
 use crate::{
-    door::plain_shop,
+    door::plain_shop_having,
     http::orders::{order as body, place},
     permissions::{self, Caller, OWNER, Said},
 };
@@ -62,6 +62,10 @@ fn entry(method: &str, id: &str, key: &str) -> (&'static str, Vec<u8>) {
         "CatalogService/SetPrice" => {
             let price = Some(euros(7));
             ("product.set_price", SetPriceRequest { sku, price, ..Default::default() }.encode_to_vec())
+        }
+        "CatalogService/SetTaxClass" => {
+            let class = "books".to_owned();
+            ("product.set_tax_class", SetTaxClassRequest { sku, class, ..Default::default() }.encode_to_vec())
         }
         "CatalogService/PublishProduct" => {
             ("product.publish", PublishProductRequest { sku, ..Default::default() }.encode_to_vec())
@@ -142,7 +146,7 @@ fn every_command_and_read_has_a_method() {
 /// Catches: a method without a rule, one whose rule is not that of its route, and one that forgets whose a thing is.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_method_says_to_everyone_what_the_policy_says() {
-    let app = plain_shop(|_| {}).await;
+    let app = plain_shop_having(&[Feature::Tax], |_| {}).await;
     let cancelled = place(&app.customer(OWNER), body(&[(SKU, 1)])).await;
     let id = place(&app.customer(OWNER), body(&[(SKU, 1)])).await;
     let confirmation = format!("/v1/orders/{id}/confirmation");

@@ -41,6 +41,7 @@ mod permissions;
 pub mod poison;
 mod pools;
 mod positions;
+mod prices;
 mod privacy;
 mod probes;
 mod products;

@@ -1,7 +1,10 @@
 //! Every action, asked for by everybody: the table of rules is what is enforced, over HTTP too.
 
 use daybook_core::reads::Access;
-use daybook_domain::policy::{Action, Own, RULES, Role, Rule};
+use daybook_domain::{
+    feature::Feature,
+    policy::{Action, Own, RULES, Role, Rule},
+};
 use daybook_http::{about::Kind, route::Door, routes};
 use daybook_tests::{Client, Log, Reply, TestApp, people::PASSWORD};
 use serde_json::json;
@@ -20,6 +23,9 @@ async fn ask(app: &TestApp, client: &Client, action: Action, id: &str) -> Option
         }
         Action::DescribeProduct => client.patch("/v1/products/TEA-1", json!({"name": "Other"})).await,
         Action::PriceProduct => client.put("/v1/products/TEA-1/price", price).await,
+        Action::SetProductTaxClass => {
+            client.put("/v1/products/TEA-1/tax-class", json!({"class": "books"})).await
+        }
         Action::PublishProduct => client.post("/v1/products/TEA-1/publication", json!({})).await,
         Action::ArchiveProduct => client.post("/v1/products/OLD/archival", json!({})).await,
         Action::ReadUnpublishedProduct | Action::ReadOrderToShip => return None,
@@ -74,7 +80,10 @@ fn allowed(rule: &Rule, role: Role) -> bool {
 
 async fn shop() -> TestApp {
     // One who asks at every door is refused at all of them, and each refusal is looked for.
-    let app = TestApp::start_with(|config| config.rates.audited_refusals_per_minute = 10_000).await;
+    let app = TestApp::start_having(&[Feature::Tax], |config| {
+        config.rates.audited_refusals_per_minute = 10_000;
+    })
+    .await;
     app.sell("TEA-1", 1999, 1_000).await;
     app.sell("OLD", 1999, 0).await;
     app
@@ -196,6 +205,7 @@ fn body(name: &str, turn: usize) -> serde_json::Value {
         "product.create" => json!({"sku": format!("NEW-{turn}"), "name": "New", "price": price}),
         "product.describe" => json!({"name": "Other"}),
         "product.set_price" => price,
+        "product.set_tax_class" => json!({"class": "books"}),
         "stock.receive" => json!({"quantity": 1}),
         "stock.adjust" => json!({"delta": 1, "reason": "counted"}),
         "order.place" => order(&[("TEA-1", 1)]),
@@ -228,7 +238,7 @@ fn body(name: &str, turn: usize) -> serde_json::Value {
 /// Catches: a route without a rule, one that keeps another rule than it should, and one that forgets whose a thing is.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_route_of_every_listener_says_to_everyone_what_the_policy_says() {
-    let app = TestApp::start_with(|config| {
+    let app = TestApp::start_having(&[Feature::Tax], |config| {
         (config.rates.address_per_second, config.rates.address_burst) = (10_000, 10_000);
         (config.budgets.log_in_address, config.budgets.log_in_account) = (10_000, 10_000);
     })
