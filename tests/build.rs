@@ -6,10 +6,11 @@ use std::error::Error;
 
 const FOLDERS: [&str; 2] = ["../api/mirror/proto", "../api/door/proto"];
 
-const CLIENTS: [&str; 5] = [
+const CLIENTS: [&str; 6] = [
     "daybook/v1/orders.proto",
     "daybook/v1/catalog.proto",
     "daybook/v1/stock.proto",
+    "daybook/v1/taxes.proto",
     "daybook/v1/events.proto",
     "grpc/health/v1/health.proto",
 ];

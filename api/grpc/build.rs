@@ -5,10 +5,11 @@ use std::{env, error::Error, fs, path::Path};
 
 use prost::Message;
 
-const FILES: [&str; 5] = [
+const FILES: [&str; 6] = [
     "daybook/v1/orders.proto",
     "daybook/v1/catalog.proto",
     "daybook/v1/stock.proto",
+    "daybook/v1/taxes.proto",
     "daybook/v1/events.proto",
     "grpc/health/v1/health.proto",
 ];

@@ -8,6 +8,7 @@ pub mod codes;
 pub mod orders;
 pub mod products;
 pub mod stock;
+pub mod taxes;
 
 mod committer;
 mod context;
@@ -54,6 +55,7 @@ pub const USE_CASES: &[Described] = &[
     Described::of::<products::ArchiveProduct>(),
     Described::of::<stock::ReceiveStock>(),
     Described::of::<stock::AdjustStock>(),
+    Described::of::<taxes::SetTaxRate>(),
     Described::of::<orders::PlaceOrder>(),
     Described::of::<orders::ConfirmOrder>(),
     Described::of::<orders::CancelOrder>(),

@@ -86,13 +86,17 @@ def has_whole_number_with_fraction(value):
     return isinstance(value, float) and value.is_integer()
 
 
+# Two members that belong together.
+OF_A_RATE_AND_ITS_REASON = "a rate that is not 0 has the reason standard, and only such a rate has it"
+
+
 def is_said_elsewhere(error):
     """Lists of ISO say which currencies and countries there are, Unicode which characters can be seen, a clock what is past,
     and `GET /v1/permissions` which permissions there are."""
     detail = error.get("detail", "")
     return (
         error.get("pointer", "").endswith(("/currency", "/country"))
-        or detail in {"has nothing that can be seen", "is a time in the future"}
+        or detail in {"has nothing that can be seen", "is a time in the future", OF_A_RATE_AND_ITS_REASON}
         or detail.endswith("is no permission that a key can have")
     )
 

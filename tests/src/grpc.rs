@@ -16,6 +16,7 @@ use crate::TestApp;
 use clients::daybook::v1::{
     catalog_service_client::CatalogServiceClient, event_service_client::EventServiceClient,
     order_service_client::OrderServiceClient, stock_service_client::StockServiceClient,
+    tax_service_client::TaxServiceClient,
 };
 pub use clients::grpc::health::v1::health_client::HealthClient;
 
@@ -66,6 +67,10 @@ impl Grpc {
 
     pub fn stock(&self) -> StockServiceClient<Calls> {
         StockServiceClient::with_interceptor(self.channel.clone(), self.bearer.clone())
+    }
+
+    pub fn taxes(&self) -> TaxServiceClient<Calls> {
+        TaxServiceClient::with_interceptor(self.channel.clone(), self.bearer.clone())
     }
 
     pub fn events(&self) -> EventServiceClient<Calls> {

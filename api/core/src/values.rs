@@ -1,7 +1,9 @@
 //! Values as interfaces write them, each with its schema. They are types of their own beside those of the
 //! domain, so that what is stored and what clients see can change apart from each other.
 
-mod taxes;
+mod buyer;
+mod day;
+mod percent;
 
 use std::{collections::BTreeMap, fmt, marker::PhantomData};
 
@@ -24,7 +26,9 @@ use utoipa::{
 
 use crate::log_levels;
 
-pub use taxes::{Buyer, TaxRate};
+pub use buyer::Buyer;
+pub use day::Day;
+pub use percent::Percent;
 
 /// `Name(domain's type) => its schema;` makes a type that is written as the domain's type is. What is read of it comes
 /// from outside, so it keeps the rules of [`Incoming`].
@@ -62,7 +66,8 @@ macro_rules! values {
         pub fn check(name: &str, value: &serde_json::Value) -> Option<Result<(), serde_json::Error>> {
             match name {
                 $(stringify!($name) => Some($name::deserialize(value).map(drop)),)*
-                "TaxRate" => Some(TaxRate::deserialize(value).map(drop)),
+                "Percent" => Some(Percent::deserialize(value).map(drop)),
+                "Day" => Some(Day::deserialize(value).map(drop)),
                 "Price" => Some(Price::deserialize(value).map(drop)),
                 "Metadata" => Some(Metadata::deserialize(value).map(drop)),
                 "MetadataPatch" => Some(MetadataPatch::deserialize(value).map(drop)),
@@ -131,15 +136,20 @@ values! {
         .schema_type(Type::Integer)
         .minimum(Some(1))
         .maximum(Some(100_000));
+    TaxClass(tax::TaxClass) => text(1, 40)
+        .pattern(Some("^[a-z0-9_]{1,40}$"))
+        .description(Some("What a thing is for the tax"))
+        .examples(["standard"]);
+    TaxRegion(tax::Region) => text(1, 3)
+        .pattern(Some("^[A-Z0-9]{1,3}$"))
+        .description(Some("The second part of a code of ISO 3166-2, without the country"))
+        .examples(["NY"]);
+    TaxReason(tax::TaxReason) => one_of(tax::TaxReason::WORDS)
+        .description(Some("Why a rate is what it is: the categories of EN 16931. `standard` has a rate that is not 0, all others have 0"));
     OrderStatus(order::Status) => one_of(order::Status::WORDS);
     CancelCause(order::CancelCause) => one_of(order::CancelCause::WORDS);
     /// Whether taxes are in the prices, or are added to them.
     PriceMode(pricing::Mode) => one_of(pricing::Mode::WORDS);
-    /// What a thing is for taxes. Countries have rates for classes.
-    TaxClass(tax::TaxClass) => text(1, 40).pattern(Some("^[a-z0-9_]{1,40}$")).examples(["books"]);
-    TaxReason(tax::TaxReason) => one_of(tax::TaxReason::WORDS);
-    /// The second part of a code of ISO 3166-2, without the country.
-    TaxRegion(tax::Region) => text(1, 3).pattern(Some("^[A-Z0-9]{1,3}$")).examples(["NY"]);
     BuyerKind(tax::BuyerKind) => one_of(tax::BuyerKind::WORDS);
     /// Its form is checked, and not whether it belongs to the buyer.
     VatId(tax::VatId) => text(4, 16).pattern(Some("^[A-Z]{2}[0-9A-Z+*]{2,14}$")).examples(["FR12345678901"]);

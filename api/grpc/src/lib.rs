@@ -11,6 +11,7 @@ mod orders;
 pub mod protocol;
 mod status;
 mod stock;
+mod taxes;
 mod time;
 
 use std::sync::Arc;
@@ -29,6 +30,7 @@ use protocol::{
     v1::{
         catalog_service_server::CatalogServiceServer, event_service_server::EventServiceServer,
         order_service_server::OrderServiceServer, stock_service_server::StockServiceServer,
+        tax_service_server::TaxServiceServer,
     },
 };
 
@@ -41,6 +43,7 @@ pub fn add_to(served: Served, app: &Arc<App>) -> Served {
     let catalog =
         CatalogServiceServer::new(catalog::Catalog(desk.clone())).max_decoding_message_size(most_bytes);
     let stock = StockServiceServer::new(stock::Stocks(desk.clone())).max_decoding_message_size(most_bytes);
+    let taxes = TaxServiceServer::new(taxes::Taxes(desk.clone())).max_decoding_message_size(most_bytes);
     let events = EventServiceServer::new(events::Events(desk)).max_decoding_message_size(most_bytes);
     let health = Health { app: Arc::clone(app), services: services(&files) };
     let health = HealthServer::new(health).max_decoding_message_size(most_bytes);
@@ -53,6 +56,7 @@ pub fn add_to(served: Served, app: &Arc<App>) -> Served {
         .with(orders, methods("OrderService"))
         .with(catalog, methods("CatalogService"))
         .with(stock, methods("StockService"))
+        .with(taxes, methods("TaxService"))
         .with(events, methods("EventService"))
         .with(health, methods("Health"))
         .with(reflection, [("ServerReflectionInfo".to_owned(), "reflection".to_owned())])

@@ -186,6 +186,16 @@ in_path! {
     Uuid => values::Id,
 }
 
+impl InPath for values::Country {
+    fn schema() -> Option<RefOr<Schema>> {
+        Some(<Self as PartialSchema>::schema())
+    }
+
+    fn target(&self) -> String {
+        self.0.as_str().to_owned()
+    }
+}
+
 fn display(named: &impl Display) -> String {
     named.to_string()
 }

@@ -11,6 +11,7 @@ pub mod products;
 pub mod sales;
 pub mod stock;
 mod tally;
+pub mod taxes;
 #[cfg(test)]
 pub(crate) mod testing;
 
@@ -25,6 +26,7 @@ pub(crate) static READ_MODELS: &[Definition] = &[
     Definition::of::<products::Products>(),
     Definition::of::<stock::StockLevels>(),
     Definition::of::<orders::Orders>(),
+    Definition::of::<taxes::Taxes>(),
     Definition::of_tally::<sales::Sales>(),
 ];
 

@@ -75,6 +75,10 @@ const GUARDS: &[(&str, Guard)] = &[
     ("stock.adjust", of(Whose::Shop, &[AdjustStock])),
     ("stock.by_sku", of(Whose::Shop, &[ReadStock])),
     ("stock.history", of(Whose::Shop, &[ReadStock])),
+    ("tax.set_rate", of(Whose::Shop, &[SetTaxRate])),
+    ("tax.by_country", of(Whose::Shop, &[ReadTaxRate])),
+    ("taxes.page", of(Whose::Shop, &[ReadTaxRate])),
+    ("tax.history", of(Whose::Shop, &[ReadTaxRate])),
     ("order.place", of(Whose::Asker, &[PlaceOrder])),
     ("order.confirm", of(Whose::Shop, &[ConfirmOrder])),
     ("order.cancel", of(Whose::Owner, &[CancelOrder])),
@@ -215,7 +219,7 @@ pub fn path_of(path: &str, order: &str) -> String {
         path if path.starts_with("/v1/orders/") => order,
         _ => nobodys,
     };
-    path.replace("{id}", id)
+    path.replace("{id}", id).replace("{country}", "DE")
 }
 
 /// The guard of what has this name.

@@ -19,7 +19,10 @@ mod read;
 mod sales;
 mod stock;
 mod stock_history;
+mod tax;
+mod tax_history;
 mod taxed;
+mod taxes;
 mod turn;
 
 pub use access::{Access, Owner, Visible};
@@ -37,7 +40,10 @@ pub use read::{Conditions, Item, Making, Read, Reads, Scope};
 pub use sales::{CancelledSales, Sales, SalesGroup, SalesPage};
 pub use stock::{Stock, StockBySku};
 pub use stock_history::StockHistory;
-pub use taxed::{TaxGroup, Taxes};
+pub use tax::{Tax, TaxByCountry, TaxRate};
+pub use tax_history::TaxHistory;
+pub use taxed::{TaxGroup, Taxation};
+pub use taxes::{TaxPage, Taxes};
 pub use turn::Turn;
 
 /// A read without its types: its name and its rule.
@@ -57,6 +63,9 @@ pub const READS: &[Description] = &[
     of::<ProductHistory>(),
     of::<StockBySku>(),
     of::<StockHistory>(),
+    of::<TaxByCountry>(),
+    of::<Taxes>(),
+    of::<TaxHistory>(),
     of::<Sales>(),
     (Events::NAME, Events::ACCESS),
 ];

@@ -20,7 +20,7 @@ use super::{
     error::ReadError,
     found::Found,
     read::{Item, Making, Read, Scope},
-    taxed::{self, Taxes},
+    taxed::{self, Taxation},
 };
 use crate::{
     values::{
@@ -56,7 +56,7 @@ pub struct Order {
     #[schema(required)]
     pub tax: Option<Money>,
     #[schema(required)]
-    pub taxes: Option<Taxes>,
+    pub taxes: Option<Taxation>,
     /// Who buys, if that was said. Not shown to the warehouse.
     #[schema(required)]
     pub buyer: Option<Buyer>,
@@ -213,7 +213,7 @@ fn view(row: Row, keys: &Keys) -> Result<Order, VaultError> {
         total: row.total.into(),
         net: of_all.0,
         tax: of_all.1,
-        taxes: row.terms.map(|terms| Taxes::of(terms, row.currency)),
+        taxes: row.terms.map(|terms| Taxation::of(terms, row.currency)),
         buyer: buyer.map(Into::into),
         erased: opening.erased,
         contact: contact.map(Into::into),

@@ -8,11 +8,11 @@ use daybook_domain::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::values::{Country, Money, PriceMode, TaxClass, TaxRate, TaxReason, TaxRegion};
+use crate::values::{Country, Money, Percent, PriceMode, TaxClass, TaxReason, TaxRegion};
 
 /// How something is taxed, and what that comes to.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct Taxes {
+pub struct Taxation {
     pub prices: PriceMode,
     /// The day whose rates count, by the time in UTC.
     pub tax_date: NaiveDate,
@@ -32,14 +32,14 @@ pub struct Taxes {
 pub struct TaxGroup {
     /// The class of what comes first in it; others that are taxed alike are in it, too.
     pub class: TaxClass,
-    pub rate: TaxRate,
+    pub rate: Percent,
     pub reason: TaxReason,
     /// What the tax is on top of.
     pub net: Money,
     pub tax: Money,
 }
 
-impl Taxes {
+impl Taxation {
     pub(super) fn of(terms: pricing::Terms, currency: Currency) -> Self {
         let pricing::Terms { circumstances, groups, .. } = terms;
         Self {
@@ -59,7 +59,7 @@ impl TaxGroup {
         let (net, tax) = money(Amounts { net: base, tax }, currency);
         Self {
             class: class.into(),
-            rate: TaxRate(treatment.rate()),
+            rate: Percent(treatment.rate()),
             reason: treatment.reason().into(),
             net,
             tax,

@@ -20,6 +20,7 @@ pub mod roles;
 pub mod sales;
 pub mod sessions;
 pub mod stock;
+pub mod taxes;
 
 use super::{console, pages, route::Route};
 
@@ -30,6 +31,7 @@ pub fn api() -> Vec<Route> {
         stock::routes(),
         orders::routes(),
         sales::routes(),
+        taxes::routes(),
         accounts::routes(),
         order_claims::routes(),
         own_copy::routes(),

@@ -1,7 +1,6 @@
 //! Sales, added up.
 
-use chrono::NaiveDate;
-use daybook_core::reads::Sales;
+use daybook_core::{reads::Sales, values::Day};
 use daybook_projections::read_models::sales::Dimension;
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -47,19 +46,6 @@ impl From<Page> for Sales {
     fn from(page: Page) -> Self {
         let Page { from, to, by, limit, after } = page;
         Self { from: from.map(|day| day.0), to: to.map(|day| day.0), by: by.0, limit: limit.0, after }
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(try_from = "String")]
-struct Day(NaiveDate);
-
-impl TryFrom<String> for Day {
-    type Error = &'static str;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        let day = NaiveDate::parse_from_str(&text, "%Y-%m-%d").ok().filter(|_| text.len() == 10);
-        day.map(Self).ok_or("a day, such as 2030-01-31")
     }
 }
 

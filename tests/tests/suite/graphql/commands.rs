@@ -264,3 +264,30 @@ async fn commands_of_one_request_are_each_their_own_in_their_order() {
     assert_eq!(told, Some(position("d").to_string()));
     assert_eq!(Log::check(&app.database.superuser).await.orders().len(), 2);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tax_rate_is_set_and_shown() {
+    let app = TestApp::start_having(&[Feature::Tax], |_| {}).await;
+    let admin = app.by(Role::Admin);
+    let first = json!({ "country": "DE", "class": "books", "rate": "7", "validFrom": "2021-01-01" });
+    let set = done(&command(&admin, "taxSetRate", first, "id country version position").await);
+    assert_eq!((&set["id"], &set["version"]), (&json!("DE"), &json!(1)));
+    let other = json!({ "country": "DE", "class": "books", "rate": "5", "validFrom": "2021-01-01" });
+    let refused = command(&admin, "taxSetRate", other, "version").await;
+    assert_eq!(refusals(&refused), ["TAX_RATE_IN_FORCE"]);
+    let unfit = json!({ "country": "DE", "class": "tea", "rate": "5", "reason": "EXEMPT", "validFrom": "2021-01-01" });
+    let refused = command(&admin, "taxSetRate", unfit, "version").await;
+    assert_eq!(refusals(&refused), ["VALIDATION_FAILED reason"]);
+    let query = "query($at: Long) { \
+        tax(country: \"DE\", minPosition: $at) { country version rates { class region rate reason validFrom validUntil } } \
+        taxes(first: 1, minPosition: $at) { nodes { country } } \
+        taxHistory(country: \"DE\") { nodes { what who } } }";
+    let found = data(ask_with(&app.by(Role::Analyst), query, json!({ "at": set["position"] })).await);
+    let rate = json!({
+        "class": "books", "region": null, "rate": "7", "reason": "STANDARD", "validFrom": "2021-01-01",
+        "validUntil": null,
+    });
+    assert_eq!(found["tax"], json!({ "country": "DE", "version": 1, "rates": [rate] }));
+    assert_eq!(found["taxes"]["nodes"], json!([{ "country": "DE" }]));
+    assert_eq!(found["taxHistory"]["nodes"], json!([{ "what": "TaxRateSet", "who": "admin" }]));
+}

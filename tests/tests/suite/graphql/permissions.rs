@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use daybook_domain::policy::Role;
+use daybook_core::config::Config;
+use daybook_domain::{feature::Feature, policy::Role};
 use daybook_graphql::field_of;
 use daybook_http::{route::Route, routes};
 use daybook_tests::{Client, TestApp};
@@ -51,6 +52,9 @@ impl Schema {
             _ => match name {
                 "currency" => "EUR",
                 "sku" => "TEA-1",
+                "country" => "DE",
+                "rate" => "7",
+                "validFrom" => "2030-01-01",
                 other => other,
             }
             .into(),
@@ -96,7 +100,8 @@ fn said(answer: &Value) -> Said {
 /// Catches: a field without a rule, one whose rule is not that of its route, and one that forgets whose a thing is.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_field_of_the_root_says_to_everyone_what_the_policy_says() {
-    let app = TestApp::start_with(|config| config.live.max_streams_per_subject = 100).await;
+    let change = |config: &mut Config| config.live.max_streams_per_subject = 100;
+    let app = TestApp::start_having(&[Feature::Tax], change).await;
     app.sell("TEA-1", 499, 100).await;
     let id = place(&app.customer(OWNER), order(&[("TEA-1", 1)])).await;
     app.by(Role::Support).post(&format!("/v1/orders/{id}/confirmation"), json!({})).await.expect(200);

@@ -6,7 +6,7 @@ use serde_json::json;
 use tonic::Code;
 
 use super::{euros, order, refusal};
-use crate::door::plain_shop;
+use crate::door::{plain_shop, plain_shop_having};
 
 fn key(name: &str) -> String {
     name.to_owned()
@@ -214,4 +214,60 @@ async fn goods_are_booked_in_and_counted() {
     let changes = ListStockChangesRequest { sku: "TEA-1".into(), ..ListStockChangesRequest::default() };
     let changes = warehouse.stock().list_stock_changes(changes).await.unwrap().into_inner().changes;
     assert_eq!(changes.last().unwrap().why.as_deref(), Some("Five were broken."));
+}
+
+/// Catches: a member that is lost on its way through JSON.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tax_rate_is_set_read_and_listed() {
+    let app = plain_shop_having(&[Feature::Tax], |_| {}).await;
+    let (admin, support) = (Grpc::by(&app, Role::Admin), Grpc::by(&app, Role::Support));
+    let asked = SetTaxRateRequest {
+        country: "US".into(),
+        class: "standard".into(),
+        region: Some("NY".into()),
+        rate: "8.875".into(),
+        valid_from: "2020-01-01".into(),
+        ..SetTaxRateRequest::default()
+    };
+    let set = admin.taxes().set_tax_rate(asked.clone()).await.unwrap().into_inner();
+    assert_eq!(set.tax, Some(TaxReceipt { country: "US".into(), version: 1 }));
+    let later = SetTaxRateRequest {
+        rate: "0".into(),
+        reason: Some("exempt".into()),
+        valid_from: "2150-01-01".into(),
+        expected_version: Some(1),
+        ..asked.clone()
+    };
+    let set = admin.taxes().set_tax_rate(later.clone()).await.unwrap().into_inner();
+    let stale = refusal(admin.taxes().set_tax_rate(later).await);
+    assert_eq!(stale, (Code::Aborted, "stale_version".into()));
+    let other = SetTaxRateRequest { rate: "9".into(), ..asked };
+    let in_force = refusal(admin.taxes().set_tax_rate(other).await);
+    assert_eq!(in_force, (Code::FailedPrecondition, "tax_rate_in_force".into()));
+
+    let (country, min_position) = ("US".to_owned(), Some(set.position));
+    let get = GetTaxRequest { country: country.clone(), min_position, ..GetTaxRequest::default() };
+    let tax = support.taxes().get_tax(get).await.unwrap().into_inner().tax.unwrap();
+    let rate = |rate: &str, reason: &str, valid_from: &str, valid_until: Option<&str>| TaxRate {
+        class: "standard".into(),
+        region: Some("NY".into()),
+        rate: rate.into(),
+        reason: reason.into(),
+        valid_from: valid_from.into(),
+        valid_until: valid_until.map(str::to_owned),
+    };
+    assert_eq!((tax.country.as_str(), tax.version), ("US", 2));
+    assert_eq!(
+        tax.rates,
+        [
+            rate("8.875", "standard", "2020-01-01", Some("2149-12-31")),
+            rate("0", "exempt", "2150-01-01", None)
+        ]
+    );
+    let list = ListTaxesRequest { min_position, ..ListTaxesRequest::default() };
+    let listed = support.taxes().list_taxes(list).await.unwrap().into_inner();
+    assert_eq!((listed.taxes, listed.next_page_token.as_str()), (vec![tax], ""));
+    let changes = ListTaxChangesRequest { country, page_size: 1, ..ListTaxChangesRequest::default() };
+    let first = support.taxes().list_tax_changes(changes).await.unwrap().into_inner();
+    assert_eq!((first.changes[0].what.as_str(), first.next_page_token.is_empty()), ("TaxRateSet", false));
 }

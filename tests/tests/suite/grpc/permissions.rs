@@ -20,6 +20,7 @@ const SKU: &str = "TEA-1";
 /// The route beside a method, and a message that asks for something that is there. A method without an entry fails.
 fn entry(method: &str, id: &str, key: &str) -> (&'static str, Vec<u8>) {
     let (id, sku, idempotency_key) = (id.to_owned(), SKU.to_owned(), key.to_owned());
+    let country = "DE".to_owned();
     match method {
         "OrderService/PlaceOrder" => ("order.place", order(key, SKU, 1).encode_to_vec()),
         "OrderService/ConfirmOrder" => (
@@ -97,6 +98,18 @@ fn entry(method: &str, id: &str, key: &str) -> (&'static str, Vec<u8>) {
         }
         "StockService/ListStockChanges" => {
             ("stock.history", ListStockChangesRequest { sku, ..Default::default() }.encode_to_vec())
+        }
+        "TaxService/SetTaxRate" => {
+            let (class, rate, valid_from) = ("books".to_owned(), "7".to_owned(), "2030-01-01".to_owned());
+            let asked = SetTaxRateRequest { country, class, rate, valid_from, ..Default::default() };
+            ("tax.set_rate", asked.encode_to_vec())
+        }
+        "TaxService/GetTax" => {
+            ("tax.by_country", GetTaxRequest { country, ..Default::default() }.encode_to_vec())
+        }
+        "TaxService/ListTaxes" => ("taxes.page", vec![]),
+        "TaxService/ListTaxChanges" => {
+            ("tax.history", ListTaxChangesRequest { country, ..Default::default() }.encode_to_vec())
         }
         "EventService/ListEvents" => ("events.list", vec![]),
         // It has no end where it is let in, so it is asked beyond the log: that is looked at behind the door.

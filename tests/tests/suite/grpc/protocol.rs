@@ -53,6 +53,7 @@ async fn a_server_says_which_services_it_has() {
             "daybook.v1.EventService",
             "daybook.v1.OrderService",
             "daybook.v1.StockService",
+            "daybook.v1.TaxService",
             "grpc.health.v1.Health",
             "grpc.reflection.v1.ServerReflection",
         ]

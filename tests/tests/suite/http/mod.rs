@@ -55,6 +55,8 @@ pub mod starts;
 mod statements;
 mod statuses;
 mod stock;
+mod taxed_orders;
+mod taxes;
 mod tokens;
 mod unpaid_orders;
 mod unread_revocations;

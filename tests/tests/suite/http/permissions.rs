@@ -1,6 +1,6 @@
 //! Every action, asked for by everybody: the table of rules is what is enforced, over HTTP too.
 
-use daybook_core::reads::Access;
+use daybook_core::{config::Config, reads::Access};
 use daybook_domain::{
     feature::Feature,
     policy::{Action, Own, RULES, Role, Rule},
@@ -44,6 +44,8 @@ async fn ask(app: &TestApp, client: &Client, action: Action, id: &str) -> Option
             client.post("/v1/stock/TEA-1/adjustments", json!({"delta": 1, "reason": "counted"})).await
         }
         Action::ReadStock => client.get("/v1/stock/TEA-1").await,
+        Action::SetTaxRate => client.put("/v1/tax/DE/rates", body("tax.set_rate", 0)).await,
+        Action::ReadTaxRate => client.get("/v1/tax/DE").await,
         Action::PlaceOrder => client.post("/v1/orders", order(&[("TEA-1", 1)])).await,
         Action::PlaceOrderForOther => {
             let mut body = order(&[("TEA-1", 1)]);
@@ -80,10 +82,8 @@ fn allowed(rule: &Rule, role: Role) -> bool {
 
 async fn shop() -> TestApp {
     // One who asks at every door is refused at all of them, and each refusal is looked for.
-    let app = TestApp::start_having(&[Feature::Tax], |config| {
-        config.rates.audited_refusals_per_minute = 10_000;
-    })
-    .await;
+    let change = |config: &mut Config| config.rates.audited_refusals_per_minute = 10_000;
+    let app = TestApp::start_having(&[Feature::Tax], change).await;
     app.sell("TEA-1", 1999, 1_000).await;
     app.sell("OLD", 1999, 0).await;
     app
@@ -208,6 +208,7 @@ fn body(name: &str, turn: usize) -> serde_json::Value {
         "product.set_tax_class" => json!({"class": "books"}),
         "stock.receive" => json!({"quantity": 1}),
         "stock.adjust" => json!({"delta": 1, "reason": "counted"}),
+        "tax.set_rate" => json!({"class": "books", "rate": "7", "valid_from": "2030-01-01"}),
         "order.place" => order(&[("TEA-1", 1)]),
         "revoke" => json!({"revoked": {"token": "one of before"}}),
         "log_levels.set" => json!({"levels": [], "minutes": 1}),

@@ -64,6 +64,7 @@ const NOT_A_CUSTOMERS: &[(&str, &str)] = &[
     ("product_archived", "changes of the catalogue, and orders of those who may read such products"),
     ("product_not_published", "orders of those who may read such products"),
     ("too_many_currencies", "changes of the catalogue"),
+    ("tax_rate_in_force", "tax rates, which administrators set"),
     ("stock_out_of_range", "movements of stock"),
     ("nothing_to_adjust", "movements of stock"),
     ("stock_not_promised", "a defect"),

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::orders::{order, place};
 
 /// The workers of a process that does everything but publish, by name.
-const ALL: [&str; 32] = [
+const ALL: [&str; 35] = [
     "accounts",
     "audit_records",
     "feed",
@@ -36,12 +36,15 @@ const ALL: [&str; 32] = [
     "projection/sales/0",
     "projection/stock",
     "projection/stock/0",
+    "projection/taxes",
+    "projection/taxes/0",
     "proof",
     "rates",
     "rebuild/orders",
     "rebuild/products",
     "rebuild/sales",
     "rebuild/stock",
+    "rebuild/taxes",
     "relay",
     "revocations",
     "shares",

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use reqwest::Method;
+
 use crate::failure::{About, Failure};
 
 const TO_ANSWER: Duration = Duration::from_secs(20);
@@ -40,13 +42,28 @@ impl Http {
         answer.about(format_args!("GET {url}"))?.text().await.about(format_args!("GET {url}"))
     }
 
-    /// Posts JSON, again if there is no answer or a passing one: its key makes that the same request.
     pub async fn post(&self, url: &str, token: &str, key: &str, body: &str) -> Result<Answer, Failure> {
+        self.send(Method::POST, url, token, key, body).await
+    }
+
+    pub async fn put(&self, url: &str, token: &str, key: &str, body: &str) -> Result<Answer, Failure> {
+        self.send(Method::PUT, url, token, key, body).await
+    }
+
+    /// Sends JSON, again if there is no answer or a passing one: its key makes that the same request.
+    async fn send(
+        &self,
+        method: Method,
+        url: &str,
+        token: &str,
+        key: &str,
+        body: &str,
+    ) -> Result<Answer, Failure> {
         let mut retries = RETRIES;
         loop {
             let sent = self
                 .client
-                .post(url)
+                .request(method.clone(), url)
                 .bearer_auth(token)
                 .header("Idempotency-Key", key)
                 .header("Content-Type", "application/json")
@@ -58,7 +75,7 @@ impl Http {
                 Err(error) => error.is_connect() || error.is_timeout(),
             };
             if !is_passing || retries == 0 {
-                let answer = sent.about(format_args!("POST {url}"))?;
+                let answer = sent.about(format_args!("{method} {url}"))?;
                 let status = answer.status().as_u16();
                 return Ok(Answer { status, body: answer.text().await.unwrap_or_default() });
             }

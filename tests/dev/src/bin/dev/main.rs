@@ -21,6 +21,7 @@ mod signals;
 mod start;
 mod supervisor;
 mod surroundings;
+mod taxes;
 mod up;
 
 use std::{ffi::OsString, path::PathBuf, process::ExitCode};

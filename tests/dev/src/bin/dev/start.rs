@@ -13,12 +13,13 @@ use crate::{
     roles,
     servers::{Kind, Servers},
     session::Group,
+    taxes,
 };
 
 const READY: Duration = Duration::from_secs(90);
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// Returns when Daybook is ready and has the demo catalogue and people. The migration runs in that group.
+/// Returns when Daybook is ready and has the demo catalogue, tax rates and people. The migration runs in that group.
 pub async fn everything(servers: &Servers, group: &mut Group) -> Result<(), Failure> {
     let place = &servers.place;
     // They may be of an earlier run that was killed.
@@ -57,6 +58,7 @@ pub async fn everything(servers: &Servers, group: &mut Group) -> Result<(), Fail
         return Err(failed(place, "daybook", "daybook stopped while starting"));
     }
     catalogue::seed_once(servers, &http).await?;
+    taxes::seed_once(servers, &http).await?;
     people::make_once(servers).await
 }
 
