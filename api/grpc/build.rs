@@ -14,8 +14,17 @@ const FILES: [&str; 6] = [
     "grpc/health/v1/health.proto",
 ];
 /// Members that are times.
-const TIMES: [&str; 8] =
-    ["at", "as_of", "placed_at", "updated_at", "created_at", "placed_from", "placed_before", "pay_until"];
+const TIMES: [&str; 9] = [
+    "at",
+    "as_of",
+    "placed_at",
+    "updated_at",
+    "created_at",
+    "placed_from",
+    "placed_before",
+    "pay_until",
+    "expires_at",
+];
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=proto");

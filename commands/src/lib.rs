@@ -56,6 +56,7 @@ pub const USE_CASES: &[Described] = &[
     Described::of::<stock::ReceiveStock>(),
     Described::of::<stock::AdjustStock>(),
     Described::of::<taxes::SetTaxRate>(),
+    Described::of::<orders::AskQuote>(),
     Described::of::<orders::PlaceOrder>(),
     Described::of::<orders::ConfirmOrder>(),
     Described::of::<orders::CancelOrder>(),

@@ -128,7 +128,7 @@ pub trait Outcome: Serialize + DeserializeOwned + Debug + Clone + Send + Sync + 
     /// The id of the thing that the command is about.
     fn id(&self) -> String;
 
-    /// The sequence of that thing's stream.
+    /// The sequence of that thing's stream; 0 if it has none.
     fn version(&self) -> i64;
 }
 

@@ -2,6 +2,7 @@
 //! its taxes, and what a part of it comes to.
 
 mod calculation;
+mod quote;
 mod sale;
 mod terms;
 #[cfg(test)]
@@ -22,6 +23,7 @@ use crate::{
 };
 
 pub use calculation::{Unpriced, UntaxedFee, UntaxedLine};
+pub use quote::{Asked, NotAQuote, QUOTE_LIFETIME, Quote, QuoteCode, QuoteRefused, check_quoted};
 pub use sale::Sale;
 pub use terms::{Amounts, Circumstances, FeeKind, FeeName, FeeTerms, Group, LineTerms, Mode, Terms};
 pub use value::{Kept, Value};

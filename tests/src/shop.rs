@@ -228,6 +228,7 @@ pub fn order(lines: &[(&str, i64)]) -> PlaceOrderRequest {
         external_id: None,
         metadata: Metadata::default(),
         override_reason: None,
+        quote: None,
     }
 }
 
@@ -246,6 +247,7 @@ pub fn prepared_order(lines: &[(&str, i64)]) -> PlaceOrder {
         pay_until: None,
         sale: None,
         buyer: None,
+        quoted: None,
     }
 }
 

@@ -7,8 +7,8 @@ use tonic::{Request, Response, Status};
 use crate::{
     desk::Desk,
     protocol::v1::{
-        CancelOrderRequest, CancelOrderResponse, ConfirmOrderRequest, ConfirmOrderResponse,
-        DeliverOrderRequest, DeliverOrderResponse, GetOrderRequest, GetOrderResponse,
+        AskQuoteRequest, AskQuoteResponse, CancelOrderRequest, CancelOrderResponse, ConfirmOrderRequest,
+        ConfirmOrderResponse, DeliverOrderRequest, DeliverOrderResponse, GetOrderRequest, GetOrderResponse,
         ListOrderChangesRequest, ListOrderChangesResponse, ListOrdersRequest, ListOrdersResponse,
         PlaceOrderRequest, PlaceOrderResponse, ShipOrderRequest, ShipOrderResponse,
         order_service_server::OrderService,
@@ -19,6 +19,13 @@ pub struct Orders(pub Desk);
 
 #[tonic::async_trait]
 impl OrderService for Orders {
+    async fn ask_quote(
+        &self,
+        request: Request<AskQuoteRequest>,
+    ) -> Result<Response<AskQuoteResponse>, Status> {
+        self.0.command(request, "quote.ask", "quote").await
+    }
+
     async fn place_order(
         &self,
         request: Request<PlaceOrderRequest>,

@@ -110,10 +110,10 @@ where
     let Done { outcome, position, replayed } = done;
     let status = if U::CREATES { StatusCode::CREATED } else { StatusCode::OK };
     let mut response = HttpResponse::build(status);
-    response
-        .insert_header(JSON)
-        .insert_header(header::ETag(EntityTag::new_strong(outcome.version().to_string())))
-        .insert_header((DAYBOOK_POSITION, position.0));
+    response.insert_header(JSON).insert_header((DAYBOOK_POSITION, position.0));
+    if outcome.version() > 0 {
+        response.insert_header(header::ETag(EntityTag::new_strong(outcome.version().to_string())));
+    }
     if U::CREATES {
         response.insert_header((header::LOCATION, format!("{collection}/{}", outcome.id())));
     }

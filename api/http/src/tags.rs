@@ -5,6 +5,7 @@ const TAGS: &[(&str, &str, &str)] = &[
     ("products", "products", "The catalogue: what is for sale, and for how much."),
     ("stock", "stock", "How much there is of each product."),
     ("orders", "orders", "Orders, from placing to delivery."),
+    ("quotes", "orders", "Orders, from placing to delivery."),
     ("sales", "sales", "What was sold, added up."),
     ("tax", "taxes", "Which taxes are on what is sold."),
     ("accounts", "accounts", "People who can log in, and what they do with their accounts."),

@@ -8,6 +8,8 @@ mod deliver;
 mod expire;
 mod note;
 mod place;
+mod priced;
+mod quote;
 mod ship;
 mod tax;
 
@@ -34,7 +36,9 @@ pub use claim_guest::ClaimOrder;
 pub use confirm::ConfirmOrder;
 pub use deliver::DeliverOrder;
 pub use expire::ExpireOrder;
-pub use place::{PlaceLine, PlaceOrder, PlaceOrderRequest};
+pub use place::{PlaceOrder, PlaceOrderRequest, Quoted};
+pub use priced::PlaceLine;
+pub use quote::{AskQuote, AskQuoteRequest, QuoteOutcome, QuotedLine};
 pub use ship::{ShipOrder, ShipOrderRequest};
 
 /// The order after the command.

@@ -1,32 +1,38 @@
 //! Placing an order: every line priced, the stock of all held, all or nothing.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, SubsecRound, Utc};
 use daybook_domain::{
-    Code, code::GeneralCode, order::OrderCode, pricing::PricingCode, product::ProductCode, stock::StockCode,
-    tax::TaxCode,
+    Code, code::GeneralCode, order::OrderCode, pricing::PricingCode, pricing::QuoteCode,
+    product::ProductCode, stock::StockCode, tax::TaxCode,
 };
 use daybook_domain::{
     contact::{Address, Contact},
     feature::Feature,
     ids::OrderId,
     money::{Currency, Price},
-    order::{Command, Line, Order, Place, check_line_count, check_override_reason, pieces_by_sku},
+    order::{Command, Line, Order, Place, check_line_count, check_override_reason, pieces_by_sku, to_pay},
     policy::{Action, Actor, Demand},
-    pricing::{Sale, price_line},
+    pricing::{Quote, QuoteRefused, Sale, Terms, check_quoted},
     product::Product,
     quantity::Quantity,
     sealed::{Note, Person, Sealed},
     sku::Sku,
     stock::{self, Stock},
-    tax::{Buyer, TaxClass},
+    tax::Buyer,
     text::{CustomerId, ExternalId, Metadata, Reason},
 };
 use daybook_migrations::Features;
 use serde::{Deserialize, Serialize};
 
-use super::{OrderOutcome, claim::Claim, note, outcome, tax};
+use super::{
+    OrderOutcome,
+    claim::Claim,
+    note, outcome,
+    priced::{self, PlaceLine},
+    quote, tax,
+};
 use crate::{
     Context, Settings,
     error::Failure,
@@ -58,15 +64,9 @@ pub struct PlaceOrderRequest {
     /// Why prices differ from the catalogue's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub override_reason: Option<Reason>,
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct PlaceLine {
-    pub sku: Sku,
-    pub quantity: Quantity,
-    /// Another price than the catalogue's.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub unit_price: Option<Price>,
+    /// What it was said to come to: it is not placed if it comes to more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quote: Option<String>,
 }
 
 /// An order that has its id, and nothing personal in clear.
@@ -100,6 +100,19 @@ pub struct PlaceOrder {
     pub sale: Option<Sale>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub buyer: Option<Sealed>,
+    /// The quote that it was asked for with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quoted: Option<Quoted>,
+}
+
+/// What an order must not be more than.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Quoted {
+    /// In minor units.
+    At(i64),
+    /// The quote is none of this order.
+    Invalid,
 }
 
 impl Request for PlaceOrderRequest {
@@ -123,7 +136,13 @@ impl Request for PlaceOrderRequest {
         let contact = seal(means, &person, self.contact.as_ref()).await?;
         let ship_to = seal(means, &person, self.ship_to.as_ref()).await?;
         let override_reason = note::of(&person, self.override_reason, features, means).await?;
-        let sale = tax::sale(self.ship_to.as_ref(), self.buyer.as_ref(), context, settings, features);
+        let (country, region) = tax::place_of(self.ship_to.as_ref());
+        let sale = tax::sale(country, region, self.buyer.as_ref(), context, settings, features);
+        let quoted = self.quote.as_ref().map(|text| {
+            let asked = quote::asked(&self.lines, self.currency, sale.as_ref());
+            let quote = text.parse::<Quote>().ok();
+            quote.and_then(|quote| quote.holds(asked, context.now)).map_or(Quoted::Invalid, Quoted::At)
+        });
         let buyer = seal(means, &person, self.buyer.as_ref()).await?;
         let hold_ttl = settings.hold_ttl.filter(|_| features.has(Feature::ExpireOrders));
         let Self { lines, currency, external_id, metadata, .. } = self;
@@ -140,6 +159,7 @@ impl Request for PlaceOrderRequest {
             pay_until: hold_ttl.map(|ttl| (context.now + ttl.get()).trunc_subsecs(0)),
             sale,
             buyer,
+            quoted,
         })
     }
 }
@@ -195,6 +215,8 @@ impl UseCase for PlaceOrder {
         OrderCode::CurrencyMismatch.code(),
         OrderCode::TotalOutOfRange.code(),
         TaxCode::Unknown.code(),
+        QuoteCode::Changed.code(),
+        QuoteCode::Invalid.code(),
     ];
     type Outcome = OrderOutcome;
 
@@ -228,7 +250,9 @@ impl UseCase for PlaceOrder {
         if let Some(claim) = claim {
             claim.take(&id, work)?;
         }
-        let (lines, terms) = tax::terms(self.price_lines(work)?, self.sale.as_ref(), work)?;
+        let lines = priced::lines(&self.lines, self.currency, work)?;
+        let (lines, terms) = tax::terms(lines, self.sale.as_ref(), work)?;
+        self.check_quote(&lines, terms.as_ref(), work)?;
         self.hold(work, &pieces)?;
         let command = Place {
             customer: self.customer.clone(),
@@ -249,26 +273,17 @@ impl UseCase for PlaceOrder {
 }
 
 impl PlaceOrder {
-    /// What every line costs, by the catalogue as it is now, and its tax class. The batch rests on every product it reads, so
-    /// a price that changes meanwhile is noticed.
-    fn price_lines(&self, work: &mut Work<'_>) -> Result<Vec<(Line, TaxClass)>, Halt> {
-        let mut products: BTreeMap<&Sku, Arc<Product>> = BTreeMap::new();
-        self.lines
-            .iter()
-            .enumerate()
-            .map(|(index, line)| {
-                let product = match products.get(&line.sku) {
-                    Some(product) => Arc::clone(product),
-                    None => {
-                        let product = work.state::<Product>(line.sku.as_str())?;
-                        products.insert(&line.sku, Arc::clone(&product));
-                        product
-                    }
-                };
-                let priced = price_line(&line.sku, &product, line.quantity, line.unit_price, self.currency);
-                priced.map_err(|rejection| work.refused(&rejection).at(format!("/lines/{index}")).into())
-            })
-            .collect()
+    fn check_quote(&self, lines: &[Line], terms: Option<&Terms>, work: &Work<'_>) -> Result<(), Halt> {
+        let refused = match self.quoted {
+            None => return Ok(()),
+            Some(Quoted::Invalid) => Err(QuoteRefused::Invalid),
+            Some(Quoted::At(quoted)) => {
+                let now = to_pay(lines, terms, self.currency)
+                    .map_err(|rejection| work.refused(&rejection).at("/lines"))?;
+                check_quoted(now.amount, quoted, self.currency)
+            }
+        };
+        refused.map_err(|refused| work.refused(&refused).at("/quote").into())
     }
 
     /// Holds the stock of every SKU, or refuses and says which one is short.

@@ -1,11 +1,11 @@
 //! What the taxes of an order follow from, and its terms.
 
 use daybook_domain::{
-    contact::Address,
+    contact::{Address, Country},
     feature::Feature,
     order::Line,
     pricing::{Sale, Terms, Unpriced},
-    tax::{Buyer, BuyerKind, Rates, TaxClass},
+    tax::{Buyer, BuyerKind, Rates, Region, TaxClass},
 };
 use daybook_migrations::Features;
 
@@ -16,9 +16,10 @@ use crate::{
 };
 
 /// A sale of today, or `None` if this shop's taxes aren't known. What is sent nowhere is sold at home, and without a word
-/// a buyer is a consumer. A region that has no code counts as none.
+/// a buyer is a consumer.
 pub(super) fn sale(
-    ship_to: Option<&Address>,
+    country: Option<Country>,
+    region: Option<Region>,
     buyer: Option<&Buyer>,
     context: &Context,
     settings: &Settings,
@@ -26,10 +27,15 @@ pub(super) fn sale(
 ) -> Option<Sale> {
     let rules = settings.tax.rules().filter(|_| features.has(Feature::Tax))?;
     let consumer = Buyer { kind: BuyerKind::Consumer, company: None, vat_id: None };
-    let country = ship_to.map_or_else(|| rules.home.clone(), |address| address.country.clone());
-    let region = ship_to.and_then(|address| address.region.as_ref()?.as_str().parse().ok());
+    let country = country.unwrap_or_else(|| rules.home.clone());
     let today = context.now.date_naive();
     Some(Sale::new(&rules, settings.tax.prices, today, country, region, buyer.unwrap_or(&consumer)))
+}
+
+/// Where an address is for taxes. A region that has no code counts as none.
+pub(super) fn place_of(address: Option<&Address>) -> (Option<Country>, Option<Region>) {
+    let region = address.and_then(|address| address.region.as_ref()?.as_str().parse().ok());
+    (address.map(|address| address.country.clone()), region)
 }
 
 /// The stream that its taxes depend on, if they depend on any.

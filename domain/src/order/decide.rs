@@ -2,9 +2,9 @@ use std::collections::BTreeMap;
 
 use super::{
     CancelCause, Command, Details, Event, OpenLine, Order, Parcel, Pieces, Place, Placement, Portion,
-    PortionOf, Rejection, Status, check_line_count, pieces_by_sku, total,
+    PortionOf, Rejection, Status, check_line_count, pieces_by_sku, to_pay,
 };
-use crate::{decider::Decider, money::Money, sealed::Note, sku::Sku, text::Reason};
+use crate::{decider::Decider, sealed::Note, sku::Sku, text::Reason};
 
 impl Decider for Order {
     const KIND: &'static str = "order";
@@ -121,8 +121,7 @@ fn cancelled(reason: Option<Note<Reason>>) -> Event {
 
 fn place(order: Place) -> Result<Vec<Event>, Rejection> {
     check_line_count(order.lines.len())?;
-    let of_lines = total(&order.lines, order.currency)?;
-    let total = order.terms.as_ref().map_or(of_lines, |terms| Money::new(terms.total, order.currency));
+    let total = to_pay(&order.lines, order.terms.as_ref(), order.currency)?;
     let Place {
         customer,
         lines,

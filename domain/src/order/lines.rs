@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::{Line, MAX_LINES, OpenLine, Rejection};
 use crate::{
     money::{Currency, Money},
+    pricing::Terms,
     sku::Sku,
 };
 
@@ -34,6 +35,12 @@ pub fn total(lines: &[Line], currency: Currency) -> Result<Money, Rejection> {
     lines.iter().try_fold(Money::zero(currency), |sum, line| {
         line.total().and_then(|total| sum.checked_add(total)).ok_or(Rejection::TotalOutOfRange)
     })
+}
+
+/// What is to be paid: with the taxes, if they are known.
+pub fn to_pay(lines: &[Line], terms: Option<&Terms>, currency: Currency) -> Result<Money, Rejection> {
+    let of_lines = total(lines, currency)?;
+    Ok(terms.map_or(of_lines, |terms| Money::new(terms.total, currency)))
 }
 
 /// Pieces of each SKU, lines of the same SKU summed.

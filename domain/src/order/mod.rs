@@ -22,7 +22,7 @@ use crate::{
     words,
 };
 
-pub use lines::{check_line_count, check_override_reason, pieces_by_sku, total};
+pub use lines::{check_line_count, check_override_reason, pieces_by_sku, to_pay, total};
 pub use stock_moves::{Promised, promised, stock_moves};
 
 /// An order has 1 to this many lines.

@@ -120,7 +120,8 @@ mod tests {
             let names = rules.rules().map(|(rule, own)| (rule.name, own));
             names.collect::<Vec<_>>()
         };
-        let customers = [("order.place", true), ("order.cancel", true), ("order.read", true)];
+        let customers =
+            [("quote.ask", true), ("order.place", true), ("order.cancel", true), ("order.read", true)];
         assert_eq!(of_role(Role::Customer), customers);
         assert_eq!(of_role(Role::Operator), [("operate", false)]);
         assert!(of_role(Role::Support).contains(&("account.read", false)));
@@ -147,6 +148,6 @@ mod tests {
         assert_eq!(names, ["stock.read", "order.read"]);
         assert_eq!(RuleSet::named(["stock.eat"]), Err(UnknownRule("stock.eat".into())));
         let own: Vec<bool> = of(&[Role::Customer]).rules().map(|(_, own)| own).collect();
-        assert!(own.iter().all(|own| *own) && own.len() == 5, "{own:?}");
+        assert!(own.iter().all(|own| *own) && own.len() == 6, "{own:?}");
     }
 }

@@ -17,6 +17,8 @@ pub enum Action {
     ReadStock,
     SetTaxRate,
     ReadTaxRate,
+    /// What an order would come to.
+    AskQuote,
     PlaceOrder,
     PlaceOrderForOther,
     OverridePrice,
@@ -98,6 +100,7 @@ pub const RULES: &[Rule] = &[
     rule(Action::ReadStock, "stock.read", &[Role::Warehouse, Role::Merchandiser, Role::Support], Own::No),
     rule(Action::SetTaxRate, "tax.set", &[], Own::No),
     rule(Action::ReadTaxRate, "tax.read", &[Role::Merchandiser, Role::Support, Role::Analyst], Own::No),
+    rule(Action::AskQuote, "quote.ask", &[Role::Support, Role::Merchandiser], Own::Customer),
     rule(Action::PlaceOrder, "order.place", &[Role::Support], Own::Customer),
     rule(Action::PlaceOrderForOther, "order.place_for_other", &[Role::Support], Own::No),
     rule(Action::OverridePrice, "order.override_price", &[Role::Support], Own::No),

@@ -36,6 +36,7 @@ fn whatever_a_decider_refuses_with_is_a_code_of_some_room() {
         of::<Rates>(),
         pricing::Rejection::CODES,
         pricing::Unpriced::CODES,
+        pricing::QuoteRefused::CODES,
     ];
     for code in refused.iter().copied().flatten() {
         assert!(ROOMS.iter().any(|room| room.contains(code)), "{code}");

@@ -79,6 +79,7 @@ const GUARDS: &[(&str, Guard)] = &[
     ("tax.by_country", of(Whose::Shop, &[ReadTaxRate])),
     ("taxes.page", of(Whose::Shop, &[ReadTaxRate])),
     ("tax.history", of(Whose::Shop, &[ReadTaxRate])),
+    ("quote.ask", of(Whose::Asker, &[AskQuote])),
     ("order.place", of(Whose::Asker, &[PlaceOrder])),
     ("order.confirm", of(Whose::Shop, &[ConfirmOrder])),
     ("order.cancel", of(Whose::Owner, &[CancelOrder])),

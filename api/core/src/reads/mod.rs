@@ -21,7 +21,7 @@ mod stock;
 mod stock_history;
 mod tax;
 mod tax_history;
-mod taxed;
+pub mod taxed;
 mod taxes;
 mod turn;
 

@@ -40,7 +40,7 @@ pub struct TaxGroup {
 }
 
 impl Taxation {
-    pub(super) fn of(terms: pricing::Terms, currency: Currency) -> Self {
+    pub fn of(terms: pricing::Terms, currency: Currency) -> Self {
         let pricing::Terms { circumstances, groups, .. } = terms;
         Self {
             prices: circumstances.mode.into(),
@@ -68,12 +68,12 @@ impl TaxGroup {
 }
 
 /// The amounts of a line.
-pub(super) fn of_line(line: &LineTerms, currency: Currency) -> (Money, Money) {
+pub fn of_line(line: &LineTerms, currency: Currency) -> (Money, Money) {
     money(Amounts { net: line.pay - line.tax, tax: line.tax }, currency)
 }
 
 /// The amounts of all.
-pub(super) fn of_all(terms: &pricing::Terms, currency: Currency) -> (Money, Money) {
+pub fn of_all(terms: &pricing::Terms, currency: Currency) -> (Money, Money) {
     money(Amounts { net: terms.total - terms.tax, tax: terms.tax }, currency)
 }
 

@@ -16,6 +16,7 @@ pub mod outside;
 mod own_copy;
 pub mod probes;
 pub mod products;
+pub mod quotes;
 pub mod roles;
 pub mod sales;
 pub mod sessions;
@@ -29,6 +30,7 @@ pub fn api() -> Vec<Route> {
     [
         products::routes(),
         stock::routes(),
+        quotes::routes(),
         orders::routes(),
         sales::routes(),
         taxes::routes(),

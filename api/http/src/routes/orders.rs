@@ -75,6 +75,13 @@ pub struct PlaceOrder {
     metadata: Metadata,
     /// Why a `unit_price` is not the catalogue's. It must be given if a line has a `unit_price`.
     override_reason: Option<Reason>,
+    /// The `quote` that was asked for this order: it is not placed if it comes to more (`quote_changed`).
+    #[schema(
+        max_length = 64,
+        pattern = "^[0-9a-f]{64}$",
+        examples("343db21cc81d3e03bbf6e4bcdc8cd4d400000000000007cf000000006b49d584")
+    )]
+    quote: Option<String>,
 }
 
 /// The same SKU may be on several lines.
@@ -259,6 +266,7 @@ impl From<PlaceOrder> for PlaceOrderRequest {
             external_id: body.external_id.map(|id| id.0),
             metadata: body.metadata.0,
             override_reason: body.override_reason.map(|reason| reason.0),
+            quote: body.quote,
         }
     }
 }

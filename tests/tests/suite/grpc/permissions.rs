@@ -22,6 +22,14 @@ fn entry(method: &str, id: &str, key: &str) -> (&'static str, Vec<u8>) {
     let (id, sku, idempotency_key) = (id.to_owned(), SKU.to_owned(), key.to_owned());
     let country = "DE".to_owned();
     match method {
+        "OrderService/AskQuote" => {
+            let lines = vec![QuoteLine { sku, quantity: 1 }];
+            let currency = "EUR".to_owned();
+            (
+                "quote.ask",
+                AskQuoteRequest { idempotency_key, lines, currency, ..Default::default() }.encode_to_vec(),
+            )
+        }
         "OrderService/PlaceOrder" => ("order.place", order(key, SKU, 1).encode_to_vec()),
         "OrderService/ConfirmOrder" => (
             "order.confirm",

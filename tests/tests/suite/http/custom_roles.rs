@@ -235,7 +235,7 @@ async fn the_roles_that_are_always_there_are_shown_with_what_they_give() {
         let rules: Vec<_> = RULES.iter().filter(gives).map(|rule| rule.name).collect();
         assert_eq!(shown["rules"], json!(rules), "{role:?}");
     }
-    let own = ["order.place", "order.cancel", "order.read"];
+    let own = ["quote.ask", "order.place", "order.cancel", "order.read"];
     assert_eq!(data[0]["own_rules"], json!(own));
 }
 
@@ -256,7 +256,7 @@ async fn everyone_with_a_token_is_told_what_they_may_do() {
         (of_accounts.map(String::from).into(), 0)
     );
     let own = names(&app.customer("alice"), true).await;
-    assert_eq!(own[..3], ["order.place", "order.cancel", "order.read"]);
+    assert_eq!(own[..4], ["quote.ask", "order.place", "order.cancel", "order.read"]);
     assert_eq!(names(&app.by(Role::Admin), false).await.len(), RULES.len());
     let refused = app.anonymous.get("/v1/permissions/mine").await;
     assert_eq!(refused.refusal(), "401 unauthenticated");

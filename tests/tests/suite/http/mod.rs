@@ -46,6 +46,7 @@ mod privacy;
 mod probes;
 mod products;
 pub mod published;
+mod quotes;
 pub mod rebuilds;
 mod receipts;
 mod refusals;

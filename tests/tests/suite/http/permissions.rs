@@ -46,6 +46,7 @@ async fn ask(app: &TestApp, client: &Client, action: Action, id: &str) -> Option
         Action::ReadStock => client.get("/v1/stock/TEA-1").await,
         Action::SetTaxRate => client.put("/v1/tax/DE/rates", body("tax.set_rate", 0)).await,
         Action::ReadTaxRate => client.get("/v1/tax/DE").await,
+        Action::AskQuote => client.post("/v1/quotes", order(&[("TEA-1", 1)])).await,
         Action::PlaceOrder => client.post("/v1/orders", order(&[("TEA-1", 1)])).await,
         Action::PlaceOrderForOther => {
             let mut body = order(&[("TEA-1", 1)]);
@@ -107,6 +108,7 @@ async fn every_role_may_do_what_the_table_says_and_nothing_else() {
                 }
                 // What is another customer's isn't there; an order that one places is one's own.
                 (false, true, Role::Customer) if rule.action == Action::PlaceOrder => drop(reply.expect(201)),
+                (false, true, Role::Customer) if rule.action == Action::AskQuote => drop(reply.expect(200)),
                 (false, true, Role::Customer) => assert_eq!(reply.refusal(), "404 not_found", "{name}"),
                 // It reads what it ships, and this one is not confirmed.
                 (false, true, Role::Warehouse) if rule.action == Action::ReadOrder => {
@@ -209,7 +211,7 @@ fn body(name: &str, turn: usize) -> serde_json::Value {
         "stock.receive" => json!({"quantity": 1}),
         "stock.adjust" => json!({"delta": 1, "reason": "counted"}),
         "tax.set_rate" => json!({"class": "books", "rate": "7", "valid_from": "2030-01-01"}),
-        "order.place" => order(&[("TEA-1", 1)]),
+        "quote.ask" | "order.place" => order(&[("TEA-1", 1)]),
         "revoke" => json!({"revoked": {"token": "one of before"}}),
         "log_levels.set" => json!({"levels": [], "minutes": 1}),
         "graphql.ask" => json!({"query": "{ __typename }"}),

@@ -64,6 +64,7 @@ const NOT_A_CUSTOMERS: &[(&str, &str)] = &[
     ("product_archived", "changes of the catalogue, and orders of those who may read such products"),
     ("product_not_published", "orders of those who may read such products"),
     ("too_many_currencies", "changes of the catalogue"),
+    ("tax_unknown", "a shop that lacks a rate: it says the tax class, which everyone sees at the product"),
     ("tax_rate_in_force", "tax rates, which administrators set"),
     ("stock_out_of_range", "movements of stock"),
     ("nothing_to_adjust", "movements of stock"),
@@ -189,6 +190,7 @@ async fn refusals(shop: &Shop) -> Vec<(String, Reply)> {
         let mut dollars = order(&[("TEA-1", 1), (sku, 1)]);
         dollars["currency"] = json!("USD");
         note("order in dollars", alice.post("/v1/orders", dollars).await);
+        note("quote of what is not for sale", alice.post("/v1/quotes", order(&[(sku, 1)])).await);
         note("product", alice.get(&format!("/v1/products/{sku}")).await);
         note("product for nobody", shop.anonymous().get(&format!("/v1/products/{sku}")).await);
         note("history of a product", alice.get(&format!("/v1/products/{sku}/history")).await);
@@ -196,6 +198,14 @@ async fn refusals(shop: &Shop) -> Vec<(String, Reply)> {
     }
     note("more than there is", alice.post("/v1/orders", order(&[("TEA-1", 100_000); 74])).await);
     note("dear", alice.post("/v1/orders", order(&[("GOLD", 100_000); 93])).await);
+    let asked = alice.post("/v1/quotes", order(&[("TEA-1", 1)])).await.expect(200).json();
+    let quote = asked["quote"].as_str().unwrap();
+    let cheaper = format!("{}{:016x}{}", &quote[..32], 1, &quote[48..]);
+    for (what, quote, pieces) in [("quoted for less", cheaper.as_str(), 1), ("quoted for others", quote, 2)] {
+        let mut quoted = order(&[("TEA-1", pieces)]);
+        quoted["quote"] = json!(quote);
+        note(what, alice.post("/v1/orders", quoted).await);
+    }
     let mut again = order(&[("TEA-1", 1)]);
     again["external_id"] = json!("number-of-my-own");
     note("own number again", alice.post("/v1/orders", again).await);

@@ -22,7 +22,7 @@ async fn shop(mode: Mode) -> TestApp {
     app
 }
 
-async fn rate(app: &TestApp, country: &str, rate: Value) {
+pub async fn rate(app: &TestApp, country: &str, rate: Value) {
     app.by(Role::Admin).put(&format!("/v1/tax/{country}/rates"), rate).await.expect(200);
 }
 
@@ -37,7 +37,7 @@ async fn shown(app: &TestApp, id: &str) -> Value {
     app.by(Role::Support).get(&format!("/v1/orders/{id}")).await.expect(200).json()
 }
 
-fn euros(amount: i64) -> Value {
+pub fn euros(amount: i64) -> Value {
     json!({"amount": amount, "currency": "EUR"})
 }
 
@@ -113,6 +113,8 @@ async fn where_an_order_goes_and_who_buys_decides_how_it_is_taxed() {
     );
 }
 
+const UNKNOWN: &str = "422 tax_unknown /lines/1 tax_unknown";
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_order_whose_tax_is_not_known_is_refused_and_holds_nothing() {
     let app = shop(Mode::Gross).await;
@@ -122,17 +124,15 @@ async fn an_order_whose_tax_is_not_known_is_refused_and_holds_nothing() {
     let alice = app.customer("alice");
     let both = || order(&[("TEAPOT", 1), ("TEA", 1)]);
     let refused = alice.post("/v1/orders", both()).await;
-    assert_eq!(refused.refusal(), "422 tax_unknown");
-    let problem = refused.json();
-    assert_eq!(problem["errors"][0]["pointer"], "/lines/1", "{problem}");
-    assert!(refused.text().contains("food"), "{problem}");
+    assert_eq!(refused.refusal(), UNKNOWN);
+    assert!(refused.text().contains("food"), "{}", refused.text());
     app.settle().await;
     assert_eq!(app.by(Role::Warehouse).get("/v1/stock/TEAPOT").await.expect(200).json()["held"], 0);
 
     // A rate that begins tomorrow is of no use today.
     let tomorrow = (app.now() + chrono::TimeDelta::days(1)).date_naive();
     rate(&app, "DE", json!({"class": "food", "rate": "7", "valid_from": tomorrow})).await;
-    assert_eq!(alice.post("/v1/orders", both()).await.refusal(), "422 tax_unknown");
+    assert_eq!(alice.post("/v1/orders", both()).await.refusal(), UNKNOWN);
     app.advance(86_400);
     place(&app.customer("alice"), both()).await;
 }
