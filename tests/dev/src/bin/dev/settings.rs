@@ -4,6 +4,8 @@ use std::{env, path::PathBuf};
 
 use crate::{authority, place::Place};
 
+/// Where the demo shop is.
+pub const COUNTRY: &str = "DE";
 const ROLES: &str = "api,relay,projections,reactor,publisher";
 
 /// The variables of a `daybook` that runs there.
@@ -21,6 +23,7 @@ pub fn of_daybook(place: &Place) -> Vec<(&'static str, String)> {
         ("DAYBOOK_MIGRATE_DATABASE_URL", url("owner")),
         ("DAYBOOK_NATS_URL", nats_url(place)),
         ("DAYBOOK_ROLES", or("DAYBOOK_ROLES", ROLES)),
+        ("DAYBOOK_COMMANDS__TAX__HOME", or("DAYBOOK_COMMANDS__TAX__HOME", COUNTRY)),
         ("DAYBOOK_API_LISTEN", place.noted("api.listen")),
         ("DAYBOOK_ADMIN_LISTEN", place.noted("admin.listen")),
         ("DAYBOOK_TELEMETRY_LISTEN", place.noted("telemetry.listen")),

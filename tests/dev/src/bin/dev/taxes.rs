@@ -7,6 +7,7 @@ use crate::{
     failure::{Failure, say},
     http::Http,
     servers::Servers,
+    settings::COUNTRY,
 };
 
 /// Classes and their rates.
@@ -30,7 +31,8 @@ pub async fn seed_once(servers: &Servers, http: &Http) -> Result<(), Failure> {
 /// Can be repeated: a rate that is there stays.
 async fn seed(servers: &Servers, http: &Http) -> Result<(), Failure> {
     let admin = token(servers, "admin").await?;
-    let url = format!("http://{}/v1/tax/DE/rates", servers.place.noted("api.listen"));
+    let api = servers.place.noted("api.listen");
+    let url = format!("http://{api}/v1/tax/{COUNTRY}/rates");
     for (class, rate) in RATES {
         let body = format!(r#"{{"class":"{class}","rate":"{rate}","valid_from":"2021-01-01"}}"#);
         let answer = http.put(&url, &admin, &format!("demo-tax-{class}"), &body).await?;
