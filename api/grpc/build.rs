@@ -14,7 +14,7 @@ const FILES: [&str; 6] = [
     "grpc/health/v1/health.proto",
 ];
 /// Members that are times.
-const TIMES: [&str; 9] = [
+const TIMES: [&str; 11] = [
     "at",
     "as_of",
     "placed_at",
@@ -24,6 +24,8 @@ const TIMES: [&str; 9] = [
     "placed_before",
     "pay_until",
     "expires_at",
+    "from",
+    "until",
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {

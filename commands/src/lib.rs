@@ -50,6 +50,8 @@ pub const USE_CASES: &[Described] = &[
     Described::of::<products::DescribeProduct>(),
     Described::of::<products::SetPrice>(),
     Described::of::<products::SetTaxClass>(),
+    Described::of::<products::SchedulePrice>(),
+    Described::of::<products::CancelPriceChange>(),
     Described::of::<products::PublishProduct>(),
     Described::of::<products::UnpublishProduct>(),
     Described::of::<products::ArchiveProduct>(),

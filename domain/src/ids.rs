@@ -67,6 +67,11 @@ id! {
     AccountId, "acc_", InvalidAccountId, "an account id"
 }
 
+id! {
+    /// `prc_` and 32 hexadecimal digits.
+    PriceChangeId, "prc_", InvalidPriceChangeId, "the id of a price change"
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

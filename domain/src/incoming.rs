@@ -2,7 +2,7 @@
 //! stands here and not where a value is decoded, so that what was stored before stays readable.
 
 use crate::{
-    ids::{AccountId, OrderId},
+    ids::{AccountId, OrderId, PriceChangeId},
     quantity::Quantity,
 };
 
@@ -21,5 +21,6 @@ pub struct Unfit(pub &'static str);
 
 impl Incoming for OrderId {}
 impl Incoming for AccountId {}
+impl Incoming for PriceChangeId {}
 impl Incoming for Quantity {}
 impl Incoming for uuid::Uuid {}

@@ -9,6 +9,8 @@ mod terms;
 mod tests;
 mod value;
 
+use chrono::{DateTime, Utc};
+
 use crate::{
     codes,
     decider::Guarded,
@@ -82,14 +84,15 @@ fn guard(rejection: &Rejection) -> Option<Guarded<Rejection>> {
     }
 }
 
-/// The line of an order in `currency`, with the product's name and price as they are now, and its tax class. `agreed` is the price if it
-/// is given; then the line keeps the catalogue's price beside it, if that is another one.
+/// The line of an order in `currency`, with the product's name and its price at the time `now`, and its tax class. `agreed`
+/// is the price if it is given; then the line keeps the catalogue's price beside it, if that is another one.
 pub fn price_line(
     sku: &Sku,
     product: &Product,
     quantity: Quantity,
     agreed: Option<Price>,
     currency: Currency,
+    now: DateTime<Utc>,
 ) -> Result<(Line, TaxClass), Rejection> {
     let sku = sku.clone();
     let Some(product) = product.details() else { return Err(Rejection::NotFound { sku }) };
@@ -98,7 +101,7 @@ pub fn price_line(
         Status::Draft => return Err(Rejection::NotPublished { sku }),
         Status::Archived => return Err(Rejection::Archived { sku }),
     }
-    let list = product.price_in(currency);
+    let list = product.price_at(currency, now);
     let unit_price = match (agreed, list) {
         (Some(agreed), _) if agreed.currency() != currency => return Err(Rejection::OtherCurrency { sku }),
         (Some(agreed), _) => agreed,

@@ -39,6 +39,24 @@ SELECT position, recorded_at, stream, substr(stream, strpos(stream, '/') + 1) AS
   FROM analytics.public_events
  WHERE type = 'ProductTaxClassSet'
 
+-- A price was scheduled. While it holds, it takes the place of the one that is set in its currency.
+product_price_scheduled:
+SELECT position, recorded_at, stream, substr(stream, strpos(stream, '/') + 1) AS id, sequence, event_id, version, payload,
+       payload->>'price_change' AS price_change,
+       (payload->'price'->>'amount')::bigint AS price_amount,
+       payload->'price'->>'currency' AS price_currency,
+       payload->>'from' AS from,
+       payload->>'until' AS until
+  FROM analytics.public_events
+ WHERE type = 'ProductPriceScheduled'
+
+-- A price that was scheduled doesn't hold from now on.
+product_price_change_cancelled:
+SELECT position, recorded_at, stream, substr(stream, strpos(stream, '/') + 1) AS id, sequence, event_id, version, payload,
+       payload->>'price_change' AS price_change
+  FROM analytics.public_events
+ WHERE type = 'ProductPriceChangeCancelled'
+
 -- The product is for sale.
 product_published:
 SELECT position, recorded_at, stream, substr(stream, strpos(stream, '/') + 1) AS id, sequence, event_id, version, payload

@@ -97,6 +97,7 @@ def is_said_elsewhere(error):
     return (
         error.get("pointer", "").endswith(("/currency", "/country"))
         or detail in {"has nothing that can be seen", "is a time in the future", OF_A_RATE_AND_ITS_REASON}
+        or detail.startswith(("a price is changed from ", "a price change begins ", "a price change ends "))
         or detail.endswith("is no permission that a key can have")
     )
 

@@ -96,6 +96,9 @@ values! {
     AccountId(ids::AccountId) => text(36, 36)
         .pattern(Some("^acc_[0-9a-f]{32}$"))
         .examples(["acc_019b0000000070008000000000000001"]);
+    PriceChangeId(ids::PriceChangeId) => text(36, 36)
+        .pattern(Some("^prc_[0-9a-f]{32}$"))
+        .examples(["prc_019b0000000070008000000000000001"]);
     Language(account::Language) => text(2, 35)
         .pattern(Some("^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$"))
         .description(Some("A language (BCP 47)"))

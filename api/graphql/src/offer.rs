@@ -78,16 +78,17 @@ impl<'a> Offer<'a> {
 
     pub fn field(&self, ty: TypeRef, of: Whole) -> Field {
         let source = Source::Asked { ask: self.ask.clone(), of };
-        let in_path = self.path().map(|(_, taken)| taken.name);
+        let in_path = self.path().map(|(_, taken)| taken.name).collect();
         Field { in_path, ..Field::new(&root(self.name), ty, source, &self.about) }
     }
 
     /// What the path names.
-    pub fn path(&self) -> Option<(String, Taken)> {
-        let named = self.parameters.iter().find(|parameter| parameter["in"] == "path")?;
-        let name = text(&named["name"]);
-        let ty = if name == "id" { TypeRef::ID } else { TypeRef::STRING };
-        Some((camel(&name), taken(nn(TypeRef::named(ty)), &name, "")))
+    pub fn path(&self) -> impl Iterator<Item = (String, Taken)> {
+        self.parameters.iter().filter(|parameter| parameter["in"] == "path").map(|named| {
+            let name = text(&named["name"]);
+            let ty = if name == "id" { TypeRef::ID } else { TypeRef::STRING };
+            (camel(&name), taken(nn(TypeRef::named(ty)), &name, ""))
+        })
     }
 }
 

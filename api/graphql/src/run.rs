@@ -141,7 +141,7 @@ async fn read(
     mut arguments: Map<String, Value>,
 ) -> Answer {
     let min_position = min_position(&mut arguments)?.or(caller.min_position);
-    let id = named(field, &mut arguments);
+    let ids = named(field, &mut arguments);
     turn(&mut arguments)?;
     let mut query = Serializer::new(String::new());
     for (name, value) in &arguments {
@@ -152,7 +152,7 @@ async fn read(
         }
     }
     let said = Said::Read { query: query.finish(), min_position };
-    let answer = question(caller, ask, id, said).await;
+    let answer = question(caller, ask, ids, said).await;
     let Reply { view, position, cursors, .. } = answer.map_err(|problem| in_our_words(field, problem))?;
     let value = match of {
         Whole::Page => page(view, cursors.as_deref().unwrap_or_default()),
@@ -162,8 +162,8 @@ async fn read(
     Ok((value, position))
 }
 
-async fn question(caller: &Caller, ask: &Ask, id: Option<String>, said: Said) -> Result<Reply, Problem> {
-    ask(Question { app: caller.app.clone(), context: caller.context.clone(), id, said }).await
+async fn question(caller: &Caller, ask: &Ask, ids: Vec<String>, said: Said) -> Result<Reply, Problem> {
+    ask(Question { app: caller.app.clone(), context: caller.context.clone(), ids, said }).await
 }
 
 /// HTTP says of a parameter what it may be; here it has the name of its argument.
@@ -187,10 +187,10 @@ fn min_position(arguments: &mut Map<String, Value>) -> Result<Option<Position>, 
     }
 }
 
-/// Takes out what the path of the route names: the one argument that a route with a path must be given.
-fn named(field: &Field, arguments: &mut Map<String, Value>) -> Option<String> {
-    let name = field.in_path.as_ref()?;
-    arguments.remove(name).and_then(|id| id.as_str().map(str::to_owned))
+/// Takes out what the path of the route names.
+fn named(field: &Field, arguments: &mut Map<String, Value>) -> Vec<String> {
+    let named = field.in_path.iter().filter_map(|name| arguments.remove(name));
+    named.filter_map(|id| id.as_str().map(str::to_owned)).collect()
 }
 
 /// Takes out `last`, which goes with `before` as `first` does with `after`.
@@ -245,7 +245,7 @@ pub async fn read_named(
 ) -> Answer {
     let root = types.object(QUERY).map(|query| &types.objects[query]).ok_or_else(Problem::internal)?;
     let field = root.place(name).map(|place| &root.fields[place]).ok_or_else(Problem::internal)?;
-    let (Source::Asked { ask, of }, Some(in_path)) = (&field.source, &field.in_path) else {
+    let (Source::Asked { ask, of }, [in_path]) = (&field.source, field.in_path.as_slice()) else {
         return Err(Problem::internal());
     };
     let id = arguments.remove("id").unwrap_or_default();
@@ -256,7 +256,7 @@ pub async fn read_named(
 async fn command(caller: &Caller, field: &Field, ask: &Ask, step: &Step) -> Answer {
     let input = step.arguments.get("input").and_then(Value::as_object);
     let mut body = input.cloned().unwrap_or_default();
-    let id = named(field, &mut body);
+    let ids = named(field, &mut body);
     let key = body.remove("idempotency_key").and_then(|key| key.as_str().map(str::to_owned));
     let version = body.remove("if_version").and_then(|version| version.as_i64());
     let said = Said::Command {
@@ -264,7 +264,7 @@ async fn command(caller: &Caller, field: &Field, ask: &Ask, step: &Step) -> Answ
         key,
         if_match: version.map(|version| vec![version]),
     };
-    match question(caller, ask, id, said).await {
+    match question(caller, ask, ids, said).await {
         Ok(Reply { mut view, position, replayed, .. }) => {
             view[REPLAYED] = replayed.into();
             view["user_errors"] = json!([]);

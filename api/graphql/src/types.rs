@@ -54,7 +54,7 @@ pub struct Field {
     pub arguments: BTreeMap<String, Taken>,
     pub source: Source,
     /// The argument, or the member of the input, that the path of the route names.
-    pub in_path: Option<String>,
+    pub in_path: Vec<String>,
     /// How many rows a page has if its length isn't asked for.
     pub usual_rows: usize,
 }
@@ -162,7 +162,7 @@ impl Field {
             base: Base::Scalar,
             arguments: BTreeMap::new(),
             source,
-            in_path: None,
+            in_path: vec![],
             usual_rows: USUAL_ROWS,
         }
     }

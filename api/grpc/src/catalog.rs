@@ -7,9 +7,10 @@ use tonic::{Request, Response, Status};
 use crate::{
     desk::Desk,
     protocol::v1::{
-        ArchiveProductRequest, ArchiveProductResponse, CreateProductRequest, CreateProductResponse,
-        GetProductRequest, GetProductResponse, ListProductChangesRequest, ListProductChangesResponse,
-        ListProductsRequest, ListProductsResponse, PublishProductRequest, PublishProductResponse,
+        ArchiveProductRequest, ArchiveProductResponse, CancelPriceChangeRequest, CancelPriceChangeResponse,
+        CreateProductRequest, CreateProductResponse, GetProductRequest, GetProductResponse,
+        ListProductChangesRequest, ListProductChangesResponse, ListProductsRequest, ListProductsResponse,
+        PublishProductRequest, PublishProductResponse, SchedulePriceRequest, SchedulePriceResponse,
         SetPriceRequest, SetPriceResponse, SetTaxClassRequest, SetTaxClassResponse, UnpublishProductRequest,
         UnpublishProductResponse, UpdateProductRequest, UpdateProductResponse,
         catalog_service_server::CatalogService,
@@ -39,6 +40,20 @@ impl CatalogService for Catalog {
         request: Request<SetPriceRequest>,
     ) -> Result<Response<SetPriceResponse>, Status> {
         self.0.command(request, "product.set_price", "product").await
+    }
+
+    async fn schedule_price(
+        &self,
+        request: Request<SchedulePriceRequest>,
+    ) -> Result<Response<SchedulePriceResponse>, Status> {
+        self.0.command(request, "product.schedule_price", "product").await
+    }
+
+    async fn cancel_price_change(
+        &self,
+        request: Request<CancelPriceChangeRequest>,
+    ) -> Result<Response<CancelPriceChangeResponse>, Status> {
+        self.0.command(request, "product.cancel_price_change", "product").await
     }
 
     async fn set_tax_class(

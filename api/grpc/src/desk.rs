@@ -48,8 +48,8 @@ pub struct Desk {
 
 struct Asked {
     ask: Ask,
-    /// The member of a message that names the thing, as the route's path does.
-    named: Option<String>,
+    /// The members of a message that name the thing, as the route's path does.
+    named: Vec<String>,
     /// The member that is the body, if it isn't the message.
     body: Option<&'static str>,
 }
@@ -98,7 +98,7 @@ impl Desk {
                 let mut members = members(&message)?;
                 let key = key(&mut members, caller)?;
                 let expected = members.remove("expected_version").and_then(|version| version.as_i64());
-                let id = id(asked, &mut members);
+                let ids = ids(asked, &mut members);
                 adapt(&message, &mut members)?;
                 if let Some(member) = asked.body {
                     members =
@@ -106,7 +106,7 @@ impl Desk {
                 }
                 let body = serde_json::to_vec(&members).map_err(|_| Problem::internal())?;
                 let said = Said::Command { body, key, if_match: expected.map(|version| vec![version]) };
-                Ok((id, said))
+                Ok((ids, said))
             },
             |Reply { view, position, replayed, .. }| {
                 message([(shown, view), ("position", position.0.into()), ("replayed", replayed.into())])
@@ -131,8 +131,8 @@ impl Desk {
                 if min_position.is_some_and(|position| position < 0) {
                     return Err(Problem::malformed("min_position is a position as it was received"));
                 }
-                let id = id(asked, &mut members);
-                Ok((id, Said::Read { query: query(&members), min_position: min_position.map(Position) }))
+                let ids = ids(asked, &mut members);
+                Ok((ids, Said::Read { query: query(&members), min_position: min_position.map(Position) }))
             },
             |Reply { mut view, position, .. }| {
                 let next = view.get_mut("next").map(Value::take).filter(|next| !next.is_null());
@@ -148,7 +148,7 @@ impl Desk {
         &self,
         request: Request<Q>,
         name: &str,
-        question: impl FnOnce(Q, &Caller, &Asked) -> Result<(Option<String>, Said), Problem>,
+        question: impl FnOnce(Q, &Caller, &Asked) -> Result<(Vec<String>, Said), Problem>,
         told: impl FnOnce(Reply) -> Result<A, Problem>,
     ) -> Result<Response<A>, Status> {
         let (metadata, extensions, message) = request.into_parts();
@@ -156,9 +156,9 @@ impl Desk {
         let asked = self.asks.get(name).ok_or_else(Problem::internal);
         let (asked, app) = (asked.map_err(|problem| self.refuse(&caller, &extensions, &problem))?, &self.app);
         let answered = async {
-            let (id, said) = question(message, &caller, asked)?;
+            let (ids, said) = question(message, &caller, asked)?;
             let (app, context) = (Arc::clone(app), Arc::clone(&caller.context));
-            let reply = (asked.ask)(Question { app, context, id, said }).await;
+            let reply = (asked.ask)(Question { app, context, ids, said }).await;
             told(reply.map_err(|problem| match asked.body {
                 Some(member) => problem.within(member),
                 None => problem,
@@ -264,8 +264,9 @@ fn key(members: &mut Map<String, Value>, caller: &Caller) -> Result<Option<Strin
     }
 }
 
-fn id(asked: &Asked, members: &mut Map<String, Value>) -> Option<String> {
-    members.remove(asked.named.as_ref()?).and_then(|id| id.as_str().map(str::to_owned))
+fn ids(asked: &Asked, members: &mut Map<String, Value>) -> Vec<String> {
+    let named = asked.named.iter().filter_map(|name| members.remove(name));
+    named.filter_map(|id| id.as_str().map(str::to_owned)).collect()
 }
 
 /// The members as parameters. An empty token and a size of 0 say nothing.

@@ -149,8 +149,8 @@ pub struct About {
     pub schemas: Vec<NamedSchema>,
     /// Answers of many parts: the media type, and what a part says.
     pub streams: Vec<(String, RefOr<Schema>)>,
-    /// The first parameter of the path.
-    pub in_path: Option<String>,
+    /// The parameters of the path.
+    pub in_path: Vec<String>,
     /// Answers may have a cookie, though it is no page.
     pub sets_cookies: bool,
 }
@@ -166,7 +166,8 @@ impl About {
             .description(description)
             .tag(tags::of(path))
             .build();
-        let in_path = path.split_once('{').and_then(|(_, rest)| rest.split('}').next()).map(str::to_owned);
+        let in_path =
+            path.split('{').skip(1).filter_map(|part| part.split('}').next()).map(str::to_owned).collect();
         Self {
             name: name.to_owned(),
             kind,
@@ -180,7 +181,7 @@ impl About {
 
     #[must_use]
     pub fn path<P: InPath>(mut self) -> Self {
-        if let (Some(name), Some(schema)) = (&self.in_path, P::schema()) {
+        for (name, schema) in self.in_path.clone().into_iter().zip(P::schemas()) {
             let parameter = ParameterBuilder::new()
                 .name(name)
                 .parameter_in(ParameterIn::Path)

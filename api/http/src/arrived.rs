@@ -39,8 +39,8 @@ pub struct Arrived {
 
 /// What a path names.
 pub trait InPath: DeserializeOwned + 'static {
-    /// `None`: the path names nothing.
-    fn schema() -> Option<RefOr<Schema>>;
+    /// What each part of the path that is a name may be, in their order.
+    fn schemas() -> Vec<RefOr<Schema>>;
 
     /// Its name in the audit.
     fn target(&self) -> String;
@@ -153,8 +153,8 @@ impl Arrived {
 }
 
 impl InPath for () {
-    fn schema() -> Option<RefOr<Schema>> {
-        None
+    fn schemas() -> Vec<RefOr<Schema>> {
+        vec![]
     }
 
     fn target(&self) -> String {
@@ -165,8 +165,8 @@ impl InPath for () {
 macro_rules! in_path {
     ($($named:ty => $schema:ty),* $(,)?) => {$(
         impl InPath for $named {
-            fn schema() -> Option<RefOr<Schema>> {
-                Some(<$schema as PartialSchema>::schema())
+            fn schemas() -> Vec<RefOr<Schema>> {
+                vec![<$schema as PartialSchema>::schema()]
             }
 
             fn target(&self) -> String {
@@ -181,18 +181,30 @@ in_path! {
     ids::AccountId => values::AccountId,
     account::ProviderName => values::ProviderName,
     ids::OrderId => values::OrderId,
+    ids::PriceChangeId => values::PriceChangeId,
     sku::Sku => values::Sku,
     String => values::Name,
     Uuid => values::Id,
 }
 
 impl InPath for values::Country {
-    fn schema() -> Option<RefOr<Schema>> {
-        Some(<Self as PartialSchema>::schema())
+    fn schemas() -> Vec<RefOr<Schema>> {
+        vec![<Self as PartialSchema>::schema()]
     }
 
     fn target(&self) -> String {
         self.0.as_str().to_owned()
+    }
+}
+
+/// A thing, and one of those that it has.
+impl<A: InPath, B: InPath> InPath for (A, B) {
+    fn schemas() -> Vec<RefOr<Schema>> {
+        A::schemas().into_iter().chain(B::schemas()).collect()
+    }
+
+    fn target(&self) -> String {
+        format!("{}/{}", self.0.target(), self.1.target())
     }
 }
 

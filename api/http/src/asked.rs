@@ -28,8 +28,8 @@ pub type Ask = Arc<dyn Fn(Question) -> BoxFuture<'static, Result<Reply, Problem>
 pub struct Question {
     pub app: Arc<App>,
     pub context: Arc<RequestContext>,
-    /// What the path of the route names, if it names something.
-    pub id: Option<String>,
+    /// What the path of the route names, in the order of the path.
+    pub ids: Vec<String>,
     pub said: Said,
 }
 
@@ -68,8 +68,12 @@ impl Question {
 
     /// A name that can't be one names nothing that is there.
     pub fn id<P: InPath>(&self) -> Result<P, Problem> {
-        let id = self.id.clone().map_or(Value::Null, Value::String);
-        P::deserialize(id).map_err(|_| Problem::not_found())
+        let ids = match self.ids.as_slice() {
+            [] => Value::Null,
+            [id] => id.clone().into(),
+            ids => ids.into(),
+        };
+        P::deserialize(ids).map_err(|_| Problem::not_found())
     }
 }
 

@@ -90,8 +90,8 @@ fn packaged(name: &str) -> Vec<u8> {
 }
 
 impl InPath for File {
-    fn schema() -> Option<RefOr<Schema>> {
-        Some(<Self as PartialSchema>::schema())
+    fn schemas() -> Vec<RefOr<Schema>> {
+        vec![<Self as PartialSchema>::schema()]
     }
 
     fn target(&self) -> String {

@@ -11,12 +11,11 @@ use daybook_domain::{
     contact::{Address, Contact},
     feature::Feature,
     ids::OrderId,
-    money::{Currency, Price},
+    money::Currency,
     order::{Command, Line, Order, Place, check_line_count, check_override_reason, pieces_by_sku, to_pay},
     policy::{Action, Actor, Demand},
     pricing::{Quote, QuoteRefused, Sale, Terms, check_quoted},
     product::Product,
-    quantity::Quantity,
     sealed::{Note, Person, Sealed},
     sku::Sku,
     stock::{self, Stock},
@@ -250,7 +249,7 @@ impl UseCase for PlaceOrder {
         if let Some(claim) = claim {
             claim.take(&id, work)?;
         }
-        let lines = priced::lines(&self.lines, self.currency, work)?;
+        let lines = priced::lines(&self.lines, self.currency, context.now, work)?;
         let (lines, terms) = tax::terms(lines, self.sale.as_ref(), work)?;
         self.check_quote(&lines, terms.as_ref(), work)?;
         self.hold(work, &pieces)?;

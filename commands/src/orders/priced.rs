@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use chrono::{DateTime, Utc};
 use daybook_domain::{
     Code,
     money::{Currency, Price},
@@ -37,11 +38,12 @@ pub(super) const REFUSALS: [Code; 7] = [
     TaxCode::Unknown.code(),
 ];
 
-/// What every line costs, by the catalogue as it is now, and its tax class. The batch rests on every product it reads, so
+/// What every line costs at that time, by the catalogue as it is now, and its tax class. The batch rests on every product it reads, so
 /// a price that changes meanwhile is noticed.
 pub(super) fn lines(
     lines: &[PlaceLine],
     currency: Currency,
+    now: DateTime<Utc>,
     work: &mut Work<'_>,
 ) -> Result<Vec<(Line, TaxClass)>, Halt> {
     let mut products: BTreeMap<&Sku, Arc<Product>> = BTreeMap::new();
@@ -57,7 +59,7 @@ pub(super) fn lines(
                     product
                 }
             };
-            let priced = price_line(&line.sku, &product, line.quantity, line.unit_price, currency);
+            let priced = price_line(&line.sku, &product, line.quantity, line.unit_price, currency, now);
             priced.map_err(|rejection| work.refused(&rejection).at(format!("/lines/{index}")).into())
         })
         .collect()

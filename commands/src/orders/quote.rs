@@ -129,11 +129,11 @@ impl UseCase for AskQuote {
     const REFUSALS: &'static [Code] = &priced::REFUSALS;
     type Outcome = QuoteOutcome;
 
-    fn decide(&self, _: &Context, work: &mut Work<'_>) -> Result<QuoteOutcome, Halt> {
+    fn decide(&self, context: &Context, work: &mut Work<'_>) -> Result<QuoteOutcome, Halt> {
         check_line_count(self.lines.len()).map_err(|rejection| work.refused(&rejection).at("/lines"))?;
         let products = self.lines.iter().map(|line| Wanted::of::<Product>(line.sku.as_str()));
         work.need(products.chain(self.sale.iter().flat_map(tax::wanted)))?;
-        let lines = priced::lines(&self.lines, self.currency, work)?;
+        let lines = priced::lines(&self.lines, self.currency, context.now, work)?;
         let (lines, terms) = tax::terms(lines, self.sale.as_ref(), work)?;
         let total = to_pay(&lines, terms.as_ref(), self.currency)
             .map_err(|rejection| work.refused(&rejection).at("/lines"))?;

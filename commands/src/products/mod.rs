@@ -1,9 +1,11 @@
 //! The catalogue's use cases.
 
 mod archive;
+mod cancel_price_change;
 mod create;
 mod describe;
 mod publish;
+mod schedule_price;
 mod set_price;
 mod set_tax_class;
 mod unpublish;
@@ -21,9 +23,11 @@ use crate::{
 };
 
 pub use archive::ArchiveProduct;
+pub use cancel_price_change::CancelPriceChange;
 pub use create::CreateProduct;
 pub use describe::DescribeProduct;
 pub use publish::PublishProduct;
+pub use schedule_price::{PriceChangeOutcome, SchedulePrice, SchedulePriceRequest};
 pub use set_price::SetPrice;
 pub use set_tax_class::SetTaxClass;
 pub use unpublish::UnpublishProduct;

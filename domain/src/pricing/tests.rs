@@ -1,11 +1,14 @@
 mod parts;
 mod with_taxes;
 
+use chrono::TimeDelta;
+
 use super::*;
 use crate::{
     decider::fold,
+    ids::PriceChangeId,
     money::Money,
-    product::Event,
+    product::{Event, PriceChange},
     text::{Description, Metadata},
 };
 
@@ -21,6 +24,10 @@ fn euros(amount: i64) -> Price {
     price(amount, Currency::EUR)
 }
 
+fn noon() -> DateTime<Utc> {
+    "2026-12-01T12:00:00Z".parse().expect("a time")
+}
+
 /// A teapot for 19.99 EUR, to which this happened.
 fn teapot(events: &[Event]) -> Product {
     let created = Event::Created {
@@ -34,7 +41,8 @@ fn teapot(events: &[Event]) -> Product {
 }
 
 fn priced(product: &Product, agreed: Option<Price>, currency: Currency) -> Result<Line, Rejection> {
-    price_line(&sku(), product, 2.try_into().expect("a quantity"), agreed, currency).map(|(line, _)| line)
+    let quantity = 2.try_into().expect("a quantity");
+    price_line(&sku(), product, quantity, agreed, currency, noon()).map(|(line, _)| line)
 }
 
 fn line(unit_price: Price, list_price: Option<Price>) -> Line {
@@ -60,6 +68,30 @@ fn an_agreed_price_stands_beside_the_catalogues() {
     let product = teapot(&[Event::Published {}]);
     let agreed = Some(euros(1500));
     assert_eq!(priced(&product, agreed, Currency::EUR), Ok(line(euros(1500), Some(euros(1999)))));
+}
+
+/// A price that holds from a time on, and until another one.
+fn scheduled(amount: i64, from: DateTime<Utc>, until: DateTime<Utc>) -> Event {
+    let id = PriceChangeId::new(uuid::Uuid::from_u128(7));
+    Event::PriceScheduled(PriceChange { id, price: euros(amount), from, until: Some(until) })
+}
+
+#[test]
+fn a_price_change_that_holds_is_the_catalogues_price() {
+    let second = TimeDelta::seconds(1);
+    for (from, until, holds) in [
+        (noon(), noon() + second, true),
+        (noon() - second, noon() + second, true),
+        (noon() - second, noon(), false),
+        (noon() + second, noon() + second * 2, false),
+    ] {
+        let product = teapot(&[Event::Published {}, scheduled(999, from, until)]);
+        let list = euros(if holds { 999 } else { 1999 });
+        assert_eq!(priced(&product, None, Currency::EUR), Ok(line(list, None)), "{from} to {until}");
+        let agreed = Some(euros(1500));
+        assert_eq!(priced(&product, agreed, Currency::EUR), Ok(line(euros(1500), Some(list))));
+        assert_eq!(priced(&product, Some(list), Currency::EUR), Ok(line(list, None)));
+    }
 }
 
 #[test]

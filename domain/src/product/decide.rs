@@ -1,4 +1,9 @@
-use super::{Command, Details, Event, MAX_CURRENCIES, Product, Rejection, Status};
+use chrono::{DateTime, Utc};
+
+use super::{
+    Command, Details, Event, MAX_CURRENCIES, MAX_PRICE_CHANGES, PriceChange, PriceChanges, Product,
+    Rejection, Status,
+};
 use crate::{decider::Decider, money::Price, tax::TaxClass};
 
 impl Decider for Product {
@@ -36,6 +41,11 @@ impl Decider for Product {
             (product, Command::SetTaxClass(class)) => {
                 Ok(if product.tax_class == class { vec![] } else { vec![Event::TaxClassSet { class }] })
             }
+            (product, Command::SchedulePrice { change, now }) => product.schedule(change, now),
+            (product, Command::CancelPriceChange { id, now }) => match product.price_changes.get(id) {
+                Some(change) if !change.has_ended(now) => Ok(vec![Event::PriceChangeCancelled { id }]),
+                _ => Err(Rejection::NoSuchPriceChange),
+            },
             (Details { status: Status::Draft, .. }, Command::Publish) => Ok(vec![Event::Published {}]),
             (Details { status: Status::Published, .. }, Command::Unpublish) => {
                 Ok(vec![Event::Unpublished {}])
@@ -56,6 +66,7 @@ impl Decider for Product {
                     metadata: metadata.clone(),
                     status: Status::Draft,
                     tax_class: TaxClass::default(),
+                    price_changes: PriceChanges::default(),
                 })
             }
             (Self::Unknown, _) => Self::Unknown,
@@ -68,7 +79,8 @@ impl Decider for Product {
 
     fn weight(&self) -> usize {
         let texts = |details: &Details| {
-            let Details { name, description, prices, metadata, status: _, tax_class } = details;
+            let Details { name, description, prices, metadata, status: _, tax_class, price_changes } =
+                details;
             // A price and its currency's code, as the map keeps them.
             let prices = prices.len() * (size_of::<(String, Price)>() + 3);
             name.as_str().len()
@@ -76,12 +88,24 @@ impl Decider for Product {
                 + prices
                 + metadata.weight()
                 + tax_class.as_str().len()
+                + price_changes.weight()
         };
         size_of::<Self>() + self.details().map_or(0, texts)
     }
 }
 
 impl Details {
+    fn schedule(&self, change: PriceChange, now: DateTime<Utc>) -> Result<Vec<Event>, Rejection> {
+        change.check_times(now).map_err(Rejection::PriceChangeTimes)?;
+        if let Some(other) = self.price_changes.overlapped_by(&change) {
+            return Err(Rejection::PriceChangeOverlaps { other: other.id });
+        }
+        if self.price_changes.open_at(now) >= MAX_PRICE_CHANGES {
+            return Err(Rejection::TooManyPriceChanges);
+        }
+        Ok(vec![Event::PriceScheduled(change)])
+    }
+
     fn change(&mut self, event: &Event) {
         match event {
             Event::Created { .. } => {}
@@ -94,6 +118,8 @@ impl Details {
                 self.prices.insert(price.currency().code().to_owned(), *price);
             }
             Event::TaxClassSet { class } => self.tax_class = class.clone(),
+            Event::PriceScheduled(change) => self.price_changes.add(change.clone()),
+            Event::PriceChangeCancelled { id } => self.price_changes.remove(*id),
             Event::Published {} => self.status = Status::Published,
             Event::Unpublished {} => self.status = Status::Draft,
             Event::Archived {} => self.status = Status::Archived,

@@ -1,16 +1,19 @@
 //! A product of the catalogue: `product/{sku}`.
 
 mod decide;
+mod price_change;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     code::GeneralCode,
     codes, decider,
+    ids::PriceChangeId,
     money::{Currency, Price},
     patch::{MetadataPatch, Patch},
     rejection_codes,
@@ -18,6 +21,8 @@ use crate::{
     text::{Description, ExternalId, InvalidMetadata, Metadata, ProductName},
     words,
 };
+
+pub use price_change::{InvalidTimes, MAX_PRICE_CHANGES, PriceChange, PriceChanges};
 
 /// A product has at most one price in each of this many currencies.
 pub const MAX_CURRENCIES: usize = 50;
@@ -33,11 +38,14 @@ pub enum Product {
 pub struct Details {
     pub name: ProductName,
     pub description: Description,
+    /// The prices that are set, by the codes of their currencies.
     pub prices: BTreeMap<String, Price>,
     pub metadata: Metadata,
     pub status: Status,
     #[serde(default, skip_serializing_if = "is_default")]
     pub tax_class: TaxClass,
+    #[serde(default, skip_serializing_if = "PriceChanges::is_empty")]
+    pub price_changes: PriceChanges,
 }
 
 fn is_default(class: &TaxClass) -> bool {
@@ -70,6 +78,14 @@ pub enum Command {
     },
     SetPrice(Price),
     SetTaxClass(TaxClass),
+    SchedulePrice {
+        change: PriceChange,
+        now: DateTime<Utc>,
+    },
+    CancelPriceChange {
+        id: PriceChangeId,
+        now: DateTime<Utc>,
+    },
     Publish,
     Unpublish,
     Archive,
@@ -95,6 +111,13 @@ pub enum Event {
     PriceSet { price: Price },
     #[serde(rename = "ProductTaxClassSet")]
     TaxClassSet { class: TaxClass },
+    #[serde(rename = "ProductPriceScheduled")]
+    PriceScheduled(PriceChange),
+    #[serde(rename = "ProductPriceChangeCancelled")]
+    PriceChangeCancelled {
+        #[serde(rename = "price_change")]
+        id: PriceChangeId,
+    },
     #[serde(rename = "ProductPublished")]
     Published {},
     #[serde(rename = "ProductUnpublished")]
@@ -110,6 +133,8 @@ impl decider::Event for Event {
             Self::Described { .. } => "ProductDescribed",
             Self::PriceSet { .. } => "ProductPriceSet",
             Self::TaxClassSet { .. } => "ProductTaxClassSet",
+            Self::PriceScheduled(_) => "ProductPriceScheduled",
+            Self::PriceChangeCancelled { .. } => "ProductPriceChangeCancelled",
             Self::Published {} => "ProductPublished",
             Self::Unpublished {} => "ProductUnpublished",
             Self::Archived {} => "ProductArchived",
@@ -127,6 +152,14 @@ pub enum Rejection {
     Archived,
     #[error("a product has prices in at most {MAX_CURRENCIES} currencies")]
     TooManyCurrencies,
+    #[error("{0}")]
+    PriceChangeTimes(InvalidTimes),
+    #[error("the price change {other} holds within that time, in the same currency")]
+    PriceChangeOverlaps { other: PriceChangeId },
+    #[error("a product has at most {MAX_PRICE_CHANGES} price changes that have not ended")]
+    TooManyPriceChanges,
+    #[error("the product has no such price change, or it has ended")]
+    NoSuchPriceChange,
     #[error("with what it has and what is new, metadata {0}")]
     Metadata(InvalidMetadata),
 }
@@ -137,6 +170,8 @@ codes! {
     pub enum ProductCode {
         Archived = Invalid, "product_archived", "Product archived";
         TooManyCurrencies = Invalid, "too_many_currencies", "Too many currencies";
+        PriceChangeOverlaps = Invalid, "price_change_overlaps", "Price change overlaps";
+        TooManyPriceChanges = Invalid, "too_many_price_changes", "Too many price changes";
     }
 }
 
@@ -146,6 +181,10 @@ rejection_codes! {
         AlreadyExists => GeneralCode::AlreadyExists,
         Archived => ProductCode::Archived,
         TooManyCurrencies => ProductCode::TooManyCurrencies,
+        PriceChangeTimes => GeneralCode::ValidationFailed,
+        PriceChangeOverlaps => ProductCode::PriceChangeOverlaps,
+        TooManyPriceChanges => ProductCode::TooManyPriceChanges,
+        NoSuchPriceChange => GeneralCode::NotFound,
         Metadata => GeneralCode::ValidationFailed,
     }
 }
@@ -160,7 +199,13 @@ impl Product {
 }
 
 impl Details {
+    /// The price that is set.
     pub fn price_in(&self, currency: Currency) -> Option<Price> {
         self.prices.get(currency.code()).copied()
+    }
+
+    /// The price that holds at this time: that of a price change, else the one that is set.
+    pub fn price_at(&self, currency: Currency, time: DateTime<Utc>) -> Option<Price> {
+        self.price_changes.price_at(currency, time).or_else(|| self.price_in(currency))
     }
 }

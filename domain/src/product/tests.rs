@@ -1,3 +1,5 @@
+mod price_changes;
+
 use proptest::{collection::vec, prelude::*};
 
 use super::*;
@@ -104,6 +106,8 @@ fn what_does_not_exist_cannot_be_changed() {
     for command in [
         nothing_described(),
         Command::SetPrice(euros(1)),
+        price_changes::schedule(1, euros(1), 0, None),
+        price_changes::cancel(1, 0),
         Command::Publish,
         Command::Unpublish,
         Command::Archive,
@@ -252,6 +256,10 @@ fn each_rejection_has_its_code() {
         (Rejection::AlreadyExists, "already_exists"),
         (Rejection::Archived, "product_archived"),
         (Rejection::TooManyCurrencies, "too_many_currencies"),
+        (Rejection::PriceChangeTimes(InvalidTimes::EndsTooSoon), "validation_failed"),
+        (Rejection::PriceChangeOverlaps { other: price_changes::id(1) }, "price_change_overlaps"),
+        (Rejection::TooManyPriceChanges, "too_many_price_changes"),
+        (Rejection::NoSuchPriceChange, "not_found"),
         (Rejection::Metadata(InvalidMetadata::TooMany(21)), "validation_failed"),
     ];
     for (rejection, code) in codes {
@@ -286,6 +294,7 @@ fn any_command() -> impl Strategy<Value = Command> {
             metadata
         }),
         any_price().prop_map(Command::SetPrice),
+        price_changes::any_command(),
         Just(Command::Publish),
         Just(Command::Unpublish),
         Just(Command::Archive),

@@ -39,6 +39,24 @@ pub(super) const TYPES: &[PublicType] = &[
         "What the product is for taxes was said. Without it, it is `standard`.",
         &[text("class", "Such as `books`; countries have rates for it.")],
     ),
+    as_stored(
+        "ProductPriceScheduled",
+        "product.price_scheduled",
+        "A price was scheduled. While it holds, it takes the place of the one that is set in its currency.",
+        &[
+            text("price_change", "Its id, which `ProductPriceChangeCancelled` names."),
+            money("price", "What the product costs then."),
+            text("from", "When it begins to hold, in whole seconds; RFC 3339."),
+            text("until", "When it no longer holds, in whole seconds; RFC 3339. Left out: it has no end.")
+                .optional(),
+        ],
+    ),
+    as_stored(
+        "ProductPriceChangeCancelled",
+        "product.price_change_cancelled",
+        "A price that was scheduled doesn't hold from now on.",
+        &[text("price_change", "Its id.")],
+    ),
     as_stored("ProductPublished", "product.published", "The product is for sale.", &[]),
     as_stored("ProductUnpublished", "product.unpublished", "The product is not for sale any more.", &[]),
     as_stored(

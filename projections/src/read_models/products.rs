@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use daybook_domain::{
     Decider, Record,
     money::Price,
-    product::{Event, Product, Status},
+    product::{Event, PriceChanges, Product, Status},
     stored::Unreadable,
     tax::TaxClass,
     text::{Description, ExternalId, Metadata, ProductName, folded},
@@ -31,6 +31,9 @@ pub struct Row {
     pub status: Status,
     #[serde(default)]
     pub tax_class: TaxClass,
+    /// Those that had not ended when the newest event of the product was recorded.
+    #[serde(default, skip_serializing_if = "PriceChanges::is_empty")]
+    pub price_changes: PriceChanges,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub external_id: Option<ExternalId>,
     #[serde(default, skip_serializing_if = "Metadata::is_empty")]
@@ -78,6 +81,7 @@ impl ReadModel for Products {
                 prices: [(price.currency().code().to_owned(), price)].into(),
                 status: Status::Draft,
                 tax_class: TaxClass::default(),
+                price_changes: PriceChanges::default(),
                 external_id,
                 metadata,
                 version: 0,
@@ -86,6 +90,7 @@ impl ReadModel for Products {
             }),
             (None, _) => None,
             (Some(mut row), event) => {
+                row.price_changes.forget_ended(record.recorded_at);
                 row.change(event);
                 Some(row)
             }
@@ -155,6 +160,8 @@ impl Row {
                 self.prices.insert(price.currency().code().to_owned(), price);
             }
             Event::TaxClassSet { class } => self.tax_class = class,
+            Event::PriceScheduled(change) => self.price_changes.add(change),
+            Event::PriceChangeCancelled { id } => self.price_changes.remove(id),
             Event::Published {} => self.status = Status::Published,
             Event::Unpublished {} => self.status = Status::Draft,
             Event::Archived {} => self.status = Status::Archived,
@@ -183,10 +190,15 @@ fn pattern(q: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use daybook_domain::money::{Currency, Money};
+    use chrono::TimeDelta;
+    use daybook_domain::{
+        ids::PriceChangeId,
+        money::{Currency, Money},
+        product::PriceChange,
+    };
 
     use super::*;
-    use crate::read_models::testing::given;
+    use crate::read_models::testing::{given, record};
 
     fn price(amount: i64, currency: Currency) -> Price {
         Money::new(amount, currency).try_into().expect("in range")
@@ -222,6 +234,33 @@ mod tests {
         assert_eq!(row.price, price(400, Currency::EUR));
         assert_eq!(row.prices.len(), 2);
         assert_eq!(row.version, 3);
+    }
+
+    /// Catches: a clock of the process, by which two processes would come to two rows.
+    #[test]
+    fn a_price_change_goes_when_something_is_recorded_after_its_end() {
+        let at = |seconds| DateTime::UNIX_EPOCH + TimeDelta::seconds(seconds);
+        let change = |number, from, until| PriceChange {
+            id: PriceChangeId::new(uuid::Uuid::from_u128(number)),
+            price: price(400, Currency::EUR),
+            from: at(from),
+            until: Some(at(until)),
+        };
+        let (first, second) = (change(1, 10, 20), change(2, 20, 30));
+        let shown = |third: Event, time| {
+            let scheduled = [&second, &first].map(|change| Event::PriceScheduled(change.clone()));
+            let events = (1..).zip([created()].into_iter().chain(scheduled).chain([third]));
+            let row = events.fold(None, |row, (sequence, event)| {
+                let mut record = record(Product::KIND, "TEA", sequence, &event);
+                record.recorded_at = if sequence == 4 { time } else { at(0) };
+                Products::fold(row, &record).expect("readable")
+            });
+            row.expect("a row").price_changes.iter().cloned().collect::<Vec<_>>()
+        };
+        assert_eq!(shown(Event::Published {}, at(19)), [first.clone(), second.clone()]);
+        assert_eq!(shown(Event::Published {}, at(20)), [second.clone()]);
+        assert_eq!(shown(Event::PriceChangeCancelled { id: second.id }, at(19)), [first.clone()]);
+        assert_eq!(shown(Event::PriceScheduled(change(3, 40, 50)), at(31)), [change(3, 40, 50)]);
     }
 
     #[test]

@@ -63,6 +63,8 @@ const GUARDS: &[(&str, Guard)] = &[
     ("product.create", of(Whose::Shop, &[CreateProduct])),
     ("product.describe", of(Whose::Shop, &[DescribeProduct])),
     ("product.set_price", of(Whose::Shop, &[PriceProduct])),
+    ("product.schedule_price", of(Whose::Shop, &[ScheduleProductPrice])),
+    ("product.cancel_price_change", of(Whose::Shop, &[ScheduleProductPrice])),
     ("product.set_tax_class", of(Whose::Shop, &[SetProductTaxClass])),
     ("product.publish", of(Whose::Shop, &[PublishProduct])),
     ("product.unpublish", of(Whose::Shop, &[PublishProduct])),
@@ -215,9 +217,11 @@ const GUARDS: &[(&str, Guard)] = &[
 pub fn path_of(path: &str, order: &str) -> String {
     let nobodys = "019b0000-0000-7000-8000-000000000001";
     let account = format!("acc_{}", "0".repeat(32));
+    let price_change = format!("prc_{}", "0".repeat(32));
     let id = match path {
         path if path.starts_with("/v1/accounts/{id}") => &account,
         path if path.starts_with("/v1/orders/") => order,
+        path if path.contains("/price-changes/") => &price_change,
         _ => nobodys,
     };
     path.replace("{id}", id).replace("{country}", "DE")

@@ -1,7 +1,11 @@
 //! One product.
 
 use chrono::{DateTime, Utc};
-use daybook_domain::{policy::Action, product::Status, sku};
+use daybook_domain::{
+    policy::Action,
+    product::{self, Status},
+    sku,
+};
 use daybook_projections::{
     Moment,
     read_models::products::{Products, Row},
@@ -15,7 +19,9 @@ use super::{
     found::Found,
     read::{Item, Making, Read, Scope},
 };
-use crate::values::{Description, ExternalId, Metadata, Price, ProductName, ProductStatus, TaxClass};
+use crate::values::{
+    Description, ExternalId, Metadata, Price, PriceChangeId, ProductName, ProductStatus, TaxClass,
+};
 
 /// One product, today or as it was.
 #[derive(Debug)]
@@ -30,11 +36,15 @@ pub struct Product {
     pub sku: String,
     pub name: ProductName,
     pub description: Description,
-    /// The price in the currency that it was created with.
+    /// The price that is set in the currency that it was created with. A price change that holds takes its place.
     pub price: Price,
-    /// The prices in every currency that it has a price in.
+    /// The prices that are set, one in each currency. A price change that holds takes the place of that in its currency.
     #[schema(max_items = 50)]
     pub prices: Vec<Price>,
+    /// The prices that were scheduled and not cancelled, in the order in which they begin. Those that had ended before the
+    /// product changed last are left out.
+    #[schema(max_items = 20)]
+    pub price_changes: Vec<PriceChange>,
     pub status: ProductStatus,
     /// What it is for taxes, `standard` if that was not said.
     pub tax_class: TaxClass,
@@ -45,6 +55,18 @@ pub struct Product {
     pub updated_at: DateTime<Utc>,
     #[schema(minimum = 1)]
     pub version: i64,
+}
+
+/// A price that holds for a time, instead of the one that is set in its currency. No two hold at once in one currency.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct PriceChange {
+    pub id: PriceChangeId,
+    pub price: Price,
+    /// It holds from then on.
+    pub from: DateTime<Utc>,
+    /// It doesn't hold any more then; without an end, it holds until it is cancelled.
+    #[schema(required)]
+    pub until: Option<DateTime<Utc>>,
 }
 
 impl Read for ProductBySku {
@@ -83,6 +105,7 @@ impl From<Row> for Product {
             description: row.description.into(),
             price: row.price.into(),
             prices: row.prices.into_values().map(Into::into).collect(),
+            price_changes: row.price_changes.iter().cloned().map(Into::into).collect(),
             status: row.status.into(),
             tax_class: row.tax_class.into(),
             external_id: row.external_id.map(Into::into),
@@ -91,5 +114,12 @@ impl From<Row> for Product {
             updated_at: row.updated_at,
             version: row.version,
         }
+    }
+}
+
+impl From<product::PriceChange> for PriceChange {
+    fn from(change: product::PriceChange) -> Self {
+        let product::PriceChange { id, price, from, until } = change;
+        Self { id: id.into(), price: price.into(), from, until }
     }
 }

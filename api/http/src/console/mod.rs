@@ -91,9 +91,9 @@ pub fn routes() -> Vec<Route> {
 struct File(String);
 
 impl InPath for File {
-    fn schema() -> Option<RefOr<Schema>> {
+    fn schemas() -> Vec<RefOr<Schema>> {
         let names = FILES.iter().map(|(name, ..)| *name);
-        Some(ObjectBuilder::new().schema_type(Type::String).enum_values(Some(names)).into())
+        vec![ObjectBuilder::new().schema_type(Type::String).enum_values(Some(names)).into()]
     }
 
     fn target(&self) -> String {

@@ -1,13 +1,16 @@
 //! The catalogue.
 
 use actix_web::http::Method;
+use chrono::{DateTime, Utc};
 use daybook_commands::products::{
-    ArchiveProduct, CreateProduct, DescribeProduct, ProductOutcome, PublishProduct, SetPrice, SetTaxClass,
-    UnpublishProduct,
+    ArchiveProduct, CancelPriceChange, CreateProduct, DescribeProduct, PriceChangeOutcome, ProductOutcome,
+    PublishProduct, SchedulePriceRequest, SetPrice, SetTaxClass, UnpublishProduct,
 };
 use daybook_core::{
     reads::{ProductBySku, ProductHistory, Products, Turn},
-    values::{Description, ExternalId, Metadata, MetadataPatch, Price, ProductName, Sku, TaxClass},
+    values::{
+        Description, ExternalId, Metadata, MetadataPatch, Price, PriceChangeId, ProductName, Sku, TaxClass,
+    },
 };
 use daybook_domain::{Position, patch::Patch, sku};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -35,6 +38,10 @@ pub fn routes() -> Vec<Route> {
             |sku, body: Describe| body.of(sku)),
         command(Method::PUT, "/v1/products/{sku}/price", "Sets the price in one currency. Prices in other currencies stay.",
             |sku, price: Price| SetPrice { sku, price: price.0 }),
+        command(Method::POST, "/v1/products/{sku}/price-changes", "Schedules a price that holds for a time, instead of the one that is set in its currency. Orders that are placed within that time have it. It needs the feature `tax`.",
+            |sku, Schedule { price, from, until }| SchedulePriceRequest { sku, price: price.0, from, until }),
+        command(Method::DELETE, "/v1/products/{sku}/price-changes/{id}", "Cancels a price change that has not ended: from now on it doesn't hold. It needs the feature `tax`.",
+            |(sku, id), Nothing {}| CancelPriceChange { sku, id }),
         command(Method::PUT, "/v1/products/{sku}/tax-class", "Says what a product is for taxes: countries have rates for classes. It needs the feature `tax`.",
             |sku, Classify { class }| SetTaxClass { sku, class: class.0 }),
         command(Method::POST, "/v1/products/{sku}/publication", "Puts a product up for sale.",
@@ -84,6 +91,21 @@ pub struct Describe {
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = SchedulePrice, examples(json!({
+    "price": { "amount": 399, "currency": "EUR" },
+    "from": "2026-12-01T00:00:00Z",
+    "until": "2026-12-27T00:00:00Z",
+})))]
+pub struct Schedule {
+    price: Price,
+    /// It holds from then on: now, or a later time within ten years. A part of a second is left out.
+    from: DateTime<Utc>,
+    /// It doesn't hold any more then. Without it, the price holds until the change is cancelled.
+    until: Option<DateTime<Utc>>,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 #[schema(as = SetTaxClass, examples(json!({ "class": "books" })))]
 pub struct Classify {
     class: TaxClass,
@@ -119,6 +141,21 @@ pub struct ProductReceipt {
     id: Sku,
     sku: Sku,
     /// The version, which is also in `ETag`.
+    #[schema(minimum = 1)]
+    version: i64,
+    /// A place in the log, also in `Daybook-Position`.
+    #[schema(minimum = 1)]
+    position: i64,
+}
+
+/// The product after the command, and its new price change.
+#[derive(Serialize, ToSchema)]
+pub struct PriceChangeReceipt {
+    id: Sku,
+    sku: Sku,
+    /// The id of the price change.
+    price_change: PriceChangeId,
+    /// The version of the product, which is also in `ETag`.
     #[schema(minimum = 1)]
     version: i64,
     /// A place in the log, also in `Daybook-Position`.
@@ -163,6 +200,20 @@ impl Told for ProductOutcome {
         ProductReceipt {
             id: self.id.into(),
             sku: self.sku.into(),
+            version: self.version,
+            position: position.0,
+        }
+    }
+}
+
+impl Told for PriceChangeOutcome {
+    type Answer = PriceChangeReceipt;
+
+    fn told(self, position: Position) -> PriceChangeReceipt {
+        PriceChangeReceipt {
+            id: self.id.into(),
+            sku: self.sku.into(),
+            price_change: self.price_change.into(),
             version: self.version,
             position: position.0,
         }

@@ -35,7 +35,7 @@ fn done(payload: &Value) -> Value {
 /// Every command, as far as an order goes.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_product_is_sold_from_its_draft_to_its_archive() {
-    let app = TestApp::start_having(&[Feature::Tax], |_| {}).await;
+    let app = TestApp::start().await;
     let (merchandiser, warehouse) = (app.by(Role::Merchandiser), app.by(Role::Warehouse));
     let (alice, support) = (app.customer("alice"), app.by(Role::Support));
     let price = json!({ "amount": 499, "currency": "EUR" });
@@ -45,11 +45,6 @@ async fn a_product_is_sold_from_its_draft_to_its_archive() {
     assert_eq!((&created["id"], &created["version"]), (&json!("product/TEA-1"), &json!(1)));
     let yen = json!({ "sku": "TEA-1", "amount": 800, "currency": "JPY", "ifVersion": 1 });
     done(&command(&merchandiser, "productSetPrice", yen, "version").await);
-    let class = json!({ "sku": "TEA-1", "class": "food" });
-    let classified = done(&command(&merchandiser, "productSetTaxClass", class, "position").await);
-    let query = "query($at: Long) { product(sku: \"TEA-1\", minPosition: $at) { taxClass } }";
-    let shown = ask_with(&merchandiser, query, json!({ "at": classified["position"] })).await;
-    assert_eq!(data(shown)["product"]["taxClass"], "food");
     done(&command(&merchandiser, "productPublish", json!({ "sku": "TEA-1" }), "version").await);
     let receipt = json!({ "sku": "TEA-1", "quantity": 10, "reference": "DN-1", "idempotencyKey": "r-1" });
     let stock = done(&command(&warehouse, "stockReceive", receipt, "id sku onHand available").await);
@@ -92,6 +87,34 @@ async fn a_product_is_sold_from_its_draft_to_its_archive() {
     app.settle().await;
     let shown = alice.get(&format!("/v1/orders/{}", id.as_str().unwrap())).await.expect(200).json();
     assert_eq!((&shown["status"], &shown["ship_to"]["city"]), (&json!("delivered"), &json!("Town")));
+}
+
+/// Catches: a field whose route names two things in its path.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_product_is_of_a_class_and_its_price_is_changed_for_a_time() {
+    let app = TestApp::start_having(&[Feature::Tax], |_| {}).await;
+    app.sell("TEA-1", 499, 0).await;
+    let merchandiser = app.by(Role::Merchandiser);
+    let query = "query($at: Long) { product(sku: \"TEA-1\", minPosition: $at) { taxClass priceChanges { id from until price { amount } } } }";
+    let shown = async |done: &Value| {
+        let found = data(ask_with(&merchandiser, query, json!({ "at": done["position"] })).await);
+        found["product"].clone()
+    };
+    let class = json!({ "sku": "TEA-1", "class": "food" });
+    let classified = done(&command(&merchandiser, "productSetTaxClass", class, "position").await);
+    assert_eq!(shown(&classified).await, json!({ "taxClass": "food", "priceChanges": [] }));
+    let offer = json!({ "sku": "TEA-1", "price": { "amount": 399, "currency": "EUR" }, "from": app.now() });
+    let fields = "id priceChange position";
+    let scheduled = done(&command(&merchandiser, "productSchedulePrice", offer.clone(), fields).await);
+    let id = &scheduled["priceChange"];
+    assert_eq!(scheduled["id"], "product/TEA-1");
+    let change = json!({ "id": id, "from": app.now(), "until": null, "price": { "amount": 399 } });
+    assert_eq!(shown(&scheduled).await["priceChanges"], json!([change]));
+    let twice = command(&merchandiser, "productSchedulePrice", offer, fields).await;
+    assert_eq!(refusals(&twice), ["PRICE_CHANGE_OVERLAPS"]);
+    let cancel = json!({ "sku": "TEA-1", "id": id });
+    let cancelled = done(&command(&merchandiser, "productCancelPriceChange", cancel, "position").await);
+    assert_eq!(shown(&cancelled).await["priceChanges"], json!([]));
 }
 
 #[tokio::test(flavor = "multi_thread")]

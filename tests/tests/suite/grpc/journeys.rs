@@ -1,7 +1,7 @@
 use daybook_domain::{feature::Feature, policy::Role};
 use daybook_grpc::protocol::v1::*;
 use daybook_tests::{TestApp, grpc::Grpc};
-use prost_types::{FieldMask, value::Kind};
+use prost_types::{FieldMask, Timestamp, value::Kind};
 use serde_json::json;
 use tonic::Code;
 
@@ -164,6 +164,19 @@ async fn a_product_is_described_as_its_mask_says() {
     let class = "food".to_owned();
     let set = SetTaxClassRequest { sku: "TEA-1".into(), class, ..SetTaxClassRequest::default() };
     merchandiser.catalog().set_tax_class(set).await.unwrap();
+    let times = [10, 20].map(|seconds| Timestamp { seconds: app.now().timestamp() + seconds, nanos: 0 });
+    let [from, until] = times.map(Some);
+    let mut ids = Vec::new();
+    for price in [euros(399), Money { currency: "USD".into(), ..euros(450) }] {
+        let schedule = SchedulePriceRequest { price: Some(price), from, until, ..Default::default() };
+        let schedule = SchedulePriceRequest { sku: "TEA-1".into(), ..schedule };
+        let scheduled = merchandiser.catalog().schedule_price(schedule).await.unwrap().into_inner();
+        ids.push(scheduled.product.unwrap().price_change);
+    }
+    let cancel = CancelPriceChangeRequest { sku: "TEA-1".into(), id: ids[1].clone(), ..Default::default() };
+    merchandiser.catalog().cancel_price_change(cancel.clone()).await.unwrap();
+    let gone = merchandiser.catalog().cancel_price_change(cancel).await.unwrap_err();
+    assert_eq!(gone.code(), Code::NotFound);
     let publish = PublishProductRequest { sku: "TEA-1".into(), ..PublishProductRequest::default() };
     let published = merchandiser.catalog().publish_product(publish).await.unwrap().into_inner();
     let get = GetProductRequest {
@@ -177,6 +190,8 @@ async fn a_product_is_described_as_its_mask_says() {
     assert_eq!(json!(product.metadata), json!({ "b": "2", "c": "3" }));
     assert_eq!((product.status(), product.price), (ProductStatus::Published, Some(euros(599))));
     assert_eq!(product.tax_class, "food");
+    let id = ids[0].clone();
+    assert_eq!(product.price_changes, [PriceChange { id, price: Some(euros(399)), from, until }]);
     let list = ListProductsRequest { query: Some("grey".into()), ..ListProductsRequest::default() };
     assert_eq!(anyone.catalog().list_products(list).await.unwrap().into_inner().products.len(), 1);
     let archive = ArchiveProductRequest { sku: "TEA-1".into(), ..ArchiveProductRequest::default() };

@@ -5,7 +5,7 @@ use daybook_grpc::protocol::{DESCRIPTORS, health::HealthCheckRequest, v1::*};
 use daybook_http::routes;
 use daybook_tests::{grpc::Grpc, raw_door};
 use prost::Message;
-use prost_types::FileDescriptorSet;
+use prost_types::{FileDescriptorSet, Timestamp};
 
 use super::{euros, order};
 use crate::{
@@ -71,6 +71,16 @@ fn entry(method: &str, id: &str, key: &str) -> (&'static str, Vec<u8>) {
         "CatalogService/SetPrice" => {
             let price = Some(euros(7));
             ("product.set_price", SetPriceRequest { sku, price, ..Default::default() }.encode_to_vec())
+        }
+        "CatalogService/SchedulePrice" => {
+            let (price, from) = (Some(euros(7)), Some(Timestamp { seconds: 1_900_000_000, nanos: 0 }));
+            let asked = SchedulePriceRequest { sku, price, from, ..Default::default() };
+            ("product.schedule_price", asked.encode_to_vec())
+        }
+        "CatalogService/CancelPriceChange" => {
+            let id = format!("prc_{}", "0".repeat(32));
+            let asked = CancelPriceChangeRequest { sku, id, ..Default::default() };
+            ("product.cancel_price_change", asked.encode_to_vec())
         }
         "CatalogService/SetTaxClass" => {
             let class = "books".to_owned();

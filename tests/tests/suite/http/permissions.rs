@@ -23,6 +23,10 @@ async fn ask(app: &TestApp, client: &Client, action: Action, id: &str) -> Option
         }
         Action::DescribeProduct => client.patch("/v1/products/TEA-1", json!({"name": "Other"})).await,
         Action::PriceProduct => client.put("/v1/products/TEA-1/price", price).await,
+        Action::ScheduleProductPrice => {
+            let change = json!({"price": price, "from": "2030-01-01T00:00:00Z"});
+            client.post("/v1/products/TEA-1/price-changes", change).await
+        }
         Action::SetProductTaxClass => {
             client.put("/v1/products/TEA-1/tax-class", json!({"class": "books"})).await
         }
@@ -207,6 +211,7 @@ fn body(name: &str, turn: usize) -> serde_json::Value {
         "product.create" => json!({"sku": format!("NEW-{turn}"), "name": "New", "price": price}),
         "product.describe" => json!({"name": "Other"}),
         "product.set_price" => price,
+        "product.schedule_price" => json!({"price": price, "from": "2030-01-01T00:00:00Z"}),
         "product.set_tax_class" => json!({"class": "books"}),
         "stock.receive" => json!({"quantity": 1}),
         "stock.adjust" => json!({"delta": 1, "reason": "counted"}),

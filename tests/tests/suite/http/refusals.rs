@@ -61,6 +61,8 @@ const NOT_A_CUSTOMERS: &[(&str, &str)] = &[
     ("too_many_roles", "roles that administrators make"),
     ("unknown_rule", "roles that administrators make"),
     ("head_too_large", "requests of which nobody knows whose they are"),
+    ("price_change_overlaps", "changes of the catalogue"),
+    ("too_many_price_changes", "changes of the catalogue"),
     ("product_archived", "changes of the catalogue, and orders of those who may read such products"),
     ("product_not_published", "orders of those who may read such products"),
     ("too_many_currencies", "changes of the catalogue"),
