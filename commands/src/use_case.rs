@@ -37,6 +37,8 @@ pub trait UseCase: Serialize + DeserializeOwned + Clone + Debug + Send + Sync + 
     const NEEDS_KEY: bool = false;
     /// It makes the thing that its outcome names.
     const CREATES: bool = false;
+    /// Its outcome is about a stream, and says which version that has.
+    const HAS_VERSION: bool = true;
     /// The codes of all rules that may refuse it, beside those that may refuse anything.
     const REFUSALS: &'static [Code];
     type Outcome: Outcome;
@@ -128,7 +130,7 @@ pub trait Outcome: Serialize + DeserializeOwned + Debug + Clone + Send + Sync + 
     /// The id of the thing that the command is about.
     fn id(&self) -> String;
 
-    /// The sequence of that thing's stream; 0 if it has none.
+    /// The sequence of that thing's stream; 0 if it has none ([`UseCase::HAS_VERSION`]).
     fn version(&self) -> i64;
 }
 

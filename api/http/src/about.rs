@@ -32,6 +32,7 @@ pub enum Kind {
     Command {
         needs_key: bool,
         creates: bool,
+        has_version: bool,
         refusals: &'static [Code],
     },
     Read(Access),
@@ -64,7 +65,12 @@ pub enum Kind {
 
 impl Kind {
     pub fn of<U: UseCase>() -> Self {
-        Self::Command { needs_key: U::NEEDS_KEY, creates: U::CREATES, refusals: U::REFUSALS }
+        Self::Command {
+            needs_key: U::NEEDS_KEY,
+            creates: U::CREATES,
+            has_version: U::HAS_VERSION,
+            refusals: U::REFUSALS,
+        }
     }
 
     /// The codes that such a route may answer with, whatever it is about.

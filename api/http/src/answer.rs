@@ -111,7 +111,7 @@ where
     let status = if U::CREATES { StatusCode::CREATED } else { StatusCode::OK };
     let mut response = HttpResponse::build(status);
     response.insert_header(JSON).insert_header((DAYBOOK_POSITION, position.0));
-    if outcome.version() > 0 {
+    if U::HAS_VERSION {
         response.insert_header(header::ETag(EntityTag::new_strong(outcome.version().to_string())));
     }
     if U::CREATES {

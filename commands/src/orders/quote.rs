@@ -126,6 +126,7 @@ pub(super) fn asked(lines: &[PlaceLine], currency: Currency, sale: Option<&Sale>
 impl UseCase for AskQuote {
     const NAME: &'static str = "quote.ask";
     const ACTION: Action = Action::AskQuote;
+    const HAS_VERSION: bool = false;
     const REFUSALS: &'static [Code] = &priced::REFUSALS;
     type Outcome = QuoteOutcome;
 

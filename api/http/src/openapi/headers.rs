@@ -208,7 +208,10 @@ pub fn sent_to(kind: Kind) -> Vec<(&'static str, bool)> {
         names.push(("Daybook-Min-Position", false));
     }
     match kind {
-        Kind::Command { needs_key, .. } => names.extend([(KEY, needs_key), ("If-Match", false)]),
+        Kind::Command { needs_key, has_version, .. } => {
+            names.push((KEY, needs_key));
+            names.extend(has_version.then_some(("If-Match", false)));
+        }
         Kind::Read(_) | Kind::Document => names.push(("If-None-Match", false)),
         Kind::Stream => names.push(("Last-Event-ID", false)),
         Kind::Own
@@ -235,7 +238,10 @@ pub fn told_by(route: &Route, status: u16) -> Vec<&'static str> {
         names.push("Daybook-Position");
         names.extend(route.varies_with.as_ref().map(|_| "Vary"));
         match kind {
-            Kind::Command { .. } => names.extend(["ETag", "Idempotent-Replayed"]),
+            Kind::Command { has_version, .. } => {
+                names.extend(has_version.then_some("ETag"));
+                names.push("Idempotent-Replayed");
+            }
             Kind::Read(_) | Kind::Document => names.push("ETag"),
             Kind::Stream => names.push("X-Accel-Buffering"),
             Kind::Own
