@@ -126,7 +126,7 @@ impl fmt::Display for Connections {
         }
         write!(
             f,
-            ", {workers} of single workers (eight for each of projections.partitions, if it has that role)"
+            ", {workers} of single workers (ten for each of projections.partitions, if it has that role)"
         )
     }
 }

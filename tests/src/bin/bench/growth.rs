@@ -123,7 +123,7 @@ impl Log {
 
 async fn build_read_models(database: &TestDatabase, events: u64) {
     let _server = Daybook::start(database, "api,projections");
-    let reached = "SELECT CASE WHEN count(*) = 4 THEN min(c.position) ELSE 0 END FROM checkpoints c
+    let reached = "SELECT CASE WHEN count(*) = 5 THEN min(c.position) ELSE 0 END FROM checkpoints c
                      JOIN read_models r ON r.name = c.name AND r.live_generation = c.generation";
     let mut position = 0;
     while position < i64::try_from(events).expect("a log that can be filled") {

@@ -76,7 +76,7 @@ async fn fault_a_worker_that_sleeps_over_its_lease_changes_nothing_when_it_wakes
     let mut a = a.with("proof.interval", "50ms");
     a.start();
     let leads = "SELECT count(*) FROM leases WHERE name LIKE 'projection/%'";
-    until("it has all the work", async || house.database.count(leads).await == 5).await;
+    until("it has all the work", async || house.database.count(leads).await == 6).await;
     // No projections yet: it would get its share of them.
     let mut b = house.server("b").with("roles", "api,relay,reactor");
     b.start();
@@ -135,7 +135,7 @@ async fn fault_partitions_are_shared_by_the_processes_that_there_are() {
     };
     let mut api = server("api", "api,relay,reactor");
     let (mut a, mut b) = (server("a", "projections"), server("b", "projections"));
-    // How many of the twelve each process works on, the one with the fewest first.
+    // How many of the twenty each process works on, the one with the fewest first.
     let shares = async || {
         let held: Vec<i64> = sqlx::query_scalar(
             "SELECT count(*) FROM leases WHERE name LIKE 'projection/%/%' AND expires_at > clock_timestamp()
@@ -148,27 +148,27 @@ async fn fault_partitions_are_shared_by_the_processes_that_there_are() {
     };
     api.start();
     a.start();
-    until("it has all the work", async || shares().await == [16]).await;
+    until("it has all the work", async || shares().await == [20]).await;
     stock_up(&house.client, &api).await;
     b.start();
     let watch = Watch::start(house.operator(&api));
     let load = Load::start(&house.client, [&api, &api], 5);
-    until("each has its half", async || shares().await == [8, 8]).await;
+    until("each has its half", async || shares().await == [10, 10]).await;
     load.progress(40).await;
 
     a.kill();
     let killed = Instant::now();
-    until("the other goes on with all of it", async || shares().await == [16]).await;
+    until("the other goes on with all of it", async || shares().await == [20]).await;
     assert!(killed.elapsed() < HANDED_OVER, "handed over after {:?}", killed.elapsed());
     load.progress(40).await;
     a.start();
-    until("each has its half again", async || shares().await == [8, 8]).await;
+    until("each has its half again", async || shares().await == [10, 10]).await;
     load.progress(40).await;
 
     b.freeze();
-    until("the other goes on with all of it", async || shares().await == [16]).await;
+    until("the other goes on with all of it", async || shares().await == [20]).await;
     b.thaw();
-    until("each has its half once more", async || shares().await == [8, 8]).await;
+    until("each has its half once more", async || shares().await == [10, 10]).await;
     load.progress(40).await;
     let told = load.end().await;
     house.proved(&b).await;

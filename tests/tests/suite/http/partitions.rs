@@ -129,7 +129,7 @@ async fn what_another_process_leaves_alone_is_taken_on() {
     orders_are_seen(&app, 3).await;
     app.settle().await;
     let held = "SELECT count(*) FROM leases WHERE name LIKE 'projection/%/%' AND expires_at > now()";
-    assert_eq!(app.database.count(held).await, 4);
+    assert_eq!(app.database.count(held).await, 5);
     read_models_are_right(&app).await;
 }
 
