@@ -116,9 +116,8 @@ fn two_prices_in_one_currency_never_hold_at_once() {
 
 #[test]
 fn as_many_as_allowed_have_not_ended_and_those_that_have_make_room() {
-    let full: Vec<Event> = std::iter::once(created())
-        .chain((0..20).map(|n| scheduled(n as u128, euros(n), 10 + n, Some(11 + n))))
-        .collect();
+    let changes = (0..).zip(0..20).map(|(number, n)| scheduled(number, euros(n), 10 + n, Some(11 + n)));
+    let full: Vec<Event> = std::iter::once(created()).chain(changes).collect();
     let one_more = |now| Command::SchedulePrice { change: change(99, euros(99), 40, None), now: at(now) };
     given::<Product>(full.clone()).when(one_more(10)).rejected(Rejection::TooManyPriceChanges);
     given::<Product>(full.clone()).when(one_more(11)).then([scheduled(99, euros(99), 40, None)]);
