@@ -71,8 +71,8 @@ pub struct PlaceOrderRequest {
 /// An order that has its id, and nothing personal in clear.
 ///
 /// Refused with `product_not_found`, `price_not_available` (in that currency), `insufficient_stock`,
-/// `total_out_of_range`, `currency_mismatch`, `tax_unknown`, or `already_exists` for a taken external id. Who may read products that
-/// are not published is told `product_not_published` or `product_archived` of them.
+/// `total_out_of_range`, `currency_mismatch`, `tax_unknown`, `quote_changed`, `quote_invalid`, or `already_exists` for a taken
+/// external id. Who may read products that are not published is told `product_not_published` or `product_archived` of them.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct PlaceOrder {
     pub id: OrderId,

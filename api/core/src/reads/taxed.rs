@@ -24,7 +24,7 @@ pub struct Taxation {
     #[schema(required)]
     pub taxed_in: Option<Country>,
     /// All that is taxed alike. The tax is rounded once for each.
-    #[schema(max_items = 100)]
+    #[schema(max_items = 2000)]
     pub groups: Vec<TaxGroup>,
 }
 
