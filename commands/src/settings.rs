@@ -20,6 +20,9 @@ daybook_domain::settings! {
         max_batch_commands: usize = 512, between(1, 10_000);
         /// Events that are appended together; a single command may have more.
         max_batch_events: usize = 4_096, between(1, 100_000);
+        /// What the commands that are decided together may take in memory; a single one may take more. It bounds the lines of
+        /// orders, each of which is priced: an order of 2,000 lines takes as much as some hundred of one.
+        max_batch_size: Size = Size::mib(4), between(Size::kib(4), Size::gib(1));
         /// Streams whose newest state is kept in memory.
         working_set_streams: usize = 100_000, between(1_000, 100_000_000);
         /// What these states may take in memory, about. An order of 1,000 lines takes as much as the

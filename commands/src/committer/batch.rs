@@ -19,6 +19,8 @@ pub struct Batch {
     pub commands: Vec<Decided>,
     pub expectations: Expectations,
     pub events: Vec<NewEvent>,
+    /// What its commands take in memory.
+    pub size: usize,
     /// The epoch in which it is appended.
     pub epoch: Epoch,
     /// Streams that are due for a snapshot at its end.
@@ -33,6 +35,7 @@ impl Default for Batch {
             commands: Vec::new(),
             expectations: Expectations::new(),
             events: Vec::new(),
+            size: 0,
             epoch: Epoch::NEVER,
             due: HashSet::new(),
             snapshots: Vec::new(),
@@ -54,7 +57,9 @@ impl Batch {
     }
 
     pub fn is_full(&self, settings: &Settings) -> bool {
-        self.commands.len() >= settings.max_batch_commands || self.events.len() >= settings.max_batch_events
+        self.commands.len() >= settings.max_batch_commands
+            || self.events.len() >= settings.max_batch_events
+            || self.size >= settings.max_batch_size.in_memory()
     }
 
     pub fn into_submissions(self) -> impl Iterator<Item = Submission> {
@@ -92,6 +97,7 @@ pub fn decide_into(
             return Err((submission, Halt::Broken("a decider panicked".into())));
         }
     };
+    batch.size += submission.size();
     batch.commands.push(Decided { submission, verdict, events_until: batch.events.len() });
     Ok(())
 }

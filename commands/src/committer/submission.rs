@@ -38,7 +38,7 @@ pub(super) struct Submission {
     pub queued: Option<Queued>,
     pub reply: oneshot::Sender<Ending>,
     pub _place: OwnedSemaphorePermit,
-    pub _bytes: OwnedSemaphorePermit,
+    pub bytes: OwnedSemaphorePermit,
 }
 
 /// Since when a command waits, and in which trace, if that is sampled.
@@ -65,6 +65,11 @@ pub fn outcome(ending: &Ending) -> CommandOutcome {
 }
 
 impl Submission {
+    /// About how many bytes it keeps in memory.
+    pub fn size(&self) -> usize {
+        self.bytes.num_permits()
+    }
+
     pub fn key_id(&self) -> Option<KeyId> {
         self.key.as_ref().map(|key| (key.scope.clone(), key.key.clone()))
     }
@@ -80,7 +85,7 @@ impl Submission {
     pub fn answer(self, answer: Ending) {
         metrics::COMMANDS.with_label_values(&[outcome(&answer).as_str()]).inc();
         metrics::QUEUED.dec();
-        let Self { reply, _place: place, _bytes: bytes, .. } = self;
+        let Self { reply, _place: place, bytes, .. } = self;
         // This comes first, so that a caller that is answered finds room for its next command.
         drop((place, bytes));
         // A client that went away no longer cares; what happened has happened.

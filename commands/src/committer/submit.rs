@@ -178,15 +178,14 @@ impl Commands {
     /// `size` is about how many bytes it keeps in memory.
     async fn enqueue(&self, context: Context, key: Option<Key>, size: usize, decide: Decide) -> Ending {
         let size = u32::try_from(size).map_err(|_| Failure::Overloaded)?;
-        let place = Arc::clone(&self.queue.places).try_acquire_owned().map_err(|_| Failure::Overloaded)?;
+        let _place = Arc::clone(&self.queue.places).try_acquire_owned().map_err(|_| Failure::Overloaded)?;
         let bytes =
             Arc::clone(&self.queue.bytes).try_acquire_many_owned(size).map_err(|_| Failure::Overloaded)?;
         let deadline = context.deadline;
         let (reply, answer) = oneshot::channel();
         let queued = Queued::now(&context);
-        let (_place, _bytes) = (place, bytes);
         let submission =
-            Submission { context, key, is_looked_up: false, decide, queued, reply, _place, _bytes };
+            Submission { context, key, is_looked_up: false, decide, queued, reply, _place, bytes };
         metrics::QUEUED.inc();
         if self.queue.sender.send(Message::Decide(Box::new(submission))).is_err() {
             metrics::QUEUED.dec();

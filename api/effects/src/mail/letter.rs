@@ -4,7 +4,9 @@ use std::fmt::Write;
 
 use daybook_domain::{
     Record,
+    money::Money,
     order::{CancelCause, Event, Line, Order, Parcel, Placement},
+    pricing::Mode,
     reactions::EffectKind,
     sealed::Sealed,
     text::CustomerId,
@@ -126,7 +128,8 @@ fn shipped(placement: &Placement, parcels: &[Parcel], tracking: Option<&str>, co
     text
 }
 
-/// All lines with what they cost, and the total.
+/// All lines with what they cost, the total, and the taxes, if they are known: above the total if they are added to the
+/// prices, else below it.
 fn bill(placement: &Placement) -> String {
     let mut text = String::new();
     for line in &placement.lines {
@@ -134,8 +137,23 @@ fn bill(placement: &Placement) -> String {
         item(&mut text, line.quantity.get(), line.name.as_str(), &detail, line_total(line).as_deref());
     }
     writeln!(text, "{}", "-".repeat(WIDTH)).expect("a String takes everything");
+    let mode = placement.terms.as_ref().map(|terms| terms.circumstances.mode);
+    if mode == Some(Mode::Net) {
+        taxes(&mut text, "Tax", placement);
+    }
     row(&mut text, "Total", &placement.total.to_string());
+    if mode == Some(Mode::Gross) {
+        taxes(&mut text, "Tax in it,", placement);
+    }
     text
+}
+
+fn taxes(text: &mut String, what: &str, placement: &Placement) {
+    let groups = placement.terms.iter().flat_map(|terms| &terms.groups);
+    for group in groups.filter(|group| group.tax > 0) {
+        let tax = Money::new(group.tax, placement.currency);
+        row(text, &format!("{what} {} %", group.treatment.rate()), &tax.to_string());
+    }
 }
 
 fn line_total(line: &Line) -> Option<String> {

@@ -114,6 +114,35 @@ Placed     2023-11-14 22:13 UTC
     assert_eq!(text(&[tea()], EffectKind::MailOrderPlaced), expected);
 }
 
+/// Catches: a total that the lines above it don't come to.
+#[test]
+fn a_mail_says_what_the_taxes_are_above_or_below_the_total() {
+    let taxed = |mode: &str, total: i64| {
+        let Event::Placed(mut placement) = tea() else { panic!("it is placed") };
+        let terms = serde_json::json!({
+            "mode": mode, "tax_date": "2026-11-28", "country": "DE", "buyer": "consumer",
+            "groups": [
+                {"class": "standard", "rate_ppm": 190_000, "reason": "standard", "base": 1050, "tax": 200},
+                {"class": "books", "rate_ppm": 70_000, "reason": "standard", "base": 933, "tax": 65},
+                {"class": "gifts", "reason": "zero"},
+            ],
+            "lines": [{"group": 1, "pay": 998, "tax": 65}, {"pay": 1250, "tax": 200}], "tax": 265, "total": total,
+        });
+        placement.terms = Some(serde_json::from_value(terms).expect("terms"));
+        placement.total = Money::new(total, Currency::EUR);
+        let letter = text(&[Event::Placed(placement)], EffectKind::MailOrderPlaced);
+        let from = letter.find("-----").expect("a rule");
+        let to = letter.find("\nOrder ").expect("the number");
+        let rows = letter[from..to].lines().skip(1).filter(|row| !row.is_empty());
+        rows.map(|row| row.split_whitespace().collect::<Vec<_>>().join(" ")).collect::<Vec<_>>()
+    };
+    assert_eq!(taxed("net", 2513), ["Tax 19 % 2.00 EUR", "Tax 7 % 0.65 EUR", "Total 25.13 EUR"]);
+    assert_eq!(
+        taxed("gross", 2248),
+        ["Total 22.48 EUR", "Tax in it, 19 % 2.00 EUR", "Tax in it, 7 % 0.65 EUR"]
+    );
+}
+
 #[test]
 fn a_mail_about_a_shipment_names_the_pieces_of_that_shipment_only() {
     let parcel = |line, sku: &str, quantity| Parcel { line, sku: sku.parse().expect("a SKU"), quantity };

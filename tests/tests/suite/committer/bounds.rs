@@ -55,16 +55,22 @@ async fn commands_beyond_the_number_that_may_wait_are_turned_away() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn commands_beyond_the_bytes_that_may_wait_are_turned_away() {
-    // An order of one line is counted as about 1 kB: itself, and the text of its JSON twice.
-    beyond_the_limit(Settings { max_queued_size: Size::bytes(3_600), ..Settings::default() }, 3).await;
+    // An order of one line is counted as about 1.5 kB: itself, and the text of its JSON twice.
+    beyond_the_limit(Settings { max_queued_size: Size::bytes(5_200), ..Settings::default() }, 3).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_batch_ends_at_its_limits_and_loses_nobody() {
-    for (commands, events) in [(1, 4_096), (512, 1), (3, 4)] {
+    let limits = [
+        (1, 4_096, Size::mib(4)),
+        (512, 1, Size::mib(4)),
+        (512, 4_096, Size::bytes(1)),
+        (3, 4, Size::kib(4)),
+    ];
+    for (max_batch_commands, max_batch_events, max_batch_size) in limits {
         let database = TestDatabase::new().await;
         let settings =
-            Settings { max_batch_commands: commands, max_batch_events: events, ..Settings::default() };
+            Settings { max_batch_commands, max_batch_events, max_batch_size, ..Settings::default() };
         let shop = stocked(&database, "shop", settings).await;
         let mut buyers = JoinSet::new();
         for _ in 0..50 {
