@@ -115,7 +115,7 @@ impl Lapsing {
     /// The shop may have placed some for them.
     async fn has_orders(&self, asker: &Asker, account: &str) -> Result<bool, ReadError> {
         let orders = Orders::of(account.to_owned(), 1);
-        let min_position = Some(self.app.live.head());
+        let min_position = Some(self.app.log.head().await?);
         let conditions = Conditions { min_position, deadline: asker.deadline, now: asker.now };
         let found = self.app.reads.find(&orders, Some(&system()), conditions).await?;
         Ok(!found.kept.view.data.is_empty())

@@ -16,7 +16,7 @@ use super::{
     outside::Identities,
     sessions::Sessions,
 };
-use crate::{act::show, problem::Problem, route::Route};
+use crate::{act::show, context, problem::Problem, route::Route};
 
 /// Orders, and lines of what happened, in a copy.
 const LIMIT: u16 = 100;
@@ -58,8 +58,8 @@ async fn copy(app: &App, asker: &Asker, Further { after }: Further) -> Result<Ow
     let subject = asker.subject().ok_or(IdentityError::Unauthenticated)?.to_owned();
     let account = app.identity.accounts.me(asker).await?.into();
     let orders = Orders { turn: Turn { after, before: None }, ..Orders::of(subject.clone(), LIMIT) };
-    let min_position = Some(app.live.head());
-    let conditions = Conditions { min_position, deadline: asker.deadline, now: asker.now };
+    let head = context::in_time(asker.deadline, app.log.head()).await?;
+    let conditions = Conditions { min_position: Some(head), deadline: asker.deadline, now: asker.now };
     let orders = app.reads.find(&orders, asker.actor.as_deref(), conditions).await?;
     let sessions = app.identity.sessions.list(asker).await?.into();
     let identities = app.identity.outside.list(asker).await?.into();

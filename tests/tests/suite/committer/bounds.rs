@@ -55,8 +55,8 @@ async fn commands_beyond_the_number_that_may_wait_are_turned_away() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn commands_beyond_the_bytes_that_may_wait_are_turned_away() {
-    // An order of one line is counted as about 1.5 kB: itself, and the text of its JSON twice.
-    beyond_the_limit(Settings { max_queued_size: Size::bytes(5_200), ..Settings::default() }, 3).await;
+    // An order of one line is counted as about 1.25 kB: itself, and the text of its JSON twice.
+    beyond_the_limit(Settings { max_queued_size: Size::bytes(4_000), ..Settings::default() }, 3).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
