@@ -42,14 +42,10 @@ pub struct Details {
     pub prices: BTreeMap<String, Price>,
     pub metadata: Metadata,
     pub status: Status,
-    #[serde(default, skip_serializing_if = "is_default")]
+    #[serde(default, skip_serializing_if = "TaxClass::is_default")]
     pub tax_class: TaxClass,
     #[serde(default, skip_serializing_if = "PriceChanges::is_empty")]
     pub price_changes: PriceChanges,
-}
-
-fn is_default(class: &TaxClass) -> bool {
-    *class == TaxClass::default()
 }
 
 words! {

@@ -10,6 +10,13 @@ short_text! {
         && text.bytes().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'_')
 }
 
+impl TaxClass {
+    /// Whether it is the class of what was not given one.
+    pub fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// The class of what was not given one.
 impl Default for TaxClass {
     fn default() -> Self {

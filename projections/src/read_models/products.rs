@@ -29,7 +29,7 @@ pub struct Row {
     /// The prices by ISO 4217 code, `price` among them.
     pub prices: BTreeMap<String, Price>,
     pub status: Status,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "TaxClass::is_default")]
     pub tax_class: TaxClass,
     /// Those that had not ended when the newest event of the product was recorded.
     #[serde(default, skip_serializing_if = "PriceChanges::is_empty")]
