@@ -21,7 +21,7 @@ use crate::{
     quantity::Quantity,
     rejection_codes,
     sku::Sku,
-    tax::{TaxClass, TaxCode},
+    tax::TaxCode,
 };
 
 pub use calculation::{Unpriced, UntaxedFee, UntaxedLine};
@@ -84,7 +84,7 @@ fn guard(rejection: &Rejection) -> Option<Guarded<Rejection>> {
     }
 }
 
-/// The line of an order in `currency`, with the product's name and its price at the time `now`, and its tax class. `agreed`
+/// The line of an order in `currency`, with the product's name and its price at the time `now`. `agreed`
 /// is the price if it is given; then the line keeps the catalogue's price beside it, if that is another one.
 pub fn price_line(
     sku: &Sku,
@@ -93,7 +93,7 @@ pub fn price_line(
     agreed: Option<Price>,
     currency: Currency,
     now: DateTime<Utc>,
-) -> Result<(Line, TaxClass), Rejection> {
+) -> Result<Line, Rejection> {
     let sku = sku.clone();
     let Some(product) = product.details() else { return Err(Rejection::NotFound { sku }) };
     match product.status {
@@ -109,6 +109,5 @@ pub fn price_line(
         (None, None) => return Err(Rejection::NoPrice { sku, currency }),
     };
     let list_price = list.filter(|list| *list != unit_price);
-    let line = Line { sku, name: product.name.clone(), quantity, unit_price, list_price };
-    Ok((line, product.tax_class.clone()))
+    Ok(Line { sku, name: product.name.clone(), quantity, unit_price, list_price })
 }

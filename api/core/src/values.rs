@@ -156,7 +156,6 @@ values! {
     BuyerKind(tax::BuyerKind) => one_of(tax::BuyerKind::WORDS);
     /// Its form is checked, and not whether it belongs to the buyer.
     VatId(tax::VatId) => text(4, 16).pattern(Some("^[A-Z]{2}[0-9A-Z+*]{2,14}$")).examples(["FR12345678901"]);
-    VatIdState(tax::VatIdState) => one_of(tax::VatIdState::WORDS);
     RoleName(policy::Role) => one_of(policy::Role::WORDS);
     ActorKind(policy::ActorKind) => one_of(policy::ActorKind::WORDS);
     WorkerState(workers::WorkerState) => one_of(workers::WorkerState::WORDS);

@@ -38,14 +38,26 @@ pub(super) const REFUSALS: [Code; 7] = [
     TaxCode::Unknown.code(),
 ];
 
-/// What every line costs at that time, by the catalogue as it is now, and its tax class. The batch rests on every product it reads, so
-/// a price that changes meanwhile is noticed.
+/// A line with what it costs, and the product that it was priced by.
+pub(super) struct Priced {
+    pub line: Line,
+    pub product: Arc<Product>,
+}
+
+impl Priced {
+    pub fn class(&self) -> &TaxClass {
+        &self.product.details().expect("what has a price is known").tax_class
+    }
+}
+
+/// What every line costs at that time, by the catalogue as it is now. The batch rests on every product it reads, so a
+/// price that changes meanwhile is noticed.
 pub(super) fn lines(
     lines: &[PlaceLine],
     currency: Currency,
     now: DateTime<Utc>,
     work: &mut Work<'_>,
-) -> Result<Vec<(Line, TaxClass)>, Halt> {
+) -> Result<Vec<Priced>, Halt> {
     let mut products: BTreeMap<&Sku, Arc<Product>> = BTreeMap::new();
     lines
         .iter()
@@ -59,8 +71,10 @@ pub(super) fn lines(
                     product
                 }
             };
-            let priced = price_line(&line.sku, &product, line.quantity, line.unit_price, currency, now);
-            priced.map_err(|rejection| work.refused(&rejection).at(format!("/lines/{index}")).into())
+            match price_line(&line.sku, &product, line.quantity, line.unit_price, currency, now) {
+                Ok(line) => Ok(Priced { line, product }),
+                Err(rejection) => Err(work.refused(&rejection).at(format!("/lines/{index}")).into()),
+            }
         })
         .collect()
 }

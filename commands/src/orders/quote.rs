@@ -63,7 +63,6 @@ pub struct QuoteOutcome {
     pub quote: String,
     pub expires_at: DateTime<Utc>,
     pub lines: Vec<QuotedLine>,
-    pub currency: Currency,
     pub total: Money,
     /// `None`: the taxes aren't known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -154,7 +153,6 @@ impl UseCase for AskQuote {
             quote: quote.to_string(),
             expires_at: self.expires_at,
             lines: lines.collect(),
-            currency: self.currency,
             total,
             terms,
         })

@@ -4,11 +4,12 @@ use daybook_domain::{
     contact::{Address, Country},
     feature::Feature,
     order::Line,
-    pricing::{Sale, Terms, Unpriced},
-    tax::{Buyer, BuyerKind, Rates, Region, TaxClass},
+    pricing::{Sale, Terms, Unpriced, UntaxedLine},
+    tax::{Buyer, BuyerKind, Rates, Region},
 };
 use daybook_migrations::Features;
 
+use super::priced::Priced;
 use crate::{
     Context, Settings,
     state::Wanted,
@@ -45,7 +46,7 @@ pub(super) fn wanted(sale: &Sale) -> Option<Wanted> {
 
 /// The lines, and what they come to with their taxes.
 pub(super) fn terms(
-    lines: Vec<(Line, TaxClass)>,
+    lines: Vec<Priced>,
     sale: Option<&Sale>,
     work: &mut Work<'_>,
 ) -> Result<(Vec<Line>, Option<Terms>), Halt> {
@@ -53,12 +54,13 @@ pub(super) fn terms(
         None => None,
         Some(sale) => {
             let rates = sale.taxing().map(|country| work.state::<Rates>(country.as_str())).transpose()?;
-            let terms = sale.terms(&lines, rates.as_deref().unwrap_or(&Rates::default()));
+            let untaxed: Vec<UntaxedLine<'_>> = lines.iter().map(untaxed).collect();
+            let terms = sale.terms(&untaxed, rates.as_deref().unwrap_or(&Rates::default()));
             Some(terms.map_err(|unpriced| {
                 let refused = work.refused(&unpriced);
                 match &unpriced {
                     Unpriced::TaxUnknown { class } => {
-                        let line = lines.iter().position(|(_, of_line)| of_line == class).unwrap_or(0);
+                        let line = lines.iter().position(|line| line.class() == class).unwrap_or(0);
                         refused.at(format!("/lines/{line}"))
                     }
                     Unpriced::MixedCurrencies | Unpriced::TotalOutOfRange => refused.at("/lines"),
@@ -66,5 +68,10 @@ pub(super) fn terms(
             })?)
         }
     };
-    Ok((lines.into_iter().map(|(line, _)| line).collect(), terms))
+    Ok((lines.into_iter().map(|priced| priced.line).collect(), terms))
+}
+
+fn untaxed(priced: &Priced) -> UntaxedLine<'_> {
+    let Line { unit_price, quantity, .. } = priced.line;
+    UntaxedLine { unit_price, quantity, discount: 0, class: priced.class() }
 }

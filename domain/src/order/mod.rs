@@ -247,7 +247,7 @@ pub enum Event {
     },
     #[serde(rename = "OrderDelivered")]
     Delivered {},
-    /// Release 0.1 can't read it, so it is written only where a setting says that no such release is left.
+    /// Release 0.1 can't read it, so it is written only where the feature `cancel_lines` is enabled.
     #[serde(rename = "OrderLinesCancelled")]
     LinesCancelled {
         /// What was cancelled, by line.

@@ -9,7 +9,6 @@ use super::{
 };
 use crate::{
     contact::Country,
-    order::Line,
     tax::{Buyer, Rates, Region, Supply, TaxClass, TaxRules, VatIdState},
 };
 
@@ -58,20 +57,10 @@ impl Sale {
         }
     }
 
-    /// What the lines come to with their taxes; each has its tax class beside it. `rates` are those of the country that
-    /// is [taxing](Self::taxing) it.
-    pub fn terms(&self, lines: &[(Line, TaxClass)], rates: &Rates) -> Result<Terms, Unpriced> {
-        let untaxed: Vec<UntaxedLine<'_>> = lines
-            .iter()
-            .map(|(Line { unit_price, quantity, .. }, class)| UntaxedLine {
-                unit_price: *unit_price,
-                quantity: *quantity,
-                discount: 0,
-                class,
-            })
-            .collect();
+    /// What the lines come to with their taxes. `rates` are those of the country that is [taxing](Self::taxing) it.
+    pub fn terms(&self, lines: &[UntaxedLine<'_>], rates: &Rates) -> Result<Terms, Unpriced> {
         let day = self.circumstances.tax_date;
         let treatment = |class: &TaxClass| self.supply.treatment(&self.services, rates, day, class);
-        Terms::calculate(self.circumstances.clone(), &untaxed, vec![], treatment)
+        Terms::calculate(self.circumstances.clone(), lines, vec![], treatment)
     }
 }

@@ -42,7 +42,7 @@ fn teapot(events: &[Event]) -> Product {
 
 fn priced(product: &Product, agreed: Option<Price>, currency: Currency) -> Result<Line, Rejection> {
     let quantity = 2.try_into().expect("a quantity");
-    price_line(&sku(), product, quantity, agreed, currency, noon()).map(|(line, _)| line)
+    price_line(&sku(), product, quantity, agreed, currency, noon())
 }
 
 fn line(unit_price: Price, list_price: Option<Price>) -> Line {

@@ -6,6 +6,7 @@ use serde::de::DeserializeOwned;
 use sqlx::{Postgres, QueryBuilder};
 
 use super::definition::{ReadModel, Tally};
+use crate::cursor::Cursor;
 
 /// Which page of a list: the first one, or the one beside a row, whose key is known.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -31,6 +32,21 @@ impl<K> Place<K> {
             Self::First => Place::First,
             Self::After(_) => Place::After(()),
             Self::Before(_) => Place::Before(()),
+        }
+    }
+}
+
+impl Place<Cursor> {
+    /// The condition of a list that is ordered by id.
+    pub(super) fn by_id(&self, query: &mut QueryBuilder<'_, Postgres>) {
+        match self {
+            Self::First => {}
+            Self::After(row) => {
+                query.push(" AND id > ").push_bind(row.key().to_owned());
+            }
+            Self::Before(row) => {
+                query.push(" AND id < ").push_bind(row.key().to_owned());
+            }
         }
     }
 }

@@ -123,15 +123,7 @@ impl List for Filter {
         if let Some(q) = &self.q {
             query.push(sql!(" AND ", SEARCH_FORM, " LIKE ")).push_bind(pattern(q));
         }
-        match &self.place {
-            Place::First => {}
-            Place::After(sku) => {
-                query.push(" AND id > ").push_bind(sku.key().to_owned());
-            }
-            Place::Before(sku) => {
-                query.push(" AND id < ").push_bind(sku.key().to_owned());
-            }
-        }
+        self.place.by_id(query);
     }
 
     fn key(row: &Row) -> String {

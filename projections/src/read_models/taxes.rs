@@ -62,15 +62,7 @@ impl List for Filter {
     }
 
     fn conditions(&self, query: &mut QueryBuilder<'_, Postgres>) {
-        match &self.place {
-            Place::First => {}
-            Place::After(country) => {
-                query.push(" AND id > ").push_bind(country.key().to_owned());
-            }
-            Place::Before(country) => {
-                query.push(" AND id < ").push_bind(country.key().to_owned());
-            }
-        }
+        self.place.by_id(query);
     }
 
     fn key(row: &Row) -> String {

@@ -125,7 +125,8 @@ impl Told for QuoteOutcome {
     type Answer = Quote;
 
     fn told(self, position: Position) -> Quote {
-        let Self { quote, expires_at, lines, currency, total, terms } = self;
+        let Self { quote, expires_at, lines, total, terms } = self;
+        let currency = total.currency;
         let mut of_lines = terms.iter().flat_map(|terms| &terms.lines);
         let lines = lines.into_iter().map(|line| {
             let (net, tax) = of_lines.next().map(|terms| taxed::of_line(terms, currency)).unzip();
